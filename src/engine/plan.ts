@@ -1,0 +1,58 @@
+/**
+ * A Plan: the immutable, printable recipe that the executor replays. Plain data, JSON-able but for
+ * the WGSL text, no GPU objects. Made by graph/lower.ts.
+ */
+import type { Kernel, TensorType } from './kernel.ts';
+
+/** Where a tensor lives while the plan runs. */
+export type Location =
+  /** A reusable activation buffer, `Plan.slots[index]`. */
+  | { readonly kind: 'slot'; readonly index: number }
+  /** A constant, `Plan.weights[index]`, uploaded once. */
+  | { readonly kind: 'weight'; readonly index: number }
+  /** A buffer the caller passes to `run`, by name. */
+  | { readonly kind: 'external'; readonly name: string };
+
+export interface Dispatch {
+  /** Layer path, e.g. `unet.down_blocks.0.resnets.0.conv1`. */
+  readonly path: string;
+  readonly kernel: Kernel;
+  /** Input name → where it is bound from; same keys as `kernel.bindings`. */
+  readonly inputs: Readonly<Record<string, Location>>;
+  readonly output: Location;
+}
+
+/** A weight as the kernels read it: the checkpoint's tensor after `layout`. */
+export interface PlanWeight {
+  /** File-qualified name, e.g. `unet/conv_in.weight`. */
+  readonly key: string;
+  /** Conversion from the checkpoint's layout, a name of weights/layout.ts. */
+  readonly layout: string;
+  readonly type: TensorType;
+}
+
+export interface NamedTensor {
+  readonly location: Location;
+  readonly type: TensorType;
+  /** Channels that mean something; the last axis is padded to a multiple of 4. */
+  readonly channels: number;
+}
+
+export interface Plan {
+  /** Byte size of each slot buffer. */
+  readonly slots: readonly number[];
+  readonly weights: readonly PlanWeight[];
+  /** Buffers the caller binds at `run`: the plan's inputs and its outputs. */
+  readonly externals: Readonly<Record<string, TensorType>>;
+  /** Run once after the weights are there: everything that depends on weights and constants only. */
+  readonly prepare: readonly Dispatch[];
+  /** Run for every call. */
+  readonly dispatches: readonly Dispatch[];
+  /** Tensors kept readable after `run`, by name: what --dump and the golden tests read. */
+  readonly named: Readonly<Record<string, NamedTensor>>;
+}
+
+export const totalFlops = (dispatches: readonly Dispatch[]): number =>
+  dispatches.reduce((sum, { kernel }) => sum + kernel.cost.flops, 0);
+
+export const slotBytes = (plan: Plan): number => plan.slots.reduce((sum, bytes) => sum + bytes, 0);

@@ -1,0 +1,152 @@
+/** Runs one kernel on a device with guard bands around its output, and compares with a reference. */
+import {
+  byteLength,
+  type Kernel,
+  packParams,
+  sizeOf,
+  type TensorType,
+} from '../../src/engine/kernel.ts';
+import { fromF16Bits, toF16Bits } from './half.ts';
+
+/** Host data of one tensor: f32 values (f16 tensors are converted on the way) or u32. */
+export type HostData = Float32Array | Uint32Array;
+
+const GUARD_BYTES = 256;
+const GUARD = 0x7e5a_c0de; // as f32 a huge number, as f16 pair a NaN and a small number
+
+function encode(data: HostData, { dtype }: TensorType): Uint8Array {
+  if (dtype !== 'f16') return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  const bits = toF16Bits(data as Float32Array);
+  return new Uint8Array(bits.buffer, 0, bits.byteLength);
+}
+
+/**
+ * Returns the kernel's output; throws on validation errors and on any write outside the output.
+ *
+ * `initial` is the output's content before the dispatch, for kernels that accumulate.
+ */
+export async function runKernel(
+  device: GPUDevice,
+  kernel: Kernel,
+  inputs: Readonly<Record<string, { readonly type: TensorType; readonly data: HostData }>>,
+  { initial }: { readonly initial?: HostData } = {},
+): Promise<HostData> {
+  const { type } = kernel.output;
+  const bytes = byteLength(type);
+  const padded = Math.ceil(bytes / 4) * 4;
+  const buffers: GPUBuffer[] = [];
+  const create = (size: number, usage: GPUBufferUsageFlags): GPUBuffer => {
+    const buffer = device.createBuffer({ size: Math.max(16, Math.ceil(size / 4) * 4), usage });
+    buffers.push(buffer);
+    return buffer;
+  };
+
+  device.pushErrorScope('validation');
+  const module = device.createShaderModule({ code: kernel.wgsl, label: kernel.name });
+  const info = await module.getCompilationInfo();
+  const failed = info.messages.find((m) => m.type === 'error');
+  if (failed) {
+    const lines = kernel.wgsl
+      .split('\n')
+      .slice(Math.max(0, failed.lineNum - 3), failed.lineNum + 2);
+    throw new Error(`${kernel.name} ${kernel.variant}: ${failed.message}\n${lines.join('\n')}`);
+  }
+  const pipeline = device.createComputePipeline({
+    layout: 'auto',
+    compute: { module, entryPoint: 'main' },
+  });
+
+  const entries: GPUBindGroupEntry[] = [];
+  const params = create(
+    packParams(kernel.params).byteLength,
+    GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+  );
+  device.queue.writeBuffer(params, 0, packParams(kernel.params));
+  entries.push({ binding: 0, resource: { buffer: params } });
+  for (const [name, binding] of Object.entries(kernel.bindings)) {
+    const input = inputs[name];
+    if (!input) throw new Error(`${kernel.name}: no data for input ${name}`);
+    const data = encode(input.data, input.type);
+    if (data.byteLength !== byteLength(input.type)) {
+      throw new Error(
+        `${kernel.name}.${name}: ${data.byteLength} bytes, type has ${byteLength(input.type)}`,
+      );
+    }
+    const buffer = create(data.byteLength, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST);
+    const whole = new Uint8Array(Math.ceil(data.byteLength / 4) * 4);
+    whole.set(data);
+    device.queue.writeBuffer(buffer, 0, whole);
+    entries.push({ binding, resource: { buffer } });
+  }
+  const total = GUARD_BYTES + padded + GUARD_BYTES;
+  const output = create(
+    total,
+    GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC,
+  );
+  const filled = new Uint32Array(total / 4).fill(GUARD);
+  if (initial) new Uint8Array(filled.buffer).set(encode(initial, type), GUARD_BYTES);
+  device.queue.writeBuffer(output, 0, filled);
+  entries.push({
+    binding: kernel.output.binding,
+    resource: { buffer: output, offset: GUARD_BYTES, size: padded },
+  });
+
+  const encoder = device.createCommandEncoder();
+  const pass = encoder.beginComputePass();
+  pass.setPipeline(pipeline);
+  pass.setBindGroup(0, device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }));
+  pass.dispatchWorkgroups(...kernel.workgroups);
+  pass.end();
+  const staging = create(total, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);
+  encoder.copyBufferToBuffer(output, 0, staging, 0, total);
+  device.queue.submit([encoder.finish()]);
+  const error = await device.popErrorScope();
+  if (error) throw new Error(`${kernel.name} ${kernel.variant}: ${error.message}`);
+  await staging.mapAsync(GPUMapMode.READ);
+  const copy = staging.getMappedRange().slice(0);
+  staging.unmap();
+  for (const buffer of buffers) buffer.destroy();
+
+  const words = new Uint32Array(copy);
+  const guards = [
+    ...words.subarray(0, GUARD_BYTES / 4),
+    ...words.subarray((GUARD_BYTES + padded) / 4),
+  ];
+  const broken = guards.findIndex((word) => word !== GUARD);
+  if (broken >= 0)
+    throw new Error(
+      `${kernel.name} ${kernel.variant}: wrote outside its output (guard word ${broken})`,
+    );
+  const body = copy.slice(GUARD_BYTES, GUARD_BYTES + bytes);
+  if (type.dtype === 'u32') return new Uint32Array(body);
+  const values = type.dtype === 'f16' ? fromF16Bits(new Uint16Array(body)) : new Float32Array(body);
+  if (values.length !== sizeOf(type.shape)) throw new Error('output size');
+  return values;
+}
+
+/** Normalised mean squared error: Σ(a-b)² / Σb². Non-finite mismatches give Infinity. */
+export function nmse(actual: HostData, expected: HostData): number {
+  let error = 0;
+  let power = 0;
+  for (let i = 0; i < expected.length; i++) {
+    const d = actual[i]! - expected[i]!;
+    error += d * d;
+    power += expected[i]! ** 2;
+  }
+  const value = power === 0 ? error : error / power;
+  return Number.isNaN(value) ? Number.POSITIVE_INFINITY : value;
+}
+
+/** Where the largest absolute difference is, with neighbours: for failure messages. */
+export function describeWorst(actual: HostData, expected: HostData): string {
+  let worst = 0;
+  for (let i = 1; i < expected.length; i++) {
+    const at = (k: number) =>
+      Math.abs(actual[k]! - expected[k]!) || (Number.isNaN(actual[k]!) ? Infinity : 0);
+    if (at(i) > at(worst)) worst = i;
+  }
+  const from = Math.max(0, worst - 2);
+  const show = (data: HostData) =>
+    [...data.subarray(from, worst + 3)].map((v) => v.toPrecision(6)).join(' ');
+  return `worst at ${worst} of ${expected.length}: got [${show(actual)}], expected [${show(expected)}]; first five got [${[...actual.subarray(0, 5)].join(' ')}], expected [${[...expected.subarray(0, 5)].join(' ')}]`;
+}

@@ -1,0 +1,27 @@
+import { defineConfig } from 'vitest/config';
+
+/** One project per tier; see docs/architecture.md. dawn.node is a native addon, hence forks. */
+const tier = (name: string, options: { timeout?: number } = {}) => ({
+  test: {
+    name,
+    include: [`test/${name}/**/*.test.ts`],
+    testTimeout: options.timeout ?? 30_000,
+    hookTimeout: 120_000,
+  },
+});
+
+export default defineConfig({
+  test: {
+    pool: 'forks',
+    // Two cores: a software adapter already uses both, so files run one after another.
+    fileParallelism: false,
+    projects: [
+      tier('unit'),
+      tier('wgsl'),
+      tier('plan'),
+      tier('kernels', { timeout: 300_000 }),
+      tier('golden', { timeout: 600_000 }),
+      tier('cli', { timeout: 300_000 }),
+    ],
+  },
+});
