@@ -1,4 +1,4 @@
-import type { TensorType } from '../../src/engine/kernel.ts';
+import { format, type TensorType } from '../../src/engine/kernel.ts';
 import { affine, type AffineConstants, affineReference } from '../../src/kernels/affine.ts';
 import type { KernelCase } from './cases.ts';
 
@@ -10,7 +10,7 @@ function affineCase(
   data?: NonNullable<KernelCase['data']>,
 ): KernelCase {
   return {
-    name: `affine ${a.dtype} [${a.shape}]${b ? ` + ${b.dtype}` : ''} ${JSON.stringify(constants)}`,
+    name: `affine ${format(a)}${b ? ` + ${b.dtype}` : ''} ${JSON.stringify(constants)}`,
     tags,
     inputs: b ? { a, b } : { a },
     ...(data && { data }),
