@@ -1,0 +1,132 @@
+/**
+ * A model folder in Hugging Face layout, opened: configs read and checked, weights' names and shapes
+ * known, bytes still on disk.
+ *
+ *   unet/ vae/ noise_predictor/   config.json beside the weights
+ *   scheduler/scheduler_config.json
+ *   prompt_embeds.safetensors     prompt_embeds [1, L, C], optionally negative_prompt_embeds
+ */
+import type { PlanWeight } from '../engine/plan.ts';
+import type { Shape } from '../engine/kernel.ts';
+import type { CheckpointShapes } from '../graph/builder.ts';
+import { type Checkpoint, type Folder, openCheckpoint } from '../weights/checkpoint.ts';
+import { convert, type RawTensor } from '../weights/layout.ts';
+import {
+  ConfigError,
+  type NoisePredictorConfig,
+  readNoisePredictorConfig,
+  readSchedulerConfig,
+  readUNetConfig,
+  readVaeConfig,
+  type SchedulerConfig,
+  type UNetConfig,
+  type VaeConfig,
+} from './config.ts';
+
+export interface ModelConfigs {
+  readonly unet: UNetConfig;
+  readonly vae: VaeConfig;
+  readonly noisePredictor: NoisePredictorConfig;
+  readonly scheduler: SchedulerConfig;
+}
+
+export interface ModelShapes {
+  readonly unet: CheckpointShapes;
+  readonly vae: CheckpointShapes;
+  readonly noisePredictor: CheckpointShapes;
+  readonly prompt: CheckpointShapes;
+}
+
+export interface Model {
+  readonly name: string;
+  readonly configs: ModelConfigs;
+  readonly shapes: ModelShapes;
+  /** Bytes of one weight in kernel layout. */
+  readWeight(weight: PlanWeight, signal?: AbortSignal): Promise<Uint8Array>;
+}
+
+/** Tensors in memory, by name, as readTensors returns them. */
+export type Tensors = ReadonlyMap<string, RawTensor>;
+
+const PROMPTS = ['prompt_embeds', 'negative_prompt_embeds'];
+
+/**
+ * `overrides` may hold prompt_embeds and negative_prompt_embeds, which then replace the folder's
+ * (a golden file serves as is).
+ */
+export async function openModel(folder: Folder, overrides: Tensors = new Map()): Promise<Model> {
+  const text = (path: string): Promise<string> => folder.readText(path);
+  const path = (name: string): string => `${folder.name}/${name}`;
+  const [unetText, vaeText, predictorText, schedulerText] = await Promise.all([
+    text('unet/config.json'),
+    text('vae/config.json'),
+    text('noise_predictor/config.json'),
+    text('scheduler/scheduler_config.json'),
+  ]);
+  const configs: ModelConfigs = {
+    unet: readUNetConfig(unetText, path('unet/config.json')),
+    vae: readVaeConfig(vaeText, path('vae/config.json')),
+    noisePredictor: readNoisePredictorConfig(predictorText, path('noise_predictor/config.json')),
+    scheduler: readSchedulerConfig(schedulerText, path('scheduler/scheduler_config.json')),
+  };
+  checkAgreement(configs, folder.name);
+
+  const checkpoints = new Map<string, Checkpoint>([
+    ['unet', await openCheckpoint(folder, 'unet')],
+    ['vae', await openCheckpoint(folder, 'vae')],
+    ['noise_predictor', await openCheckpoint(folder, 'noise_predictor')],
+  ]);
+  const given = new Map([...overrides].filter(([name]) => PROMPTS.includes(name)));
+  if (!given.has('prompt_embeds')) {
+    checkpoints.set('prompt', await openCheckpoint(folder, '', 'prompt_embeds.safetensors'));
+  }
+  const shapesOf = (component: string): CheckpointShapes =>
+    checkpoints.get(component)?.tensors ?? new Map();
+  const prompt = new Map<string, { shape: Shape }>([...shapesOf('prompt'), ...given]);
+  checkPrompt(prompt, configs, folder.name);
+
+  return {
+    name: folder.name,
+    configs,
+    shapes: {
+      unet: shapesOf('unet'),
+      vae: shapesOf('vae'),
+      noisePredictor: shapesOf('noise_predictor'),
+      prompt,
+    },
+    async readWeight({ key, layout, type }, signal) {
+      const slash = key.indexOf('/');
+      const name = key.slice(slash + 1);
+      const component = key.slice(0, slash);
+      const raw =
+        (component === 'prompt' ? given.get(name) : undefined) ??
+        (await checkpoints.get(component)?.read(name, signal));
+      if (!raw) throw new ConfigError(`${folder.name}: no tensor ${key}`);
+      return convert(layout, type.dtype === 'f16' ? 'f16' : 'f32', raw, key);
+    },
+  };
+}
+
+/** The parts must fit each other. */
+function checkAgreement({ unet, vae, noisePredictor }: ModelConfigs, folder: string): void {
+  const expected = vae.latentChannels;
+  const parts = {
+    'unet in_channels': unet.inChannels,
+    'unet out_channels': unet.outChannels,
+    'noise_predictor latent_channels': noisePredictor.latentChannels,
+  };
+  for (const [what, got] of Object.entries(parts)) {
+    if (got === expected) continue;
+    throw new ConfigError(
+      `${folder}: ${what} is ${got}, but the vae has ${expected} latent channels; the parts are of different models`,
+    );
+  }
+}
+
+function checkPrompt(prompt: CheckpointShapes, { unet }: ModelConfigs, folder: string): void {
+  const [, length, channels] = prompt.get('prompt_embeds')?.shape ?? [];
+  if (length && channels === unet.contextChannels) return;
+  throw new ConfigError(
+    `${folder}: prompt_embeds is [${prompt.get('prompt_embeds')?.shape.join(',') ?? 'missing'}], expected [1,L,${unet.contextChannels}]`,
+  );
+}
