@@ -1,0 +1,31 @@
+import {
+  timestepEmbedding,
+  type TimestepEmbeddingConstants,
+  timestepEmbeddingReference,
+} from '../../src/kernels/timestep-embedding.ts';
+import type { KernelCase } from './cases.ts';
+
+const embeddingCase = (
+  constants: TimestepEmbeddingConstants,
+  tags: KernelCase['tags'],
+): KernelCase => ({
+  name: `timestepEmbedding ${JSON.stringify(constants)}`,
+  tags,
+  inputs: {},
+  kernel: (target) => timestepEmbedding({}, constants, target),
+  reference: () => timestepEmbeddingReference(constants),
+  // The kernel rounds exponents, frequencies and angles to f32 as the official code does; an angle
+  // t·f is then off by up to 4 half-ulps, 2.4e-7·t. With mean square ½ that is 1.2e-13·t².
+  maxNmse: Math.max(1e-12, 1.2e-13 * constants.timestep ** 2),
+});
+
+const usual = { flipSinToCos: true, freqShift: 0 } as const;
+
+export const cases: readonly KernelCase[] = [
+  embeddingCase({ timestep: 0, dim: 4, ...usual }, ['edge']),
+  embeddingCase({ timestep: 0.5, dim: 12, flipSinToCos: false, freqShift: 1 }, ['edge']),
+  embeddingCase({ timestep: 3, dim: 32, flipSinToCos: false, freqShift: 0 }, ['edge']),
+  embeddingCase({ timestep: 999, dim: 320, ...usual }, ['edge']),
+  embeddingCase({ timestep: 199, dim: 128, ...usual }, ['real']),
+  embeddingCase({ timestep: 199, dim: 320, ...usual }, ['real']),
+];
