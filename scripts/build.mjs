@@ -8,7 +8,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 
-const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
+const { dependencies, version } = JSON.parse(readFileSync('package.json', 'utf8'));
 const fast = process.argv.includes('--fast');
 
 rmSync('dist', { recursive: true, force: true });
@@ -23,6 +23,7 @@ await build({
   external: [...Object.keys(dependencies), '@sparticuz/chromium'],
   chunkNames: 'chunks/[name]-[hash]',
   sourcemap: true,
+  define: { INVSR_VERSION: JSON.stringify(version) },
   legalComments: 'eof',
   logLevel: 'warning',
 });

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** `invsr`: parses the command line, runs a command, turns every failure into one sentence. */
 import { Command, CommanderError } from 'commander';
-import { version } from '../../package.json';
+import { VERSION } from '../version.ts';
 import { describe, EXIT, exitCodeOf } from './errors.ts';
 import { infoCommand } from './info.ts';
 import { jsonReporter, type Reporter, textReporter } from './progress.ts';
@@ -18,7 +18,7 @@ async function main(): Promise<void> {
   const context = { reporter, signal: controller.signal };
   const program = new Command('invsr')
     .description('x4 image super-resolution (InvSR) on WebGPU')
-    .version(version)
+    .version(VERSION)
     .exitOverride()
     .configureOutput({
       // Commander's own "error: …" line goes through the reporter instead.

@@ -60,7 +60,10 @@ export type OpInputs<K extends OpName> = {
     ? Tensor | undefined
     : Tensor;
 };
-export type OpConstants<K extends OpName> = Parameters<Factory<K>>[1];
+/** `{}` for ops without constants. */
+export type OpConstants<K extends OpName> = Parameters<Factory<K>>[1] extends undefined
+  ? Readonly<Record<string, never>>
+  : Parameters<Factory<K>>[1];
 
 /** The kernel of one node. The table pairs op and arguments; TypeScript cannot follow that pairing. */
 export function kernelOf(

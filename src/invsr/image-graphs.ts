@@ -68,7 +68,7 @@ export function blendGraph(size: Size, batch: number, tile: number): Graph {
   const weightsX = g.external('weightsX', { dtype: 'f32', shape: [batch, side] });
   const content = g.external('content', resultType(size));
   for (let index = 0; index < batch; index++) {
-    const inputs = { patch, origins, weightsY, weightsX };
+    const inputs = { patches: patch, origins, weightsY, weightsX };
     const constants = { index, scale: SCALE, ...sizeOf(content) };
     g.emit('blendTile', `blend.${index}`, inputs, constants, content, { into: content });
   }

@@ -9,7 +9,8 @@
 import type { PlanWeight } from '../engine/plan.ts';
 import type { Shape } from '../engine/kernel.ts';
 import type { CheckpointShapes } from '../graph/builder.ts';
-import { type Checkpoint, type Folder, openCheckpoint } from '../weights/checkpoint.ts';
+import { type Checkpoint, openCheckpoint, openFile } from '../weights/checkpoint.ts';
+import type { Folder } from '../weights/folder.ts';
 import { convert, type RawTensor } from '../weights/layout.ts';
 import {
   ConfigError,
@@ -43,6 +44,8 @@ export interface Model {
   readonly shapes: ModelShapes;
   /** Bytes of one weight in kernel layout. */
   readWeight(weight: PlanWeight, signal?: AbortSignal): Promise<Uint8Array>;
+  /** Closes the files. */
+  close(): Promise<void>;
 }
 
 /** Tensors in memory, by name, as readTensors returns them. */
@@ -55,30 +58,30 @@ const PROMPTS = ['prompt_embeds', 'negative_prompt_embeds'];
  * (a golden file serves as is).
  */
 export async function openModel(folder: Folder, overrides: Tensors = new Map()): Promise<Model> {
-  const text = (path: string): Promise<string> => folder.readText(path);
-  const path = (name: string): string => `${folder.name}/${name}`;
-  const [unetText, vaeText, predictorText, schedulerText] = await Promise.all([
-    text('unet/config.json'),
-    text('vae/config.json'),
-    text('noise_predictor/config.json'),
-    text('scheduler/scheduler_config.json'),
-  ]);
+  const config = async <T>(
+    component: string,
+    parse: (text: string, file: string) => T,
+    file = 'config.json',
+  ): Promise<T> => {
+    const inner = folder.folder(component);
+    return parse(await inner.readText(file), `${inner.name}/${file}`);
+  };
   const configs: ModelConfigs = {
-    unet: readUNetConfig(unetText, path('unet/config.json')),
-    vae: readVaeConfig(vaeText, path('vae/config.json')),
-    noisePredictor: readNoisePredictorConfig(predictorText, path('noise_predictor/config.json')),
-    scheduler: readSchedulerConfig(schedulerText, path('scheduler/scheduler_config.json')),
+    unet: await config('unet', readUNetConfig),
+    vae: await config('vae', readVaeConfig),
+    noisePredictor: await config('noise_predictor', readNoisePredictorConfig),
+    scheduler: await config('scheduler', readSchedulerConfig, 'scheduler_config.json'),
   };
   checkAgreement(configs, folder.name);
 
   const checkpoints = new Map<string, Checkpoint>([
-    ['unet', await openCheckpoint(folder, 'unet')],
-    ['vae', await openCheckpoint(folder, 'vae')],
-    ['noise_predictor', await openCheckpoint(folder, 'noise_predictor')],
+    ['unet', await openCheckpoint(folder.folder('unet'))],
+    ['vae', await openCheckpoint(folder.folder('vae'))],
+    ['noise_predictor', await openCheckpoint(folder.folder('noise_predictor'))],
   ]);
   const given = new Map([...overrides].filter(([name]) => PROMPTS.includes(name)));
   if (!given.has('prompt_embeds')) {
-    checkpoints.set('prompt', await openCheckpoint(folder, '', 'prompt_embeds.safetensors'));
+    checkpoints.set('prompt', await openFile(folder, 'prompt_embeds.safetensors'));
   }
   const shapesOf = (component: string): CheckpointShapes =>
     checkpoints.get(component)?.tensors ?? new Map();
@@ -98,11 +101,17 @@ export async function openModel(folder: Folder, overrides: Tensors = new Map()):
       const slash = key.indexOf('/');
       const name = key.slice(slash + 1);
       const component = key.slice(0, slash);
-      const raw =
-        (component === 'prompt' ? given.get(name) : undefined) ??
-        (await checkpoints.get(component)?.read(name, signal));
-      if (!raw) throw new ConfigError(`${folder.name}: no tensor ${key}`);
-      return convert(layout, type.dtype === 'f16' ? 'f16' : 'f32', raw, key);
+      const dtype = type.dtype === 'f16' ? 'f16' : 'f32';
+      const override = component === 'prompt' ? given.get(name) : undefined;
+      if (override) return convert(layout, dtype, override);
+      const checkpoint = checkpoints.get(component);
+      const entry = checkpoint?.tensors.get(name);
+      if (!checkpoint || !entry) throw new ConfigError(`${folder.name}: no tensor ${key}`);
+      const bytes = await checkpoint.read(name, signal);
+      return convert(layout, dtype, { name: key, dtype: entry.dtype, shape: entry.shape, bytes });
+    },
+    async close() {
+      await Promise.all([...checkpoints.values()].map((checkpoint) => checkpoint.close()));
     },
   };
 }

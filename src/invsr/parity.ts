@@ -5,6 +5,7 @@
 import type { Shape } from '../engine/kernel.ts';
 import { roundUp4 } from '../graph/builder.ts';
 import { toSingle } from '../weights/half.ts';
+import { toF32 } from '../weights/layout.ts';
 import type { Buffers } from './buffers.ts';
 import type { Tensors } from './model.ts';
 import type { Runner } from './runner.ts';

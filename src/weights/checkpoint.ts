@@ -4,6 +4,7 @@
  */
 import { CheckpointError } from './error.ts';
 import type { Folder } from './folder.ts';
+import type { RawTensor } from './layout.ts';
 import {
   type FileDType,
   readChunks,
@@ -37,6 +38,24 @@ export async function openCheckpoint(folder: Folder, signal?: AbortSignal): Prom
   return isIndex(file)
     ? assemble(`${folder.name}/${file}`, await openShards(folder, file, files, signal))
     : openFile(folder, file, signal);
+}
+
+/** Every tensor of a small file, in memory, by name. Closes the source. */
+export async function readTensors(
+  source: ByteSource,
+  signal?: AbortSignal,
+): Promise<Map<string, RawTensor>> {
+  try {
+    const { tensors } = await readHeader(source, signal);
+    const result = new Map<string, RawTensor>();
+    for (const [name, entry] of tensors) {
+      const { dtype, shape } = entry;
+      result.set(name, { name, dtype, shape, bytes: await readTensor(source, entry, signal) });
+    }
+    return result;
+  } finally {
+    await source.close();
+  }
 }
 
 /** One file of the folder by its name, e.g. `prompt_embeds.safetensors`. */

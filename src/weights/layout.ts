@@ -108,7 +108,8 @@ function toF16(tensor: RawTensor): Uint16Array<ArrayBuffer> {
   return new Uint16Array(buffer, byteOffset, byteLength / 2);
 }
 
-function toF32({ name, dtype, bytes }: RawTensor): Float32Array<ArrayBuffer> {
+/** A tensor's values as numbers. */
+export function toF32({ name, dtype, bytes }: RawTensor): Float32Array<ArrayBuffer> {
   const { buffer, byteOffset, byteLength } = aligned(bytes, 8);
   switch (dtype) {
     case 'F32':
