@@ -1,0 +1,149 @@
+/**
+ * A plan's dispatches bound to buffers: locations resolved, parameters packed into one uniform
+ * buffer, bind groups cached.
+ */
+import type { EngineContext } from './context.ts';
+import { byteLength, format, packParams } from './kernel.ts';
+import type { Compiled } from './pipelines.ts';
+import type { Dispatch, Location, Plan } from './plan.ts';
+import type { SlotLease, SlotRequest } from './memory.ts';
+import { workOf } from './submits.ts';
+
+export type Externals = Readonly<Record<string, GPUBuffer>>;
+
+/** A dispatch ready to be encoded. */
+export interface Bound {
+  readonly dispatch: Dispatch;
+  readonly pipeline: GPUComputePipeline;
+  readonly work: number;
+  /** Made on first use and kept; made anew when an external it reads or writes is another one. */
+  groupFor(externals: Externals): GPUBindGroup;
+}
+
+/** All uniform structs at a stride that every device accepts, packed once. */
+export function packPlanParams(
+  dispatches: readonly Dispatch[],
+  stride: number,
+): Uint8Array<ArrayBuffer> {
+  const packed = new Uint8Array(dispatches.length * stride);
+  for (const [i, { path, kernel }] of dispatches.entries()) {
+    const params = packParams(kernel.params);
+    if (params.byteLength > stride) {
+      throw new Error(
+        `${path}: ${params.byteLength} bytes of params, at most ${stride} are possible`,
+      );
+    }
+    packed.set(new Uint8Array(params), i * stride);
+  }
+  return packed;
+}
+
+/** What to lease for a plan. Slots that `prepare` writes must survive, so no other plan gets them. */
+export function slotRequests({ slots, prepare, dispatches }: Plan): SlotRequest[] {
+  const kept = new Set<number>();
+  for (const { output } of prepare) if (output.kind === 'slot') kept.add(output.index);
+  const largest = new Map<number, Dispatch>();
+  for (const dispatch of [...prepare, ...dispatches]) {
+    const { output, kernel, path } = dispatch;
+    if (output.kind !== 'slot') continue;
+    if (kept.has(output.index) && !prepare.includes(dispatch)) {
+      throw new Error(`${path}: writes slot ${output.index}, which belongs to prepare`);
+    }
+    const best = largest.get(output.index);
+    if (!best || byteLength(kernel.output.type) > byteLength(best.kernel.output.type)) {
+      largest.set(output.index, dispatch);
+    }
+  }
+  return slots.map((bytes, index) => {
+    const dispatch = largest.get(index);
+    const what = dispatch
+      ? `${dispatch.path} ${format(dispatch.kernel.output.type)}`
+      : `slot ${index}`;
+    return { bytes, what, isExclusive: kept.has(index) };
+  });
+}
+
+/** Whole storage bindings only: 4-byte granularity, at least one vec4f. */
+const bindingSize = (bytes: number): number => Math.max(16, Math.ceil(bytes / 4) * 4);
+
+export interface BindSources {
+  readonly plan: Plan;
+  readonly slots: SlotLease;
+  readonly params: GPUBuffer;
+  readonly stride: number;
+  readonly compiled: ReadonlyMap<string, Compiled>;
+}
+
+export function bindAll(context: EngineContext, sources: BindSources): Bound[] {
+  const { plan, slots, params, stride, compiled } = sources;
+
+  function resourceOf(path: string, location: Location, externals: Externals): GPUBufferBinding {
+    switch (location.kind) {
+      case 'slot': {
+        const buffer = slots.buffers[location.index];
+        if (!buffer) throw new Error(`${path}: the plan has no slot ${location.index}`);
+        return { buffer, size: bindingSize(plan.slots[location.index] ?? 0) };
+      }
+      case 'weight': {
+        const weight = plan.weights[location.index];
+        if (!weight) throw new Error(`${path}: the plan has no weight ${location.index}`);
+        return { buffer: context.weights.at(weight) };
+      }
+      case 'external':
+        return externalOf(plan, location.name, externals);
+    }
+  }
+
+  return [...plan.prepare, ...plan.dispatches].map((dispatch, i): Bound => {
+    const { path, kernel, inputs, output } = dispatch;
+    const entry = compiled.get(kernel.wgsl);
+    if (!entry) throw new Error(`${path}: ${kernel.name} is not compiled`);
+    const bindings = Object.entries(kernel.bindings).map(([name, binding]) => {
+      const location = inputs[name];
+      if (!location) throw new Error(`${path}: ${kernel.name} has no input ${name}`);
+      return { binding, location };
+    });
+    bindings.push({ binding: kernel.output.binding, location: output });
+    const names = bindings.flatMap(({ location }) =>
+      location.kind === 'external' ? location.name : [],
+    );
+
+    let group: GPUBindGroup | undefined;
+    let bound: Externals = {};
+    return {
+      dispatch,
+      pipeline: entry.pipeline,
+      work: workOf(kernel.cost),
+      groupFor(externals) {
+        if (group && names.every((name) => externals[name] === bound[name])) return group;
+        group = context.device.createBindGroup({
+          label: `invsr/${path}/${kernel.name} ${kernel.variant}`,
+          layout: entry.layout,
+          entries: [
+            { binding: 0, resource: { buffer: params, offset: i * stride, size: stride } },
+            ...bindings.map(({ binding, location }) => ({
+              binding,
+              resource: resourceOf(path, location, externals),
+            })),
+          ],
+        });
+        bound = Object.fromEntries(names.map((name) => [name, externals[name]])) as Externals;
+        return group;
+      },
+    };
+  });
+}
+
+function externalOf(plan: Plan, name: string, externals: Externals): GPUBufferBinding {
+  const type = plan.externals[name];
+  const buffer = externals[name];
+  if (!type) throw new Error(`the plan has no external ${name}`);
+  const size = bindingSize(byteLength(type));
+  if (!buffer || buffer.size < size || (buffer.usage & GPUBufferUsage.STORAGE) === 0) {
+    const got = buffer ? `${buffer.size} bytes with usage 0x${buffer.usage.toString(16)}` : 'none';
+    throw new Error(
+      `external ${name} is ${format(type)}: expected a buffer of ${size} bytes with usage STORAGE, got ${got}`,
+    );
+  }
+  return { buffer, size };
+}

@@ -1,0 +1,56 @@
+/**
+ * What executors on one borrowed device share: pipelines, slot and weight buffers, the pace at which
+ * the device works. One context per InvSR instance; it never destroys the device nor sets a handler.
+ */
+import { type Capabilities, capabilitiesOf } from './device.ts';
+import { DeviceLostError } from './errors.ts';
+import { Allocator, type MemoryAccount, SlotPool } from './memory.ts';
+import { type PipelineCache, pipelineCacheOf } from './pipelines.ts';
+import { PACE } from './submits.ts';
+import { WeightStore } from './weight-store.ts';
+
+export interface EngineContext {
+  readonly device: GPUDevice;
+  readonly capabilities: Capabilities;
+  readonly pipelines: PipelineCache;
+  readonly allocator: Allocator;
+  readonly memory: MemoryAccount;
+  readonly slots: SlotPool;
+  readonly weights: WeightStore;
+  /** Work (submits.ts) per millisecond, as measured so far. */
+  rate: number;
+  /** Aborted with DeviceLostError when the device is lost. */
+  readonly lost: AbortSignal;
+  /** Runs `work` after everything queued before it: executors share slots, so one at a time. */
+  exclusive<T>(work: () => Promise<T>): Promise<T>;
+  /** Frees the weights. Executors have been disposed of by then. */
+  dispose(): void;
+}
+
+export function createContext(device: GPUDevice): EngineContext {
+  const capabilities = capabilitiesOf(device);
+  const allocator = new Allocator(device, capabilities);
+  const weights = new WeightStore(device.queue, allocator);
+  const lost = new AbortController();
+  void device.lost.then(({ message, reason }) =>
+    lost.abort(new DeviceLostError(`the device was lost (${reason}): ${message}`)),
+  );
+  let last: Promise<unknown> = Promise.resolve();
+  return {
+    device,
+    capabilities,
+    pipelines: pipelineCacheOf(device),
+    allocator,
+    memory: allocator.account,
+    slots: new SlotPool(allocator),
+    weights,
+    rate: PACE[capabilities.family].rate,
+    lost: lost.signal,
+    exclusive(work) {
+      const result = last.then(work);
+      last = result.catch(() => {});
+      return result;
+    },
+    dispose: () => weights.dispose(),
+  };
+}

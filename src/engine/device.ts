@@ -1,0 +1,114 @@
+/**
+ * What an adapter or a device can do, as plain data: `capabilitiesOf` reads it, `targetOf` reduces it
+ * to what kernels may rely on, `requiredDevice` is what to ask an adapter for.
+ */
+import { DeviceError } from './errors.ts';
+import type { Target } from './kernel.ts';
+
+/** Used where the adapter has them; none is needed. */
+const WANTED_FEATURES = ['shader-f16', 'subgroups', 'timestamp-query'] as const;
+
+/** Asked for at the adapter's best: WebGPU's defaults are far below what tensors need. */
+const RAISED_LIMITS = [
+  'maxBufferSize',
+  'maxStorageBufferBindingSize',
+  'maxStorageBuffersPerShaderStage',
+  'maxComputeWorkgroupStorageSize',
+  'maxComputeInvocationsPerWorkgroup',
+  'maxComputeWorkgroupSizeX',
+  'maxComputeWorkgroupSizeY',
+] as const;
+
+const READ_LIMITS = [
+  ...RAISED_LIMITS,
+  'maxComputeWorkgroupsPerDimension',
+  'minUniformBufferOffsetAlignment',
+] as const;
+
+export type LimitName = (typeof READ_LIMITS)[number];
+
+export interface Capabilities {
+  readonly vendor: string;
+  readonly architecture: string;
+  readonly device: string;
+  readonly description: string;
+  /** The adapter runs on the CPU. */
+  readonly isSoftware: boolean;
+  readonly family: Target['family'];
+  /** Sorted. */
+  readonly features: readonly string[];
+  readonly limits: Readonly<Record<LimitName, number>>;
+  readonly shaderF16: boolean;
+  readonly subgroupMinSize: number;
+  readonly subgroupMaxSize: number;
+}
+
+export function capabilitiesOf(source: GPUAdapter | GPUDevice): Capabilities {
+  const info = 'adapterInfo' in source ? source.adapterInfo : source.info;
+  const { vendor, architecture, device, description } = info;
+  const isSoftware =
+    info.isFallbackAdapter ||
+    /llvmpipe|lavapipe|swiftshader/i.test(`${architecture} ${device} ${description}`);
+  // WebGPU's widest range, where an implementation does not tell.
+  const subgroupMinSize = info.subgroupMinSize || 4;
+  const subgroupMaxSize = info.subgroupMaxSize || 128;
+  return {
+    vendor,
+    architecture,
+    device,
+    description,
+    isSoftware,
+    family: isSoftware ? 'cpu' : 'alu',
+    features: [...source.features].toSorted(),
+    limits: Object.fromEntries(READ_LIMITS.map((name) => [name, source.limits[name]])) as Record<
+      LimitName,
+      number
+    >,
+    shaderF16: source.features.has('shader-f16'),
+    subgroupMinSize,
+    subgroupMaxSize,
+  };
+}
+
+/** What kernels are generated for. */
+export const targetOf = ({ family, shaderF16, subgroupMinSize }: Capabilities): Target => ({
+  family,
+  shaderF16,
+  subgroupSize: subgroupMinSize,
+});
+
+/**
+ * The features and limits to request so that everything the adapter offers is used; merge it with
+ * your renderer's own. A device made otherwise works too, within its limits.
+ */
+export function requiredDevice(adapter: GPUAdapter): GPUDeviceDescriptor {
+  return {
+    requiredFeatures: WANTED_FEATURES.filter((feature) => adapter.features.has(feature)),
+    requiredLimits: Object.fromEntries(RAISED_LIMITS.map((name) => [name, adapter.limits[name]])),
+  };
+}
+
+/** `Mesa llvmpipe (LLVM 15)` as vendor, architecture, device and description tell it. */
+export const nameOf = ({ description, device, architecture, vendor }: Capabilities): string =>
+  description || device || [vendor, architecture].filter(Boolean).join(' ') || 'unnamed adapter';
+
+const LESS_MEMORY = 'Try a smaller --tile, --precision f16 or another --adapter';
+
+/** Throws unless a storage buffer of `bytes` for `what` fits the device. */
+export function expectStorageBuffer(
+  { limits }: Capabilities,
+  what: string,
+  bytes: number,
+  remedy = `${LESS_MEMORY}; a device of your own may need the limits of requiredDevice(adapter).`,
+): void {
+  for (const name of ['maxStorageBufferBindingSize', 'maxBufferSize'] as const) {
+    if (bytes > limits[name]) {
+      throw new DeviceError({
+        what: `${what} does not fit ${name}`,
+        needed: `${bytes} bytes`,
+        got: `${limits[name]} bytes`,
+        remedy,
+      });
+    }
+  }
+}

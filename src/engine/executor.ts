@@ -1,0 +1,233 @@
+/**
+ * Replays a Plan on a device.
+ *
+ *   createExecutor   compiles, leases slots, packs parameters, runs `plan.prepare` once
+ *   run              binds the caller's buffers and replays `plan.dispatches`
+ *
+ * Work goes to the queue in submits of about `budgetMs` (submits.ts), at most two of them under way,
+ * so that the owner's own frames interleave, aborting takes one submit and no watchdog fires. Within
+ * a pass WebGPU orders dispatches by itself. Error scopes open and close between two awaits, never
+ * across one: the device is somebody else's.
+ */
+import { type Bound, bindAll, type Externals, packPlanParams, slotRequests } from './binder.ts';
+import type { EngineContext } from './context.ts';
+import { expectStorageBuffer } from './device.ts';
+import { byteLength, format } from './kernel.ts';
+import type { Plan } from './plan.ts';
+import type { Profiler } from './profiler.ts';
+import { readBuffer } from './readback.ts';
+import { adaptRate, nextCut, PACE } from './submits.ts';
+
+export interface Progress {
+  /** `compile` counts pipelines, `run` work (submits.ts). */
+  readonly phase: 'compile' | 'run';
+  readonly done: number;
+  readonly total: number;
+}
+
+export interface ExecutorOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+}
+
+export interface RunOptions extends ExecutorOptions {
+  /** A buffer with usage STORAGE for each of `plan.externals`; it may be larger than its tensor. */
+  readonly externals: Externals;
+  /** Device time per submit. @default 8 on a GPU, 100 on a CPU adapter */
+  readonly budgetMs?: number | undefined;
+  /** Records the time of every dispatch, each in a pass of its own. */
+  readonly profiler?: Profiler | undefined;
+}
+
+export interface Executor {
+  /**
+   * Resolves when the device has done the work; what the caller submits meanwhile runs between our
+   * submits. Runs of one context queue up. After an abort or an error the executor is as before.
+   */
+  run(options: RunOptions): Promise<void>;
+  /** Content of a tensor of `plan.named` that is no external, until the context's next run. */
+  read(name: string): Promise<ArrayBuffer>;
+  /** Aborts a run under way and frees the slots; the weights stay. */
+  dispose(): void;
+}
+
+const MAX_IN_FLIGHT = 2;
+
+export async function createExecutor(
+  context: EngineContext,
+  plan: Plan,
+  { signal, onProgress }: ExecutorOptions = {},
+): Promise<Executor> {
+  const { device, capabilities, allocator } = context;
+  const disposed = new AbortController();
+  const stopsOf = (other: AbortSignal | undefined): AbortSignal =>
+    AbortSignal.any([context.lost, disposed.signal, ...(other ? [other] : [])]);
+  const stops = stopsOf(signal);
+  stops.throwIfAborted();
+  for (const [name, type] of Object.entries(plan.externals)) {
+    expectStorageBuffer(capabilities, `${name} ${format(type)}`, byteLength(type));
+  }
+  const dispatches = [...plan.prepare, ...plan.dispatches];
+  const compiled = await context.pipelines.compile(dispatches, {
+    signal: stops,
+    onProgress: onProgress && ((done, total) => onProgress({ phase: 'compile', done, total })),
+  });
+
+  const slots = await context.slots.lease(slotRequests(plan));
+  const stride = Math.max(256, capabilities.limits.minUniformBufferOffsetAlignment);
+  const packed = packPlanParams(dispatches, stride);
+  const [params] = await allocator
+    .create([
+      {
+        label: 'params',
+        bytes: packed.byteLength,
+        usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+      },
+    ])
+    .catch((error: unknown) => {
+      slots.release();
+      throw error;
+    });
+  if (!params) throw new Error('no params buffer');
+  device.queue.writeBuffer(params, 0, packed);
+
+  function dispose(): void {
+    if (disposed.signal.aborted) return;
+    disposed.abort(new Error('the executor was disposed of'));
+    slots.release();
+    if (params) allocator.destroy(params);
+  }
+
+  try {
+    const bound = bindAll(context, { plan, slots, params, stride, compiled });
+    const prepare = bound.slice(0, plan.prepare.length);
+    const body = bound.slice(plan.prepare.length);
+    await context.exclusive(() => replay(context, prepare, { externals: {}, signal: stops }));
+
+    return {
+      run: (options) =>
+        context.exclusive(() =>
+          replay(context, body, { ...options, signal: stopsOf(options.signal) }),
+        ),
+      async read(name) {
+        const tensor = plan.named[name];
+        if (!tensor) throw new Error(`the plan has no tensor named ${name}`);
+        const { location, type } = tensor;
+        if (location.kind === 'external') throw new Error(`${name} is the caller's buffer`);
+        const weight = location.kind === 'weight' ? plan.weights[location.index] : undefined;
+        const buffer = weight ? context.weights.at(weight) : slots.buffers[location.index];
+        if (!buffer) throw new Error(`${name}: the plan has no ${location.kind} ${location.index}`);
+        return readBuffer(device, buffer, byteLength(type));
+      },
+      dispose,
+    };
+  } catch (error) {
+    dispose();
+    throw error;
+  }
+}
+
+interface Submitted {
+  readonly work: number;
+  readonly startedAt: number;
+  /** Resolves to an error message or nothing when the device is done. */
+  readonly done: Promise<string | undefined>;
+}
+
+async function replay(
+  context: EngineContext,
+  bound: readonly Bound[],
+  { externals, signal, onProgress, budgetMs, profiler }: RunOptions & { signal: AbortSignal },
+): Promise<void> {
+  const pace = budgetMs ?? PACE[context.capabilities.family].budgetMs;
+  const work = bound.map((item) => item.work);
+  const total = work.reduce((sum, item) => sum + item, 0);
+  const inFlight: Submitted[] = [];
+  let next = 0;
+  let done = 0;
+  let lastDoneAt = 0;
+  while (next < bound.length || inFlight.length > 0) {
+    signal.throwIfAborted();
+    if (next < bound.length && inFlight.length < MAX_IN_FLIGHT) {
+      const end = nextCut(work, next, context.rate * pace);
+      inFlight.push(submit(context.device, bound.slice(next, end), externals, profiler));
+      next = end;
+      continue;
+    }
+    const oldest = inFlight.shift();
+    if (!oldest) break;
+    const error = await unlessAborted(oldest.done, signal);
+    if (error !== undefined) throw new Error(error);
+    const now = performance.now();
+    const milliseconds = now - Math.max(oldest.startedAt, lastDoneAt);
+    lastDoneAt = now;
+    context.rate = adaptRate(context.rate, oldest.work, milliseconds);
+    done += oldest.work;
+    onProgress?.({ phase: 'run', done, total });
+  }
+}
+
+function submit(
+  device: GPUDevice,
+  bound: readonly Bound[],
+  externals: Externals,
+  profiler: Profiler | undefined,
+): Submitted {
+  device.pushErrorScope('validation');
+  let scope: Promise<GPUError | null>;
+  try {
+    const encoder = device.createCommandEncoder({ label: 'invsr' });
+    if (profiler) {
+      for (const item of bound) {
+        const { path } = item.dispatch;
+        const timestampWrites = profiler.timestampsFor(item.dispatch);
+        encodePass(encoder, { label: `invsr/${path}`, timestampWrites }, [item], externals);
+      }
+    } else {
+      encodePass(encoder, { label: 'invsr' }, bound, externals);
+    }
+    device.queue.submit([encoder.finish()]);
+  } finally {
+    scope = device.popErrorScope();
+  }
+  const finished = device.queue.onSubmittedWorkDone();
+  const done = Promise.all([scope, finished]).then(([error]) =>
+    error ? `${describe(bound)}: ${error.message}` : undefined,
+  );
+  // After an abort nobody waits for it.
+  done.catch(() => {});
+  return {
+    work: bound.reduce((sum, item) => sum + item.work, 0),
+    startedAt: performance.now(),
+    done,
+  };
+}
+
+function encodePass(
+  encoder: GPUCommandEncoder,
+  descriptor: GPUComputePassDescriptor,
+  bound: readonly Bound[],
+  externals: Externals,
+): void {
+  const pass = encoder.beginComputePass(descriptor);
+  let current: GPUComputePipeline | undefined;
+  for (const item of bound) {
+    if (item.pipeline !== current) pass.setPipeline(item.pipeline);
+    current = item.pipeline;
+    pass.setBindGroup(0, item.groupFor(externals));
+    pass.dispatchWorkgroups(...item.dispatch.kernel.workgroups);
+  }
+  pass.end();
+}
+
+const describe = (bound: readonly Bound[]): string =>
+  [...new Set([bound.at(0)?.dispatch.path, bound.at(-1)?.dispatch.path])].join(' … ');
+
+/** `promise`, or the signal's reason as soon as it aborts. */
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => reject(signal.reason as Error);
+    signal.addEventListener('abort', stop, { once: true });
+    void promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
+  });
+}

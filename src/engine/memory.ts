@@ -1,0 +1,183 @@
+/**
+ * GPU buffers with byte accounting: checked allocation and the pool of slot buffers.
+ *
+ * Plans that run one after another share slots: a lease takes the pool's buffers best fit and adds
+ * what is missing, and a buffer is destroyed when the last lease that uses it is released.
+ */
+import { type Capabilities, expectStorageBuffer } from './device.ts';
+import { DeviceError } from './errors.ts';
+
+export class MemoryAccount {
+  #bytes = 0;
+  #peakBytes = 0;
+
+  /** Bytes of the buffers that exist now. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get peakBytes(): number {
+    return this.#peakBytes;
+  }
+
+  add(bytes: number): void {
+    this.#bytes += bytes;
+    this.#peakBytes = Math.max(this.#peakBytes, this.#bytes);
+  }
+
+  remove(bytes: number): void {
+    this.#bytes -= bytes;
+  }
+}
+
+export interface BufferRequest {
+  /** After `invsr/`, e.g. `slot 3` or `unet/conv_in.weight`. */
+  readonly label: string;
+  /** The tensor or layer that needs it, for error messages. @default label */
+  readonly what?: string | undefined;
+  readonly bytes: number;
+  readonly usage: GPUBufferUsageFlags;
+}
+
+/** Creates and destroys buffers on the device, and keeps the account. */
+export class Allocator {
+  readonly account = new MemoryAccount();
+  readonly #device: GPUDevice;
+  readonly #capabilities: Capabilities;
+
+  constructor(device: GPUDevice, capabilities: Capabilities) {
+    this.#device = device;
+    this.#capabilities = capabilities;
+  }
+
+  /** All of them, or DeviceError and none. */
+  async create(requests: readonly BufferRequest[]): Promise<GPUBuffer[]> {
+    for (const { label, what = label, bytes } of requests) {
+      expectStorageBuffer(this.#capabilities, what, bytes);
+    }
+    const made = requests.map((request) => this.#createOne(request));
+    for (const [i, { outOfMemory }] of made.entries()) {
+      const message = await outOfMemory;
+      const request = requests[i];
+      if (message === undefined || !request) continue;
+      for (const { buffer } of made) this.destroy(buffer);
+      throw new DeviceError({
+        what: `no memory for ${request.what ?? request.label}`,
+        needed: `${request.bytes} bytes besides the ${this.account.bytes} in use`,
+        got: message,
+        remedy: 'Try a smaller --tile or --tile-batch, --precision f16 or another --adapter.',
+      });
+    }
+    return made.map(({ buffer }) => buffer);
+  }
+
+  #createOne({ label, bytes, usage }: BufferRequest): {
+    buffer: GPUBuffer;
+    outOfMemory: Promise<string | undefined>;
+  } {
+    const size = Math.max(16, Math.ceil(bytes / 4) * 4);
+    this.#device.pushErrorScope('out-of-memory');
+    const buffer = this.#device.createBuffer({ label: `invsr/${label}`, size, usage });
+    const scope = this.#device.popErrorScope();
+    this.account.add(size);
+    return { buffer, outOfMemory: scope.then((error) => error?.message) };
+  }
+
+  destroy(buffer: GPUBuffer): void {
+    this.account.remove(buffer.size);
+    buffer.destroy();
+  }
+}
+
+export interface SlotRequest {
+  readonly bytes: number;
+  /** The largest tensor that lives there, for error messages. */
+  readonly what: string;
+  /** Its content must outlive other plans' runs. */
+  readonly isExclusive: boolean;
+}
+
+export interface SlotLease {
+  /** One buffer per request, each at least as large. */
+  readonly buffers: readonly GPUBuffer[];
+  release(): void;
+}
+
+interface PooledBuffer {
+  readonly buffer: GPUBuffer;
+  leases: number;
+}
+
+export class SlotPool {
+  readonly #allocator: Allocator;
+  readonly #shared = new Set<PooledBuffer>();
+  /** Leases are made one after another, or two would each add the buffer that both could use. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(allocator: Allocator) {
+    this.#allocator = allocator;
+  }
+
+  lease(requests: readonly SlotRequest[]): Promise<SlotLease> {
+    const lease = this.#last.then(() => this.#lease(requests));
+    this.#last = lease.catch(() => {});
+    return lease;
+  }
+
+  async #lease(requests: readonly SlotRequest[]): Promise<SlotLease> {
+    const chosen = new Map<number, PooledBuffer>();
+    const used = new Set<PooledBuffer>();
+    // Largest first: a large request must not find its buffer taken by a small one.
+    const order = [...requests.entries()].toSorted(([, a], [, b]) => b.bytes - a.bytes);
+    for (const [index, { bytes, isExclusive }] of order) {
+      if (isExclusive) continue;
+      let best: PooledBuffer | undefined;
+      for (const entry of this.#shared) {
+        if (used.has(entry) || entry.buffer.size < bytes) continue;
+        if (!best || entry.buffer.size < best.buffer.size) best = entry;
+      }
+      if (!best) continue;
+      used.add(best);
+      chosen.set(index, best);
+    }
+    const missing = order.filter(([index]) => !chosen.has(index));
+    // Held while we wait for the new ones.
+    for (const entry of used) entry.leases++;
+    try {
+      const buffers = await this.#allocator.create(
+        missing.map(([index, { bytes, what }]) => ({
+          label: `slot ${index}`,
+          what,
+          bytes,
+          usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
+        })),
+      );
+      for (const [i, buffer] of buffers.entries()) {
+        const request = missing[i];
+        if (!request) continue;
+        const entry = { buffer, leases: 1 };
+        chosen.set(request[0], entry);
+        if (!request[1].isExclusive) this.#shared.add(entry);
+      }
+    } catch (error) {
+      for (const entry of used) this.#release(entry);
+      throw error;
+    }
+    let isReleased = false;
+    return {
+      buffers: requests.flatMap((_, i) => chosen.get(i)?.buffer ?? []),
+      release: () => {
+        if (isReleased) return;
+        isReleased = true;
+        for (const entry of chosen.values()) this.#release(entry);
+      },
+    };
+  }
+
+  #release(entry: PooledBuffer): void {
+    entry.leases--;
+    if (entry.leases > 0) return;
+    this.#shared.delete(entry);
+    this.#allocator.destroy(entry.buffer);
+  }
+}

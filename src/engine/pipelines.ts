@@ -1,0 +1,143 @@
+/**
+ * Compute pipelines, one per WGSL text and device, compiled in parallel. The cache belongs to the
+ * device (a WeakMap), so that every plan and every instance on it shares them.
+ *
+ * Bind group layouts are explicit, from the kernel's binding numbers: binding 0 a uniform buffer,
+ * inputs read-only storage, the output storage.
+ */
+import { CompileError, excerptOf } from './errors.ts';
+import type { Kernel } from './kernel.ts';
+
+export interface Compiled {
+  readonly pipeline: GPUComputePipeline;
+  readonly layout: GPUBindGroupLayout;
+}
+
+export interface CompileRequest {
+  /** Layer path of the first dispatch that uses the kernel, for the error message. */
+  readonly path: string;
+  readonly kernel: Kernel;
+}
+
+export interface CompileOptions {
+  /** Called after each new pipeline, `total` counting the distinct texts asked for. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  /** Stops new compilations; those under way are kept in the cache. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface PipelineCache {
+  /** Pipelines by WGSL text. Rejects with CompileError, naming the layer. */
+  compile(
+    requests: readonly CompileRequest[],
+    options?: CompileOptions,
+  ): Promise<ReadonlyMap<string, Compiled>>;
+}
+
+const entry = (binding: number, type: GPUBufferBindingType): GPUBindGroupLayoutEntry => ({
+  binding,
+  visibility: GPUShaderStage.COMPUTE,
+  buffer: { type },
+});
+
+/** Compilations under way at a time: enough for every core, few enough for a prompt abort. */
+const PARALLEL = 8;
+
+const caches = new WeakMap<GPUDevice, PipelineCache>();
+
+export function pipelineCacheOf(device: GPUDevice): PipelineCache {
+  const cached = caches.get(device);
+  if (cached) return cached;
+  const cache = createPipelineCache(device);
+  caches.set(device, cache);
+  return cache;
+}
+
+function createPipelineCache(device: GPUDevice): PipelineCache {
+  const layouts = new Map<string, GPUBindGroupLayout>();
+  const compiled = new Map<string, Promise<Compiled>>();
+
+  function layoutOf({ bindings, output }: Kernel): GPUBindGroupLayout {
+    const inputs = Object.values(bindings);
+    const key = `${inputs.join()}→${output.binding}`;
+    let layout = layouts.get(key);
+    if (!layout) {
+      layout = device.createBindGroupLayout({
+        label: `invsr/${key}`,
+        entries: [
+          entry(0, 'uniform'),
+          ...inputs.map((binding) => entry(binding, 'read-only-storage')),
+          entry(output.binding, 'storage'),
+        ],
+      });
+      layouts.set(key, layout);
+    }
+    return layout;
+  }
+
+  async function compileOne({ path, kernel }: CompileRequest): Promise<Compiled> {
+    const layout = layoutOf(kernel);
+    const label = `invsr/${kernel.name}`;
+    // A bad module raises an error of its own besides the pipeline's rejection. The scope keeps it
+    // from the owner's handler; it is closed before anything is awaited, because scopes are shared
+    // by everybody on the device.
+    device.pushErrorScope('validation');
+    const module = device.createShaderModule({ label, code: kernel.wgsl });
+    const scope = device.popErrorScope();
+    try {
+      const pipeline = await device.createComputePipelineAsync({
+        label,
+        layout: device.createPipelineLayout({ label, bindGroupLayouts: [layout] }),
+        compute: { module, entryPoint: 'main' },
+      });
+      return { pipeline, layout };
+    } catch (error) {
+      // The rejection only says that the module is invalid; the reason is with the module.
+      const { messages } = await module.getCompilationInfo();
+      const first = messages.find(({ type }) => type === 'error');
+      throw new CompileError(
+        `${kernel.name} ${kernel.variant}`,
+        path,
+        first?.message ?? (error instanceof Error ? error.message : String(error)),
+        first ? excerptOf(kernel.wgsl, first.lineNum) : '',
+      );
+    } finally {
+      await scope;
+    }
+  }
+
+  function compileCached(request: CompileRequest): Promise<Compiled> {
+    const key = request.kernel.wgsl;
+    const cached = compiled.get(key);
+    if (cached) return cached;
+    const promise = compileOne(request);
+    compiled.set(key, promise);
+    promise.catch(() => compiled.delete(key));
+    return promise;
+  }
+
+  return {
+    async compile(requests, { onProgress, signal } = {}) {
+      const distinct = new Map(requests.map((request) => [request.kernel.wgsl, request]));
+      // The first user of a text gives the path, not the last.
+      for (const request of requests.toReversed()) distinct.set(request.kernel.wgsl, request);
+      const queue = [...distinct];
+      const result = new Map<string, Compiled>();
+      let next = 0;
+      const worker = async (): Promise<void> => {
+        for (let item = queue[next++]; item; item = queue[next++]) {
+          signal?.throwIfAborted();
+          result.set(item[0], await compileCached(item[1]));
+          onProgress?.(result.size, distinct.size);
+        }
+      };
+      try {
+        await Promise.all(Array.from({ length: PARALLEL }, worker));
+      } catch (error) {
+        next = queue.length;
+        throw error;
+      }
+      return result;
+    },
+  };
+}

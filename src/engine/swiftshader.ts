@@ -1,0 +1,126 @@
+/**
+ * Software Vulkan for machines without a GPU: finds Mesa's lavapipe, and unpacks SwiftShader (with a
+ * Vulkan loader) from the npm package @sparticuz/chromium, once per user and version.
+ */
+import {
+  createReadStream,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+} from 'node:fs';
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { constants, homedir, tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { createBrotliDecompress } from 'node:zlib';
+
+/** ICD manifest of lavapipe, wherever Vulkan loaders look, or undefined. */
+export function lavapipeIcd(): string | undefined {
+  const { XDG_DATA_HOME, XDG_DATA_DIRS, XDG_CONFIG_HOME } = process.env;
+  const folders = [
+    XDG_CONFIG_HOME ?? join(homedir(), '.config'),
+    '/etc',
+    '/usr/local/etc',
+    XDG_DATA_HOME ?? join(homedir(), '.local/share'),
+    ...(XDG_DATA_DIRS ?? '/usr/local/share:/usr/share').split(':'),
+  ];
+  return folders
+    .flatMap((folder) =>
+      ['lvp_icd.json', `lvp_icd.${VULKAN_ARCH[process.arch] ?? process.arch}.json`].map((file) =>
+        join(folder, 'vulkan/icd.d', file),
+      ),
+    )
+    .find((path) => existsSync(path));
+}
+
+const VULKAN_ARCH: Readonly<Record<string, string>> = { x64: 'x86_64', arm64: 'aarch64' };
+
+/** The installed package's root folder, or undefined. It holds x64 Linux binaries only. */
+function packageRoot(): string | undefined {
+  if (process.platform !== 'linux' || process.arch !== 'x64') return undefined;
+  try {
+    let folder = dirname(createRequire(import.meta.url).resolve('@sparticuz/chromium'));
+    while (!existsSync(join(folder, 'bin', 'swiftshader.tar.br'))) {
+      if (folder === dirname(folder)) return undefined;
+      folder = dirname(folder);
+    }
+    return folder;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Folder with `vk_swiftshader_icd.json`, `libvk_swiftshader.so` and `libvulkan.so.1`, unpacked if
+ * need be, or undefined where the package is not installed.
+ */
+export async function swiftShaderFolder(): Promise<string | undefined> {
+  const root = packageRoot();
+  if (root === undefined) return undefined;
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    version: string;
+  };
+  const folder = join(cacheFolder(), `swiftshader-${version}`);
+  if (existsSync(folder)) return folder;
+  // Unpacked beside and renamed, so that the folder is whole whenever it exists.
+  const partial = mkdtempSync(`${folder}.`);
+  // The package depends on tar-fs, so it is there whenever the package is.
+  const { extract } = createRequire(join(root, 'package.json'))('tar-fs') as {
+    extract: (folder: string) => NodeJS.WritableStream;
+  };
+  await pipeline(
+    createReadStream(join(root, 'bin', 'swiftshader.tar.br')),
+    createBrotliDecompress(),
+    extract(partial),
+  );
+  try {
+    await mkdir(dirname(folder), { recursive: true });
+    await rename(partial, folder);
+  } catch (error) {
+    await rm(partial, { recursive: true, force: true });
+    if (!existsSync(folder)) throw error; // else another process was faster
+  }
+  return folder;
+}
+
+/** Where unpacked drivers are kept: the user's cache, or a private temporary folder. */
+function cacheFolder(): string {
+  const folder = join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'invsr');
+  try {
+    mkdirSync(folder, { recursive: true });
+    return folder;
+  } catch {
+    return privateTemporaryFolder('cache');
+  }
+}
+
+/** `<tmp>/invsr-<name>-<uid>`, readable by nobody else; a fresh one if somebody planted that. */
+export function privateTemporaryFolder(name: string): string {
+  const uid = process.getuid?.() ?? 0;
+  const folder = join(tmpdir(), `invsr-${name}-${uid}`);
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+    return folder;
+  } catch {
+    const stat = existsSync(folder) ? lstatSync(folder) : undefined;
+    const isOurs = stat?.isDirectory() && stat.uid === uid && (stat.mode & 0o077) === 0;
+    return isOurs ? folder : mkdtempSync(`${folder}-`);
+  }
+}
+
+const RTLD_NODELETE = 0x1000; // glibc; missing in os.constants
+
+/** Loads a shared library for others in the process to find by soname. False where it is missing. */
+export function loadLibrary(path: string): boolean {
+  const { RTLD_NOW, RTLD_GLOBAL } = constants.dlopen;
+  try {
+    process.dlopen({ exports: {} }, path, RTLD_NOW | RTLD_GLOBAL | RTLD_NODELETE);
+  } catch (error) {
+    // Node loads it, finds that it is no addon, and complains; the library stays (NODELETE).
+    return error instanceof Error && error.message.includes('did not self-register');
+  }
+  return true;
+}

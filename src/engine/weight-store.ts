@@ -1,0 +1,91 @@
+/**
+ * Weight buffers on the GPU, by (key, layout, dtype), shared by every plan of a context.
+ */
+import { byteLength, format } from './kernel.ts';
+import type { Allocator } from './memory.ts';
+import type { PlanWeight } from './plan.ts';
+
+const CHUNK_BYTES = 32 * 2 ** 20;
+
+/** Staging that may pile up before an upload waits for the queue. */
+const MAX_PENDING_BYTES = 4 * CHUNK_BYTES;
+
+const identify = ({ key, layout, type }: PlanWeight): string => `${key} ${layout} ${type.dtype}`;
+
+export class WeightStore {
+  readonly #queue: GPUQueue;
+  readonly #allocator: Allocator;
+  readonly #buffers = new Map<string, GPUBuffer>();
+  #totalBytes = 0;
+  #pendingBytes = 0;
+
+  constructor(queue: GPUQueue, allocator: Allocator) {
+    this.#queue = queue;
+    this.#allocator = allocator;
+  }
+
+  get totalBytes(): number {
+    return this.#totalBytes;
+  }
+
+  has(weight: PlanWeight): boolean {
+    return this.#buffers.has(identify(weight));
+  }
+
+  at(weight: PlanWeight): GPUBuffer {
+    const buffer = this.#buffers.get(identify(weight));
+    if (!buffer) throw new Error(`weight ${identify(weight)} is not uploaded`);
+    return buffer;
+  }
+
+  /** Uploads a weight in the kernels' layout; nothing happens if it is there already. */
+  async upload(weight: PlanWeight, bytes: Uint8Array): Promise<void> {
+    const id = identify(weight);
+    if (this.#buffers.has(id)) return;
+    if (bytes.byteLength !== byteLength(weight.type)) {
+      throw new Error(
+        `weight ${id} is ${format(weight.type)}, expected ${byteLength(weight.type)} bytes, got ${bytes.byteLength}`,
+      );
+    }
+    const [buffer] = await this.#allocator.create([
+      {
+        label: weight.key,
+        what: `weight ${weight.key} ${format(weight.type)}`,
+        bytes: bytes.byteLength,
+        usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC,
+      },
+    ]);
+    if (!buffer) return;
+    if (this.#buffers.has(id)) {
+      this.#allocator.destroy(buffer); // somebody uploaded it while we waited
+      return;
+    }
+    this.#buffers.set(id, buffer);
+    this.#totalBytes += buffer.size;
+    for (let offset = 0; offset < bytes.byteLength; offset += CHUNK_BYTES) {
+      const chunk = bytes.subarray(offset, offset + CHUNK_BYTES);
+      this.#queue.writeBuffer(buffer, offset, wholeWords(chunk));
+      this.#pendingBytes += chunk.byteLength;
+      if (this.#pendingBytes < MAX_PENDING_BYTES) continue;
+      this.#pendingBytes = 0;
+      await this.#queue.onSubmittedWorkDone();
+    }
+  }
+
+  dispose(): void {
+    for (const buffer of this.#buffers.values()) this.#allocator.destroy(buffer);
+    this.#buffers.clear();
+    this.#totalBytes = 0;
+  }
+}
+
+/** Writes are of whole words; only a tensor's last chunk can be ragged. */
+function wholeWords(chunk: Uint8Array): Uint8Array<ArrayBuffer> {
+  const size = Math.ceil(chunk.byteLength / 4) * 4;
+  if (size === chunk.byteLength && chunk.buffer instanceof ArrayBuffer) {
+    return new Uint8Array(chunk.buffer, chunk.byteOffset, size);
+  }
+  const padded = new Uint8Array(size);
+  padded.set(chunk);
+  return padded;
+}
