@@ -1,15 +1,19 @@
 /** `invsr upscale`: files in, files out. */
+import { writeFile } from 'node:fs/promises';
 import { Command } from 'commander';
+import { createContext } from '../engine/context.ts';
+import { nameOf } from '../engine/device.ts';
 import { createDevice } from '../engine/node-device.ts';
 import { openModel } from '../invsr/model.ts';
-import { OFFICIAL, type UpscaleOptions, Upscaler } from '../invsr/upscaler.ts';
-import { SCALE } from '../invsr/tile-graph.ts';
+import type { Dump } from '../invsr/parity.ts';
 import { TIMESTEPS } from '../invsr/scheduler.ts';
+import { Upscaler, type UpscalerOptions, type UpscaleResult } from '../invsr/upscaler.ts';
+import { readTensors } from '../weights/checkpoint.ts';
 import { fileSource, nodeFolder } from '../weights/node-file.ts';
-import { readTensors } from '../weights/safetensors.ts';
-import { writeSafetensors } from '../weights/safetensors-write.ts';
+import { safetensorsParts, type TensorData } from '../weights/safetensors-write.ts';
 import { InputError } from './errors.ts';
 import {
+  type Picture,
   readPicture,
   resizeAlpha,
   writeBeforeAfter,
@@ -106,67 +110,107 @@ async function upscale(
 ): Promise<void> {
   if (flags.prompt !== undefined || flags.negativePrompt !== undefined) {
     throw new InputError(
-      '--prompt and --negative-prompt need a text encoder, which this version does not run yet; leave them out to use the model’s fixed prompt',
+      "--prompt and --negative-prompt need a text encoder, which this version does not run; leave them out to use the model's own prompt",
     );
   }
   const jobs = await planJobs(inputs, flags.output);
   if (flags.dump !== undefined && jobs.length > 1) {
     throw new InputError('--dump takes one input image');
   }
+  // Read before any work: a folder with one bad picture should not fail an hour later.
   const noise =
     flags.noise === undefined ? undefined : await readTensors(await fileSource(flags.noise));
-  const model = await openModel(await nodeFolder(await modelFolder(flags.model)), noise);
+  const first = jobs[0] && (await readPicture(jobs[0].input));
+  const model = await openModel(nodeFolder(await modelFolder(flags.model)), noise);
 
-  const created = await createDevice({ adapter: flags.adapter });
+  const { device, capabilities, notice } = await createDevice({ adapter: flags.adapter });
+  const context = createContext(device);
+  const upscaler = new Upscaler(context, model, upscalerOptions(flags));
   try {
-    const { adapterName, notice } = created;
-    if (notice) reporter.note(notice);
-    const upscaler = await Upscaler.load(created.engine, model, settingsOf(flags, created), {
-      signal,
-      onProgress: (p) => reporter.progress(flags.model, p),
-    });
-    for (const job of jobs) await upscaleFile(job, upscaler, adapterName);
+    if (notice !== undefined) reporter.note(notice);
+    for (const job of jobs) {
+      const picture = job === jobs[0] && first ? first : await readPicture(job.input);
+      await upscaleFile(job, picture);
+    }
   } finally {
-    created.destroy();
+    upscaler.dispose();
+    context.dispose();
+    device.destroy();
+    await model.close();
   }
 
-  async function upscaleFile(job: Job, upscaler: Upscaler, adapter: string): Promise<void> {
+  async function upscaleFile(job: Job, picture: Picture): Promise<void> {
     const started = performance.now();
-    const picture = await readPicture(job.input);
-    const dump = flags.dump === undefined ? undefined : new Map();
+    const dump: Dump | undefined = flags.dump === undefined ? undefined : new Map();
     const result = await upscaler.upscale(picture, {
       seed: flags.seed,
-      ...(noise && { noise }),
-      ...(dump && { dump }),
+      noise,
+      dump,
       signal,
       onProgress: (p) => reporter.progress(job.input, p),
     });
+    const written = await writeResults(job, picture, { result, dump }, flags);
     signal.throwIfAborted();
-    const size = { width: result.width, height: result.height };
-    const alpha = picture.alpha && (await resizeAlpha(picture.alpha, picture, size));
-    const output = { ...size, pixels: result.pixels, alpha };
-    await writePicture(job.output, output);
-    if (flags.beforeAfter !== undefined) await writeBeforeAfter(flags.beforeAfter, picture, output);
-    if (dump && flags.dump !== undefined) {
-      await writeWhole(flags.dump, (temporary) => writeSafetensors(temporary, dump));
-    }
+    const { width, height, milliseconds } = result;
+    const adapter = nameOf(capabilities);
+    const { precision } = upscaler.options;
     const seconds = (performance.now() - started) / 1000;
     reporter.result(
       {
-        input: job.input,
-        output: job.output,
-        ...size,
-        milliseconds: result.milliseconds,
+        ...job,
+        width,
+        height,
+        milliseconds,
         adapter,
-        precision: upscaler.precision,
+        precision,
         peakGpuBytes: upscaler.peakGpuBytes,
       },
       [
-        `${job.output}  ${size.width}x${size.height} in ${seconds.toFixed(1)} s on ${adapter} (${upscaler.precision})`,
-        ...(flags.beforeAfter === undefined
-          ? []
-          : [`${flags.beforeAfter}  bicubic | ${flags.model}`]),
+        `${job.output}  ${width}x${height} in ${seconds.toFixed(1)} s on ${adapter} (${precision})`,
+        ...written,
       ],
     );
   }
+}
+
+/** Writes picture, comparison and dump; returns a line for each extra file. */
+async function writeResults(
+  job: Job,
+  picture: Picture,
+  { result, dump }: { readonly result: UpscaleResult; readonly dump: Dump | undefined },
+  flags: UpscaleFlags,
+): Promise<string[]> {
+  const lines: string[] = [];
+  const alpha = picture.alpha && (await resizeAlpha(picture.alpha, picture, result));
+  const { width, height, pixels } = result;
+  const output = { width, height, pixels, alpha };
+  await writePicture(job.output, output);
+  if (flags.beforeAfter !== undefined) {
+    await writeBeforeAfter(flags.beforeAfter, picture, output);
+    lines.push(`${flags.beforeAfter}  before (bicubic) and after, side by side`);
+  }
+  if (dump && flags.dump !== undefined) {
+    const tensors = [...dump].map(([name, { shape, data }]): [string, TensorData] => [
+      name,
+      { dtype: 'F32', shape, bytes: new Uint8Array(data.slice().buffer) },
+    ]);
+    const parts = safetensorsParts(new Map(tensors));
+    await writeWhole(flags.dump, (temporary) => writeFile(temporary, parts));
+    lines.push(`${flags.dump}  ${dump.size} tensors`);
+  }
+  return lines;
+}
+
+function upscalerOptions(flags: UpscaleFlags): UpscalerOptions {
+  const { tile, tileBatch, overlap, colorFix, cfg, official = false, precision } = flags;
+  return {
+    timesteps: flags.timesteps ?? TIMESTEPS[flags.steps] ?? [],
+    tile,
+    colorFix,
+    cfg,
+    official,
+    ...(tileBatch !== undefined && { tileBatch }),
+    ...(overlap !== undefined && { overlap }),
+    ...(precision !== 'auto' && { precision }),
+  };
 }

@@ -38,28 +38,23 @@ export function packPlanParams(
   return packed;
 }
 
-/** What to lease for a plan. Slots that `prepare` writes must survive, so no other plan gets them. */
+/** What to lease for a plan. Persistent slots must survive, so no other plan gets them. */
 export function slotRequests({ slots, prepare, dispatches }: Plan): SlotRequest[] {
-  const kept = new Set<number>();
-  for (const { output } of prepare) if (output.kind === 'slot') kept.add(output.index);
   const largest = new Map<number, Dispatch>();
   for (const dispatch of [...prepare, ...dispatches]) {
-    const { output, kernel, path } = dispatch;
+    const { output, kernel } = dispatch;
     if (output.kind !== 'slot') continue;
-    if (kept.has(output.index) && !prepare.includes(dispatch)) {
-      throw new Error(`${path}: writes slot ${output.index}, which belongs to prepare`);
-    }
     const best = largest.get(output.index);
     if (!best || byteLength(kernel.output.type) > byteLength(best.kernel.output.type)) {
       largest.set(output.index, dispatch);
     }
   }
-  return slots.map((bytes, index) => {
+  return slots.map(({ bytes, persistent }, index) => {
     const dispatch = largest.get(index);
     const what = dispatch
       ? `${dispatch.path} ${format(dispatch.kernel.output.type)}`
       : `slot ${index}`;
-    return { bytes, what, isExclusive: kept.has(index) };
+    return { bytes, what, isExclusive: persistent };
   });
 }
 
@@ -82,7 +77,7 @@ export function bindAll(context: EngineContext, sources: BindSources): Bound[] {
       case 'slot': {
         const buffer = slots.buffers[location.index];
         if (!buffer) throw new Error(`${path}: the plan has no slot ${location.index}`);
-        return { buffer, size: bindingSize(plan.slots[location.index] ?? 0) };
+        return { buffer, size: bindingSize(plan.slots[location.index]?.bytes ?? 0) };
       }
       case 'weight': {
         const weight = plan.weights[location.index];

@@ -11,7 +11,7 @@ import type { Shape } from '../engine/kernel.ts';
 import type { CheckpointShapes } from '../graph/builder.ts';
 import { type Checkpoint, openCheckpoint, openFile } from '../weights/checkpoint.ts';
 import type { Folder } from '../weights/folder.ts';
-import { convert, type RawTensor } from '../weights/layout.ts';
+import { convert, type Layout, type RawTensor } from '../weights/layout.ts';
 import {
   ConfigError,
   type NoisePredictorConfig,
@@ -101,14 +101,16 @@ export async function openModel(folder: Folder, overrides: Tensors = new Map()):
       const slash = key.indexOf('/');
       const name = key.slice(slash + 1);
       const component = key.slice(0, slash);
+      // The planner took it from a Layout; plans carry it as text.
+      const from = layout as Layout;
       const dtype = type.dtype === 'f16' ? 'f16' : 'f32';
       const override = component === 'prompt' ? given.get(name) : undefined;
-      if (override) return convert(layout, dtype, override);
+      if (override) return convert(from, dtype, override);
       const checkpoint = checkpoints.get(component);
       const entry = checkpoint?.tensors.get(name);
       if (!checkpoint || !entry) throw new ConfigError(`${folder.name}: no tensor ${key}`);
       const bytes = await checkpoint.read(name, signal);
-      return convert(layout, dtype, { name: key, dtype: entry.dtype, shape: entry.shape, bytes });
+      return convert(from, dtype, { name: key, dtype: entry.dtype, shape: entry.shape, bytes });
     },
     async close() {
       await Promise.all([...checkpoints.values()].map((checkpoint) => checkpoint.close()));
