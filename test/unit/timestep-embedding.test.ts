@@ -1,6 +1,9 @@
 /** The embedding against the official code's f32 numbers, where f32 rounding shows most. */
 import { expect, test } from 'vitest';
-import { timestepEmbedding } from '../../src/kernels/timestep-embedding.ts';
+import {
+  timestepEmbedding,
+  timestepEmbeddingReference,
+} from '../../src/kernels/timestep-embedding.ts';
 
 const target = { family: 'alu', shaderF16: true, subgroupSize: 32 } as const;
 
@@ -21,4 +24,12 @@ test.each(OFFICIAL)('timestep %d, index %d', (timestep, index, value) => {
   const { params } = timestepEmbedding({}, constants, target);
   // 1e-7 is an f32 ulp of values up to 1; f64 arithmetic is off by 5e-6 to 5e-5 at these indices
   expect(Math.abs(params[`value${index}`]!.value - value)).toBeLessThan(1e-7);
+});
+
+test('f32 rounding moves the embedding by up to 5e-5 at timestep 999', () => {
+  const constants = { timestep: 999, dim: 320, flipSinToCos: true, freqShift: 0 };
+  const values = Object.values(timestepEmbedding({}, constants, target).params);
+  const exact = timestepEmbeddingReference(constants);
+  const errors = values.map(({ value }, i) => Math.abs(value - exact[i]!));
+  expect(Math.max(...errors)).toBeCloseTo(5.2e-5, 6);
 });
