@@ -9,10 +9,16 @@
  *                invocation remains (CPU rasterisers divide lane by lane) and whatever depends on
  *                the row alone is uniform.
  */
-import { format, gridOf, ShapeError, sizeOf, type TensorType } from '../engine/kernel.ts';
+import {
+  format,
+  gridOf,
+  MAX_WORKGROUPS_PER_DIMENSION,
+  ShapeError,
+  sizeOf,
+  type TensorType,
+} from '../engine/kernel.ts';
 
 const WORKGROUP_SIZE = 64;
-const MAX_WORKGROUPS_PER_DIMENSION = 65_535;
 
 export const flatGrid = (vectors: number): [x: number, y: number, z: number] =>
   gridOf(Math.ceil(vectors / WORKGROUP_SIZE));
@@ -27,15 +33,13 @@ fn main(
   if (i < params.vectors) { element(i); }
 }`;
 
-export function imageGrid({ height, width, groups, n }: Image): [x: number, y: number, z: number] {
-  for (const [what, count] of Object.entries({ images: n, rows: height })) {
-    if (count > MAX_WORKGROUPS_PER_DIMENSION) {
-      throw new ShapeError(
-        `${count} ${what}, at most ${MAX_WORKGROUPS_PER_DIMENSION} are possible`,
-      );
-    }
+export function imageGrid({ n, height, width, groups }: Image): [x: number, y: number, z: number] {
+  const grid: [number, number, number] = [Math.ceil((width * groups) / WORKGROUP_SIZE), height, n];
+  if (Math.max(...grid) > MAX_WORKGROUPS_PER_DIMENSION) {
+    const limit = `at most ${MAX_WORKGROUPS_PER_DIMENSION} images, rows and 64ths of a row`;
+    throw new ShapeError(`y is [${n},${height},${width},${4 * groups}], ${limit} are possible`);
   }
-  return [Math.ceil((width * groups) / WORKGROUP_SIZE), height, n];
+  return grid;
 }
 
 export const IMAGE_MAIN = `struct Position {

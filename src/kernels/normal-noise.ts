@@ -42,7 +42,7 @@ export interface NormalNoiseConstants {
 
 /**
  * Coefficients of cos and sin on [-π/4, π/4] from Cephes' sinf.c and cosf.c (error below 1e-7); the
- * logarithm is the series of 2·atanh(s), whose first dropped term is below 4e-9 for |s| ≤ 0.172.
+ * logarithm is the series of 2·atanh(s), whose first dropped term is below 1e-9 for |s| ≤ 0.172.
  */
 const BOX_MULLER_WGSL = `const LN_2: f32 = 0.693147180559945;
 const SQRT_2: f32 = 1.41421356237;

@@ -48,6 +48,7 @@ export interface CropTilesConstants {
 /**
  * Rounds to f16, halves to even. Integer arithmetic for normal f16 numbers, because WGSL lets its
  * own conversions round either way; below 2^-14 the f16 numbers are the multiples of 2^-24.
+ * For values below 65,520, which f16 can hold.
  */
 const QUANTIZE_WGSL = `fn quantize(v: vec4f) -> vec4f {
   let bits = bitcast<vec4u>(v);
