@@ -83,6 +83,10 @@ export async function dumpNamed(
   for (const [name, { channels }] of Object.entries(runner.plan.named)) {
     const { bytes, type } = await runner.read(name, buffers);
     const data = type.dtype === 'f16' ? toSingle(new Uint16Array(bytes)) : new Float32Array(bytes);
+    if (type.shape.length !== 4) {
+      dump.set(prefix + name, { shape: type.shape, data }); // a sequence [N, L, C]
+      continue;
+    }
     if (!name.endsWith('_moments')) {
       dump.set(prefix + name, toNchw(data, type.shape, { count: channels }));
       continue;
