@@ -3,8 +3,8 @@
  *
  * dawn.node polls for completion on every turn of the event loop as long as a promise of its own is
  * pending, which keeps one core busy: the core that the rasteriser needs. While such a promise is
- * pending, `quietPolling` makes each turn sleep a millisecond; `node bench/polling.ts` shows what
- * that brings. Only for devices of our own, and not worth it on a GPU.
+ * pending, `quietPolling` makes each turn sleep a millisecond. Only for devices of our own; on a GPU
+ * the core has nothing better to do.
  */
 const SLEEP_MS = 1;
 

@@ -1,0 +1,165 @@
+/** The engine's pure parts: capabilities, error texts, submit cutting, parameter packing. */
+import { describe, expect, test } from 'vitest';
+import { packPlanParams, slotRequests } from '../../src/engine/binder.ts';
+import {
+  capabilitiesOf,
+  expectStorageBuffer,
+  requiredDevice,
+  targetOf,
+} from '../../src/engine/device.ts';
+import { DeviceError, excerptOf } from '../../src/engine/errors.ts';
+import { adaptRate, nextCut, workOf } from '../../src/engine/submits.ts';
+import { affineDispatch, slot, smallPlan } from '../harness/plans.ts';
+
+const LIMITS = {
+  maxBufferSize: 2 ** 28,
+  maxStorageBufferBindingSize: 2 ** 27,
+  maxStorageBuffersPerShaderStage: 10,
+  maxComputeWorkgroupStorageSize: 49_152,
+  maxComputeInvocationsPerWorkgroup: 1024,
+  maxComputeWorkgroupSizeX: 1024,
+  maxComputeWorkgroupSizeY: 1024,
+  maxComputeWorkgroupsPerDimension: 65_535,
+  minUniformBufferOffsetAlignment: 64,
+};
+
+const fakeAdapter = (info: object, features: readonly string[] = []): GPUAdapter =>
+  ({
+    info: { vendor: '', architecture: '', device: '', description: '', ...info },
+    features: new Set(features),
+    limits: LIMITS,
+  }) as unknown as GPUAdapter;
+
+const NVIDIA = fakeAdapter(
+  { vendor: 'nvidia', architecture: 'ada', subgroupMinSize: 32, subgroupMaxSize: 32 },
+  ['timestamp-query', 'shader-f16', 'subgroups', 'depth-clip-control'],
+);
+
+const cutAll = (work: readonly number[], budget: number): number[] => {
+  const ends: number[] = [];
+  for (let at = 0; at < work.length; at = ends.at(-1)!) ends.push(nextCut(work, at, budget));
+  return ends;
+};
+
+const fitting = (bytes: number) => () =>
+  expectStorageBuffer(capabilitiesOf(NVIDIA), 'vae.mid f32 [9]', bytes, 'Use less.');
+
+describe('capabilities', () => {
+  test('of a GPU', () => {
+    const capabilities = capabilitiesOf(NVIDIA);
+    expect(capabilities).toMatchObject({ family: 'alu', isSoftware: false, shaderF16: true });
+    expect(capabilities.features[0]).toBe('depth-clip-control');
+    expect(capabilities.limits).toEqual(LIMITS);
+    expect(targetOf(capabilities)).toEqual({ family: 'alu', shaderF16: true, subgroupSize: 32 });
+    expect(structuredClone(capabilities)).toEqual(capabilities); // plain data
+  });
+
+  test.each([
+    { description: 'llvmpipe: Mesa 25.0.7 (LLVM 15.0.6)' },
+    { architecture: 'swiftshader' },
+    { vendor: 'microsoft', isFallbackAdapter: true },
+  ])('of the software adapter %o', (info) => {
+    expect(capabilitiesOf(fakeAdapter(info))).toMatchObject({ family: 'cpu', isSoftware: true });
+  });
+
+  test('an unknown subgroup size is the smallest possible', () => {
+    expect(targetOf(capabilitiesOf(fakeAdapter({})))).toEqual({
+      family: 'alu',
+      shaderF16: false,
+      subgroupSize: 4,
+    });
+  });
+
+  test('requiredDevice asks for what is there and no more', () => {
+    expect(requiredDevice(NVIDIA).requiredFeatures).toEqual([
+      'shader-f16',
+      'subgroups',
+      'timestamp-query',
+    ]);
+    expect(requiredDevice(fakeAdapter({})).requiredFeatures).toEqual([]);
+    expect(requiredDevice(NVIDIA).requiredLimits).toMatchObject({
+      maxStorageBufferBindingSize: 2 ** 27,
+      maxComputeWorkgroupStorageSize: 49_152,
+    });
+    expect(requiredDevice(NVIDIA).requiredLimits).not.toHaveProperty(
+      'minUniformBufferOffsetAlignment',
+    );
+  });
+});
+
+describe('errors', () => {
+  test('a DeviceError says what, got, needed, remedy', () => {
+    expect(fitting(2 ** 27)).not.toThrow();
+    expect(fitting(2 ** 27 + 4)).toThrow(DeviceError);
+    expect(fitting(2 ** 27 + 4)).toThrow(
+      'vae.mid f32 [9] does not fit maxStorageBufferBindingSize: got 134217728 bytes, needed 134217732 bytes. Use less.',
+    );
+  });
+
+  test.each([
+    [1, '> 1 | a\n  2 | b\n  3 | c'],
+    [2, '  1 | a\n> 2 | b\n  3 | c'],
+    [4, '  2 | b\n  3 | c\n> 4 | d'],
+  ])('an excerpt has three lines, line %i marked', (line, expected) => {
+    expect(excerptOf('a\nb\nc\nd', line)).toBe(expected);
+  });
+});
+
+describe('submits', () => {
+  test('are cut at the budget and hold at least one dispatch', () => {
+    expect(cutAll([1, 2, 3, 4, 10, 1, 1], 5)).toEqual([2, 3, 4, 5, 7]);
+    expect(cutAll([1, 2, 3], 0)).toEqual([1, 2, 3]);
+    expect(cutAll([1, 2, 3], Infinity)).toEqual([3]);
+    expect(cutAll([], 5)).toEqual([]);
+  });
+
+  test('work is the larger of arithmetic and traffic, and never nothing', () => {
+    expect(workOf({ flops: 5e9, bytes: 1 })).toBe(5e9 + 1e6);
+    expect(workOf({ flops: 0, bytes: 1e6 })).toBe(8e6 + 1e6);
+    expect(workOf({ flops: 0, bytes: 0 })).toBe(1e6);
+  });
+
+  test('the rate converges to the measured one from either side, in bounded steps', () => {
+    for (const start of [1, 1e9]) {
+      let rate = start;
+      for (let i = 0; i < 30; i++) {
+        const next = adaptRate(rate, 5000, 5);
+        expect(next / rate).toBeLessThanOrEqual(4);
+        expect(next / rate).toBeGreaterThanOrEqual(0.25);
+        rate = next;
+      }
+      expect(rate).toBeCloseTo(1000, 1);
+    }
+  });
+});
+
+describe('plans', () => {
+  const target = { family: 'cpu', shaderF16: false, subgroupSize: 4 } as const;
+  const plan = smallPlan({ dtype: 'f32', shape: [4] }, target);
+
+  test('params are packed at the stride', () => {
+    const packed = packPlanParams(plan.dispatches, 256);
+    expect(packed.byteLength).toBe(3 * 256);
+    const words = new DataView(packed.buffer);
+    expect(words.getUint32(0, true)).toBe(1); // affine's `vectors`
+    expect(words.getFloat32(256 + 4, true)).toBe(3); // alpha of net.scale
+  });
+
+  test('slots know their largest tensor and whether prepare owns them', () => {
+    expect(slotRequests(plan)).toEqual([
+      { bytes: 16, what: 'net.fold f32 [4]', isExclusive: true },
+      { bytes: 16, what: 'net.add f32 [4]', isExclusive: false },
+      { bytes: 16, what: 'net.scale f32 [4]', isExclusive: false },
+    ]);
+    const clobber = affineDispatch(
+      'net.clobber',
+      { dtype: 'f32', shape: [4] },
+      [slot(1), undefined, slot(0)],
+      { alpha: 1 },
+      target,
+    );
+    expect(() => slotRequests({ ...plan, dispatches: [...plan.dispatches, clobber] })).toThrow(
+      'net.clobber: writes slot 0, which belongs to prepare',
+    );
+  });
+});
