@@ -80,6 +80,7 @@ function isPhaseSplit(conv: Node<'conv2d'>, upsample: Node<'upsampleNearest'>): 
   return (
     conv.inputs.weight.shape[0] === 3 &&
     stride === 1 &&
+    padding !== undefined &&
     Object.values(padding).every((p) => p === 1) &&
     upsample.constants.height === 2 * h &&
     upsample.constants.width === 2 * w &&
