@@ -20,46 +20,43 @@ export interface Bound {
   groupFor(externals: Externals): GPUBindGroup;
 }
 
-/** All uniform structs at a stride that every device accepts, packed once. */
-export function packPlanParams(
-  dispatches: readonly Dispatch[],
-  stride: number,
-): Uint8Array<ArrayBuffer> {
-  const packed = new Uint8Array(dispatches.length * stride);
-  for (const [i, { path, kernel }] of dispatches.entries()) {
-    const params = packParams(kernel.params);
-    if (params.byteLength > stride) {
-      throw new Error(
-        `${path}: ${params.byteLength} bytes of params, at most ${stride} are possible`,
-      );
-    }
-    packed.set(new Uint8Array(params), i * stride);
-  }
-  return packed;
+/** All uniform structs of a plan in one buffer, and where each of them lies. */
+export interface PackedParams {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly ranges: readonly { readonly offset: number; readonly size: number }[];
 }
 
-/** What to lease for a plan. Slots that `prepare` writes must survive, so no other plan gets them. */
+/** `alignment` is the device's minUniformBufferOffsetAlignment. */
+export function packPlanParams(dispatches: readonly Dispatch[], alignment: number): PackedParams {
+  const structs = dispatches.map(({ kernel }) => new Uint8Array(packParams(kernel.params)));
+  let end = 0;
+  const ranges = structs.map(({ byteLength: size }) => {
+    const offset = Math.ceil(end / alignment) * alignment;
+    end = offset + size;
+    return { offset, size };
+  });
+  const bytes = new Uint8Array(end);
+  for (const [i, struct] of structs.entries()) bytes.set(struct, ranges[i]?.offset ?? 0);
+  return { bytes, ranges };
+}
+
+/** What to lease for a plan. Persistent slots must survive, so no other plan gets them. */
 export function slotRequests({ slots, prepare, dispatches }: Plan): SlotRequest[] {
-  const kept = new Set<number>();
-  for (const { output } of prepare) if (output.kind === 'slot') kept.add(output.index);
   const largest = new Map<number, Dispatch>();
   for (const dispatch of [...prepare, ...dispatches]) {
-    const { output, kernel, path } = dispatch;
+    const { output, kernel } = dispatch;
     if (output.kind !== 'slot') continue;
-    if (kept.has(output.index) && !prepare.includes(dispatch)) {
-      throw new Error(`${path}: writes slot ${output.index}, which belongs to prepare`);
-    }
     const best = largest.get(output.index);
     if (!best || byteLength(kernel.output.type) > byteLength(best.kernel.output.type)) {
       largest.set(output.index, dispatch);
     }
   }
-  return slots.map((bytes, index) => {
+  return slots.map(({ bytes, persistent }, index) => {
     const dispatch = largest.get(index);
     const what = dispatch
       ? `${dispatch.path} ${format(dispatch.kernel.output.type)}`
       : `slot ${index}`;
-    return { bytes, what, isExclusive: kept.has(index) };
+    return { bytes, what, isExclusive: persistent };
   });
 }
 
@@ -70,19 +67,19 @@ export interface BindSources {
   readonly plan: Plan;
   readonly slots: SlotLease;
   readonly params: GPUBuffer;
-  readonly stride: number;
+  readonly ranges: PackedParams['ranges'];
   readonly compiled: ReadonlyMap<string, Compiled>;
 }
 
 export function bindAll(context: EngineContext, sources: BindSources): Bound[] {
-  const { plan, slots, params, stride, compiled } = sources;
+  const { plan, slots, params, ranges, compiled } = sources;
 
   function resourceOf(path: string, location: Location, externals: Externals): GPUBufferBinding {
     switch (location.kind) {
       case 'slot': {
         const buffer = slots.buffers[location.index];
         if (!buffer) throw new Error(`${path}: the plan has no slot ${location.index}`);
-        return { buffer, size: bindingSize(plan.slots[location.index] ?? 0) };
+        return { buffer, size: bindingSize(plan.slots[location.index]?.bytes ?? 0) };
       }
       case 'weight': {
         const weight = plan.weights[location.index];
@@ -120,7 +117,7 @@ export function bindAll(context: EngineContext, sources: BindSources): Bound[] {
           label: `invsr/${path}/${kernel.name} ${kernel.variant}`,
           layout: entry.layout,
           entries: [
-            { binding: 0, resource: { buffer: params, offset: i * stride, size: stride } },
+            { binding: 0, resource: { buffer: params, ...ranges[i] } },
             ...bindings.map(({ binding, location }) => ({
               binding,
               resource: resourceOf(path, location, externals),

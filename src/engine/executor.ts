@@ -74,13 +74,12 @@ export async function createExecutor(
   });
 
   const slots = await context.slots.lease(slotRequests(plan));
-  const stride = Math.max(256, capabilities.limits.minUniformBufferOffsetAlignment);
-  const packed = packPlanParams(dispatches, stride);
+  const packed = packPlanParams(dispatches, capabilities.limits.minUniformBufferOffsetAlignment);
   const [params] = await allocator
     .create([
       {
         label: 'params',
-        bytes: packed.byteLength,
+        bytes: packed.bytes.byteLength,
         usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
       },
     ])
@@ -89,7 +88,7 @@ export async function createExecutor(
       throw error;
     });
   if (!params) throw new Error('no params buffer');
-  device.queue.writeBuffer(params, 0, packed);
+  device.queue.writeBuffer(params, 0, packed.bytes);
 
   function dispose(): void {
     if (disposed.signal.aborted) return;
@@ -99,7 +98,7 @@ export async function createExecutor(
   }
 
   try {
-    const bound = bindAll(context, { plan, slots, params, stride, compiled });
+    const bound = bindAll(context, { plan, slots, params, ranges: packed.ranges, compiled });
     const prepare = bound.slice(0, plan.prepare.length);
     const body = bound.slice(plan.prepare.length);
     await context.exclusive(() => replay(context, prepare, { externals: {}, signal: stops }));

@@ -91,7 +91,7 @@ export function packParams(params: Params): ArrayBuffer {
 }
 
 /** The default limit every WebGPU device has; `gridOf` folds larger counts into y. */
-const MAX_WORKGROUPS_PER_DIMENSION = 65_535;
+export const MAX_WORKGROUPS_PER_DIMENSION = 65_535;
 
 /**
  * Workgroup counts for `count` one-dimensional workgroups. Shaders recover the index as

@@ -38,9 +38,15 @@ export interface NamedTensor {
   readonly channels: number;
 }
 
+/** One activation buffer that several tensors share in turn. */
+export interface Slot {
+  readonly bytes: number;
+  /** Holds a result of `prepare` or a named tensor: never shared, not even between plans. */
+  readonly persistent: boolean;
+}
+
 export interface Plan {
-  /** Byte size of each slot buffer. */
-  readonly slots: readonly number[];
+  readonly slots: readonly Slot[];
   readonly weights: readonly PlanWeight[];
   /** Buffers the caller binds at `run`: the plan's inputs and its outputs. */
   readonly externals: Readonly<Record<string, TensorType>>;
@@ -55,4 +61,5 @@ export interface Plan {
 export const totalFlops = (dispatches: readonly Dispatch[]): number =>
   dispatches.reduce((sum, { kernel }) => sum + kernel.cost.flops, 0);
 
-export const slotBytes = (plan: Plan): number => plan.slots.reduce((sum, bytes) => sum + bytes, 0);
+export const slotBytes = (plan: Plan): number =>
+  plan.slots.reduce((sum, slot) => sum + slot.bytes, 0);

@@ -15,15 +15,13 @@ import {
   expectShape,
   f32,
   format,
-  gridOf,
   type Kernel,
   paramsWgsl,
-  ShapeError,
-  sizeOf,
   type Target,
   type TensorType,
   u32,
 } from '../engine/kernel.ts';
+import { FLAT_MAIN, flatGrid, vectorsOf } from './elementwise.ts';
 import { enableF16, readWgsl, writeWgsl } from './storage.ts';
 
 export interface AffineInputs {
@@ -42,7 +40,6 @@ export interface AffineConstants {
   readonly dtype?: DType;
 }
 
-const WORKGROUP_SIZE = 64;
 const F32_MAX = 3.4028234e38;
 
 export function affine(
@@ -50,15 +47,12 @@ export function affine(
   { alpha, beta = 0, gamma = 0, min = -F32_MAX, max = F32_MAX, dtype = a.dtype }: AffineConstants,
   target: Target,
 ): Kernel {
-  const size = sizeOf(a.shape);
-  if (size % 4 !== 0) {
-    throw new ShapeError(`a is ${format(a)}, its element count must be a multiple of 4`);
-  }
+  const vectors = vectorsOf('a', a);
   if (b) expectShape('b', b, a.shape);
 
   const y: TensorType = { dtype, shape: a.shape };
   const params = {
-    vectors: u32(size / 4),
+    vectors: u32(vectors),
     alpha: f32(alpha),
     beta: f32(beta),
     gamma: f32(gamma),
@@ -71,9 +65,9 @@ export function affine(
     bindings: b ? { a: 1, b: 2 } : { a: 1 },
     params,
     output: { binding: 3, type: y },
-    workgroups: gridOf(Math.ceil(size / 4 / WORKGROUP_SIZE)),
+    workgroups: flatGrid(vectors),
     cost: {
-      flops: size * (b ? 4 : 2),
+      flops: 4 * vectors * (b ? 4 : 2),
       bytes: byteLength(a) + (b ? byteLength(b) : 0) + byteLength(y),
     },
     wgsl: wgsl`
@@ -85,20 +79,14 @@ ${b ? readWgsl('b', 2, b.dtype, target) : ''}
 #endif
 ${writeWgsl('y', 3, dtype, target)}
 
-@compute @workgroup_size(${WORKGROUP_SIZE})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let i = (workgroup.y * grid.x + workgroup.x) * ${WORKGROUP_SIZE}u + lane;
-  if (i >= params.vectors) { return; }
+fn element(i: u32) {
   var v = params.alpha * load_a(i) + params.gamma;
 #if ${b !== undefined}
   v += params.beta * load_b(i);
 #endif
   store_y(i, clamp(v, vec4f(params.low), vec4f(params.high)));
 }
+${FLAT_MAIN}
 `,
   };
 }

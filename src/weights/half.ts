@@ -1,11 +1,14 @@
-/** IEEE 754 binary16 and bfloat16 conversions, round-half-to-even, subnormals kept. */
+/**
+ * IEEE 754 binary16 and bfloat16 conversions, round-half-to-even, subnormals kept.
+ *
+ * The scalar functions serve tests and small data; `toHalf` and `toSingle` convert whole tensors.
+ */
 
-const scratch = new DataView(new ArrayBuffer(4));
+const scratch = new Uint32Array(1);
+const scratchFloat = new Float32Array(scratch.buffer);
 
-/** Bits of the f16 nearest to `value`; overflow gives ±Infinity, NaN stays NaN. */
-export function f32ToF16Bits(value: number): number {
-  scratch.setFloat32(0, value);
-  const bits = scratch.getUint32(0);
+/** Bits of the f16 nearest to an f32 given by its bits; overflow gives ±Infinity, NaN stays NaN. */
+function roundToHalf(bits: number): number {
   const sign = (bits >>> 16) & 0x8000;
   const magnitude = bits & 0x7fff_ffff;
   if (magnitude > 0x7f80_0000) return sign | 0x7e00; // NaN
@@ -26,6 +29,12 @@ export function f32ToF16Bits(value: number): number {
   return sign | (kept + (rest > half || (rest === half && (kept & 1) === 1) ? 1 : 0));
 }
 
+/** Bits of the f16 nearest to `value` (rounded to f32 first). */
+export function f32ToF16Bits(value: number): number {
+  scratchFloat[0] = value;
+  return roundToHalf(scratch[0] ?? 0);
+}
+
 export function f16BitsToF32(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;
   const exponent = (bits >>> 10) & 0x1f;
@@ -36,6 +45,34 @@ export function f16BitsToF32(bits: number): number {
 }
 
 export function bf16BitsToF32(bits: number): number {
-  scratch.setUint32(0, bits << 16);
-  return scratch.getFloat32(0);
+  scratch[0] = bits << 16;
+  return scratchFloat[0] ?? 0;
+}
+
+/** f16 bits of every value. */
+export function toHalf(values: Float32Array): Uint16Array<ArrayBuffer> {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const half = new Uint16Array(values.length);
+  for (let i = 0; i < bits.length; i++) half[i] = roundToHalf(bits[i] ?? 0);
+  return half;
+}
+
+/** All 65,536 f16 values as f32: 256 KiB, which stay in cache. Made on first use. */
+let singles: Float32Array | undefined;
+
+/** The values that f16 bits stand for. */
+export function toSingle(half: Uint16Array): Float32Array<ArrayBuffer> {
+  singles ??= Float32Array.from({ length: 0x1_0000 }, (_, bits) => f16BitsToF32(bits));
+  const table = singles;
+  const values = new Float32Array(half.length);
+  for (let i = 0; i < half.length; i++) values[i] = table[half[i] ?? 0] ?? 0;
+  return values;
+}
+
+/** The values that bf16 bits stand for: the upper halves of f32. */
+export function bf16ToSingle(bits: Uint16Array): Float32Array<ArrayBuffer> {
+  const values = new Float32Array(bits.length);
+  const words = new Uint32Array(values.buffer);
+  for (let i = 0; i < bits.length; i++) words[i] = (bits[i] ?? 0) << 16;
+  return values;
 }

@@ -27,7 +27,11 @@ export function smallPlan(type: TensorType, target: Target): Plan {
   const bytes = byteLength(type);
   const image = external('image');
   return {
-    slots: [bytes, bytes, bytes],
+    slots: [
+      { bytes, persistent: true },
+      { bytes, persistent: false },
+      { bytes, persistent: false },
+    ],
     weights: [{ key: 'test/w', layout: 'vector', type }],
     externals: { image: type, result: type },
     prepare: [
@@ -53,7 +57,10 @@ export function longPlan(type: TensorType, count: number, target: Target): Plan 
   const bytes = byteLength(type);
   const step = { alpha: 1, gamma: 1 };
   return {
-    slots: [bytes, bytes],
+    slots: [
+      { bytes, persistent: false },
+      { bytes, persistent: false },
+    ],
     weights: [],
     externals: { image: type, result: type },
     prepare: [],

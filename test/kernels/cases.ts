@@ -23,3 +23,11 @@ export interface KernelCase {
    */
   readonly maxNmse?: number;
 }
+
+/**
+ * NMSE limit of an f32 sum of `terms` products, added up one after another in f32. Each addition
+ * rounds the running sum by up to 2^-24 of it; the errors are independent, so their power grows
+ * with the number of terms, and the running sum's with the term. Half of terms²/terms would be the
+ * mean; the whole leaves a factor 2 · 3 (a uniform error has a third of its bound's power).
+ */
+export const sumNmse = (terms: number): number => Math.max(16, terms) * 2 ** -48;

@@ -1,0 +1,41 @@
+/**
+ * Builds dist/: the command line and the two library entries as ES modules (esbuild), and types.
+ * wgsl-preprocessor (MIT) is bundled, with its notice; the packages of `dependencies` are not.
+ * `node scripts/build.mjs --fast` leaves the types out.
+ */
+import { execFileSync } from 'node:child_process';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { gzipSync } from 'node:zlib';
+import { build } from 'esbuild';
+
+const { dependencies, version } = JSON.parse(readFileSync('package.json', 'utf8'));
+const fast = process.argv.includes('--fast');
+
+rmSync('dist', { recursive: true, force: true });
+await build({
+  entryPoints: { index: 'src/index.ts', node: 'src/node.ts', 'cli/main': 'src/cli/main.ts' },
+  outdir: 'dist',
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20',
+  external: [...Object.keys(dependencies), '@sparticuz/chromium'],
+  chunkNames: 'chunks/[name]-[hash]',
+  sourcemap: true,
+  define: { INVSR_VERSION: JSON.stringify(version) },
+  legalComments: 'eof',
+  logLevel: 'warning',
+});
+const notice = readFileSync('node_modules/wgsl-preprocessor/LICENSE', 'utf8');
+writeFileSync('dist/THIRD-PARTY-NOTICES.txt', `wgsl-preprocessor\n\n${notice}`);
+
+if (!fast) {
+  execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], {
+    stdio: 'inherit',
+  });
+  const bytes = gzipSync(readFileSync('dist/index.js')).length;
+  console.log(
+    `dist/index.js: ${(bytes / 1024).toFixed(1)} kB gzipped (entry without shared chunks)`,
+  );
+}

@@ -1,0 +1,18 @@
+/** Installs the exact packages of package-lock.json when they are missing or out of date. */
+import { execFileSync } from 'node:child_process';
+import { existsSync, statSync } from 'node:fs';
+
+export function installIfNeeded() {
+  const marker = 'node_modules/.package-lock.json';
+  const fresh =
+    existsSync(marker) && statSync(marker).mtimeMs >= statSync('package-lock.json').mtimeMs;
+  if (fresh) return;
+  console.log('installing packages (once, about 130 MB) …');
+  const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
+  // From the caller's npm where there is one, so that its version and settings apply.
+  const cli = process.env.npm_execpath;
+  const [command, ...prefix] = cli ? [process.execPath, cli] : [npm];
+  execFileSync(command, [...prefix, 'ci', '--ignore-scripts', '--no-audit', '--no-fund'], {
+    stdio: 'inherit',
+  });
+}

@@ -1,0 +1,52 @@
+/** First and last use of every tensor that needs a slot, over the execution order. */
+import { type Graph, inputsOf, type Node } from './graph.ts';
+
+export interface Lifetime {
+  readonly id: number;
+  readonly bytes: number;
+  /** Index of the node that writes it. */
+  readonly first: number;
+  /** Index of the last node that reads it; Infinity where it must outlive the run. */
+  readonly last: number;
+}
+
+/** Nodes that depend on weights and constants only: the plan's `prepare` list. */
+export function constantNodes(graph: Graph): ReadonlySet<Node> {
+  const constant = new Set<number>(graph.weights.keys());
+  const found = new Set<Node>();
+  for (const node of graph.nodes) {
+    if (graph.externals.has(node.output.id)) continue;
+    if (!inputsOf(node).every(([, { id }]) => constant.has(id))) continue;
+    constant.add(node.output.id);
+    found.add(node);
+  }
+  return found;
+}
+
+/**
+ * Lifetimes over `order`. Outputs of constant nodes that a later node reads live forever, since
+ * `prepare` runs once and `dispatches` many times; so do named tensors.
+ */
+export function lifetimes(
+  graph: Graph,
+  order: readonly Node[],
+  constant: ReadonlySet<Node>,
+  byteLengthOf: (node: Node) => number,
+): Lifetime[] {
+  const named = new Set([...graph.names.values()].map(({ tensor }) => tensor.id));
+  const last = new Map<number, number>();
+  const producer = new Map(order.map((node) => [node.output.id, node]));
+  for (const [i, node] of order.entries()) {
+    for (const [, { id }] of inputsOf(node)) {
+      const from = producer.get(id);
+      const outlives = from && constant.has(from) && !constant.has(node);
+      last.set(id, outlives ? Infinity : Math.max(i, last.get(id) ?? 0));
+    }
+  }
+  return order.flatMap((node, first): Lifetime[] => {
+    const { id } = node.output;
+    if (graph.externals.has(id)) return [];
+    const end = named.has(id) ? Infinity : (last.get(id) ?? first);
+    return [{ id, bytes: byteLengthOf(node), first, last: end }];
+  });
+}

@@ -1,0 +1,84 @@
+/** Graph → Plan: fuse, split off what is constant, place tensors in slots, make kernels. */
+import { byteLength, type Target } from '../engine/kernel.ts';
+import type { Dispatch, Location, NamedTensor, Plan } from '../engine/plan.ts';
+import { fuse } from './fuse.ts';
+import { type Graph, inputsOf, type Node, type Tensor } from './graph.ts';
+import { constantNodes, lifetimes } from './liveness.ts';
+import { kernelOf } from './ops.ts';
+import { assignSlots } from './slots.ts';
+
+/** `keep` limits the named tensors that stay readable. @default all */
+export function lower(
+  built: Graph,
+  target: Target,
+  { keep = () => true }: { readonly keep?: (name: string) => boolean } = {},
+): Plan {
+  const names = new Map([...built.names].filter(([name]) => keep(name)));
+  const graph = fuse({ ...built, names });
+  const constant = constantNodes(graph);
+  const order = [
+    ...graph.nodes.filter((node) => constant.has(node)),
+    ...graph.nodes.filter((node) => !constant.has(node)),
+  ];
+  const { slots, slotOf } = assignSlots(
+    lifetimes(graph, order, constant, ({ output }) => byteLength(output)),
+  );
+  const weightIds = [...graph.weights.keys()];
+  const weightIndex = new Map(weightIds.map((id, i) => [id, i]));
+
+  const locate = ({ id }: Tensor, path: string): Location => {
+    const external = graph.externals.get(id);
+    if (external !== undefined) return { kind: 'external', name: external };
+    const weight = weightIndex.get(id);
+    if (weight !== undefined) return { kind: 'weight', index: weight };
+    const slot = slotOf.get(id);
+    if (slot === undefined) throw new Error(`${path}: tensor ${id} is read but never written`);
+    return { kind: 'slot', index: slot };
+  };
+  const dispatchOf = (node: Node): Dispatch => ({
+    path: node.path,
+    kernel: withPath(node.path, () =>
+      kernelOf(node.op, { ...node.inputs }, node.constants, target),
+    ),
+    inputs: Object.fromEntries(inputsOf(node).map(([name, t]) => [name, locate(t, node.path)])),
+    output: locate(node.output, node.path),
+  });
+
+  const named = [...names].map(([name, { tensor, channels }]): [string, NamedTensor] => {
+    const { dtype, shape } = tensor;
+    return [name, { location: locate(tensor, name), type: { dtype, shape }, channels }];
+  });
+  return {
+    slots,
+    weights: [...graph.weights.values()],
+    externals: externalTypes(graph),
+    prepare: graph.nodes.filter((node) => constant.has(node)).map(dispatchOf),
+    dispatches: graph.nodes.filter((node) => !constant.has(node)).map(dispatchOf),
+    named: Object.fromEntries(named),
+  };
+}
+
+function externalTypes({ nodes, externals }: Graph): Plan['externals'] {
+  const types: Record<string, { dtype: Tensor['dtype']; shape: Tensor['shape'] }> = {};
+  for (const node of nodes) {
+    for (const { id, dtype, shape } of [...inputsOf(node).map(([, t]) => t), node.output]) {
+      const name = externals.get(id);
+      if (name !== undefined) types[name] ??= { dtype, shape };
+    }
+  }
+  return types;
+}
+
+/** Runs a kernel factory; an error gets the layer's path in front and stays as `cause`. */
+function withPath<T>(path: string, make: () => T): T {
+  try {
+    return make();
+  } catch (cause) {
+    if (cause instanceof Error) {
+      const located = new Error(`${path}: ${cause.message}`, { cause });
+      located.name = cause.name;
+      throw located;
+    }
+    throw cause;
+  }
+}

@@ -1,0 +1,265 @@
+/**
+ * The models' config.json files, read into the few facts the graphs need. Anything a graph would
+ * silently get wrong (another block type, a scale-shift time embedding) is refused by name.
+ *
+ * Field names on the left are ours, strings in quotes are diffusers' own.
+ */
+
+/** A config.json asks for something this engine does not build. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+export interface UNetConfig {
+  readonly inChannels: number;
+  readonly outChannels: number;
+  /** Channels at each resolution, highest first. */
+  readonly channels: readonly number[];
+  /** Whether each level has transformers. */
+  readonly downAttention: readonly boolean[];
+  readonly upAttention: readonly boolean[];
+  /** Attention heads at each resolution. */
+  readonly heads: readonly number[];
+  readonly resnetsPerLevel: readonly number[];
+  readonly transformersPerBlock: readonly number[];
+  readonly contextChannels: number;
+  readonly groups: number;
+  readonly eps: number;
+  readonly flipSinToCos: boolean;
+  readonly freqShift: number;
+}
+
+export interface VaeConfig {
+  readonly imageChannels: number;
+  readonly latentChannels: number;
+  readonly channels: readonly number[];
+  readonly resnetsPerLevel: number;
+  readonly groups: number;
+  readonly scalingFactor: number;
+  readonly midAttention: boolean;
+}
+
+export interface NoisePredictorConfig {
+  readonly imageChannels: number;
+  readonly latentChannels: number;
+  readonly channels: readonly number[];
+  readonly attention: readonly boolean[];
+  readonly midAttention: boolean;
+  readonly resnetsPerLevel: readonly number[];
+  /** Channels per head; null means one head. */
+  readonly headDim: number | null;
+  readonly groups: number;
+  readonly flipSinToCos: boolean;
+  readonly freqShift: number;
+}
+
+export interface SchedulerConfig {
+  readonly betaStart: number;
+  readonly betaEnd: number;
+  readonly trainTimesteps: number;
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** Typed access to one config file; every complaint names the file and the field. */
+class Fields {
+  readonly #json: Json;
+  readonly #file: string;
+
+  constructor(text: string, file: string) {
+    this.#file = file;
+    let parsed: unknown;
+    try {
+      parsed = JSON.parse(text);
+    } catch (cause) {
+      throw new ConfigError(`${file} is not valid JSON; download it again`, { cause });
+    }
+    if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
+      throw new ConfigError(`${file} is not a JSON object; is this a diffusers model folder?`);
+    }
+    this.#json = parsed as Json;
+  }
+
+  fail(field: string, got: unknown, expected: string): never {
+    throw new ConfigError(
+      `${this.#file}: "${field}" is ${JSON.stringify(got) ?? 'missing'}, expected ${expected}`,
+    );
+  }
+
+  number(field: string, fallback?: number): number {
+    const value = this.#json[field] ?? fallback;
+    if (typeof value !== 'number') this.fail(field, value, 'a number');
+    return value;
+  }
+
+  integer(field: string, fallback?: number): number {
+    const value = this.number(field, fallback);
+    if (!Number.isInteger(value) || value < 1) this.fail(field, value, 'a positive integer');
+    return value;
+  }
+
+  boolean(field: string, fallback: boolean): boolean {
+    const value = this.#json[field] ?? fallback;
+    if (typeof value !== 'boolean') this.fail(field, value, 'true or false');
+    return value;
+  }
+
+  /** A list of positive integers; a single one is repeated `length` times. */
+  integers(field: string, length?: number, fallback?: number): readonly number[] {
+    const value = this.#json[field] ?? fallback;
+    if (typeof value === 'number' && length !== undefined) {
+      return Array.from({ length }, () => value);
+    }
+    const isList =
+      Array.isArray(value) && value.every((v) => Number.isInteger(v) && v > 0) && value.length > 0;
+    if (!isList || (length !== undefined && value.length !== length)) {
+      this.fail(field, value, `${length ?? 'one or more'} positive integers`);
+    }
+    return value as number[];
+  }
+
+  optionalInteger(field: string): number | null {
+    return this.#json[field] == null ? null : this.integer(field);
+  }
+
+  /** Maps each entry of a list of type names; an unknown one is refused. */
+  types<T>(field: string, known: Readonly<Record<string, T>>, length: number): readonly T[] {
+    const value = this.#json[field];
+    if (!Array.isArray(value) || value.length !== length) {
+      this.fail(field, value, `${length} block types`);
+    }
+    return value.map((name: unknown) => {
+      const mapped = typeof name === 'string' ? known[name] : undefined;
+      if (mapped === undefined) {
+        this.fail(
+          field,
+          name,
+          `one of ${Object.keys(known).join(', ')} (other blocks are not built)`,
+        );
+      }
+      return mapped;
+    });
+  }
+
+  /** The field is absent, null, or one of `allowed`. */
+  only(field: string, ...allowed: readonly unknown[]): void {
+    const value = this.#json[field];
+    if (value == null || allowed.includes(value)) return;
+    this.fail(field, value, allowed.map((v) => JSON.stringify(v)).join(' or ') || 'null');
+  }
+}
+
+export function readUNetConfig(text: string, file: string): UNetConfig {
+  const f = new Fields(text, file);
+  f.only('_class_name', 'UNet2DConditionModel');
+  f.only('act_fn', 'silu', 'swish');
+  f.only('mid_block_type', 'UNetMidBlock2DCrossAttn');
+  f.only('resnet_time_scale_shift', 'default');
+  f.only('time_embedding_type', 'positional');
+  f.only('center_input_sample', false);
+  f.only('dual_cross_attention', false);
+  f.only('only_cross_attention', false);
+  f.only('downsample_padding', 1);
+  f.only('mid_block_scale_factor', 1);
+  f.only('conv_in_kernel', 3);
+  f.only('conv_out_kernel', 3);
+  for (const field of ['class_embed_type', 'addition_embed_type', 'encoder_hid_dim_type'])
+    f.only(field);
+  for (const field of ['num_class_embeds', 'time_cond_proj_dim', 'attention_type'])
+    f.only(field, 'default');
+
+  const channels = f.integers('block_out_channels');
+  const levels = channels.length;
+  return {
+    inChannels: f.integer('in_channels'),
+    outChannels: f.integer('out_channels'),
+    channels,
+    downAttention: f.types(
+      'down_block_types',
+      { CrossAttnDownBlock2D: true, DownBlock2D: false },
+      levels,
+    ),
+    upAttention: f.types('up_block_types', { CrossAttnUpBlock2D: true, UpBlock2D: false }, levels),
+    // diffusers' historical misnomer: "attention_head_dim" is the number of heads.
+    heads: f.integers('num_attention_heads', levels, 0).some((n) => n > 0)
+      ? f.integers('num_attention_heads', levels)
+      : f.integers('attention_head_dim', levels, 8),
+    resnetsPerLevel: f.integers('layers_per_block', levels),
+    transformersPerBlock: f.integers('transformer_layers_per_block', levels, 1),
+    contextChannels: f.integer('cross_attention_dim'),
+    groups: f.integer('norm_num_groups', 32),
+    eps: f.number('norm_eps', 1e-5),
+    flipSinToCos: f.boolean('flip_sin_to_cos', true),
+    freqShift: f.number('freq_shift', 0),
+  };
+}
+
+export function readVaeConfig(text: string, file: string): VaeConfig {
+  const f = new Fields(text, file);
+  f.only('_class_name', 'AutoencoderKL');
+  f.only('act_fn', 'silu', 'swish');
+  f.only('shift_factor', 0);
+  f.only('use_quant_conv', true);
+  f.only('use_post_quant_conv', true);
+  const channels = f.integers('block_out_channels');
+  f.types('down_block_types', { DownEncoderBlock2D: true }, channels.length);
+  f.types('up_block_types', { UpDecoderBlock2D: true }, channels.length);
+  const imageChannels = f.integer('in_channels', 3);
+  if (imageChannels !== 3) f.fail('in_channels', imageChannels, '3 (RGB)');
+  f.only('out_channels', 3);
+  return {
+    imageChannels,
+    latentChannels: f.integer('latent_channels', 4),
+    channels,
+    resnetsPerLevel: f.integer('layers_per_block'),
+    groups: f.integer('norm_num_groups', 32),
+    scalingFactor: f.number('scaling_factor', 0.18215),
+    midAttention: f.boolean('mid_block_add_attention', true),
+  };
+}
+
+export function readNoisePredictorConfig(text: string, file: string): NoisePredictorConfig {
+  const f = new Fields(text, file);
+  f.only('_class_name', 'NoisePredictor');
+  f.only('act_fn', 'silu', 'swish');
+  f.only('resnet_time_scale_shift', 'default');
+  f.only('double_z', true);
+  const channels = f.integers('block_out_channels');
+  const imageChannels = f.integer('in_channels', 3);
+  if (imageChannels !== 3) f.fail('in_channels', imageChannels, '3 (RGB)');
+  return {
+    imageChannels,
+    latentChannels: f.integer('latent_channels', 4),
+    channels,
+    attention: f.types(
+      'down_block_types',
+      { AttnDownBlock2D: true, DownBlock2D: false },
+      channels.length,
+    ),
+    midAttention: f.boolean('mid_block_add_attention', true),
+    resnetsPerLevel: f.integers('layers_per_block', channels.length),
+    headDim: f.optionalInteger('attention_head_dim'),
+    groups: f.integer('norm_num_groups', 32),
+    flipSinToCos: f.boolean('flip_sin_to_cos', true),
+    freqShift: f.number('freq_shift', 0),
+  };
+}
+
+export function readSchedulerConfig(text: string, file: string): SchedulerConfig {
+  const f = new Fields(text, file);
+  // timestep_spacing and steps_offset do not matter: InvSR sets its own timesteps.
+  f.only('_class_name', 'EulerDiscreteScheduler');
+  f.only('beta_schedule', 'scaled_linear');
+  f.only('prediction_type', 'epsilon');
+  f.only('interpolation_type', 'linear');
+  f.only('trained_betas');
+  for (const field of ['use_karras_sigmas', 'use_exponential_sigmas', 'use_beta_sigmas'])
+    f.only(field, false);
+  f.only('rescale_betas_zero_snr', false);
+  f.only('final_sigmas_type', 'zero');
+  return {
+    betaStart: f.number('beta_start'),
+    betaEnd: f.number('beta_end'),
+    trainTimesteps: f.integer('num_train_timesteps', 1000),
+  };
+}

@@ -1,0 +1,143 @@
+/**
+ * A model folder in Hugging Face layout, opened: configs read and checked, weights' names and shapes
+ * known, bytes still on disk.
+ *
+ *   unet/ vae/ noise_predictor/   config.json beside the weights
+ *   scheduler/scheduler_config.json
+ *   prompt_embeds.safetensors     prompt_embeds [1, L, C], optionally negative_prompt_embeds
+ */
+import type { PlanWeight } from '../engine/plan.ts';
+import type { Shape } from '../engine/kernel.ts';
+import type { CheckpointShapes } from '../graph/builder.ts';
+import { type Checkpoint, openCheckpoint, openFile } from '../weights/checkpoint.ts';
+import type { Folder } from '../weights/folder.ts';
+import { convert, type Layout, type RawTensor } from '../weights/layout.ts';
+import {
+  ConfigError,
+  type NoisePredictorConfig,
+  readNoisePredictorConfig,
+  readSchedulerConfig,
+  readUNetConfig,
+  readVaeConfig,
+  type SchedulerConfig,
+  type UNetConfig,
+  type VaeConfig,
+} from './config.ts';
+
+export interface ModelConfigs {
+  readonly unet: UNetConfig;
+  readonly vae: VaeConfig;
+  readonly noisePredictor: NoisePredictorConfig;
+  readonly scheduler: SchedulerConfig;
+}
+
+export interface ModelShapes {
+  readonly unet: CheckpointShapes;
+  readonly vae: CheckpointShapes;
+  readonly noisePredictor: CheckpointShapes;
+  readonly prompt: CheckpointShapes;
+}
+
+export interface Model {
+  readonly name: string;
+  readonly configs: ModelConfigs;
+  readonly shapes: ModelShapes;
+  /** Bytes of one weight in kernel layout. */
+  readWeight(weight: PlanWeight, signal?: AbortSignal): Promise<Uint8Array>;
+  /** Closes the files. */
+  close(): Promise<void>;
+}
+
+/** Tensors in memory, by name, as readTensors returns them. */
+export type Tensors = ReadonlyMap<string, RawTensor>;
+
+const PROMPTS = ['prompt_embeds', 'negative_prompt_embeds'];
+
+/**
+ * `overrides` may hold prompt_embeds and negative_prompt_embeds, which then replace the folder's
+ * (a golden file serves as is).
+ */
+export async function openModel(folder: Folder, overrides: Tensors = new Map()): Promise<Model> {
+  const config = async <T>(
+    component: string,
+    parse: (text: string, file: string) => T,
+    file = 'config.json',
+  ): Promise<T> => {
+    const inner = folder.folder(component);
+    return parse(await inner.readText(file), `${inner.name}/${file}`);
+  };
+  const configs: ModelConfigs = {
+    unet: await config('unet', readUNetConfig),
+    vae: await config('vae', readVaeConfig),
+    noisePredictor: await config('noise_predictor', readNoisePredictorConfig),
+    scheduler: await config('scheduler', readSchedulerConfig, 'scheduler_config.json'),
+  };
+  checkAgreement(configs, folder.name);
+
+  const checkpoints = new Map<string, Checkpoint>([
+    ['unet', await openCheckpoint(folder.folder('unet'))],
+    ['vae', await openCheckpoint(folder.folder('vae'))],
+    ['noise_predictor', await openCheckpoint(folder.folder('noise_predictor'))],
+  ]);
+  const given = new Map([...overrides].filter(([name]) => PROMPTS.includes(name)));
+  if (!given.has('prompt_embeds')) {
+    checkpoints.set('prompt', await openFile(folder, 'prompt_embeds.safetensors'));
+  }
+  const shapesOf = (component: string): CheckpointShapes =>
+    checkpoints.get(component)?.tensors ?? new Map();
+  const prompt = new Map<string, { shape: Shape }>([...shapesOf('prompt'), ...given]);
+  checkPrompt(prompt, configs, folder.name);
+
+  return {
+    name: folder.name,
+    configs,
+    shapes: {
+      unet: shapesOf('unet'),
+      vae: shapesOf('vae'),
+      noisePredictor: shapesOf('noise_predictor'),
+      prompt,
+    },
+    async readWeight({ key, layout, type }, signal) {
+      const slash = key.indexOf('/');
+      const name = key.slice(slash + 1);
+      const component = key.slice(0, slash);
+      // The planner took it from a Layout; plans carry it as text.
+      const from = layout as Layout;
+      const dtype = type.dtype === 'f16' ? 'f16' : 'f32';
+      const override = component === 'prompt' ? given.get(name) : undefined;
+      if (override) return convert(from, dtype, override);
+      const checkpoint = checkpoints.get(component);
+      const entry = checkpoint?.tensors.get(name);
+      if (!checkpoint || !entry) throw new ConfigError(`${folder.name}: no tensor ${key}`);
+      const bytes = await checkpoint.read(name, signal);
+      return convert(from, dtype, { name: key, dtype: entry.dtype, shape: entry.shape, bytes });
+    },
+    async close() {
+      await Promise.all([...checkpoints.values()].map((checkpoint) => checkpoint.close()));
+    },
+  };
+}
+
+/** The parts must fit each other. */
+function checkAgreement({ unet, vae, noisePredictor }: ModelConfigs, folder: string): void {
+  const expected = vae.latentChannels;
+  const parts = {
+    'unet in_channels': unet.inChannels,
+    'unet out_channels': unet.outChannels,
+    'noise_predictor latent_channels': noisePredictor.latentChannels,
+  };
+  for (const [what, got] of Object.entries(parts)) {
+    if (got === expected) continue;
+    throw new ConfigError(
+      `${folder}: ${what} is ${got}, but the vae has ${expected} latent channels; the parts are of different models`,
+    );
+  }
+}
+
+function checkPrompt(prompt: CheckpointShapes, { unet }: ModelConfigs, folder: string): void {
+  const [, length, channels] = prompt.get('prompt_embeds')?.shape ?? [];
+  if (length && channels === unet.contextChannels) return;
+  throw new ConfigError(
+    `${folder}: prompt_embeds is [${prompt.get('prompt_embeds')?.shape.join(',') ?? 'missing'}], expected [1,L,${unet.contextChannels}]`,
+  );
+}

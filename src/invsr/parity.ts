@@ -1,0 +1,104 @@
+/**
+ * Exchange with the official code's tensors: NCHW float32 from and to our channels-last buffers.
+ * Serves --noise, --dump and the golden tests.
+ */
+import type { Shape } from '../engine/kernel.ts';
+import { roundUp4 } from '../graph/builder.ts';
+import { toSingle } from '../weights/half.ts';
+import { toF32 } from '../weights/layout.ts';
+import type { Buffers } from './buffers.ts';
+import type { Tensors } from './model.ts';
+import type { Runner } from './runner.ts';
+
+export interface NamedDump {
+  readonly shape: Shape;
+  readonly data: Float32Array;
+}
+
+/** Stages by name, e.g. `call0.step0.eps`. */
+export type Dump = Map<string, NamedDump>;
+
+/** A parity file lacks a draw or holds it in another shape. */
+export class ParityError extends Error {
+  override readonly name = 'InputError';
+}
+
+/** Draw `draws.call<call>.draw<index>` as [B, h, w, C→4] f32. */
+export function drawOf(
+  tensors: Tensors,
+  { call, index }: { readonly call: number; readonly index: 0 | 1 },
+  shape: { readonly batch: number; readonly channels: number; readonly side: number },
+): Float32Array<ArrayBuffer> {
+  const name = `draws.call${call}.draw${index}`;
+  const raw = tensors.get(name);
+  const expected = [shape.batch, shape.channels, shape.side, shape.side];
+  if (!raw || raw.shape.join() !== expected.join()) {
+    throw new ParityError(
+      `the noise file has ${raw ? `${name} as [${raw.shape.join(',')}]` : `no ${name}`}, expected [${expected.join(',')}]; it must come from a run with the same image, --tile, --overlap and --tile-batch`,
+    );
+  }
+  return toNhwc(toF32(raw), expected);
+}
+
+/** [N, C, H, W] → [N, H, W, C→4], new channels zero. */
+export function toNhwc(data: Float32Array, shape: Shape): Float32Array<ArrayBuffer> {
+  const [n = 1, c = 1, h = 1, w = 1] = shape;
+  const stride = roundUp4(c);
+  const out = new Float32Array(n * h * w * stride);
+  for (let b = 0; b < n; b++) {
+    for (let k = 0; k < c; k++) {
+      const from = (b * c + k) * h * w;
+      const to = b * h * w * stride + k;
+      for (let i = 0; i < h * w; i++) out[to + i * stride] = data[from + i] ?? 0;
+    }
+  }
+  return out;
+}
+
+/** [N, H, W, stride] → channels [from, from + count) as [N, count, H, W]. */
+export function toNchw(
+  data: Float32Array,
+  shape: Shape,
+  { from = 0, count }: { readonly from?: number; readonly count: number },
+): NamedDump {
+  const [n = 1, h = 1, w = 1, stride = 1] = shape;
+  const out = new Float32Array(n * count * h * w);
+  for (let b = 0; b < n; b++) {
+    for (let k = 0; k < count; k++) {
+      const to = (b * count + k) * h * w;
+      const source = b * h * w * stride + from + k;
+      for (let i = 0; i < h * w; i++) out[to + i] = data[source + i * stride] ?? 0;
+    }
+  }
+  return { shape: [n, count, h, w], data: out };
+}
+
+/** Reads every named tensor of a runner's last run into `dump`, moments split into mean and logvar. */
+export async function dumpNamed(
+  runner: Runner,
+  buffers: Buffers,
+  prefix: string,
+  dump: Dump,
+): Promise<void> {
+  for (const [name, { channels }] of Object.entries(runner.plan.named)) {
+    const { bytes, type } = await runner.read(name, buffers);
+    const data = type.dtype === 'f16' ? toSingle(new Uint16Array(bytes)) : new Float32Array(bytes);
+    if (type.shape.length !== 4) {
+      dump.set(prefix + name, { shape: type.shape, data }); // a sequence [N, L, C]
+      continue;
+    }
+    if (!name.endsWith('_moments')) {
+      dump.set(prefix + name, toNchw(data, type.shape, { count: channels }));
+      continue;
+    }
+    const stem = prefix + name.replace(/_moments$/, '');
+    const half = channels / 2;
+    dump.set(`${stem}_mean`, toNchw(data, type.shape, { count: half }));
+    const logvar = toNchw(data, type.shape, { from: half, count: half });
+    // As the official posterior clamps it.
+    dump.set(`${stem}_logvar`, {
+      ...logvar,
+      data: logvar.data.map((v) => Math.min(20, Math.max(-30, v))),
+    });
+  }
+}

@@ -1,0 +1,84 @@
+/** A graph made runnable: lowered, its weights uploaded, its pipelines compiled. */
+import type { EngineContext } from '../engine/context.ts';
+import { targetOf } from '../engine/device.ts';
+import { createExecutor } from '../engine/executor.ts';
+import type { Plan } from '../engine/plan.ts';
+import type { Profiler } from '../engine/profiler.ts';
+import { readBuffer } from '../engine/readback.ts';
+import { byteLength, type TensorType } from '../engine/kernel.ts';
+import type { Graph } from '../graph/graph.ts';
+import { lower } from '../graph/lower.ts';
+import type { Buffers } from './buffers.ts';
+import type { Model } from './model.ts';
+
+export interface StageProgress {
+  readonly stage: 'load' | 'compile' | 'run';
+  /** Weights, pipelines, or work in the executor's unit. */
+  readonly done: number;
+  readonly total: number;
+}
+
+export interface RunnerOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: StageProgress) => void) | undefined;
+  readonly profiler?: Profiler | undefined;
+}
+
+export interface Runner {
+  readonly plan: Plan;
+  run(buffers: Buffers, options?: RunnerOptions): Promise<void>;
+  /** Content of a named tensor of the last run. */
+  read(name: string, buffers: Buffers): Promise<{ bytes: ArrayBuffer; type: TensorType }>;
+  dispose(): void;
+}
+
+/** `model` holds the weights the graph names; `keep` tells which named tensors can be read. */
+export async function createRunner(
+  context: EngineContext,
+  graph: Graph,
+  {
+    model,
+    keep = () => false,
+    signal,
+    onProgress,
+  }: RunnerOptions & {
+    readonly model?: Pick<Model, 'readWeight'> | undefined;
+    readonly keep?: (name: string) => boolean;
+  } = {},
+): Promise<Runner> {
+  const plan = lower(graph, targetOf(context.capabilities), { keep });
+  const missing = plan.weights.filter((weight) => !context.weights.has(weight));
+  for (const [i, weight] of missing.entries()) {
+    signal?.throwIfAborted();
+    if (!model) throw new Error(`the graph needs weight ${weight.key}, but there is no model`);
+    await context.weights.upload(weight, await model.readWeight(weight, signal));
+    onProgress?.({ stage: 'load', done: i + 1, total: missing.length });
+  }
+  const executor = await createExecutor(context, plan, {
+    signal,
+    onProgress: onProgress && (({ done, total }) => onProgress({ stage: 'compile', done, total })),
+  });
+  return {
+    plan,
+    run: async (buffers, options = {}) =>
+      executor.run({
+        externals: await buffers.for(plan),
+        signal: options.signal,
+        profiler: options.profiler,
+        onProgress:
+          options.onProgress &&
+          (({ done, total }) => options.onProgress?.({ stage: 'run', done, total })),
+      }),
+    read: async (name, buffers) => {
+      const named = plan.named[name];
+      if (!named) throw new Error(`the plan has no tensor named ${name}`);
+      const { location, type } = named;
+      const bytes =
+        location.kind === 'external'
+          ? await readBuffer(context.device, buffers.at(location.name), byteLength(type))
+          : await executor.read(name);
+      return { bytes, type };
+    },
+    dispose: () => executor.dispose(),
+  };
+}

@@ -1,0 +1,298 @@
+/**
+ * Upscaler: a whole image through the networks, tile by tile.
+ *
+ *   pixels ─loadGraph→ image ─cropGraph→ tiles ─tileGraph→ patch ─blendGraph→ content ─finishGraph→ pixels
+ *
+ * Everything between the first and the last `pixels` stays on the GPU. The networks' plan depends on
+ * the tile batch only and is kept; the small plans around it follow the image's size.
+ */
+import type { EngineContext } from '../engine/context.ts';
+import { readBuffer } from '../engine/readback.ts';
+import { Buffers } from './buffers.ts';
+import { blendGraph, type ColorFix, cropGraph, finishGraph, loadGraph } from './image-graphs.ts';
+import type { Model, Tensors } from './model.ts';
+import { type PaddingPlan, planPadding } from './padding.ts';
+import { type Dump, drawOf, dumpNamed } from './parity.ts';
+import { cropTopLeft, type Pixels, reflectable } from './pixels.ts';
+import { createRunner, type Runner } from './runner.ts';
+import { LATENTS_PER_LR_PIXEL, SCALE, tileGraph } from './tile-graph.ts';
+import { type Tile, type TileGrid, tileGrid } from './tiles.ts';
+
+export interface UpscalerOptions {
+  /** Storage of activations. @default f16 where the device has shader-f16, else f32 */
+  readonly precision?: 'f16' | 'f32';
+  /** Descending, each 1 to 1000. @default [200] */
+  readonly timesteps?: readonly number[];
+  /** Tile side in LR pixels, a multiple of 16. @default 128 */
+  readonly tile?: number;
+  /** Tiles computed at once. @default 1, or 8 with `official` */
+  readonly tileBatch?: number;
+  /** Share of a tile that its neighbour repeats, 0 to 0.5. @default 0.25, or 0.5 with `official` */
+  readonly overlap?: number;
+  /** Classifier-free guidance; 1 is off. @default 1 */
+  readonly cfg?: number;
+  /** @default 'none' */
+  readonly colorFix?: ColorFix;
+  /** The official code's tiles, noise per tile, and misaligned colour fix. @default false */
+  readonly official?: boolean;
+}
+
+export interface UpscaleProgress {
+  readonly stage: 'load' | 'compile' | 'tiles' | 'finish';
+  /** In the stage's own units: weights, pipelines, FLOPs. */
+  readonly done: number;
+  readonly total: number;
+  /** The tile being computed, from 1; in stage `tiles` only. */
+  readonly tile?: number;
+  readonly tiles?: number;
+}
+
+export interface RunOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: UpscaleProgress) => void) | undefined;
+}
+
+export interface UpscaleRequest extends RunOptions {
+  /** @default 12345 */
+  readonly seed?: number;
+  /** Parity: every random draw, as `draws.call<k>.draw0` and `draw1`, NCHW. */
+  readonly noise?: Tensors | undefined;
+  /** Filled with every stage as float32 NCHW, by the goldens' names. */
+  readonly dump?: Dump | undefined;
+}
+
+export interface UpscaleResult extends Pixels {
+  /** Wall time of each stage. */
+  readonly milliseconds: Readonly<Record<string, number>>;
+}
+
+/** The image is too large for this device. */
+export class ImageSizeError extends Error {
+  override readonly name = 'InputError';
+}
+
+const DEFAULT_SEED = 12345;
+
+/** What one call of `upscale` carries from stage to stage. */
+interface Job {
+  readonly image: Pixels;
+  readonly padding: PaddingPlan;
+  readonly grid: TileGrid;
+  readonly buffers: Buffers;
+  readonly request: UpscaleRequest;
+}
+
+export class Upscaler {
+  readonly options: Required<UpscalerOptions>;
+  readonly #context: EngineContext;
+  readonly #model: Model;
+  /** The networks, by batch size and kind. */
+  readonly #networks = new Map<string, Runner>();
+
+  constructor(context: EngineContext, model: Model, options: UpscalerOptions = {}) {
+    const { official = false } = options;
+    this.#context = context;
+    this.#model = model;
+    this.options = {
+      precision: context.capabilities.shaderF16 ? 'f16' : 'f32',
+      timesteps: [200],
+      tile: 128,
+      tileBatch: official ? 8 : 1,
+      overlap: official ? 0.5 : 0.25,
+      cfg: 1,
+      colorFix: 'none',
+      official,
+      ...options,
+    };
+  }
+
+  /** Bytes of GPU buffers at the worst moment so far. */
+  get peakGpuBytes(): number {
+    return this.#context.memory.peakBytes;
+  }
+
+  /** ×4. One call at a time. */
+  async upscale(input: Pixels, request: UpscaleRequest = {}): Promise<UpscaleResult> {
+    const { tile, overlap, tileBatch } = this.options;
+    const image = reflectable(input);
+    this.#checkSize(image);
+    const padding = planPadding(image.height, image.width, tile);
+    // Even starts, because a latent covers two LR pixels.
+    const stride = Math.max(2, 2 * Math.round(((1 - overlap) * tile) / 2));
+    const grid = tileGrid(padding, { tile, stride, scale: SCALE });
+
+    const milliseconds: Record<string, number> = {};
+    const timed = async <T>(stage: string, work: Promise<T>): Promise<T> => {
+      const start = performance.now();
+      const result = await work;
+      milliseconds[stage] = Math.round(performance.now() - start);
+      return result;
+    };
+    const buffers = new Buffers(this.#context);
+    const job: Job = { image, padding, grid, buffers, request };
+    try {
+      await timed('prepare', this.#network(Math.min(tileBatch, grid.tiles.length), request));
+      await timed('load', this.#loadImage(job));
+      await timed('tiles', this.#runTiles(job));
+      const result = await timed('finish', this.#finish(job));
+      const size = { width: input.width * SCALE, height: input.height * SCALE };
+      return { ...cropTopLeft(result, size), milliseconds };
+    } finally {
+      buffers.dispose();
+    }
+  }
+
+  /** Frees the networks' plans; weights stay with the context. */
+  dispose(): void {
+    for (const network of this.#networks.values()) network.dispose();
+    this.#networks.clear();
+  }
+
+  // --- stages -----------------------------------------------------------------------------------
+
+  /** Pixels → `lr`, and `image` where padding is needed. */
+  async #loadImage({ image, padding, buffers, request }: Job): Promise<void> {
+    await buffers.write('pixels', image.pixels);
+    const load = await createRunner(this.#context, loadGraph(image, padding), {
+      signal: request.signal,
+    });
+    try {
+      await load.run(buffers, { signal: request.signal });
+    } finally {
+      load.dispose();
+    }
+  }
+
+  async #runTiles({ image, grid, padding, buffers, request }: Job): Promise<void> {
+    const { tileBatch, tile } = this.options;
+    const { signal, onProgress, dump } = request;
+    const total = grid.tiles.length;
+    const small = new Map<number, { crop: Runner; blend: Runner }>();
+    try {
+      for (let first = 0, call = 0; first < total; first += tileBatch, call++) {
+        const tiles = grid.tiles.slice(first, first + tileBatch);
+        const batch = tiles.length;
+        const network = await this.#network(batch, request);
+        const around = small.get(batch) ?? {
+          crop: await createRunner(this.#context, cropGraph(padding, batch, tile), { signal }),
+          blend: await createRunner(this.#context, blendGraph(image, batch, tile), { signal }),
+        };
+        small.set(batch, around);
+
+        await this.#writeTileInputs({ padding, grid, buffers, request }, tiles, { first, call });
+        await around.crop.run(buffers, { signal });
+        await network.run(buffers, {
+          signal,
+          onProgress:
+            onProgress &&
+            ((p) => {
+              const done = first + (p.done / p.total) * batch;
+              onProgress({ stage: 'tiles', done, total, tile: first + 1, tiles: total });
+            }),
+        });
+        if (dump) await dumpNamed(network, buffers, `call${call}.`, dump);
+        await around.blend.run(buffers, { signal });
+      }
+    } finally {
+      for (const { crop, blend } of small.values()) {
+        crop.dispose();
+        blend.dispose();
+      }
+    }
+  }
+
+  /** Colour fix and 8-bit pixels. */
+  async #finish({ image, padding, buffers, request }: Job): Promise<Pixels> {
+    const { colorFix, official } = this.options;
+    const { signal, dump, onProgress } = request;
+    onProgress?.({ stage: 'finish', done: 0, total: 1 });
+    const graph = finishGraph(image, { padding, colorFix, officialStyle: official });
+    const finish = await createRunner(this.#context, graph, {
+      signal,
+      keep: () => dump !== undefined,
+    });
+    try {
+      await finish.run(buffers, { signal });
+      if (dump) await dumpNamed(finish, buffers, '', dump);
+    } finally {
+      finish.dispose();
+    }
+    const [width, height] = [image.width * SCALE, image.height * SCALE];
+    const bytes = await readBuffer(this.#context.device, buffers.at('result'), 4 * width * height);
+    onProgress?.({ stage: 'finish', done: 1, total: 1 });
+    return { width, height, pixels: new Uint8Array(bytes) };
+  }
+
+  // --- details ----------------------------------------------------------------------------------
+
+  /** The networks for `batch` tiles; made once per kind. */
+  async #network(batch: number, request: UpscaleRequest): Promise<Runner> {
+    const { precision, tile, timesteps, cfg } = this.options;
+    const { signal, onProgress, dump } = request;
+    const noise = request.noise ? 'given' : 'generated';
+    const key = `${batch} ${noise} ${dump !== undefined}`;
+    const known = this.#networks.get(key);
+    if (known) return known;
+    const graph = tileGraph(this.#model, { precision, batch, tile, timesteps, cfg, noise });
+    const network = await createRunner(this.#context, graph, {
+      model: this.#model,
+      keep: () => dump !== undefined,
+      signal,
+      onProgress:
+        onProgress &&
+        (({ stage, done, total }) => {
+          if (stage !== 'run') onProgress({ stage, done, total });
+        }),
+    });
+    this.#networks.set(key, network);
+    return network;
+  }
+
+  /** Where the tiles of one batch lie, how they are weighted, and their noise. */
+  async #writeTileInputs(
+    { padding, grid, buffers, request }: Omit<Job, 'image'>,
+    tiles: readonly Tile[],
+    { first, call }: { readonly first: number; readonly call: number },
+  ): Promise<void> {
+    const { tile, official } = this.options;
+    const batch = tiles.length;
+    const side = tile * SCALE;
+    const weightsY = new Float32Array(batch * side);
+    const weightsX = new Float32Array(batch * side);
+    for (const [i, { y, x }] of tiles.entries()) {
+      weightsY.set(grid.rowWeights.get(y) ?? [], i * side);
+      weightsX.set(grid.columnWeights.get(x) ?? [], i * side);
+    }
+    await buffers.write('origins', Uint32Array.from(tiles.flatMap(({ y, x }) => [y, x])));
+    const targets = tiles.flatMap(({ y, x }) => [y - padding.top, x - padding.left]);
+    await buffers.write('targets', Uint32Array.from(targets));
+    await buffers.write('weightsY', weightsY);
+    await buffers.write('weightsX', weightsX);
+
+    const { noise, seed = DEFAULT_SEED } = request;
+    if (noise) {
+      const channels = this.#model.configs.vae.latentChannels;
+      const shape = { batch, channels, side: tile * LATENTS_PER_LR_PIXEL };
+      await buffers.write('draw0', drawOf(noise, { call, index: 0 }, shape));
+      await buffers.write('draw1', drawOf(noise, { call, index: 1 }, shape));
+      return;
+    }
+    await buffers.write('seed', Uint32Array.of(seed % 2 ** 32, Math.floor(seed / 2 ** 32), 0, 0));
+    // The official code draws anew for every tile: give each a stretch of its own.
+    const latents = official
+      ? tiles.flatMap((_, i) => [(first + i) * tile, 0])
+      : tiles.flatMap(({ y, x }) => [y * LATENTS_PER_LR_PIXEL, x * LATENTS_PER_LR_PIXEL]);
+    await buffers.write('latentOrigins', Uint32Array.from(latents));
+  }
+
+  /** The result must fit one storage buffer. */
+  #checkSize({ width, height }: Pixels): void {
+    const limit = this.#context.capabilities.limits.maxStorageBufferBindingSize;
+    const bytesPerPixel = SCALE * SCALE * 4 * Float32Array.BYTES_PER_ELEMENT;
+    if (width * height * bytesPerPixel <= limit) return;
+    const pixels = Math.floor(limit / bytesPerPixel);
+    throw new ImageSizeError(
+      `the image has ${width}x${height} pixels; this adapter's buffers of ${limit} bytes allow ${pixels} (such as ${Math.floor(Math.sqrt(pixels))} squared): cut the image into parts, make it smaller, or use another --adapter`,
+    );
+  }
+}

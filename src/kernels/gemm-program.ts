@@ -1,0 +1,52 @@
+/**
+ * What implicit-gemm.ts asks of its programs, one per family of targets, and text helpers they share.
+ */
+import type { TensorType } from '../engine/kernel.ts';
+import type { Activation } from './epilogue.ts';
+
+/** Present in any combination; y = act(sum + bias + shift) + residual. */
+export interface EpilogueInputs {
+  /** [Co] f32 */
+  readonly bias?: TensorType | undefined;
+  /** [N or 1, Co] f32 */
+  readonly shift?: TensorType | undefined;
+  /** Like the output, of either storage type. */
+  readonly residual?: TensorType | undefined;
+}
+
+export interface ImplicitGemm {
+  readonly name: string;
+  readonly x: TensorType;
+  /** [phases, taps y, taps x, Ci, Co] in memory. */
+  readonly weight: TensorType;
+  readonly epilogue: EpilogueInputs;
+  readonly activation: Activation;
+  readonly output: TensorType;
+  readonly batch: number;
+  readonly input: { readonly height: number; readonly width: number; readonly channels: number };
+  /** Output pixels of one phase. */
+  readonly pixels: { readonly height: number; readonly width: number };
+  readonly channels: number;
+  readonly taps: { readonly y: number; readonly x: number };
+  readonly stride: number;
+  readonly padding: { readonly top: number; readonly left: number };
+  /** With 4, phase (py, px) reads from pixel (py, px) on and writes pixels (2y + py, 2x + px). */
+  readonly phases: 1 | 4;
+}
+
+/** How one family of targets computes the sums. */
+export interface Program {
+  /** The `enable` directives of its own. */
+  readonly enables: string;
+  /** The binding of weight and `main`, which calls `finish` for every four columns of a pixel. */
+  readonly wgsl: string;
+  /** Output columns of one workgroup, a multiple of 4. */
+  readonly columns: number;
+  readonly workgroups: readonly [x: number, y: number, z: number];
+}
+
+export const WEIGHT_BINDING = 2;
+
+/** Arrays indexed by a loop counter end up in memory, so programs name their registers and are unrolled. */
+export const repeat = (count: number, make: (i: number) => string, separator = '\n'): string =>
+  Array.from({ length: count }, (_, i) => make(i)).join(separator);

@@ -1,0 +1,121 @@
+/**
+ * Implicit GEMM for CPU rasterisers, where a subgroup is one SIMD vector.
+ *
+ * Lanes run over pixels along x; each lane holds 2 rows × 16 columns of sums. Every load that is
+ * not uniform is a gather there, a uniform one a branch per component, and both cost far more than
+ * a multiply. So the 4×16 block of weights that a step needs is gathered once, each lane taking
+ * different elements, and single elements reach all lanes by `subgroupBroadcast` from a constant
+ * lane, one shuffle. docs/decisions/0010 has the measurements. Without subgroups weights are
+ * loaded from uniform addresses.
+ *
+ * No early return: it would put every later instruction under an execution mask.
+ */
+import type { Target } from '../engine/kernel.ts';
+import { type ImplicitGemm, type Program, repeat, WEIGHT_BINDING } from './gemm-program.ts';
+import { readPairsWgsl, readWgsl } from './storage.ts';
+
+const ROWS = 2;
+/** Groups of four output columns per lane. */
+const VECTORS = 4;
+/** Input channels per step. */
+const DEPTH = 4;
+/** Pairs of neighbouring columns in one row of the weights of a step. */
+const PAIRS = (VECTORS * 4) / 2;
+const LANES_WITHOUT_SUBGROUPS = 8;
+
+export function cpuProgram(gemm: ImplicitGemm, target: Target): Program {
+  const hasSubgroups = [4, 8, 16, 32].includes(target.subgroupSize);
+  const lanes = hasSubgroups ? target.subgroupSize : LANES_WITHOUT_SUBGROUPS;
+  const weights = hasSubgroups ? broadcastWeights(lanes) : UNIFORM_WEIGHTS;
+  const columnBlocks = Math.ceil(gemm.channels / (VECTORS * 4));
+  return {
+    enables: hasSubgroups ? 'enable subgroups;' : '',
+    columns: VECTORS * 4,
+    workgroups: [
+      Math.ceil(gemm.pixels.width / lanes),
+      Math.ceil(gemm.pixels.height / ROWS),
+      gemm.batch * gemm.phases * columnBlocks,
+    ],
+    wgsl: `
+${(hasSubgroups ? readPairsWgsl : readWgsl)('weight', WEIGHT_BINDING, gemm.weight.dtype, target)}
+
+@compute @workgroup_size(${lanes})
+fn main(
+  @builtin(workgroup_id) workgroup: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let block = block_of(workgroup.z);
+  let px = workgroup.x * ${lanes}u + lane;
+  let py = workgroup.y * ${ROWS}u;
+  let c = block.column * ${VECTORS}u;
+${weights.setup}
+${repeat(ROWS, (r) => repeat(VECTORS, (v) => `  var sum${r}_${v} = vec4f();`, ''))}
+  var row = block.weights; // of the weight matrix
+  for (var ty = 0u; ty < params.taps_y; ty++) {
+    for (var tx = 0u; tx < params.taps_x; tx++) {
+      // Below zero wraps around and fails the comparison too.
+      let ix = px * params.stride + tx + block.phase_x - u32(params.left);
+${repeat(
+  ROWS,
+  (r) => `      let iy${r} = (py + ${r}u) * params.stride + ty + block.phase_y - u32(params.top);
+      let inside${r} = iy${r} < params.in_height && ix < params.in_width;
+      let at${r} = select(0u, ((block.image * params.in_height + iy${r}) * params.in_width + ix) * params.ci4, inside${r});`,
+)}
+      for (var k = 0u; k < params.ci4; k++) {
+${weights.load}
+${repeat(ROWS, (r) => `        let x${r} = select(vec4f(), load_x(at${r} + k), inside${r});`)}
+${repeat(DEPTH, (d) =>
+  repeat(
+    VECTORS,
+    (v) =>
+      `        { let w = ${weights.element(d, v)}; ${repeat(ROWS, (r) => `sum${r}_${v} += x${r}[${d}] * w;`, ' ')} }`,
+  ),
+)}
+        row += ${DEPTH}u;
+      }
+    }
+  }
+  if (px >= params.width) { return; }
+${repeat(
+  ROWS,
+  (r) => `  if (py + ${r}u < params.height) {
+${repeat(VECTORS, (v) => `    if (c + ${v}u < params.co4) { finish(block, py + ${r}u, px, c + ${v}u, sum${r}_${v}); }`)}
+  }`,
+)}
+}
+`,
+  };
+}
+
+interface WeightAccess {
+  /** Before the loops. */
+  readonly setup: string;
+  /** Once per step. */
+  readonly load: string;
+  /** Columns v of row d of the step as `vec4f`. */
+  readonly element: (d: number, v: number) => string;
+}
+
+/** Pair p of row d lies in lane (d·PAIRS + p) mod lanes of the gathered vector of that quotient. */
+function broadcastWeights(lanes: number): WeightAccess {
+  const gathers = (DEPTH * PAIRS) / lanes;
+  const pair = (index: number) =>
+    `subgroupBroadcast(pairs${Math.floor(index / lanes)}, ${index % lanes}u)`;
+  return {
+    setup: repeat(
+      gathers,
+      // Columns beyond the last repeat it; their sums are not stored.
+      (g) => `  let slot${g} = ${g * lanes}u + lane;
+  let offset${g} = (slot${g} >> 3u) * params.co4 * 2u + min(c * 2u + (slot${g} & 7u), params.co4 * 2u - 1u);`,
+    ),
+    load: `        let base = row * params.co4 * 2u;
+${repeat(gathers, (g) => `        let pairs${g} = load_weight(base + offset${g});`)}`,
+    element: (d, v) => `vec4f(${pair(d * PAIRS + 2 * v)}, ${pair(d * PAIRS + 2 * v + 1)})`,
+  };
+}
+
+const UNIFORM_WEIGHTS: WeightAccess = {
+  setup: repeat(VECTORS, (v) => `  let column${v} = min(c + ${v}u, params.co4 - 1u);`),
+  load: '        let base = row * params.co4;',
+  element: (d, v) => `load_weight(base + ${d}u * params.co4 + column${v})`,
+};

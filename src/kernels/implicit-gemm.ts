@@ -1,0 +1,138 @@
+/**
+ * The matrix product behind `linear`, `conv2d` and `upsampleConv2d`.
+ *
+ *   sum[n, y, x, co] = Σ over taps (ty, tx) and ci of
+ *       image[n, y·stride + ty - top, x·stride + tx - left, ci] · weight[ty, tx, ci, co]
+ *   out = act(sum + bias + shift) + residual
+ *
+ * A pixel outside the image counts as zero. A linear layer is one tap over an image of its rows; an
+ * upsampling convolution is four such products (phases), each writing every second row and column.
+ *
+ * Extents are parameters, so the three ops share a pipeline where storage types and epilogue agree:
+ * on CPU adapters compiling one takes longer than most dispatches. Sums are f32.
+ */
+import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
+import {
+  byteLength,
+  format,
+  i32,
+  type Kernel,
+  paramsWgsl,
+  ShapeError,
+  sizeOf,
+  type Target,
+  u32,
+} from '../engine/kernel.ts';
+import { activationWgsl } from './epilogue.ts';
+import { type ImplicitGemm, WEIGHT_BINDING } from './gemm-program.ts';
+import { aluProgram } from './implicit-gemm-alu.ts';
+import { cpuProgram } from './implicit-gemm-cpu.ts';
+import { enableF16, readWgsl, writeWgsl } from './storage.ts';
+
+export function implicitGemm(gemm: ImplicitGemm, target: Target): Kernel {
+  const { x, weight, output, activation, channels, taps } = gemm;
+  const { bias, shift, residual } = gemm.epilogue;
+  for (const size of [gemm.input.channels, channels]) {
+    if (size === 0 || size % 4 !== 0) {
+      throw new ShapeError(
+        `x is ${format(x)}, weight ${format(weight)}; channel counts must be multiples of 4`,
+      );
+    }
+  }
+  for (const [name, type] of Object.entries({ bias, shift })) {
+    if (type && type.dtype !== 'f32') throw new ShapeError(`${name} is ${format(type)}, not f32`);
+  }
+
+  const program = (target.family === 'cpu' ? cpuProgram : aluProgram)(gemm, target);
+  const params = {
+    batch: u32(gemm.batch),
+    in_height: u32(gemm.input.height),
+    in_width: u32(gemm.input.width),
+    height: u32(gemm.pixels.height),
+    width: u32(gemm.pixels.width),
+    ci4: u32(gemm.input.channels / 4),
+    co4: u32(channels / 4),
+    taps_y: u32(taps.y),
+    taps_x: u32(taps.x),
+    stride: u32(gemm.stride),
+    top: i32(gemm.padding.top),
+    left: i32(gemm.padding.left),
+    phases: u32(gemm.phases),
+    column_blocks: u32(Math.ceil(channels / program.columns)),
+    // Vectors between the shifts of two images; 0 where all images share one.
+    shift_stride: u32(shift && shift.shape[0] !== 1 ? channels / 4 : 0),
+  };
+  const used = [x, weight, bias, shift, residual, output].filter((type) => type !== undefined);
+  return {
+    name: gemm.name,
+    variant: `${format(x)} · ${format(weight)} → ${output.dtype}${bias ? ' bias' : ''}${
+      shift ? ' shift' : ''
+    }${activation === 'none' ? '' : ` ${activation}`}${residual ? ' residual' : ''}`,
+    bindings: {
+      x: 1,
+      weight: WEIGHT_BINDING,
+      ...(bias && { bias: 3 }),
+      ...(shift && { shift: 4 }),
+      ...(residual && { residual: 5 }),
+    },
+    params,
+    output: { binding: 6, type: output },
+    workgroups: program.workgroups,
+    cost: {
+      flops: 2 * sizeOf(output.shape) * taps.y * taps.x * gemm.input.channels,
+      bytes: used.reduce((sum, type) => sum + byteLength(type), 0),
+    },
+    wgsl: wgsl`
+${enableF16(target, x.dtype, weight.dtype, residual?.dtype, output.dtype)}
+${program.enables}
+${paramsWgsl(params)}
+${readWgsl('x', 1, x.dtype, target)}
+#if ${bias !== undefined}
+${readWgsl('bias', 3, 'f32', target)}
+#endif
+#if ${shift !== undefined}
+${readWgsl('shift', 4, 'f32', target)}
+#endif
+#if ${residual !== undefined}
+${readWgsl('residual', 5, residual?.dtype ?? 'f32', target)}
+#endif
+${writeWgsl('y', 6, output.dtype, target)}
+${activationWgsl(activation)}
+
+// What one workgroup computes, from its number along z.
+struct Block { image: u32, phase_y: u32, phase_x: u32, column: u32, weights: u32 }
+
+fn block_of(z: u32) -> Block {
+  let plane = z / params.column_blocks;
+  let column = z - plane * params.column_blocks;
+  if (params.phases == 1u) { return Block(plane, 0u, 0u, column, 0u); }
+  let phase = plane & 3u;
+  let rows = params.taps_y * params.taps_x * params.ci4 * 4u;
+  return Block(plane >> 2u, phase >> 1u, phase & 1u, column, phase * rows);
+}
+
+// Stores four columns (the c-th group) of the pixel (py, px) of a block's phase.
+fn finish(block: Block, py: u32, px: u32, c: u32, sum: vec4f) {
+  var pixel = (block.image * params.height + py) * params.width + px;
+  if (params.phases == 4u) {
+    pixel = (block.image * params.height + py) * 2u + block.phase_y;
+    pixel = (pixel * params.width + px) * 2u + block.phase_x;
+  }
+  let out = pixel * params.co4 + c;
+  var v = sum;
+#if ${bias !== undefined}
+  v += load_bias(c);
+#endif
+#if ${shift !== undefined}
+  v += load_shift(block.image * params.shift_stride + c);
+#endif
+  v = activate(v);
+#if ${residual !== undefined}
+  v += load_residual(out);
+#endif
+  store_y(out, v);
+}
+${program.wgsl}
+`,
+  };
+}

@@ -1,0 +1,122 @@
+/**
+ * Linear layer: a matrix product with the epilogue fused.
+ *
+ *   y[m, n] = act(Σ over k of x[m, k] · weight[k, n] + bias[n]) + residual[m, n]
+ *
+ *   x         [..., K]   f16 or f32; all leading axes together are the rows m
+ *   weight    [K, N]     f16 or f32, N contiguous
+ *   bias?     [N]        f32
+ *   residual? [..., N]   f16 or f32
+ *   y         [..., N]   f16 or f32
+ *
+ * K and N are multiples of 4. The rows are laid out as an image and multiplied by a convolution with
+ * one tap: see implicit-gemm.ts.
+ */
+import {
+  type DType,
+  expectShape,
+  format,
+  type Kernel,
+  ShapeError,
+  sizeOf,
+  type Target,
+  type TensorType,
+} from '../engine/kernel.ts';
+import { type Activation, activate } from './epilogue.ts';
+import { implicitGemm } from './implicit-gemm.ts';
+
+export interface LinearInputs {
+  readonly x: TensorType;
+  readonly weight: TensorType;
+  readonly bias?: TensorType | undefined;
+  readonly residual?: TensorType | undefined;
+}
+
+export interface LinearConstants {
+  readonly activation?: Activation;
+  /** Storage of y. @default that of x */
+  readonly dtype?: DType;
+}
+
+/** CPU programs compute blocks of at least 8 × 2 pixels; wider images only shorten the grid. */
+const MAX_IMAGE_WIDTH = 1024;
+
+/** Rows as an image without a ragged edge, if an even number of them allows it. */
+function imageOf(rows: number): { height: number; width: number } {
+  let width = rows;
+  let height = 1;
+  while (width % 2 === 0 && (height < 2 || width > MAX_IMAGE_WIDTH)) {
+    width /= 2;
+    height *= 2;
+  }
+  return { height, width };
+}
+
+export function linear(
+  { x, weight, bias, residual }: LinearInputs,
+  { activation = 'none', dtype = x.dtype }: LinearConstants,
+  target: Target,
+): Kernel {
+  const inner = x.shape.at(-1) ?? 0;
+  const columns = weight.shape.at(-1) ?? 0;
+  expectShape('weight', weight, [inner, columns]);
+  const output: TensorType = { dtype, shape: [...x.shape.slice(0, -1), columns] };
+  if (bias) expectShape('bias', bias, [columns]);
+  if (residual) expectShape('residual', residual, output.shape);
+  const rows = sizeOf(x.shape) / inner;
+  if (!(rows > 0)) throw new ShapeError(`x is ${format(x)}, expected at least one row`);
+
+  const image = imageOf(rows);
+  return implicitGemm(
+    {
+      name: 'linear',
+      x,
+      weight,
+      epilogue: { bias, residual },
+      activation,
+      output,
+      batch: 1,
+      input: { ...image, channels: inner },
+      pixels: image,
+      channels: columns,
+      taps: { y: 1, x: 1 },
+      stride: 1,
+      padding: { top: 0, left: 0 },
+      phases: 1,
+    },
+    target,
+  );
+}
+
+export function linearReference(
+  {
+    x,
+    weight,
+    bias,
+    residual,
+  }: {
+    x: Float32Array;
+    weight: Float32Array;
+    bias?: Float32Array | undefined;
+    residual?: Float32Array | undefined;
+  },
+  { inner, activation = 'none' }: { inner: number; activation?: Activation },
+): Float32Array {
+  const columns = weight.length / inner;
+  const rows = x.length / inner;
+  const y = new Float32Array(rows * columns);
+  const sums = new Float64Array(columns);
+  for (let m = 0; m < rows; m++) {
+    sums.fill(0);
+    for (let k = 0; k < inner; k++) {
+      const a = x[m * inner + k] ?? 0;
+      for (let n = 0; n < columns; n++)
+        sums[n] = (sums[n] ?? 0) + a * (weight[k * columns + n] ?? 0);
+    }
+    for (let n = 0; n < columns; n++) {
+      const i = m * columns + n;
+      y[i] = activate(activation, (sums[n] ?? 0) + (bias?.[n] ?? 0)) + (residual?.[i] ?? 0);
+    }
+  }
+  return y;
+}

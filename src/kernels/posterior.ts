@@ -1,0 +1,116 @@
+/**
+ * A sample of a diagonal Gaussian whose parameters a network predicts.
+ *
+ *   y = (mean + exp(½·clamp(logvar, -30, 20))·noise)·scale
+ *
+ *   moments   [N, h, w, 2L → pad]   f16 or f32: L channels of mean, then L of log-variance
+ *   noise     [N, h, w, L → pad]    f16 or f32
+ *   y         [N, h, w, L → pad]    f32, padding channels zero
+ *
+ * Serves the VAE encoder and the noise predictor. One invocation per four channels; the tensors are
+ * small, so log-variances are gathered one by one, which allows any L.
+ */
+import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
+import {
+  byteLength,
+  expectShape,
+  f32,
+  format,
+  type Kernel,
+  paramsWgsl,
+  sizeOf,
+  type Target,
+  type TensorType,
+  u32,
+} from '../engine/kernel.ts';
+import { IMAGE_MAIN, imageGrid, imageOf } from './elementwise.ts';
+import { enableF16, readWgsl, writeWgsl } from './storage.ts';
+
+export interface PosteriorInputs {
+  readonly moments: TensorType;
+  readonly noise: TensorType;
+}
+
+export interface PosteriorConstants {
+  /** L, without padding. */
+  readonly channels: number;
+  readonly scale: number;
+}
+
+const padded = (channels: number): number => Math.ceil(channels / 4) * 4;
+
+export function posterior(
+  { moments, noise }: PosteriorInputs,
+  { channels, scale }: PosteriorConstants,
+  target: Target,
+): Kernel {
+  const { n, height, width, groups: momentGroups } = imageOf('moments', moments);
+  expectShape('moments', moments, [n, height, width, padded(2 * channels)]);
+  expectShape('noise', noise, [n, height, width, padded(channels)]);
+
+  const y: TensorType = { dtype: 'f32', shape: noise.shape };
+  const image = imageOf('y', y);
+  const params = {
+    height: u32(height),
+    width: u32(width),
+    groups: u32(image.groups),
+    momentGroups: u32(momentGroups),
+    channels: u32(channels),
+    scale: f32(scale),
+  };
+  return {
+    name: 'posterior',
+    variant: `${format(moments)} ${channels} channels`,
+    bindings: { moments: 1, noise: 2 },
+    params,
+    output: { binding: 3, type: y },
+    workgroups: imageGrid(image),
+    cost: {
+      flops: 14 * sizeOf(y.shape),
+      bytes: byteLength(moments) + byteLength(noise) + byteLength(y),
+    },
+    wgsl: wgsl`
+${enableF16(target, moments.dtype, noise.dtype)}
+${paramsWgsl(params)}
+${readWgsl('moments', 1, moments.dtype, target)}
+${readWgsl('noise', 2, noise.dtype, target)}
+${writeWgsl('y', 3, 'f32', target)}
+
+fn moment(pixel: u32, channel: u32) -> f32 {
+  let last = 4u * params.momentGroups - 1u;  // padding channels of y ask for more
+  let c = min(channel, last);
+  return load_moments(pixel * params.momentGroups + c / 4u)[c % 4u];
+}
+
+fn element(at: Position) {
+  let pixel = (at.n * params.height + at.y) * params.width + at.x;
+  let mean = load_moments(pixel * params.momentGroups + at.group);
+  let channel = 4u * at.group + vec4u(0u, 1u, 2u, 3u);
+  let logvar = vec4f(
+    moment(pixel, params.channels + channel.x),
+    moment(pixel, params.channels + channel.y),
+    moment(pixel, params.channels + channel.z),
+    moment(pixel, params.channels + channel.w),
+  );
+  let deviation = exp(0.5 * clamp(logvar, vec4f(-30.0), vec4f(20.0)));
+  let sample = (mean + deviation * load_noise(at.i)) * params.scale;
+  store_y(at.i, select(vec4f(0.0), sample, channel < vec4u(params.channels)));
+}
+${IMAGE_MAIN}
+`,
+  };
+}
+
+export function posteriorReference(
+  { moments, noise }: { moments: Float32Array; noise: Float32Array },
+  { channels, scale }: PosteriorConstants,
+): Float32Array {
+  const stride = padded(channels);
+  return noise.map((v, i) => {
+    const channel = i % stride;
+    if (channel >= channels) return 0;
+    const at = Math.floor(i / stride) * padded(2 * channels) + channel;
+    const logvar = Math.min(20, Math.max(-30, moments[at + channels] ?? 0));
+    return ((moments[at] ?? 0) + Math.exp(0.5 * logvar) * v) * scale;
+  });
+}

@@ -1,0 +1,259 @@
+/**
+ * Bicubic resizing with half-pixel centres, in two flavours that differ in kernel and border.
+ *
+ *   K(d) = (a+2)·d³ - (a+3)·d² + 1          for d = |distance| ≤ 1        (Keys)
+ *        = a·(d³ - 5d² + 8d - 4)            for 1 < d < 2, else 0
+ *
+ *   bicubic            a = -0.75; 4x4 taps around s = (dst + ½)·in/out - ½, clamped to the border
+ *   bicubicAntialias   a = -0.5; K is stretched by m = max(in/out, 1), taps j with
+ *                      trunc(c - 2m + ½) ≤ j < trunc(c + 2m + ½), c = (dst + ½)·in/out, those
+ *                      outside the image dropped and the weights K((j + ½ - c)/m) normalised
+ *
+ *   x   [N, H, W, C]     f16 or f32, C a multiple of 4
+ *   y   [N, H', W', C]   in·out ≤ 2^29 along each axis
+ *
+ * Positions are integer fractions over 2·out: in f32, s itself would lose the digits its fractional
+ * part needs. One invocation per four channels of an output pixel, both axes at once.
+ */
+import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
+import {
+  byteLength,
+  type DType,
+  format,
+  i32,
+  type Kernel,
+  paramsWgsl,
+  type Shape,
+  ShapeError,
+  type Target,
+  type TensorType,
+  u32,
+} from '../engine/kernel.ts';
+import { IMAGE_MAIN, imageGrid, imageOf } from './elementwise.ts';
+import { enableF16, readWgsl, writeWgsl } from './storage.ts';
+
+export interface BicubicInputs {
+  readonly x: TensorType;
+}
+
+export interface BicubicConstants {
+  readonly height: number;
+  readonly width: number;
+  /** Storage of y. @default that of x */
+  readonly dtype?: DType;
+}
+
+/** Numerators of positions, at most 2·in·out plus a few sides, must fit i32. */
+const MAX_PRODUCT = 2 ** 29;
+
+const keysWgsl = (a: number): string => `const A: f32 = ${a};
+fn keys(d: f32) -> f32 {
+  let near = ((A + 2.0) * d - (A + 3.0)) * d * d + 1.0;
+  let far = A * (((d - 5.0) * d + 8.0) * d - 4.0);
+  return select(select(0.0, far, d < 2.0), near, d <= 1.0);
+}`;
+
+const CLAMPED = `struct Source {
+  first: i32,
+  weights: vec4f,
+}
+
+/** The four taps of output index dst, the first perhaps left of the image. */
+fn source(dst: u32, input: i32, output: i32) -> Source {
+  let numerator = (2 * i32(dst) + 1) * input - output;  // of s over 2·output; more than -2·output
+  let whole = select(numerator / (2 * output), -1, numerator < 0);
+  let f = f32(numerator - whole * 2 * output) / f32(2 * output);
+  return Source(whole - 1, vec4f(keys(1.0 + f), keys(f), keys(1.0 - f), keys(2.0 - f)));
+}
+
+fn clamped(first: i32, length: i32) -> vec4u {
+  return vec4u(clamp(first + vec4i(0, 1, 2, 3), vec4i(0), vec4i(length - 1)));
+}
+
+fn row(start: u32, columns: vec4u, weights: vec4f) -> vec4f {
+  return weights.x * load_x(start + columns.x) + weights.y * load_x(start + columns.y)
+    + weights.z * load_x(start + columns.z) + weights.w * load_x(start + columns.w);
+}
+
+fn element(at: Position) {
+  let y = source(at.y, params.sourceHeight, i32(params.height));
+  let x = source(at.x, params.sourceWidth, i32(params.width));
+  let stride = u32(params.sourceWidth) * params.groups;
+  let rows = (at.n * u32(params.sourceHeight) + clamped(y.first, params.sourceHeight)) * stride;
+  let columns = clamped(x.first, params.sourceWidth) * params.groups + at.group;
+  store_y(at.i, y.weights.x * row(rows.x, columns, x.weights)
+    + y.weights.y * row(rows.y, columns, x.weights)
+    + y.weights.z * row(rows.z, columns, x.weights)
+    + y.weights.w * row(rows.w, columns, x.weights));
+}`;
+
+const ANTIALIASED = `struct Window {
+  first: i32,
+  end: i32,
+  centre: i32,  // c over 2·output
+  reach: f32,  // m over 2·output
+}
+
+fn window(dst: u32, input: i32, output: i32) -> Window {
+  let centre = (2 * i32(dst) + 1) * input;
+  let reach = 2 * max(input, output);
+  let first = max(0, (centre - 2 * reach + output) / (2 * output));
+  return Window(first, min(input, (centre + 2 * reach + output) / (2 * output)), centre, f32(reach));
+}
+
+fn weight(j: i32, at: Window, output: i32) -> f32 {
+  return keys(abs(f32((2 * j + 1) * output - at.centre)) / at.reach);
+}
+
+fn element(at: Position) {
+  let y = window(at.y, params.sourceHeight, i32(params.height));
+  let x = window(at.x, params.sourceWidth, i32(params.width));
+  var sum = vec4f(0.0);
+  var total = 0.0;
+  for (var i = y.first; i < y.end; i++) {
+    let start = (i32(at.n) * params.sourceHeight + i) * params.sourceWidth;
+    var row = vec4f(0.0);
+    var row_total = 0.0;
+    for (var j = x.first; j < x.end; j++) {
+      let w = weight(j, x, i32(params.width));
+      row += w * load_x(u32(start + j) * params.groups + at.group);
+      row_total += w;
+    }
+    let w = weight(i, y, i32(params.height));
+    sum += w * row;
+    total += w * row_total;
+  }
+  store_y(at.i, sum / total);
+}`;
+
+const FLAVOURS = {
+  bicubic: { a: -0.75, body: CLAMPED },
+  bicubicAntialias: { a: -0.5, body: ANTIALIASED },
+} as const;
+
+function resize(
+  name: keyof typeof FLAVOURS,
+  { x }: BicubicInputs,
+  { height, width, dtype = x.dtype }: BicubicConstants,
+  target: Target,
+): Kernel {
+  const source = imageOf('x', x);
+  if (Math.max(source.height * height, source.width * width) > MAX_PRODUCT) {
+    throw new ShapeError(`x is ${format(x)}, too large to resize to ${height}x${width}`);
+  }
+
+  const y: TensorType = { dtype, shape: [source.n, height, width, source.channels] };
+  const image = imageOf('y', y);
+  const params = {
+    height: u32(height),
+    width: u32(width),
+    groups: u32(image.groups),
+    sourceHeight: i32(source.height),
+    sourceWidth: i32(source.width),
+  };
+  const taps = (from: number, to: number) =>
+    name === 'bicubic' ? 4 : Math.ceil(4 * Math.max(from / to, 1));
+  const macs = taps(source.height, height) * (taps(source.width, width) + 1);
+  return {
+    name,
+    variant: `${format(x)} to ${dtype} ${height}x${width}`,
+    bindings: { x: 1 },
+    params,
+    output: { binding: 2, type: y },
+    workgroups: imageGrid(image),
+    cost: {
+      flops: 2 * macs * source.n * height * width * source.channels,
+      bytes: byteLength(x) + byteLength(y),
+    },
+    wgsl: wgsl`
+${enableF16(target, x.dtype, dtype)}
+${paramsWgsl(params)}
+${readWgsl('x', 1, x.dtype, target)}
+${writeWgsl('y', 2, dtype, target)}
+${keysWgsl(FLAVOURS[name].a)}
+${FLAVOURS[name].body}
+${IMAGE_MAIN}
+`,
+  };
+}
+
+export const bicubic = (
+  inputs: BicubicInputs,
+  constants: BicubicConstants,
+  target: Target,
+): Kernel => resize('bicubic', inputs, constants, target);
+
+export const bicubicAntialias = (
+  inputs: BicubicInputs,
+  constants: BicubicConstants,
+  target: Target,
+): Kernel => resize('bicubicAntialias', inputs, constants, target);
+
+type Taps = readonly { readonly index: number; readonly weight: number }[];
+
+function keys(a: number, distance: number): number {
+  const d = Math.abs(distance);
+  if (d <= 1) return (a + 2) * d ** 3 - (a + 3) * d ** 2 + 1;
+  return d < 2 ? a * (d ** 3 - 5 * d ** 2 + 8 * d - 4) : 0;
+}
+
+function clampedTaps(dst: number, from: number, to: number): Taps {
+  const s = ((dst + 0.5) * from) / to - 0.5;
+  return [-1, 0, 1, 2].map((k) => {
+    const j = Math.floor(s) + k;
+    return { index: Math.min(from - 1, Math.max(0, j)), weight: keys(-0.75, j - s) };
+  });
+}
+
+function antialiasedTaps(dst: number, from: number, to: number): Taps {
+  const stretch = Math.max(from / to, 1);
+  const centre = ((dst + 0.5) * from) / to;
+  const first = Math.max(0, Math.trunc(centre - 2 * stretch + 0.5));
+  const end = Math.min(from, Math.trunc(centre + 2 * stretch + 0.5));
+  const taps = Array.from({ length: end - first }, (_, k) => ({
+    index: first + k,
+    weight: keys(-0.5, (first + k + 0.5 - centre) / stretch),
+  }));
+  const total = taps.reduce((sum, { weight }) => sum + weight, 0);
+  return taps.map(({ index, weight }) => ({ index, weight: weight / total }));
+}
+
+function resizeReference(
+  tapsOf: typeof clampedTaps,
+  x: Float32Array,
+  [n = 0, h = 0, w = 0, c = 0]: Shape,
+  { height, width }: BicubicConstants,
+): Float32Array {
+  const rows = Array.from({ length: height }, (_, i) => tapsOf(i, h, height));
+  const columns = Array.from({ length: width }, (_, j) => tapsOf(j, w, width));
+  const y = new Float32Array(n * height * width * c);
+  let at = 0;
+  for (let image = 0; image < n; image++) {
+    for (const row of rows) {
+      for (const column of columns) {
+        for (let channel = 0; channel < c; channel++, at++) {
+          let sum = 0;
+          for (const { index: i, weight: wi } of row) {
+            for (const { index: j, weight: wj } of column) {
+              sum += wi * wj * (x[((image * h + i) * w + j) * c + channel] ?? 0);
+            }
+          }
+          y[at] = sum;
+        }
+      }
+    }
+  }
+  return y;
+}
+
+export const bicubicReference = (
+  { x }: { x: Float32Array },
+  shape: Shape,
+  constants: BicubicConstants,
+): Float32Array => resizeReference(clampedTaps, x, shape, constants);
+
+export const bicubicAntialiasReference = (
+  { x }: { x: Float32Array },
+  shape: Shape,
+  constants: BicubicConstants,
+): Float32Array => resizeReference(antialiasedTaps, x, shape, constants);

@@ -1,0 +1,222 @@
+/**
+ * A folder's weights as one name space, from one *.safetensors file or from shards under an index
+ * (`*.index.json`: `{ "weight_map": { tensor name: file name } }`). Half precision is preferred.
+ */
+import { CheckpointError } from './error.ts';
+import type { Folder } from './folder.ts';
+import type { RawTensor } from './layout.ts';
+import {
+  type FileDType,
+  readChunks,
+  readHeader,
+  readTensor,
+  type TensorEntry,
+} from './safetensors.ts';
+import type { ByteSource } from './source.ts';
+
+export interface CheckpointTensor {
+  readonly dtype: FileDType;
+  readonly shape: readonly number[];
+}
+
+export interface Checkpoint extends AsyncDisposable {
+  /** Folder and file that were chosen, for messages and `info`. */
+  readonly name: string;
+  readonly tensors: ReadonlyMap<string, CheckpointTensor>;
+  /** All files together. */
+  readonly bytes: number;
+  /** A tensor's bytes, little-endian, aligned to 8. */
+  read(name: string, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
+  /** The same in pieces of whole rows, at most 16 MiB. */
+  chunks(name: string, signal?: AbortSignal): AsyncGenerator<Uint8Array<ArrayBuffer>>;
+  close(): Promise<void>;
+}
+
+export async function openCheckpoint(folder: Folder, signal?: AbortSignal): Promise<Checkpoint> {
+  const files = await folder.list();
+  const file = chooseFile(folder, files);
+  return isIndex(file)
+    ? assemble(`${folder.name}/${file}`, await openShards(folder, file, files, signal))
+    : openFile(folder, file, signal);
+}
+
+/** Every tensor of a small file, in memory, by name. Closes the source. */
+export async function readTensors(
+  source: ByteSource,
+  signal?: AbortSignal,
+): Promise<Map<string, RawTensor>> {
+  try {
+    const { tensors } = await readHeader(source, signal);
+    const result = new Map<string, RawTensor>();
+    for (const [name, entry] of tensors) {
+      const { dtype, shape } = entry;
+      result.set(name, { name, dtype, shape, bytes: await readTensor(source, entry, signal) });
+    }
+    return result;
+  } finally {
+    await source.close();
+  }
+}
+
+/** One file of the folder by its name, e.g. `prompt_embeds.safetensors`. */
+export async function openFile(
+  folder: Folder,
+  file: string,
+  signal?: AbortSignal,
+): Promise<Checkpoint> {
+  const source = await folder.open(file);
+  try {
+    const { tensors } = await readHeader(source, signal);
+    const located = [...tensors].map(([name, entry]) => [name, { source, entry }] as const);
+    return await assemble(source.name, { sources: [source], tensors: new Map(located) });
+  } catch (error) {
+    await source.close();
+    throw error;
+  }
+}
+
+// `x.safetensors.index.json`, and with a variant in any of the places it has been put:
+// `x.safetensors.index.fp16.json`, `x.fp16.safetensors.index.json`.
+const isIndex = (file: string): boolean => /\.index\.(?:\w+\.)?json$/.test(file);
+const isShard = (file: string): boolean => /-\d{5}-of-\d{5}\.safetensors$/.test(file);
+const isHalf = (file: string): boolean => file.split('.').includes('fp16');
+/** The names diffusers and transformers give; others (`…non_ema…`, `prompt_embeds`) are extras. */
+const isStandard = (file: string): boolean => /^(diffusion_pytorch_)?model\./.test(file);
+
+function chooseFile(folder: Folder, files: readonly string[]): string {
+  const candidates = files.filter((f) => isIndex(f) || (f.endsWith('.safetensors') && !isShard(f)));
+  const standard = candidates.filter((f) => isStandard(f) && !f.includes('non_ema'));
+  const pool = standard.length > 0 ? standard : candidates;
+  const half = pool.filter(isHalf);
+  const best = half.length > 0 ? half : pool;
+  const [first, ...others] = best.toSorted((a, b) => Number(isIndex(a)) - Number(isIndex(b)));
+  if (first === undefined) throw missing(folder, files);
+  // A single file beside an index of the same precision holds the same tensors.
+  const rival = others.find((f) => isIndex(f) === isIndex(first));
+  if (rival !== undefined) {
+    throw new CheckpointError(
+      `${folder.name}: has both ${first} and ${rival}; keep one of them in the folder`,
+    );
+  }
+  return first;
+}
+
+function missing(folder: Folder, files: readonly string[]): CheckpointError {
+  const shards = files.filter(isShard);
+  const looked =
+    'diffusion_pytorch_model[.fp16].safetensors, model[.fp16].safetensors and *.safetensors.index.json';
+  if (shards.length > 0) {
+    return new CheckpointError(
+      `${folder.name}: has shards (${shards[0]}, …) but no *.safetensors.index.json; download the index too`,
+    );
+  }
+  const pickled = files.find((f) => /\.(?:pth|pt|bin|ckpt)$/.test(f));
+  return new CheckpointError(
+    `${folder.name}: no weights; looked for ${looked}, ${files.length > 0 ? `found ${files.slice(0, 8).join(', ')}` : 'the folder is empty or does not exist'}` +
+      (pickled ? `; ${pickled} is a PyTorch file: convert it to safetensors` : ''),
+  );
+}
+
+interface Located {
+  readonly source: ByteSource;
+  readonly entry: TensorEntry;
+}
+interface Assembly {
+  readonly sources: readonly ByteSource[];
+  readonly tensors: ReadonlyMap<string, Located>;
+}
+
+async function openShards(
+  folder: Folder,
+  index: string,
+  files: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<Assembly> {
+  const where = `${folder.name}/${index}`;
+  const weightMap = parseIndex(where, await folder.readText(index));
+  const sources: ByteSource[] = [];
+  try {
+    const headers = new Map<
+      string,
+      { source: ByteSource; tensors: ReadonlyMap<string, TensorEntry> }
+    >();
+    for (const shard of new Set(weightMap.values())) {
+      // A URL folder without a list of files cannot know the shards' names; opening them tells.
+      if (files.some(isShard) && !files.includes(shard)) {
+        throw new CheckpointError(
+          `${where}: needs ${shard}, which is not in ${folder.name}; download it`,
+        );
+      }
+      const source = await folder.open(shard);
+      sources.push(source);
+      headers.set(shard, { source, tensors: (await readHeader(source, signal)).tensors });
+    }
+    const tensors = new Map<string, Located>();
+    for (const [name, shard] of weightMap) {
+      const header = headers.get(shard);
+      const entry = header?.tensors.get(name);
+      if (!header || !entry) {
+        throw new CheckpointError(
+          `${where}: puts ${name} into ${shard}, which has no such tensor; download both again`,
+        );
+      }
+      tensors.set(name, { source: header.source, entry });
+    }
+    return { sources, tensors };
+  } catch (error) {
+    await Promise.all(sources.map((source) => source.close()));
+    throw error;
+  }
+}
+
+function parseIndex(where: string, text: string): Map<string, string> {
+  let index: unknown;
+  try {
+    index = JSON.parse(text);
+  } catch (error) {
+    throw new CheckpointError(`${where}: is not JSON (${String(error)})`, { cause: error });
+  }
+  const map: unknown =
+    typeof index === 'object' && index !== null && 'weight_map' in index ? index.weight_map : null;
+  if (typeof map !== 'object' || map === null) {
+    throw new CheckpointError(`${where}: has no "weight_map"`);
+  }
+  return new Map(
+    Object.entries(map).map(([name, file]: [string, unknown]) => {
+      // Beside the index and nowhere else: an index must not make us open /etc/passwd.
+      if (typeof file !== 'string' || !/^[^/\\]+\.safetensors$/.test(file)) {
+        throw new CheckpointError(
+          `${where}: weight_map puts ${name} into ${JSON.stringify(file)}, expected the name of a *.safetensors file beside it`,
+        );
+      }
+      return [name, file];
+    }),
+  );
+}
+
+async function assemble(name: string, { sources, tensors }: Assembly): Promise<Checkpoint> {
+  const sizes = await Promise.all(sources.map((source) => source.size()));
+  const at = (tensor: string): Located => {
+    const located = tensors.get(tensor);
+    if (!located) throw new CheckpointError(`${name}: has no tensor ${tensor}`);
+    return located;
+  };
+  const close = async () => {
+    await Promise.all(sources.map((source) => source.close()));
+  };
+  return {
+    name,
+    tensors: new Map([...tensors].map(([key, { entry }]) => [key, entry])),
+    bytes: sizes.reduce((sum, size) => sum + size, 0),
+    read: async (tensor, signal) => {
+      const { source, entry } = at(tensor);
+      return readTensor(source, entry, signal);
+    },
+    chunks: (tensor, signal) => {
+      const { source, entry } = at(tensor);
+      return readChunks(source, entry, signal);
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}

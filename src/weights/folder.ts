@@ -1,0 +1,117 @@
+/**
+ * A folder of files, wherever it is: on disk (node-file.ts), behind a URL, or in memory.
+ *
+ * URLs cannot be listed. `urlFolder` takes the list of files, or else asks for the few names that
+ * Hugging Face repositories use.
+ */
+import { CheckpointError } from './error.ts';
+import { type ByteSource, bytesSource, httpSource, type HttpOptions } from './source.ts';
+
+export interface Folder {
+  /** Path or URL, for messages. */
+  readonly name: string;
+  /** Names of the files directly in it. */
+  list(): Promise<readonly string[]>;
+  open(file: string): Promise<ByteSource>;
+  /** The whole of a small file, e.g. `config.json`. */
+  readText(file: string): Promise<string>;
+  /** A folder inside, whether or not it exists: `list` finds out. */
+  folder(name: string): Folder;
+}
+
+const KNOWN_FILES = [
+  'config.json',
+  'model_index.json',
+  'scheduler_config.json',
+  'prompt_embeds.safetensors',
+  ...['diffusion_pytorch_model', 'model'].flatMap((stem) => [
+    `${stem}.fp16.safetensors`,
+    `${stem}.safetensors`,
+    `${stem}.safetensors.index.json`,
+    `${stem}.safetensors.index.fp16.json`,
+    `${stem}.fp16.safetensors.index.json`,
+  ]),
+] as const;
+
+export interface UrlFolderOptions extends HttpOptions {
+  /** Every file, as paths relative to the folder. @default the names Hugging Face uses, tried */
+  readonly files?: readonly string[];
+}
+
+export function urlFolder(url: string | URL, options: UrlFolderOptions = {}): Folder {
+  const base = new URL(url);
+  if (!base.pathname.endsWith('/')) base.pathname += '/';
+  const { files, headers = {} } = options;
+  // A query (an access token, `?download=true`) belongs to every file.
+  const at = (file: string): URL => {
+    const address = new URL(file.split('/').map(encodeURIComponent).join('/'), base);
+    address.search = base.search;
+    return address;
+  };
+  const exists = async (file: string): Promise<boolean> => {
+    const response = await fetch(at(file), { method: 'HEAD', headers }).catch((cause: unknown) => {
+      throw new CheckpointError(`${at(file)}: cannot be fetched`, { cause });
+    });
+    return response.ok;
+  };
+  return {
+    name: base.href,
+    list: async () => {
+      if (files) return files.filter((file) => !file.includes('/'));
+      const found = await Promise.all(KNOWN_FILES.map(exists));
+      return KNOWN_FILES.filter((_, i) => found[i]);
+    },
+    open: async (file) => httpSource(at(file), { headers }),
+    readText: async (file) => {
+      const response = await fetch(at(file), { headers }).catch((cause: unknown) => {
+        throw new CheckpointError(`${at(file)}: cannot be fetched`, { cause });
+      });
+      if (!response.ok) throw new CheckpointError(`${at(file)}: HTTP ${response.status}`);
+      return response.text();
+    },
+    folder: (name) => {
+      const inner = files
+        ?.filter((file) => file.startsWith(`${name}/`))
+        .map((file) => file.slice(name.length + 1));
+      return urlFolder(at(name), { headers, ...(inner && { files: inner }) });
+    },
+  };
+}
+
+/** Files by path; `/` separates folders. */
+export function memoryFolder(
+  name: string,
+  files: ReadonlyMap<string, Uint8Array<ArrayBuffer>>,
+): Folder {
+  const get = (file: string): Uint8Array<ArrayBuffer> => {
+    const bytes = files.get(file);
+    if (!bytes) throw notFound(name, file, [...files.keys()]);
+    return bytes;
+  };
+  return {
+    name,
+    list: async () => [...files.keys()].filter((file) => !file.includes('/')),
+    open: async (file) => bytesSource(`${name}/${file}`, get(file)),
+    readText: async (file) => new TextDecoder().decode(get(file)),
+    folder: (inner) =>
+      memoryFolder(
+        `${name}/${inner}`,
+        new Map(
+          [...files]
+            .filter(([file]) => file.startsWith(`${inner}/`))
+            .map(([file, bytes]) => [file.slice(inner.length + 1), bytes]),
+        ),
+      ),
+  };
+}
+
+export function notFound(
+  folder: string,
+  file: string,
+  present: readonly string[],
+): CheckpointError {
+  const shown = present.slice(0, 8).join(', ') + (present.length > 8 ? ', …' : '');
+  return new CheckpointError(
+    `${folder}: no ${file}; ${present.length > 0 ? `the folder has ${shown}` : 'the folder is empty or does not exist'}`,
+  );
+}

@@ -1,0 +1,37 @@
+/**
+ * Outputs of modules by their checkpoint path, for comparison with the official activations.
+ *
+ * A module's output is that of the last node below its path. Fusion moved some work: norms before
+ * a convolution include SiLU, and the last layer of a residual branch includes the residual, so
+ * that layer alone has no counterpart.
+ */
+import type { Graph, Name } from '../../src/graph/graph.ts';
+import type { Golden } from './goldens.ts';
+
+const FUSED_WITH_RESIDUAL = /(conv1|conv2|to_out\.0|attn1|attn2|ff|ff\.net\.2|proj_out)$/;
+const NOT_COMPUTED = /(dropout|to_out\.1|ff\.net\.1|time_proj)$/;
+const WITH_SILU = /(resnets\.\d+\.norm[12]|conv_norm_out)$/;
+
+/** Golden names `act.<path>` (or their samples) that have a counterpart in our graphs. */
+export const comparable = (golden: Golden): string[] =>
+  [...golden.tensors.keys()]
+    .map((key) => key.replace(/^samples\./, ''))
+    .filter((key) => key.startsWith('act.'))
+    .filter((key) => !FUSED_WITH_RESIDUAL.test(key) && !NOT_COMPUTED.test(key));
+
+/** The graph with `act.<path>` named after the output of `<component>.<path>`. */
+export function withTaps(graph: Graph, component: string, acts: readonly string[]): Graph {
+  const names = new Map<string, Name>(graph.names);
+  for (const act of acts) {
+    const path = `${component}.${act.slice('act.'.length)}`;
+    const node = graph.nodes.findLast((n) => n.path === path || n.path.startsWith(`${path}.`));
+    if (!node) throw new Error(`no node below ${path}`);
+    const tensor = node.output;
+    names.set(act, { tensor, channels: tensor.shape.at(-1) ?? 0 });
+  }
+  return { ...graph, names };
+}
+
+/** What the golden would be if it were computed as ours: SiLU applied where we fuse it. */
+export const fusedReference = (act: string, data: Float32Array): Float32Array =>
+  WITH_SILU.test(act) ? data.map((v) => v / (1 + Math.exp(-v))) : data;

@@ -1,0 +1,105 @@
+/** Runs graphs and whole upscales on a test device and compares them with goldens. */
+import { expect } from 'vitest';
+import { createContext, type EngineContext } from '../../src/engine/context.ts';
+import type { Graph } from '../../src/graph/graph.ts';
+import { Buffers } from '../../src/invsr/buffers.ts';
+import type { Model } from '../../src/invsr/model.ts';
+import { type Dump, dumpNamed } from '../../src/invsr/parity.ts';
+import { createRunner } from '../../src/invsr/runner.ts';
+import { adapterNames, openTestDevice } from './device.ts';
+import { type Golden, type GoldenTensor, samplesOf, toNhwc } from './goldens.ts';
+
+export type Precision = 'f16' | 'f32';
+
+/** Adapter and precision pairs: f16 only where the adapter computes in it. */
+export const RUNS = adapterNames.flatMap((adapter) =>
+  (adapter === 'swiftshader' ? (['f32'] as const) : (['f32', 'f16'] as const)).map((precision) => ({
+    adapter,
+    precision,
+  })),
+);
+
+/**
+ * Largest rms error over the reference's standard deviation. f32: ten times what an independent
+ * f32 re-implementation shows (tolerances.json: up to 2e-6), as sums are ordered differently. f16:
+ * storage alone gives 2e-3 to 3e-3 there (f16sim).
+ */
+export const GATE: Readonly<Record<Precision, number>> = { f32: 2e-5, f16: 1e-2 };
+
+/** A context on a device of its own; `close` frees both. */
+export async function openTestContext(
+  adapter: (typeof adapterNames)[number],
+): Promise<{ context: EngineContext; close: () => void }> {
+  const { device } = await openTestDevice(adapter);
+  const context = createContext(device);
+  return {
+    context,
+    close: () => {
+      context.dispose();
+      device.destroy();
+    },
+  };
+}
+
+/** The graph's named tensors after one run, NCHW. Inputs are goldens, NCHW (or sequences [1, L, C]). */
+export async function runGraph(
+  context: EngineContext,
+  graph: Graph,
+  model: Model,
+  inputs: Readonly<Record<string, GoldenTensor<Float32Array>>>,
+): Promise<Dump> {
+  const buffers = new Buffers(context);
+  const runner = await createRunner(context, graph, { model, keep: () => true });
+  try {
+    for (const [name, tensor] of Object.entries(inputs)) {
+      await buffers.write(name, tensor.shape.length === 4 ? toNhwc(tensor).data : tensor.data);
+    }
+    await runner.run(buffers);
+    const dump: Dump = new Map();
+    await dumpNamed(runner, buffers, '', dump);
+    return dump;
+  } finally {
+    runner.dispose();
+    buffers.dispose();
+  }
+}
+
+/** rms(actual − expected) / std(expected). */
+export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+  expect(actual.length).toBe(expected.length);
+  const n = expected.length;
+  let sum = 0;
+  for (let i = 0; i < n; i++) sum += expected[i]!;
+  const mean = sum / n;
+  let variance = 0;
+  let error = 0;
+  for (let i = 0; i < n; i++) {
+    variance += (expected[i]! - mean) ** 2;
+    error += (actual[i]! - expected[i]!) ** 2;
+  }
+  const value = Math.sqrt(error / variance);
+  return Number.isNaN(value) ? Number.POSITIVE_INFINITY : value;
+}
+
+/** Compares one dumped tensor with a golden, whole or by samples; returns the relative error. */
+export function errorAgainst(dump: Dump, name: string, golden: Golden, goldenName = name): number {
+  const actual = dump.get(name);
+  if (!actual)
+    throw new Error(`nothing named ${name} was dumped; there is ${[...dump.keys()].join(', ')}`);
+  if (golden.has(goldenName)) {
+    const expected = golden.f32(goldenName);
+    expect(actual.shape).toEqual(expected.shape);
+    return relativeError(actual.data, expected.data);
+  }
+  const samples = golden.f32(`samples.${goldenName}`);
+  expect(actual.shape).toEqual(samples.shape);
+  return relativeError(samplesOf(actual.data, samples.data.length), samples.data);
+}
+
+/** 10·log₁₀(peak² / mse). */
+export function psnr(actual: ArrayLike<number>, expected: ArrayLike<number>, peak: number): number {
+  expect(actual.length).toBe(expected.length);
+  let error = 0;
+  for (let i = 0; i < expected.length; i++) error += (actual[i]! - expected[i]!) ** 2;
+  return 10 * Math.log10((peak * peak * expected.length) / error);
+}

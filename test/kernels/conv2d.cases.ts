@@ -1,0 +1,117 @@
+import { type DType, format, type Target, type TensorType } from '../../src/engine/kernel.ts';
+import { conv2d, type Conv2dConstants, conv2dReference } from '../../src/kernels/conv2d.ts';
+import { normal } from '../harness/random.ts';
+import { type KernelCase, sumNmse } from './cases.ts';
+
+interface Options extends Conv2dConstants {
+  /** Side of the kernel. @default 3 */
+  readonly size?: 1 | 3;
+  readonly weight?: DType;
+  readonly bias?: boolean;
+  /** Rows of the shift: 1 or the batch. */
+  readonly shift?: number;
+  readonly residual?: DType;
+  /** Overrides of the target, to reach programs that no adapter at hand selects. */
+  readonly target?: Partial<Target>;
+}
+
+/** As of a ResNet block, of Downsample2D in the UNet, and of the VAE encoder's Downsample2D. */
+const SAME = { top: 1, left: 1, bottom: 1, right: 1 };
+const BOTTOM_RIGHT = { top: 0, left: 0, bottom: 1, right: 1 };
+
+function conv2dCase(
+  x: TensorType,
+  channels: number,
+  tags: KernelCase['tags'],
+  options: Options = {},
+): KernelCase {
+  const { size = 3, stride = 1, activation = 'none', dtype = x.dtype } = options;
+  const padding = options.padding ?? (size === 3 ? SAME : undefined);
+  const constants = { stride, activation, dtype, ...(padding && { padding }) };
+  const [batch, , , ci] = x.shape;
+  const weight: TensorType = {
+    dtype: options.weight ?? 'f16',
+    shape: [size, size, ci!, channels],
+  };
+  const bias: TensorType | undefined =
+    options.bias === false ? undefined : { dtype: 'f32', shape: [channels] };
+  const shift: TensorType | undefined = options.shift
+    ? { dtype: 'f32', shape: [options.shift, channels] }
+    : undefined;
+  const out = (side: number, pads: number) => Math.floor((side + pads - size) / stride) + 1;
+  const [height, width] = [
+    out(x.shape[1]!, (padding?.top ?? 0) + (padding?.bottom ?? 0)),
+    out(x.shape[2]!, (padding?.left ?? 0) + (padding?.right ?? 0)),
+  ];
+  const residual: TensorType | undefined = options.residual && {
+    dtype: options.residual,
+    shape: [batch!, height, width, channels],
+  };
+  const inner = size * size * ci!;
+  return {
+    name: `conv2d ${format(x)} · ${format(weight)} → ${dtype}${bias ? ' bias' : ''}${
+      shift ? ` shift ${shift.shape[0]}` : ''
+    }${stride === 1 ? '' : ' stride 2'}${padding === BOTTOM_RIGHT ? ' pad bottom right' : ''}${
+      activation === 'none' ? '' : ` ${activation}`
+    }${residual ? ` + ${residual.dtype}` : ''}${options.target ? ` ${JSON.stringify(options.target)}` : ''}`,
+    tags,
+    inputs: {
+      x,
+      weight,
+      ...(bias && { bias }),
+      ...(shift && { shift }),
+      ...(residual && { residual }),
+    },
+    data: (name, type, seed) =>
+      normal(
+        type.shape.reduce((n, d) => n * d, 1),
+        seed,
+        name === 'weight' ? { std: 1 / Math.sqrt(inner) } : { mean: 0.25 },
+      ),
+    kernel: (target) =>
+      conv2d({ x, weight, bias, shift, residual }, constants, { ...target, ...options.target }),
+    reference: (data) =>
+      conv2dReference(
+        {
+          x: data['x'] as Float32Array,
+          weight: data['weight'] as Float32Array,
+          bias: data['bias'] as Float32Array | undefined,
+          shift: data['shift'] as Float32Array | undefined,
+          residual: data['residual'] as Float32Array | undefined,
+        },
+        { x: x.shape, weight: weight.shape },
+        constants,
+      ),
+    ...(dtype === 'f32' && { maxNmse: sumNmse(inner) }),
+  };
+}
+
+const f32 = (...shape: number[]): TensorType => ({ dtype: 'f32', shape });
+const f16 = (...shape: number[]): TensorType => ({ dtype: 'f16', shape });
+
+export const cases: readonly KernelCase[] = [
+  conv2dCase(f32(1, 1, 1, 4), 4, ['edge'], { bias: false, weight: 'f32' }),
+  conv2dCase(f16(1, 1, 1, 4), 4, ['edge']),
+  conv2dCase(f32(1, 5, 7, 20), 36, ['edge'], { activation: 'silu', shift: 1 }),
+  conv2dCase(f16(2, 13, 18, 8), 20, ['edge'], { dtype: 'f32', shift: 2, residual: 'f16' }),
+  conv2dCase(f32(2, 5, 7, 4), 68, ['edge'], { dtype: 'f16', residual: 'f32', weight: 'f32' }),
+  conv2dCase(f16(1, 13, 18, 36), 16, ['edge'], { size: 1, residual: 'f16', activation: 'gelu' }),
+  conv2dCase(f32(2, 13, 18, 8), 16, ['edge'], { stride: 2 }),
+  conv2dCase(f16(2, 12, 8, 8), 16, ['edge'], { stride: 2 }),
+  conv2dCase(f16(1, 13, 18, 8), 16, ['edge'], { stride: 2, padding: BOTTOM_RIGHT }),
+  conv2dCase(f32(2, 12, 7, 8), 20, ['edge'], { stride: 2, padding: BOTTOM_RIGHT }),
+  conv2dCase(f32(2, 5, 7, 20), 36, ['edge'], { size: 1, stride: 2, shift: 1 }),
+  conv2dCase(f32(1, 9, 11, 12), 24, ['edge'], {
+    padding: { top: 0, left: 0, bottom: 0, right: 0 },
+  }),
+  conv2dCase(f32(2, 5, 7, 20), 36, ['edge'], { target: { subgroupSize: 0 } }),
+  conv2dCase(f16(1, 6, 9, 8), 8, ['edge'], { weight: 'f32', target: { subgroupSize: 0 } }),
+  conv2dCase(f16(1, 128, 128, 4), 16, ['real', 'perf']),
+  conv2dCase(f32(1, 64, 64, 16), 4, ['real', 'perf']),
+  conv2dCase(f16(1, 128, 128, 16), 32, ['real', 'perf'], { shift: 1 }),
+  conv2dCase(f16(1, 64, 64, 32), 32, ['real', 'perf'], { residual: 'f16' }),
+  conv2dCase(f16(1, 64, 64, 96), 48, ['real', 'perf'], { shift: 1 }),
+  conv2dCase(f32(1, 32, 32, 64), 64, ['real', 'perf'], { residual: 'f32' }),
+  conv2dCase(f16(1, 64, 64, 96), 48, ['real', 'perf'], { size: 1 }),
+  conv2dCase(f16(1, 129, 129, 16), 16, ['real', 'perf'], { stride: 2, padding: BOTTOM_RIGHT }),
+];

@@ -1,0 +1,87 @@
+import { type DType, format, type Target, type TensorType } from '../../src/engine/kernel.ts';
+import type { Activation } from '../../src/kernels/epilogue.ts';
+import { linear, linearReference } from '../../src/kernels/matmul.ts';
+import { normal } from '../harness/random.ts';
+import { type KernelCase, sumNmse } from './cases.ts';
+
+interface Options {
+  readonly weight?: DType;
+  readonly y?: DType;
+  readonly bias?: boolean;
+  readonly residual?: DType;
+  readonly activation?: Activation;
+  /** Overrides of the target, to reach programs that no adapter at hand selects. */
+  readonly target?: Partial<Target>;
+}
+
+function linearCase(
+  x: TensorType,
+  columns: number,
+  tags: KernelCase['tags'],
+  options: Options = {},
+): KernelCase {
+  const inner = x.shape.at(-1)!;
+  const dtype = options.y ?? x.dtype;
+  const weight: TensorType = { dtype: options.weight ?? 'f16', shape: [inner, columns] };
+  const bias: TensorType | undefined =
+    options.bias === false ? undefined : { dtype: 'f32', shape: [columns] };
+  const residual: TensorType | undefined = options.residual && {
+    dtype: options.residual,
+    shape: [...x.shape.slice(0, -1), columns],
+  };
+  const activation = options.activation ?? 'none';
+  return {
+    name: `linear ${format(x)} · ${format(weight)} → ${dtype}${bias ? ' bias' : ''}${
+      activation === 'none' ? '' : ` ${activation}`
+    }${residual ? ` + ${residual.dtype}` : ''}${options.target ? ` ${JSON.stringify(options.target)}` : ''}`,
+    tags,
+    inputs: { x, weight, ...(bias && { bias }), ...(residual && { residual }) },
+    data: (name, { shape }, seed) =>
+      normal(
+        shape.reduce((n, d) => n * d, 1),
+        seed,
+        // weights scaled as trained ones are, so that sums keep the spread of x
+        name === 'weight' ? { std: 1 / Math.sqrt(inner) } : { mean: 0.25 },
+      ),
+    kernel: (target) =>
+      linear(
+        { x, weight, bias, residual },
+        { activation, dtype },
+        { ...target, ...options.target },
+      ),
+    reference: (data) =>
+      linearReference(
+        {
+          x: data['x'] as Float32Array,
+          weight: data['weight'] as Float32Array,
+          bias: data['bias'] as Float32Array | undefined,
+          residual: data['residual'] as Float32Array | undefined,
+        },
+        { inner, activation },
+      ),
+    ...(dtype === 'f32' && { maxNmse: sumNmse(inner) }),
+  };
+}
+
+const f32 = (...shape: number[]): TensorType => ({ dtype: 'f32', shape });
+const f16 = (...shape: number[]): TensorType => ({ dtype: 'f16', shape });
+
+export const cases: readonly KernelCase[] = [
+  linearCase(f32(1, 4), 4, ['edge'], { bias: false, weight: 'f32' }),
+  linearCase(f16(1, 4), 4, ['edge']),
+  linearCase(f32(77, 20), 36, ['edge'], { activation: 'silu' }),
+  linearCase(f16(2, 13, 36), 20, ['edge'], { y: 'f32', residual: 'f16' }),
+  linearCase(f32(3, 5, 8), 64, ['edge'], { y: 'f16', residual: 'f32', activation: 'gelu' }),
+  linearCase(f16(130, 68), 132, ['edge'], { weight: 'f32', residual: 'f16' }),
+  linearCase(f32(18, 48), 16, ['edge'], { weight: 'f32', bias: false, residual: 'f32' }),
+  linearCase(f32(18, 48), 36, ['edge'], { target: { subgroupSize: 0 } }),
+  linearCase(f16(18, 48), 36, ['edge'], { weight: 'f32', target: { subgroupSize: 0 } }),
+  // more rows than one dimension of the grid may have workgroups
+  linearCase(f16(66_000, 4), 4, ['edge']),
+  linearCase(f32(1, 64), 128, ['real'], { activation: 'silu' }),
+  linearCase(f16(1, 4096, 32), 32, ['real', 'perf'], { residual: 'f16' }),
+  linearCase(f16(1, 4096, 48), 48, ['real', 'perf'], { bias: false }),
+  linearCase(f16(1, 1024, 64), 256, ['real', 'perf']),
+  linearCase(f32(1, 1024, 128), 64, ['real', 'perf'], { residual: 'f32' }),
+  linearCase(f16(1, 64, 1280), 1280, ['real', 'perf'], { residual: 'f16' }),
+];
