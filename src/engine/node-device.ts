@@ -48,7 +48,7 @@ export interface NodeDevice {
 const TOGGLES = {
   // Dawn hides shader-f16 on older NVIDIA drivers; without it the f16 kernels fall back to f32.
   enable: ['vulkan_enable_f16_on_nvidia'],
-  // Timestamps in nanoseconds rather than steps of 65 µs.
+  // Timestamps as the driver has them, not coarsened as for web pages.
   disable: ['timestamp_quantization'],
 } as const satisfies Toggles;
 
@@ -121,7 +121,7 @@ function withEnvironment<T>(
 /** A Vulkan loader in the process, the system's or the bundled one. False: there is none. */
 async function prepareVulkan(): Promise<boolean> {
   if (!isLinux) return true;
-  // Mesa's drivers want one; lavapipe's shader cache and sockets go there.
+  // Mesa expects one, and containers have none.
   process.env['XDG_RUNTIME_DIR'] ||= privateTemporaryFolder('runtime');
   if (loadLibrary('libvulkan.so.1')) return true;
   const folder = await swiftShaderFolder();

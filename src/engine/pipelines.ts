@@ -76,18 +76,19 @@ function createPipelineCache(device: GPUDevice): PipelineCache {
   }
 
   async function compileOne({ path, kernel }: CompileRequest): Promise<Compiled> {
-    const layout = layoutOf(kernel);
     const label = `invsr/${kernel.name}`;
     // A bad module raises an error of its own besides the pipeline's rejection. The scope keeps it
     // from the owner's handler; it is closed before anything is awaited, because scopes are shared
     // by everybody on the device.
     device.pushErrorScope('validation');
+    const layout = layoutOf(kernel);
     const module = device.createShaderModule({ label, code: kernel.wgsl });
-    const scope = device.popErrorScope();
+    const pipelineLayout = device.createPipelineLayout({ label, bindGroupLayouts: [layout] });
+    const scope = device.popErrorScope().catch(() => null);
     try {
       const pipeline = await device.createComputePipelineAsync({
         label,
-        layout: device.createPipelineLayout({ label, bindGroupLayouts: [layout] }),
+        layout: pipelineLayout,
         compute: { module, entryPoint: 'main' },
       });
       return { pipeline, layout };
@@ -98,11 +99,9 @@ function createPipelineCache(device: GPUDevice): PipelineCache {
       throw new CompileError(
         `${kernel.name} ${kernel.variant}`,
         path,
-        first?.message ?? (error instanceof Error ? error.message : String(error)),
+        first?.message ?? (await scope)?.message ?? String(error),
         first ? excerptOf(kernel.wgsl, first.lineNum) : '',
       );
-    } finally {
-      await scope;
     }
   }
 

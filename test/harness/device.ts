@@ -25,8 +25,14 @@ export const adapterNames = (['swiftshader', 'lavapipe'] as const).filter(
     (process.env['INVSR_TEST_ADAPTERS'] ?? name).split(',').includes(name),
 );
 
+/** INVSR_TEST_TOGGLES=disable_robustness,… runs the tests as a device with these Dawn toggles does. */
+const TOGGLES = { enable: process.env['INVSR_TEST_TOGGLES']?.split(',') ?? [] };
+
 export async function openTestDevice(name: AdapterName): Promise<TestDevice> {
-  const { device, capabilities } = await createDevice({ adapter: ADAPTERS[name] });
+  const { device, capabilities } = await createDevice({
+    adapter: ADAPTERS[name],
+    toggles: TOGGLES,
+  });
   return { name, device, target: targetOf(capabilities), capabilities };
 }
 

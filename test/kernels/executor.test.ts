@@ -161,6 +161,16 @@ describe.each(adapterNames)('%s', (name) => {
     expect(lines[2]).toMatch(new RegExp(`^> +${line} \\|   var v = nonsense`));
   });
 
+  test('a pipeline that the device refuses is reported too', async () => {
+    const plan = smallPlan(TYPE, opened.target);
+    const [first, ...rest] = plan.dispatches;
+    const wgsl = first!.kernel.wgsl.replace('@workgroup_size(64)', '@workgroup_size(4096)');
+    const bad = { ...first!, kernel: { ...first!.kernel, wgsl } };
+    await expect(createExecutor(context, { ...plan, dispatches: [bad, ...rest] })).rejects.toThrow(
+      /^net\.add: affine f32 .* does not compile: .*4096/s,
+    );
+  });
+
   test('a dispatch that WebGPU rejects is an error of the run, not of the owner', async () => {
     const plan = smallPlan(TYPE, opened.target);
     const same = affineDispatch(
