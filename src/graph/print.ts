@@ -2,6 +2,8 @@
 import { byteLength, format } from '../engine/kernel.ts';
 import { type Dispatch, type Location, type Plan, slotBytes, totalFlops } from '../engine/plan.ts';
 
+const MAX_PARAMS = 20;
+
 export function printPlan(plan: Plan): string {
   const rows = [
     ...plan.prepare.map((d, i) => row(`p${i}`, d)),
@@ -36,6 +38,8 @@ export function printPlan(plan: Plan): string {
 function row(index: string, { path, kernel, inputs, output }: Dispatch): string[] {
   const operands = Object.entries(inputs).map(([name, at]) => `${name}=${short(at)}`);
   const params = Object.entries(kernel.params).map(([name, { value }]) => `${name}=${value}`);
+  // A timestep's sinusoid travels in the params: its first values tell it apart.
+  if (params.length > MAX_PARAMS) params.splice(MAX_PARAMS, Infinity, '…');
   return [
     index,
     path,

@@ -43,8 +43,9 @@ export function sigmaTable({ betaStart, betaEnd, trainTimesteps }: SchedulerConf
       i < trainTimesteps / 2
         ? fround(from + fround(step * i))
         : fround(to - fround(step * (trainTimesteps - 1 - i)));
-    product = fround(product * fround(1 - fround(root * root)));
-    return fround(sqrt(fround(fround(1 - product) / product)));
+    product *= fround(1 - fround(root * root)); // torch.cumprod accumulates f32 in f64 on the CPU
+    const alpha = fround(product);
+    return fround(sqrt(fround(fround(1 - alpha) / alpha)));
   });
 }
 

@@ -1,0 +1,101 @@
+/** config.json files: what is read, and what is refused by name. */
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import {
+  readNoisePredictorConfig,
+  readSchedulerConfig,
+  readUNetConfig,
+  readVaeConfig,
+} from '../../src/invsr/config.ts';
+
+const nano = (path: string): Record<string, unknown> =>
+  JSON.parse(readFileSync(`weights/invsr-nano/${path}`, 'utf8'));
+const text = (config: object, changes: object = {}): string =>
+  JSON.stringify({ ...config, ...changes });
+
+const unet = nano('unet/config.json');
+const vae = nano('vae/config.json');
+const predictor = nano('noise_predictor/config.json');
+const scheduler = nano('scheduler/scheduler_config.json');
+
+test('invsr-nano', () => {
+  expect(readUNetConfig(text(unet), 'unet')).toMatchObject({
+    channels: [32, 32, 32, 32],
+    heads: [1, 2, 2, 2],
+    resnetsPerLevel: [1, 1, 1, 1],
+    downAttention: [true, true, true, false],
+    contextChannels: 64,
+  });
+  expect(readVaeConfig(text(vae), 'vae')).toMatchObject({
+    latentChannels: 16,
+    scalingFactor: 0.92952,
+  });
+  expect(readNoisePredictorConfig(text(predictor), 'np')).toMatchObject({
+    attention: [false, true],
+    resnetsPerLevel: [2, 1],
+    headDim: 48,
+  });
+  expect(readSchedulerConfig(text(scheduler), 's')).toEqual({
+    betaStart: 0.00085,
+    betaEnd: 0.012,
+    trainTimesteps: 1000,
+  });
+});
+
+describe('refused', () => {
+  test.each([
+    [
+      readUNetConfig,
+      unet,
+      { down_block_types: ['A', 'B', 'C', 'D'] },
+      /"down_block_types" is "A", expected one of CrossAttnDownBlock2D, DownBlock2D/,
+    ],
+    [readUNetConfig, unet, { act_fn: 'gelu' }, /"act_fn" is "gelu", expected "silu"/],
+    [
+      readUNetConfig,
+      unet,
+      { attention_head_dim: [1, 2] },
+      /"attention_head_dim" is \[1,2\], expected 4 positive integers/,
+    ],
+    [readUNetConfig, unet, { _class_name: 'UNet3D' }, /"_class_name" is "UNet3D"/],
+    [readUNetConfig, unet, { in_channels: '16' }, /"in_channels" is "16", expected a number/],
+    [
+      readUNetConfig,
+      unet,
+      { class_embed_type: 'timestep' },
+      /"class_embed_type" is "timestep", expected null/,
+    ],
+    [
+      readVaeConfig,
+      vae,
+      { up_block_types: ['AttnUpDecoderBlock2D', 'x', 'y', 'z'] },
+      /"up_block_types" is "AttnUpDecoderBlock2D"/,
+    ],
+    [readVaeConfig, vae, { in_channels: 1 }, /"in_channels" is 1, expected 3/],
+    [
+      readNoisePredictorConfig,
+      predictor,
+      { double_z: false },
+      /"double_z" is false, expected true/,
+    ],
+    [readSchedulerConfig, scheduler, { beta_schedule: 'linear' }, /"beta_schedule" is "linear"/],
+    [
+      readSchedulerConfig,
+      scheduler,
+      { beta_start: null },
+      /"beta_start" is missing, expected a number/,
+    ],
+  ] as const)('%o %o %o', (read, config, changes, message) => {
+    expect(() => read(text(config, changes), 'folder/config.json')).toThrow(message);
+    expect(() => read(text(config, changes), 'folder/config.json')).toThrow(
+      /^folder\/config\.json: /,
+    );
+  });
+
+  test('not JSON, not an object', () => {
+    expect(() => readVaeConfig('{', 'vae/config.json')).toThrow(
+      'vae/config.json is not valid JSON',
+    );
+    expect(() => readVaeConfig('[]', 'vae/config.json')).toThrow('is not a JSON object');
+  });
+});

@@ -1,0 +1,64 @@
+/** Imports point left: engine ◀ kernels ◀ graph ◀ invsr ◀ entries ◀ cli; weights beside graph. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { describe, expect, test } from 'vitest';
+
+const SRC = 'src';
+
+/** What a layer may import from besides itself; `type:` allows `import type` only. */
+const ALLOWED: Readonly<Record<string, readonly string[]>> = {
+  engine: [],
+  kernels: ['engine'],
+  weights: ['type:engine'],
+  graph: ['engine', 'kernels', 'weights'],
+  invsr: ['engine', 'type:kernels', 'graph', 'weights'],
+  entry: ['engine', 'invsr', 'weights'],
+  cli: ['engine', 'invsr', 'weights', 'graph', 'entry'],
+};
+
+/** Files directly in src are the package's entries. */
+const layerOf = (path: string): string => {
+  const [first = '', ...rest] = path.split('/');
+  return rest.length > 0 ? first : 'entry';
+};
+
+const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((f) =>
+  f.endsWith('.ts'),
+);
+
+describe.each(files)('%s', (file) => {
+  const layer = layerOf(file);
+  const text = readFileSync(join(SRC, file), 'utf8');
+  const imports = [...text.matchAll(/^(?:import|export)(\s+type)?\s[^'"]*?from '(\.[^']+)'/gms)];
+
+  test('imports point left', () => {
+    const wrong = imports.flatMap(([statement, type, path = '']) => {
+      const target = layerOf(relative(SRC, join(SRC, dirname(file), path)));
+      // `import { type A, type B }` is erased as well.
+      const names =
+        /\{([^}]*)\}/
+          .exec(statement)?.[1]
+          ?.split(',')
+          .map((name) => name.trim()) ?? [];
+      const isType =
+        type !== undefined || names.filter(Boolean).every((name) => name.startsWith('type '));
+      const allowed = ALLOWED[layer] ?? [];
+      const ok =
+        target === layer ||
+        allowed.includes(target) ||
+        (isType && allowed.includes(`type:${target}`));
+      return ok ? [] : [`${layer} imports ${target}: ${path}`];
+    });
+    expect(wrong).toEqual([]);
+  });
+});
+
+test('every file was looked at', () => {
+  expect(files.length).toBeGreaterThan(60);
+  expect(files.map(layerOf).every((layer) => layer in ALLOWED)).toBe(true);
+});
+
+test('only readback.ts maps buffers', () => {
+  const users = files.filter((f) => /\.mapAsync\(/.test(readFileSync(join(SRC, f), 'utf8')));
+  expect(users).toEqual(['engine/readback.ts']);
+});
