@@ -9,7 +9,7 @@ import {
 } from '../../src/engine/device.ts';
 import { DeviceError, excerptOf } from '../../src/engine/errors.ts';
 import { adaptRate, nextCut, workOf } from '../../src/engine/submits.ts';
-import { affineDispatch, slot, smallPlan } from '../harness/plans.ts';
+import { smallPlan } from '../harness/plans.ts';
 
 const LIMITS = {
   maxBufferSize: 2 ** 28,
