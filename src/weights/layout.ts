@@ -160,8 +160,8 @@ function transpose<T extends Words>(values: T, [o = 1, i = 1, ...taps]: Shape): 
   const t = taps.reduce((n, d) => n * d, 1);
   const result = sameKind(values, t * pad4(i) * pad4(o));
   // As integers: loads and stores of f32 words through a float view may quiet a signalling NaN.
-  if (values instanceof Uint16Array) move16(values, result as Uint16Array, o, i, t);
-  else move32(words32(values), words32(result as Float32Array), o, i, t);
+  if (values instanceof Uint16Array) move(values, result as Uint16Array, o, i, t);
+  else move(words32(values), words32(result as Float32Array), o, i, t);
   return result;
 }
 
@@ -174,26 +174,13 @@ const words32 = ({ buffer, byteOffset, length }: Float32Array): Uint32Array =>
  */
 const BLOCK = 32;
 
-// Two copies of one loop, because V8 compiles a loop over one array type better than over two.
-function move16(from: Uint16Array, to: Uint16Array, o: number, i: number, t: number): void {
-  const stride = pad4(o);
-  const columns = i * t;
-  const tapStride = pad4(i) * stride;
-  for (let o0 = 0; o0 < o; o0 += BLOCK) {
-    const o1 = Math.min(o, o0 + BLOCK);
-    for (let c0 = 0; c0 < columns; c0 += BLOCK) {
-      const c1 = Math.min(columns, c0 + BLOCK);
-      for (let c = c0; c < c1; c++) {
-        const row = (c % t) * tapStride + Math.floor(c / t) * stride;
-        for (let r = o0, at = o0 * columns + c; r < o1; r++, at += columns) {
-          to[row + r] = from[at] ?? 0;
-        }
-      }
-    }
-  }
-}
-
-function move32(from: Uint32Array, to: Uint32Array, o: number, i: number, t: number): void {
+function move<T extends Uint16Array | Uint32Array>(
+  from: T,
+  to: T,
+  o: number,
+  i: number,
+  t: number,
+) {
   const stride = pad4(o);
   const columns = i * t;
   const tapStride = pad4(i) * stride;

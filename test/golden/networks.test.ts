@@ -42,13 +42,11 @@ describe.each(RUNS)('$adapter $precision', ({ adapter, precision }) => {
     const shapes =
       component === 'noise_predictor' ? model.shapes.noisePredictor : model.shapes[component];
     const input = (name: string): Tensor => {
-      const [n = 1, c = 1, h, w] = inputs[name]!.shape;
+      const { shape } = inputs[name]!;
+      const [n = 1, c = 1, h = 1, w = 1] = shape;
       // Sequences [1, L, C] are given as they are.
-      const shape = h === undefined ? [] : [n, h, w ?? 1, Math.ceil(c / 4) * 4];
-      return g.external(name, {
-        dtype: 'f32',
-        shape: shape.length > 0 ? shape : inputs[name]!.shape,
-      });
+      const ours = shape.length === 4 ? [n, h, w, Math.ceil(c / 4) * 4] : shape;
+      return g.external(name, { dtype: 'f32', shape: ours });
     };
     g.name(result, make(g, input, g.checkpoint(component, shapes)), channels);
     return g.build();
@@ -83,7 +81,7 @@ describe.each(RUNS)('$adapter $precision', ({ adapter, precision }) => {
         },
         8,
       );
-      const tapped = timestep === 199 ? withTaps(graph, 'noise_predictor', acts) : graph;
+      const tapped = timestep === 199 ? withTaps(graph, 'noise_predictor', golden, acts) : graph;
       const dump = await runGraph(context, tapped, model, { lr });
       if (timestep === 199) compareBlocks(dump, golden, acts);
       const error = relativeError(
@@ -121,7 +119,7 @@ describe.each(RUNS)('$adapter $precision', ({ adapter, precision }) => {
       (g, input, w) => vaeEncode(g, input('x'), w, model.configs.vae),
       8,
     );
-    const dump = await runGraph(context, withTaps(graph, 'vae', acts), model, { x });
+    const dump = await runGraph(context, withTaps(graph, 'vae', golden, acts), model, { x });
     compareBlocks(dump, golden, acts);
     const error = relativeError(dump.get('result')!.data, golden.f32('moments').data);
     expect(error).toBeLessThan(GATE[precision]);
@@ -137,7 +135,7 @@ describe.each(RUNS)('$adapter $precision', ({ adapter, precision }) => {
       (g, input, w) => vaeDecode(g, input('z'), w, model.configs.vae),
       3,
     );
-    const dump = await runGraph(context, withTaps(graph, 'vae', acts), model, { z });
+    const dump = await runGraph(context, withTaps(graph, 'vae', golden, acts), model, { z });
     compareBlocks(dump, golden, acts);
     const error = relativeError(dump.get('result')!.data, golden.f32('image').data);
     expect(error).toBeLessThan(GATE[precision]);
@@ -179,7 +177,7 @@ describe.each(RUNS)('$adapter $precision', ({ adapter, precision }) => {
     const acts = comparable(golden);
     for (const timestep of [199, 99, 49, 149, 249]) {
       const graph = unetGraph(inputs, timestep);
-      const tapped = timestep === 199 ? withTaps(graph, 'unet', acts) : graph;
+      const tapped = timestep === 199 ? withTaps(graph, 'unet', golden, acts) : graph;
       const dump = await runGraph(context, tapped, model, inputs);
       if (timestep === 199) compareBlocks(dump, golden, acts);
       const error = relativeError(dump.get('result')!.data, golden.f32(`t${timestep}.eps`).data);

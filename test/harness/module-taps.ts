@@ -20,14 +20,23 @@ export const comparable = (golden: Golden): string[] =>
     .filter((key) => !FUSED_WITH_RESIDUAL.test(key) && !NOT_COMPUTED.test(key));
 
 /** The graph with `act.<path>` named after the output of `<component>.<path>`. */
-export function withTaps(graph: Graph, component: string, acts: readonly string[]): Graph {
+export function withTaps(
+  graph: Graph,
+  component: string,
+  golden: Golden,
+  acts: readonly string[],
+): Graph {
   const names = new Map<string, Name>(graph.names);
   for (const act of acts) {
     const path = `${component}.${act.slice('act.'.length)}`;
     const node = graph.nodes.findLast((n) => n.path === path || n.path.startsWith(`${path}.`));
     if (!node) throw new Error(`no node below ${path}`);
     const tensor = node.output;
-    names.set(act, { tensor, channels: tensor.shape.at(-1) ?? 0 });
+    const { shape } = golden.at(golden.has(act) ? act : `samples.${act}`);
+    // Images are NCHW there; a sequence has no channels to cut off.
+    const channels =
+      tensor.shape.length === 4 && shape.length === 4 ? shape[1]! : tensor.shape.at(-1)!;
+    names.set(act, { tensor, channels });
   }
   return { ...graph, names };
 }

@@ -1,0 +1,215 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { urlFolder } from '../../src/weights/folder.ts';
+import { fileSource } from '../../src/weights/node-file.ts';
+import { blobSource, type ByteSource, bytesSource, httpSource } from '../../src/weights/source.ts';
+
+const content = Uint8Array.from({ length: 5000 }, (_, i) => i % 251);
+
+/** Every source keeps the same promises. */
+async function keepsPromises(source: ByteSource): Promise<void> {
+  expect(await source.size()).toBe(5000);
+  expect(await source.read(0, 8)).toEqual(content.slice(0, 8));
+  expect(await source.read(4321, 679)).toEqual(content.slice(4321));
+  expect(await source.read(77, 0)).toEqual(new Uint8Array(0));
+  await expect(source.read(4999, 2)).rejects.toThrow(
+    /: cut short: expected 5,001 bytes, file has 5,000; download it again$/,
+  );
+  await expect(source.read(0, 8, AbortSignal.abort())).rejects.toMatchObject({
+    name: 'AbortError',
+  });
+  await source.close();
+}
+
+test('memory', () => keepsPromises(bytesSource('bytes', content)));
+test('memory that is part of a larger buffer', () => {
+  const larger = new Uint8Array(6000);
+  larger.set(content, 13);
+  return keepsPromises(bytesSource('bytes', larger.subarray(13, 5013)));
+});
+test('Blob and File', async () => {
+  await keepsPromises(blobSource(new Blob([content]), 'blob'));
+  expect(blobSource(new File([content], 'weights.safetensors')).name).toBe('weights.safetensors');
+});
+
+describe('file', () => {
+  let folder = '';
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'invsr-source-'));
+    await writeFile(join(folder, 'x'), content);
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  test('reads', async () => keepsPromises(await fileSource(join(folder, 'x'))));
+  test('that is not there', async () => {
+    await expect(fileSource(join(folder, 'y'))).rejects.toThrow(/y: cannot be opened \(ENOENT\)$/);
+  });
+});
+
+/** A correct server of `content`. */
+function ranges(request: IncomingMessage, response: ServerResponse, headers = {}): void {
+  const [, first, last] = /bytes=(\d+)-(\d+)/.exec(request.headers.range ?? '') ?? [];
+  const body = content.subarray(Number(first), Number(last) + 1);
+  const range =
+    body.length > 0 ? `bytes ${first}-${Number(first) + body.length - 1}/5000` : 'bytes */5000';
+  response.writeHead(body.length > 0 ? 206 : 416, { 'Content-Range': range, ...headers });
+  response.end(body);
+}
+
+describe('http', () => {
+  let server: Server;
+  let url = '';
+  /** What the server does; each test sets its own. */
+  let answer: (request: IncomingMessage, response: ServerResponse) => void;
+  const requests: (string | undefined)[] = [];
+
+  beforeAll(async () => {
+    server = createServer((request, response) => {
+      requests.push(request.headers.range);
+      answer(request, response);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const address = server.address();
+    if (typeof address === 'string' || address === null) throw new Error('no port');
+    url = `http://127.0.0.1:${address.port}/model.safetensors`;
+  });
+  afterEach(() => requests.splice(0));
+  afterAll(() => new Promise((resolve) => server.close(resolve)));
+
+  test('reads by ranges, exactly what was asked for', async () => {
+    answer = (request, response) => ranges(request, response, { ETag: '"1"' });
+    await keepsPromises(httpSource(url));
+    expect(requests).toEqual(['bytes=0-0', 'bytes=0-7', 'bytes=4321-4999', 'bytes=4999-5000']);
+  });
+
+  test('a range wholly beyond the end (416) is a file cut short', async () => {
+    answer = ranges;
+    await expect(httpSource(url).read(5000, 10)).rejects.toThrow(
+      /model\.safetensors: cut short: expected 5,010 bytes, file has 5,000; download it again$/,
+    );
+  });
+
+  test('sends the headers it was given', async () => {
+    let authorization: string | undefined;
+    answer = (request, response) => {
+      authorization = request.headers.authorization;
+      ranges(request, response);
+    };
+    await httpSource(url, { headers: { Authorization: 'Bearer x' } }).read(0, 1);
+    expect(authorization).toBe('Bearer x');
+  });
+
+  test('a server that ignores ranges', async () => {
+    answer = (_, response) => response.writeHead(200).end(content);
+    await expect(httpSource(url).size()).rejects.toThrow(
+      /model\.safetensors: the server ignores byte ranges \(it answered 200 with the whole file\); use one that supports/,
+    );
+  });
+
+  test('a server that hides Content-Range', async () => {
+    answer = (_, response) => response.writeHead(206).end(content.subarray(0, 1));
+    await expect(httpSource(url).size()).rejects.toThrow(
+      /the answer has no Content-Range, .* Access-Control-Expose-Headers: Content-Range, ETag$/,
+    );
+  });
+
+  test.each([
+    [404, /: not found \(HTTP 404 Not Found\); check the address$/],
+    [401, /: access denied \(HTTP 401 Unauthorized\); accept the model's licence or log in/],
+    [503, /: HTTP 503 Service Unavailable; try again later$/],
+  ])('HTTP %i', async (status, message) => {
+    answer = (_, response) => response.writeHead(status).end();
+    await expect(httpSource(url).size()).rejects.toThrow(message);
+  });
+
+  test.each([
+    ['etag', { ETag: '"1"' }, { ETag: '"2"' }, /\(etag was "1", now "2"\)/],
+    [
+      'date',
+      { 'Last-Modified': 'Mon, 01 Jan 2024 00:00:00 GMT' },
+      { 'Last-Modified': 'Tue, 02 Jan 2024 00:00:00 GMT' },
+      /\(modified was Mon.*, now Tue.*\)/,
+    ],
+    ['size', {}, { 'Content-Range': 'bytes 0-7/6000' }, /\(size was 5000, now 6000\)/],
+  ])('a file that changes while it is read: %s', async (_, before, after, message) => {
+    let headers: object = before;
+    answer = (request, response) => ranges(request, response, headers);
+    const source = httpSource(url);
+    await source.read(0, 8);
+    await source.read(0, 8);
+    headers = after;
+    await expect(source.read(0, 8)).rejects.toThrow(/: changed while it was read/);
+    await expect(source.read(0, 8)).rejects.toThrow(message);
+  });
+
+  test('another range than asked for', async () => {
+    answer = (_, response) =>
+      response.writeHead(206, { 'Content-Range': 'bytes 8-15/5000' }).end(content.subarray(8, 16));
+    await expect(httpSource(url).read(0, 8)).rejects.toThrow(
+      /: asked for bytes 0-7, got 8-15; the server does not serve byte ranges correctly$/,
+    );
+  });
+
+  test('fewer bytes than announced', async () => {
+    answer = (_, response) =>
+      response.writeHead(206, { 'Content-Range': 'bytes 0-7/5000' }).end(content.subarray(0, 5));
+    await expect(httpSource(url).read(0, 8)).rejects.toThrow(
+      /: asked for 8 bytes, got 5; the server or a proxy alters the file$/,
+    );
+  });
+
+  test('a connection that breaks', async () => {
+    answer = (_, response) => {
+      response.writeHead(206, { 'Content-Range': 'bytes 0-7/5000', 'Content-Length': '8' });
+      response.write(content.subarray(0, 5), () => response.destroy());
+    };
+    await expect(httpSource(url).read(0, 8)).rejects.toThrow(
+      /: the connection broke \(.*\); try again$/,
+    );
+  });
+
+  test('no server', async () => {
+    await expect(httpSource('http://127.0.0.1:1/x').size()).rejects.toThrow(
+      /^http:\/\/127\.0\.0\.1:1\/x: cannot be fetched \(.+\)$/,
+    );
+  });
+
+  test('abort during a read', async () => {
+    const abort = new AbortController();
+    answer = () => abort.abort(); // and never answer
+    await expect(httpSource(url).read(0, 8, abort.signal)).rejects.toMatchObject({
+      name: 'AbortError',
+    });
+  });
+
+  test('a folder tries the known names and keeps the query', async () => {
+    const asked: (string | undefined)[] = [];
+    answer = (request, response) => {
+      asked.push(request.url);
+      const there =
+        /^\/m\/vae\/(config\.json|model\.safetensors|model\.safetensors\.index\.json)\?token=1$/;
+      response.writeHead(there.test(request.url ?? '') ? 200 : 404).end('{}');
+    };
+    const folder = urlFolder(new URL('/m?token=1', url)).folder('vae');
+    expect(await folder.list()).toEqual([
+      'config.json',
+      'model.safetensors',
+      'model.safetensors.index.json',
+    ]);
+    expect(await folder.readText('config.json')).toBe('{}');
+    expect(asked.at(-1)).toBe('/m/vae/config.json?token=1');
+    await expect(folder.readText('scheduler.json')).rejects.toThrow(
+      /\/m\/vae\/scheduler\.json\?token=1: HTTP 404$/,
+    );
+  });
+
+  test('a folder with a list of files asks for nothing', async () => {
+    const folder = urlFolder(url, { files: ['model_index.json', 'vae/config.json'] });
+    expect(await folder.list()).toEqual(['model_index.json']);
+    expect(await folder.folder('vae').list()).toEqual(['config.json']);
+    expect(requests).toEqual([]);
+  });
+});
