@@ -51,8 +51,8 @@ if (ending === 'busy') void device.queue.onSubmittedWorkDone();
 
 let folder: string;
 beforeAll(async () => {
-  // Inside the checkout, so that the bundle finds the packages.
-  folder = mkdtempSync(join(import.meta.dirname, 'exit-'));
+  // Where the bundle finds its packages, and git does not look if we are killed.
+  folder = mkdtempSync(join(import.meta.dirname, '../../node_modules/.exit-'));
   await build({
     entryPoints: [join(import.meta.dirname, '../../src/engine/node-device.ts')],
     outfile: join(folder, 'node-device.js'),
