@@ -23,6 +23,7 @@ import {
   psnr,
   RUNS,
 } from '../harness/networks.ts';
+import { type NumericsRow, record } from '../harness/numerics.ts';
 import { tinyModel } from '../harness/synthetic.ts';
 
 /** Official settings of each case; steps and colours are in the golden's metadata. */
@@ -91,7 +92,8 @@ describe.each(RUNS)('$adapter $precision', ({ adapter, precision }) => {
       const { result, dump } = await run(golden, tinyModel(), { tile: 32, ...TINY[name] });
       // Guidance adds cfg and cfg − 1 times an error each; a second step starts from the first's.
       const { cfg = 1 } = TINY[name]!;
-      compare(golden, dump, result, precision, 2 * cfg - 1);
+      const row = { what: `tiny ${name}`, adapter, precision };
+      compare(golden, dump, result, row, 2 * cfg - 1);
     });
   });
 
@@ -104,7 +106,7 @@ describe.each(RUNS)('$adapter $precision', ({ adapter, precision }) => {
     ] as const)('%s', async (name, timesteps) => {
       const golden = await openGolden(`nano/${name}`);
       const { result, dump } = await run(golden, nodeFolder('weights/invsr-nano'), { timesteps });
-      compare(golden, dump, result, precision);
+      compare(golden, dump, result, { what: `nano ${name}`, adapter, precision });
     });
   });
 });
@@ -113,9 +115,10 @@ function compare(
   golden: Golden,
   dump: Dump,
   result: UpscaleResult,
-  precision: Precision,
+  row: NumericsRow & { readonly precision: Precision },
   amplification = 1,
 ): void {
+  const { precision } = row;
   const stages = [...golden.tensors.keys()]
     .map((key) => key.replace(/^samples\./, ''))
     .filter((key) => STAGES.test(key));
@@ -126,6 +129,11 @@ function compare(
   expect([1, result.height, result.width, 3]).toEqual(shape);
   const expected = Float32Array.from(data as Uint8Array);
   const actual = rgbOf(result);
+  record({
+    ...row,
+    ...(errors.length > 0 && { error: Math.max(...errors.map(([, error]) => error)) }),
+    psnr: psnr(actual, expected, 255),
+  });
   if (precision === 'f32') {
     let worst = 0;
     for (let i = 0; i < expected.length; i++) {

@@ -11,6 +11,7 @@ import { vaeDecode, vaeEncode } from '../../src/invsr/vae.ts';
 import { type Golden, type GoldenTensor, openGolden, samplesOf } from '../harness/goldens.ts';
 import { comparable, fusedReference, withTaps } from '../harness/module-taps.ts';
 import { GATE, openTestContext, relativeError, runGraph, RUNS } from '../harness/networks.ts';
+import { record } from '../harness/numerics.ts';
 import { tinyModel } from '../harness/synthetic.ts';
 
 const anyPrompt: Tensors = new Map([
@@ -67,6 +68,12 @@ describe.each(RUNS)('$adapter $precision', ({ adapter, precision }) => {
     expect(errors.length).toBeGreaterThan(10);
   }
 
+  function check(what: string, dump: Dump, expected: Float32Array): void {
+    const error = relativeError(dump.get('result')!.data, expected);
+    record({ what, adapter, precision, error });
+    expect(error, what).toBeLessThan(GATE[precision]);
+  }
+
   test('noise predictor: blocks at t = 199, moments at every timestep', async () => {
     const golden = await openGolden('networks/noise_predictor');
     const lr = golden.f32('in.lr');
@@ -84,11 +91,7 @@ describe.each(RUNS)('$adapter $precision', ({ adapter, precision }) => {
       const tapped = timestep === 199 ? withTaps(graph, 'noise_predictor', golden, acts) : graph;
       const dump = await runGraph(context, tapped, model, { lr });
       if (timestep === 199) compareBlocks(dump, golden, acts);
-      const error = relativeError(
-        dump.get('result')!.data,
-        golden.f32(`t${timestep}.moments`).data,
-      );
-      expect(error, `t = ${timestep}`).toBeLessThan(GATE[precision]);
+      check(`noise predictor, t = ${timestep}`, dump, golden.f32(`t${timestep}.moments`).data);
     }
   });
 
@@ -105,8 +108,7 @@ describe.each(RUNS)('$adapter $precision', ({ adapter, precision }) => {
       4,
     );
     const dump = await runGraph(context, graph, model, { lr });
-    const error = relativeError(dump.get('result')!.data, golden.f32(`${name}.mean`).data);
-    expect(error).toBeLessThan(GATE[precision]);
+    check(`noise predictor, ${name}`, dump, golden.f32(`${name}.mean`).data);
   });
 
   test('VAE encoder: blocks and moments', async () => {
@@ -121,8 +123,7 @@ describe.each(RUNS)('$adapter $precision', ({ adapter, precision }) => {
     );
     const dump = await runGraph(context, withTaps(graph, 'vae', golden, acts), model, { x });
     compareBlocks(dump, golden, acts);
-    const error = relativeError(dump.get('result')!.data, golden.f32('moments').data);
-    expect(error).toBeLessThan(GATE[precision]);
+    check('VAE encoder', dump, golden.f32('moments').data);
   });
 
   test('VAE decoder: blocks and image', async () => {
@@ -137,8 +138,7 @@ describe.each(RUNS)('$adapter $precision', ({ adapter, precision }) => {
     );
     const dump = await runGraph(context, withTaps(graph, 'vae', golden, acts), model, { z });
     compareBlocks(dump, golden, acts);
-    const error = relativeError(dump.get('result')!.data, golden.f32('image').data);
-    expect(error).toBeLessThan(GATE[precision]);
+    check('VAE decoder', dump, golden.f32('image').data);
   });
 
   test('VAE: batches of another size', async () => {
@@ -150,10 +150,8 @@ describe.each(RUNS)('$adapter $precision', ({ adapter, precision }) => {
       (g, input, w) => vaeEncode(g, input('x'), w, model.configs.vae),
       4,
     );
-    const moments = (await runGraph(context, encoder, model, { x })).get('result')!;
-    expect(relativeError(moments.data, encode.f32('b2_48x80.mean').data)).toBeLessThan(
-      GATE[precision],
-    );
+    const moments = await runGraph(context, encoder, model, { x });
+    check('VAE encoder, b2_48x80', moments, encode.f32('b2_48x80.mean').data);
 
     const decode = await openGolden('networks/vae_decode_shapes');
     const z = decode.f32('b2_6x10.z');
@@ -163,10 +161,8 @@ describe.each(RUNS)('$adapter $precision', ({ adapter, precision }) => {
       (g, input, w) => vaeDecode(g, input('z'), w, model.configs.vae),
       3,
     );
-    const image = (await runGraph(context, decoder, model, { z })).get('result')!;
-    expect(relativeError(image.data, decode.f32('b2_6x10.image').data)).toBeLessThan(
-      GATE[precision],
-    );
+    const image = await runGraph(context, decoder, model, { z });
+    check('VAE decoder, b2_6x10', image, decode.f32('b2_6x10.image').data);
   });
 
   test('UNet: blocks at t = 199, noise at every timestep', async () => {
@@ -180,8 +176,7 @@ describe.each(RUNS)('$adapter $precision', ({ adapter, precision }) => {
       const tapped = timestep === 199 ? withTaps(graph, 'unet', golden, acts) : graph;
       const dump = await runGraph(context, tapped, model, inputs);
       if (timestep === 199) compareBlocks(dump, golden, acts);
-      const error = relativeError(dump.get('result')!.data, golden.f32(`t${timestep}.eps`).data);
-      expect(error, `t = ${timestep}`).toBeLessThan(GATE[precision]);
+      check(`UNet, t = ${timestep}`, dump, golden.f32(`t${timestep}.eps`).data);
     }
   });
 
@@ -189,8 +184,7 @@ describe.each(RUNS)('$adapter $precision', ({ adapter, precision }) => {
     const golden = await openGolden('networks/unet_shapes');
     const inputs = { sample: golden.f32(`${name}.sample`), context: golden.f32(`${name}.ehs`) };
     const dump = await runGraph(context, unetGraph(inputs, 199), model, inputs);
-    const error = relativeError(dump.get('result')!.data, golden.f32(`${name}.eps`).data);
-    expect(error).toBeLessThan(GATE[precision]);
+    check(`UNet, ${name}`, dump, golden.f32(`${name}.eps`).data);
   });
 
   function unetGraph(

@@ -9,10 +9,10 @@ test('all 1000 sigmas', async () => {
   const golden = await openGolden('networks/scheduler');
   const alphas = golden.f32('alphas_cumprod').data;
   const sigmas = sigmaTable(CONFIG);
-  // Three roundings to f32 (1 − ᾱ, quotient, root) of 6e-8 each.
+  // Three roundings to f32 (1 − ᾱ, quotient, root) of 6e-8 each, and the last bit of ᾱ.
   for (const [t, alpha] of alphas.entries()) {
     const expected = Math.sqrt((1 - alpha) / alpha);
-    expect(Math.abs(sigmas[t]! - expected) / expected).toBeLessThan(2e-7);
+    expect(Math.abs(sigmas[t]! - expected) / expected).toBeLessThan(3e-7);
   }
   expect(sigmas[999]).toBeCloseTo(14.614645, 4);
 });
