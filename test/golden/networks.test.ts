@@ -168,8 +168,8 @@ describe.each(RUNS)('$adapter $precision', ({ adapter, precision }) => {
   test('UNet: blocks at t = 199, noise at every timestep', async () => {
     const golden = await openGolden('networks/unet');
     const sample = golden.f32('in.sample');
-    const context_ = golden.f32('in.encoder_hidden_states');
-    const inputs = { sample, context: context_ };
+    const prompt = golden.f32('in.encoder_hidden_states');
+    const inputs = { sample, context: prompt };
     const acts = comparable(golden);
     for (const timestep of [199, 99, 49, 149, 249]) {
       const graph = unetGraph(inputs, timestep);
