@@ -14,13 +14,19 @@ import { MASKED } from './attention-tiles.ts';
 import { enableF16, readWgsl, writeWgsl } from './storage.ts';
 
 /** Above this the unrolled text takes longer to compile than shared-memory tiles to run. */
-export const MAX_LANE_HEAD = 160;
+export const MAX_LANE_HEAD = 64;
 
 /** Keys per block where the subgroup is wider than any CPU's. */
 const MAX_BLOCK = 8;
 
 const unroll = (count: number, line: (i: number) => string): string =>
   Array.from({ length: count }, (_, i) => line(i)).join('\n');
+
+// Names carry the query row r, the vec4 of channels c, the key i of the block: s1_7, y0_11.
+const loadQuery = (r: number, c: number) =>
+  `let q${r}_${c} = params.scale * load_q(at${r} + ${c}u); var y${r}_${c} = vec4f();`;
+const addScore = (c: number, i: number, r: number) => `s${r}_${i} += dot(q${r}_${c}, k${i});`;
+const addValue = (c: number, i: number, r: number) => `y${r}_${c} += p${r}_${i} * v${i};`;
 
 export function attentionLanes({
   params,
@@ -35,10 +41,6 @@ export function attentionLanes({
   // Two queries per lane share each shuffle: a third faster, but twice the text.
   const rows = headDim <= 16 ? 2 : 1;
 
-  const loadQuery = (r: number, c: number) =>
-    `let q${r}_${c} = params.scale * load_q(at${r} + ${c}u); var y${r}_${c} = vec4f();`;
-  const addScore = (c: number, i: number, r: number) => `s${r}_${i} += dot(q${r}_${c}, k${i});`;
-  const addValue = (c: number, i: number, r: number) => `y${r}_${c} += p${r}_${i} * v${i};`;
   const softmax = (r: number) => `
     let next${r} = ${Array.from({ length: block }, (_, i) => i).reduce((text, i) => `max(${text}, s${r}_${i})`, `max${r}`)};
     let decay${r} = exp2(max${r} - next${r});

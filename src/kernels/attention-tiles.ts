@@ -96,7 +96,9 @@ fn main(
   }
 
   for (var j = 0u; j < params.keys; j += TILE) {
-    var s: array<vec4f, 2>;
+    // Not an array without initialiser: Dawn zeroes those once, not in each iteration.
+    var s0 = vec4f();
+    var s1 = vec4f();
     for (var depth = 0u; depth < VECTORS; depth += DEPTH) {
       workgroupBarrier();
       for (var i = lane; i < TILE * DEPTH; i += INVOCATIONS) {
@@ -119,15 +121,15 @@ fn main(
         let k1 = staged[(TILE + score_key + 8u) * PITCH + c];
         let k2 = staged[(TILE + score_key + 16u) * PITCH + c];
         let k3 = staged[(TILE + score_key + 24u) * PITCH + c];
-        s[0] += vec4f(dot(q0, k0), dot(q0, k1), dot(q0, k2), dot(q0, k3));
-        s[1] += vec4f(dot(q1, k0), dot(q1, k1), dot(q1, k2), dot(q1, k3));
+        s0 += vec4f(dot(q0, k0), dot(q0, k1), dot(q0, k2), dot(q0, k3));
+        s1 += vec4f(dot(q1, k0), dot(q1, k1), dot(q1, k2), dot(q1, k3));
       }
     }
     for (var i = 0u; i < 4u; i++) {
       let key = score_key + 8u * i;
       let masked = j + key > last_key;
-      scores[score_row * (TILE + 1u) + key] = select(s[0][i], ${MASKED}, masked);
-      scores[(score_row + 16u) * (TILE + 1u) + key] = select(s[1][i], ${MASKED}, masked);
+      scores[score_row * (TILE + 1u) + key] = select(s0[i], ${MASKED}, masked);
+      scores[(score_row + 16u) * (TILE + 1u) + key] = select(s1[i], ${MASKED}, masked);
     }
     workgroupBarrier();
 

@@ -11,7 +11,7 @@
  * multiplied by log2(e)/√d in f32, so scores are exponents of 2. Keys past the end get MASKED.
  *
  * Two designs, each for any d:
- *   attention-lanes.ts   CPU rasterisers: one query per SIMD lane, no shared memory; d ≤ 160
+ *   attention-lanes.ts   CPU rasterisers: one query per SIMD lane, no shared memory; d ≤ 64
  *   attention-tiles.ts   GPUs: 32 queries × 32 keys through shared memory; output channels over the
  *                        lanes, so the VAE's single 512-wide head fits too
  */

@@ -21,6 +21,16 @@ export interface Team {
 const CPU_ROWS = 8;
 const GPU_TEAM = 64;
 
+const reduce = (name: string, combined: string): string => `
+fn ${name}(value: f32, part: u32) -> f32 {
+team_scratch[part] = value;
+for (var stride = TEAM / 2u; stride > 0u; stride >>= 1u) {
+  workgroupBarrier();
+  if (part < stride) { team_scratch[part] = ${combined}; }
+}
+return workgroupUniformLoad(&team_scratch[0]);
+}`;
+
 /** The entry point's signature; `begin` follows its brace. */
 export const teamMain = (target: Target): string => `
 @compute @workgroup_size(${target.family === 'cpu' ? CPU_ROWS : GPU_TEAM})
@@ -42,15 +52,6 @@ fn team_max(value: f32, part: u32) -> f32 { return value; }`,
       workgroups: (rows) => gridOf(Math.ceil(rows / CPU_ROWS)),
     };
   }
-  const reduce = (name: string, combined: string): string => `
-fn ${name}(value: f32, part: u32) -> f32 {
-  team_scratch[part] = value;
-  for (var stride = TEAM / 2u; stride > 0u; stride >>= 1u) {
-    workgroupBarrier();
-    if (part < stride) { team_scratch[part] = ${combined}; }
-  }
-  return workgroupUniformLoad(&team_scratch[0]);
-}`;
   return {
     wgsl: `const TEAM: u32 = ${GPU_TEAM};
 var<workgroup> team_scratch: array<f32, TEAM>;
