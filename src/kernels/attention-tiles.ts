@@ -7,6 +7,9 @@
  *   output   COLUMNS invocations side by side on channels, the rest over queries; v staged
  *            4·COLUMNS channels at a time. A 512-wide head is 8 such passes per key tile.
  *
+ * The head's size reaches the text only as passes and columns; bounds of the inner loops are run-time
+ * values, since lavapipe spends 8-24 s on the unrolled text.
+ *
  * 12.8 KB of shared memory, below the 16 KB that every device has.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
@@ -56,7 +59,6 @@ ${readWgsl('v', 3, kvDtype, target)}
 ${writeWgsl('y', 4, dtype, target)}
 const INVOCATIONS: u32 = ${INVOCATIONS};
 const TILE: u32 = ${TILE};      // queries, and keys
-const VECTORS: u32 = ${vectors};   // vec4s of a head
 const COLUMNS: u32 = ${columns};   // vec4s of the output side by side
 const PASSES: u32 = ${Math.ceil(vectors / columns)};
 const ROWS: u32 = ${(TILE * columns) / INVOCATIONS};      // queries per invocation in the output
@@ -76,7 +78,7 @@ fn main(
   @builtin(workgroup_id) workgroup: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let head = workgroup.y * VECTORS;
+  let head = workgroup.y * params.head_vectors;
   let first = workgroup.x * TILE;
   let q_base = workgroup.z * params.queries * params.row + head;
   let kv_base = workgroup.z * params.kv_batch_row + head;
@@ -99,14 +101,14 @@ fn main(
     // Not an array without initialiser: Dawn zeroes those once, not in each iteration.
     var s0 = vec4f();
     var s1 = vec4f();
-    for (var depth = 0u; depth < VECTORS; depth += DEPTH) {
+    for (var depth = 0u; depth < params.head_vectors; depth += DEPTH) {
       workgroupBarrier();
       for (var i = lane; i < TILE * DEPTH; i += INVOCATIONS) {
         let c = depth + i % DEPTH;
         let slot = i / DEPTH * PITCH + i % DEPTH;
         var q = vec4f();
         var k = vec4f();
-        if (c < VECTORS) {
+        if (c < params.head_vectors) {
           q = params.scale * load_q(q_base + min(first + i / DEPTH, last_query) * params.row + c);
           k = load_k(kv_base + min(j + i / DEPTH, last_key) * params.row + c);
         }
@@ -114,7 +116,8 @@ fn main(
         staged[TILE * PITCH + slot] = k;
       }
       workgroupBarrier();
-      for (var c = 0u; c < DEPTH; c++) {
+      let depth_end = min(DEPTH, params.head_vectors - depth);
+      for (var c = 0u; c < depth_end; c++) {
         let q0 = staged[score_row * PITCH + c];
         let q1 = staged[(score_row + 16u) * PITCH + c];
         let k0 = staged[(TILE + score_key) * PITCH + c];
@@ -158,21 +161,23 @@ fn main(
         + ((parts[four] + parts[four + 1u]) + (parts[four + 2u] + parts[four + 3u]));
     }
 
+    let tile_keys = min(TILE, params.keys - j);
     for (var pass_index = 0u; pass_index < PASSES; pass_index++) {
       for (var i = lane; i < TILE * COLUMNS; i += INVOCATIONS) {
         let c = pass_index * COLUMNS + i % COLUMNS;
         var v = vec4f();
-        if (c < VECTORS) { v = load_v(kv_base + min(j + i / COLUMNS, last_key) * params.row + c); }
+        if (c < params.head_vectors) { v = load_v(kv_base + min(j + i / COLUMNS, last_key) * params.row + c); }
         staged[i] = v;
       }
       workgroupBarrier();
       for (var r = 0u; r < ROWS; r++) {
-        let row = out_row + r * ROW_STEP;
-        var sum_v = y[pass_index * ROWS + r] * decays[row];
-        for (var key = 0u; key < TILE; key++) {
-          sum_v += scores[row * (TILE + 1u) + key] * staged[key * COLUMNS + out_column];
+        y[pass_index * ROWS + r] *= decays[out_row + r * ROW_STEP];
+      }
+      for (var key = 0u; key < tile_keys; key++) {
+        let v = staged[key * COLUMNS + out_column];
+        for (var r = 0u; r < ROWS; r++) {
+          y[pass_index * ROWS + r] += scores[(out_row + r * ROW_STEP) * (TILE + 1u) + key] * v;
         }
-        y[pass_index * ROWS + r] = sum_v;
       }
       workgroupBarrier();
     }
@@ -182,7 +187,7 @@ fn main(
     let c = pass_index * COLUMNS + out_column;
     for (var r = 0u; r < ROWS; r++) {
       let row = out_row + r * ROW_STEP;
-      if (c < VECTORS && first + row <= last_query) {
+      if (c < params.head_vectors && first + row <= last_query) {
         store_y(q_base + (first + row) * params.row + c, y[pass_index * ROWS + r] / sums[row]);
       }
     }

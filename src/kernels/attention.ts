@@ -59,6 +59,7 @@ export function attention(
   const params = {
     queries: u32(queries),
     keys: u32(keys),
+    head_vectors: u32(headDim / 4),
     row: u32(channels / 4),
     kv_batch_row: u32(kvBatch === 1 ? 0 : keys * (channels / 4)),
     scale: f32(Math.LOG2E / Math.sqrt(headDim)),
