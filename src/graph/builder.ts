@@ -140,25 +140,25 @@ export class GraphBuilder {
       dtype = this.precision,
     }: { activation?: Activation; residual?: Tensor | undefined; dtype?: DType } = {},
   ): Tensor {
-    const [n, k] = this.#matrixShape(w, x);
-    void k;
+    const columns = this.#columnsOf(w, x);
     return this.emit(
       'linear',
       w.path,
       { x, weight: w.get('weight', 'linear'), bias: optionalBias(w), residual },
       { activation, dtype },
-      { dtype, shape: [...x.shape.slice(0, -1), roundUp4(n)] },
+      { dtype, shape: [...x.shape.slice(0, -1), columns] },
     );
   }
 
-  #matrixShape(w: Weights, x: Tensor): [n: number, k: number] {
+  /** Output channels of a matrix that fits x, padded. */
+  #columnsOf(w: Weights, x: Tensor): number {
     const [n = 0, k = 0, ...rest] = w.shape('weight');
     if (rest.some((d) => d !== 1) || roundUp4(k) !== lastAxis(x)) {
       throw new WeightError(
         `${w.path}.weight is [${w.shape('weight').join(',')}], expected [*,${lastAxis(x)}] for an input ${format(x)}`,
       );
     }
-    return [n, k];
+    return roundUp4(n);
   }
 
   /** 3x3 or 1x1 convolution; weight [Cout, Cin, K, K]. */

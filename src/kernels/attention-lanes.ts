@@ -13,7 +13,7 @@ import type { AttentionDesign, AttentionSpec } from './attention-tiles.ts';
 import { MASKED } from './attention-tiles.ts';
 import { enableF16, readWgsl, writeWgsl } from './storage.ts';
 
-/** Above this the unrolled text takes longer to compile than shared-memory tiles to run. */
+/** The unrolled text, and with it the JIT time, grows with the head; wider ones use tiles. */
 export const MAX_LANE_HEAD = 64;
 
 /** Keys per block where the subgroup is wider than any CPU's. */
@@ -38,7 +38,7 @@ export function attentionLanes({
   const lanes = target.subgroupSize;
   const block = Math.min(MAX_BLOCK, lanes);
   const vectors = headDim / 4;
-  // Two queries per lane share each shuffle: a third faster, but twice the text.
+  // Two queries per lane share each load and shuffle, but double the text and its JIT time.
   const rows = headDim <= 16 ? 2 : 1;
 
   const softmax = (r: number) => `

@@ -8,7 +8,7 @@
  *            4·COLUMNS channels at a time. A 512-wide head is 8 such passes per key tile.
  *
  * The head's size reaches the text only as passes and columns; bounds of the inner loops are run-time
- * values, since lavapipe spends 8-24 s on the unrolled text.
+ * values, since lavapipe is slow to compile the unrolled text.
  *
  * 12.8 KB of shared memory, below the 16 KB that every device has.
  */
@@ -98,7 +98,7 @@ fn main(
   }
 
   for (var j = 0u; j < params.keys; j += TILE) {
-    // Not an array without initialiser: Dawn zeroes those once, not in each iteration.
+    // Initialised by hand: with an uninitialised array here, scores kept the last tile's sums.
     var s0 = vec4f();
     var s1 = vec4f();
     for (var depth = 0u; depth < params.head_vectors; depth += DEPTH) {

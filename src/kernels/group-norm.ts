@@ -41,6 +41,9 @@ const WORKGROUP_SIZE = 64;
 const INVOCATIONS = 32_768;
 const MIN_CHUNK_PIXELS = 32;
 
+/** Pixels per invocation of apply, which share the loads of statistics and beta. */
+const APPLY_PIXELS = 8;
+
 /** How partial cuts an image's pixels into chunks of equal size (the last may be shorter). */
 export function groupNormChunks(
   pixels: number,
@@ -183,7 +186,7 @@ ${paramsWgsl(params)}
 @group(0) @binding(2) var<storage, read> gamma: array<f32>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 ${team.wgsl}
-// Sums of sums of 64: a single chain of 16,384 additions is off by 1e-6 (one CPU lane, 512² image).
+// Sums of sums of 64: one chain over all of a 512² image's partials fails the finalize case.
 const BLOCK: u32 = 64u * TEAM;
 
 fn pixels_of(chunk: u32) -> f32 {
@@ -255,11 +258,13 @@ export function groupNormApply(
   expectShape('stats', stats, [batch, 2, channels]);
   expectShape('beta', beta, [channels]);
   const y: TensorType = { dtype, shape: x.shape };
-  const vectors = sizeOf(x.shape) / 4;
+  const columns = channels / 4;
+  const chunks = Math.ceil(pixels / APPLY_PIXELS);
   const params = {
-    vectors: u32(vectors),
-    columns: u32(channels / 4),
-    image_vectors: u32((pixels * channels) / 4),
+    columns: u32(columns),
+    pixels: u32(pixels),
+    chunks: u32(chunks),
+    invocations: u32(batch * chunks * columns),
   };
   return {
     name: 'groupNormApply',
@@ -267,7 +272,7 @@ export function groupNormApply(
     bindings: { x: 1, stats: 2, beta: 3 },
     params,
     output: { binding: 4, type: y },
-    workgroups: gridOf(Math.ceil(vectors / WORKGROUP_SIZE)),
+    workgroups: gridOf(Math.ceil((batch * chunks * columns) / WORKGROUP_SIZE)),
     cost: {
       flops: (activation === 'none' ? 3 : 8) * sizeOf(x.shape),
       bytes: byteLength(x) + byteLength(stats) + byteLength(beta) + byteLength(y),
@@ -288,11 +293,18 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let i = (workgroup.y * grid.x + workgroup.x) * ${WORKGROUP_SIZE}u + lane;
-  if (i >= params.vectors) { return; }
+  if (i >= params.invocations) { return; }
   let column = i % params.columns;
-  let at = i / params.image_vectors * 2u * params.columns + column;
-  let scale = load_stats(at + params.columns);
-  store_y(i, activate((load_x(i) - load_stats(at)) * scale + load_beta(column)));
+  let chunk = i / params.columns % params.chunks;
+  let image = i / (params.columns * params.chunks);
+  let mean = load_stats(image * 2u * params.columns + column);
+  let scale = load_stats((image * 2u + 1u) * params.columns + column);
+  let shift = load_beta(column);
+  // Neighbouring invocations take neighbouring pixels.
+  for (var pixel = chunk; pixel < params.pixels; pixel += params.chunks) {
+    let at = (image * params.pixels + pixel) * params.columns + column;
+    store_y(at, activate((load_x(at) - mean) * scale + shift));
+  }
 }
 `,
   };

@@ -61,7 +61,7 @@ export const cases: readonly KernelCase[] = [
   attentionCase({ q: [1, 17, 16], kv: [1, 20], kvDtype: 'f16' }),
   attentionCase({ q: [1, 12, 320], kv: [1, 35], heads: 2 }), // d 160
   attentionCase({ q: [1, 40, 512] }),
-  // Scores of ±3000 as exponents carry 2^-12 of rounding, which the few near ties see: 2.4e-11.
+  // Scores of ±3000 as exponents carry 2^-12 of rounding, which the few near ties see.
   attentionCase({ q: [1, 64, 16], std: 30, maxNmse: 1e-9 }),
   attentionCase({ dtype: 'f16', q: [1, 40, 128], kv: [1, 77], heads: 2, std: 30 }),
   // nano
