@@ -8,13 +8,14 @@ import { createContext, type EngineContext } from '../src/engine/context.ts';
 import { createDevice } from '../src/engine/node-device.ts';
 import { modelFolder } from '../src/cli/models.ts';
 import { integer } from '../src/cli/options.ts';
+import { measurePaths, type Precision } from '../src/invsr/measure-path.ts';
 import { type Model, openModel } from '../src/invsr/model.ts';
 import { readTensors } from '../src/weights/checkpoint.ts';
 import { toF32 } from '../src/weights/layout.ts';
 import { fileSource, nodeFolder } from '../src/weights/node-file.ts';
 import { benchKernels, subjectsOf } from './kernel-bench.ts';
 import { describeMachine, type Machine, machineOf, packageVersion } from './machine.ts';
-import { benchBeside, benchPath, type PeerResult, type Precision } from './model-bench.ts';
+import { benchBeside, type PeerResult } from './peer-bench.ts';
 import { type NchwTensor, networkCases, TILE } from './networks.ts';
 import { MODEL, pickGraphs, readGraphs } from './peers/graphs.ts';
 import { type OrtLayout, startOrt } from './peers/ort.ts';
@@ -132,8 +133,13 @@ async function kernels(flags: CommonFlags & { readonly samples: number }): Promi
 async function model(flags: ModelFlags): Promise<void> {
   await withModel(flags, async (opened) => {
     const { context, machine, precisions } = opened;
-    const rounds = { runs: flags.runs, onProgress: note };
-    const paths = await benchPath(context, opened.model, precisions, rounds);
+    const paths = await measurePaths(context, opened.model, {
+      precisions,
+      tile: TILE,
+      timesteps: [200],
+      runs: flags.runs,
+      onProgress: note,
+    });
     const peer = flags.peer && (await besideOrt(opened, flags));
     const record = { bench: 'model', machine, model: 'invsr-nano', tile: TILE, paths, peer };
     await give(record, flags, () =>

@@ -1,8 +1,9 @@
 /** Results as tables: for the terminal, and as bench/README.md shows them. */
 import { NETWORKS, type Spread, type TimingGroup } from '../src/invsr/measure.ts';
+import type { PathResult } from '../src/invsr/measure-path.ts';
 import type { KernelRow } from './kernel-bench.ts';
 import { describeMachine, type Machine } from './machine.ts';
-import type { PathResult, PeerResult } from './model-bench.ts';
+import type { PeerResult } from './peer-bench.ts';
 import { type Column, digits, markdownTable, textTable } from './table.ts';
 
 export function kernelReport(rows: readonly KernelRow[]): string {

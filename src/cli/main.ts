@@ -2,6 +2,7 @@
 /** `invsr`: parses the command line, runs a command, turns every failure into one sentence. */
 import { Command, CommanderError } from 'commander';
 import { VERSION } from '../version.ts';
+import { benchCommand } from './bench.ts';
 import { describe, EXIT, exitCodeOf } from './errors.ts';
 import { infoCommand } from './info.ts';
 import { jsonReporter, type Reporter, textReporter } from './progress.ts';
@@ -26,7 +27,8 @@ async function main(): Promise<void> {
     })
     .showHelpAfterError(false)
     .addCommand(upscaleCommand(context))
-    .addCommand(infoCommand(context));
+    .addCommand(infoCommand(context))
+    .addCommand(benchCommand(context));
   for (const command of program.commands) {
     command.exitOverride().configureOutput({ outputError: () => {} });
   }

@@ -10,7 +10,7 @@ import { toSingle } from '../weights/half.ts';
 import { Buffers } from './buffers.ts';
 import type { Model } from './model.ts';
 import { createRunner } from './runner.ts';
-import { LATENTS_PER_LR_PIXEL, tileGraph, type TileGraphOptions } from './tile-graph.ts';
+import { LATENTS_PER_LR_PIXEL } from './tile-graph.ts';
 
 /** The networks of the whole path, by the prefix of their layers' paths. */
 export const NETWORKS = ['noise_predictor', 'vae.encoder', 'unet', 'vae.decoder'] as const;
@@ -41,16 +41,18 @@ export interface WorkloadOptions {
   readonly inputs: Readonly<Record<string, Uint32Array | Float32Array>>;
   /** A named tensor of the graph. */
   readonly output: string;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** `graph` compiled and its weights on the device, ready to be timed. */
 export async function openWorkload(
   context: EngineContext,
   graph: Graph,
-  { model, inputs, output }: WorkloadOptions,
+  { model, inputs, output, signal }: WorkloadOptions,
 ): Promise<Workload> {
   const buffers = new Buffers(context);
-  const runner = await createRunner(context, graph, { model, keep: (name) => name === output });
+  const keep = (name: string): boolean => name === output;
+  const runner = await createRunner(context, graph, { model, keep, signal });
   const upload = async (): Promise<void> => {
     for (const [name, data] of Object.entries(inputs)) await buffers.write(name, data);
   };
@@ -59,7 +61,7 @@ export async function openWorkload(
     async run() {
       const start = performance.now();
       await upload();
-      await runner.run(buffers);
+      await runner.run(buffers, { signal });
       const { bytes, type } = await runner.read(output, buffers);
       const milliseconds = performance.now() - start;
       const isHalf = type.dtype === 'f16';
@@ -70,7 +72,7 @@ export async function openWorkload(
       const profiler = createProfiler(context.device);
       try {
         await upload();
-        await runner.run(buffers, { profiler });
+        await runner.run(buffers, { profiler, signal });
         return await profiler.read();
       } finally {
         profiler.dispose();
@@ -81,24 +83,6 @@ export async function openWorkload(
       buffers.dispose();
     },
   };
-}
-
-export type PathOptions = Pick<TileGraphOptions, 'precision' | 'tile' | 'timesteps'>;
-
-/** The whole path of one tile: LR pixels in, upscaled pixels out. */
-export async function openPath(
-  context: EngineContext,
-  model: Model,
-  { precision, tile, timesteps }: PathOptions,
-): Promise<Workload> {
-  const options = { precision, tile, timesteps, batch: 1, cfg: 1, noise: 'generated' } as const;
-  const inputs = {
-    tiles: testImage(tile),
-    latentOrigins: new Uint32Array(2),
-    seed: Uint32Array.of(12345, 0, 0, 0),
-  };
-  const graph = tileGraph(model, options);
-  return openWorkload(context, graph, { model, inputs, output: 'patch_out' });
 }
 
 /** Latents per side of a tile. */
