@@ -35,7 +35,7 @@ const PACKAGE = 'bench/peers/node_modules/onnxruntime-node';
 export async function startOrt(capabilities: Capabilities): Promise<Ort> {
   if (!existsSync(PACKAGE)) {
     throw new Error(
-      `--peer ort: onnxruntime-node is not installed; run npm ci --prefix bench/peers --ignore-scripts (about 100 MB)`,
+      `--peer ort: onnxruntime-node is not installed; run npm ci --prefix bench/peers --ignore-scripts (290 MB unpacked)`,
     );
   }
   const child = fork('bench/peers/ort-worker.mjs', {
