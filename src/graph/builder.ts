@@ -121,7 +121,7 @@ export class GraphBuilder {
     const id = `${key} ${layout} ${dtype}`;
     const existing = this.#weightTensors.get(id);
     if (existing) return existing;
-    const type = layoutType(layout, dtype, shape);
+    const type = layoutType(layout, dtype, shape, key);
     const tensor = this.#tensor(type);
     this.#weightTensors.set(id, tensor);
     this.#weights.set(tensor.id, { key, layout, type });

@@ -7,7 +7,6 @@
  *   prompt_embeds.safetensors     prompt_embeds [1, L, C], optionally negative_prompt_embeds
  */
 import type { PlanWeight } from '../engine/plan.ts';
-import type { Shape } from '../engine/kernel.ts';
 import type { CheckpointShapes } from '../graph/builder.ts';
 import { type Checkpoint, openCheckpoint, openFile } from '../weights/checkpoint.ts';
 import type { Folder } from '../weights/folder.ts';
@@ -31,11 +30,14 @@ export interface ModelConfigs {
   readonly scheduler: SchedulerConfig;
 }
 
+/** Names, shapes and types; no data. */
+export type CheckpointTensors = Checkpoint['tensors'];
+
 export interface ModelShapes {
-  readonly unet: CheckpointShapes;
-  readonly vae: CheckpointShapes;
-  readonly noisePredictor: CheckpointShapes;
-  readonly prompt: CheckpointShapes;
+  readonly unet: CheckpointTensors;
+  readonly vae: CheckpointTensors;
+  readonly noisePredictor: CheckpointTensors;
+  readonly prompt: CheckpointTensors;
 }
 
 export interface Model {
@@ -83,9 +85,9 @@ export async function openModel(folder: Folder, overrides: Tensors = new Map()):
   if (!given.has('prompt_embeds')) {
     checkpoints.set('prompt', await openFile(folder, 'prompt_embeds.safetensors'));
   }
-  const shapesOf = (component: string): CheckpointShapes =>
+  const shapesOf = (component: string): CheckpointTensors =>
     checkpoints.get(component)?.tensors ?? new Map();
-  const prompt = new Map<string, { shape: Shape }>([...shapesOf('prompt'), ...given]);
+  const prompt: CheckpointTensors = new Map([...shapesOf('prompt'), ...given]);
   checkPrompt(prompt, configs, folder.name);
 
   return {

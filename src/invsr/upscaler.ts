@@ -12,7 +12,7 @@ import { Buffers } from './buffers.ts';
 import { blendGraph, type ColorFix, cropGraph, finishGraph, loadGraph } from './image-graphs.ts';
 import type { Model, Tensors } from './model.ts';
 import { type PaddingPlan, planPadding } from './padding.ts';
-import { type Dump, drawOf, dumpNamed } from './parity.ts';
+import { type Dump, drawOf, dumpNamed, expectDraw } from './parity.ts';
 import { cropTopLeft, type Pixels, reflectable } from './pixels.ts';
 import { createRunner, type Runner } from './runner.ts';
 import { LATENTS_PER_LR_PIXEL, SCALE, tileGraph } from './tile-graph.ts';
@@ -120,6 +120,7 @@ export class Upscaler {
     // Even starts, because a latent covers two LR pixels.
     const stride = Math.max(2, 2 * Math.round(((1 - overlap) * tile) / 2));
     const grid = tileGrid(padding, { tile, stride, scale: SCALE });
+    if (request.noise) this.#checkNoise(request.noise, grid);
 
     const milliseconds: Record<string, number> = {};
     const timed = async <T>(stage: string, work: Promise<T>): Promise<T> => {
@@ -283,6 +284,17 @@ export class Upscaler {
       ? tiles.flatMap((_, i) => [(first + i) * tile, 0])
       : tiles.flatMap(({ y, x }) => [y * LATENTS_PER_LR_PIXEL, x * LATENTS_PER_LR_PIXEL]);
     await buffers.write('latentOrigins', Uint32Array.from(latents));
+  }
+
+  /** Every draw is there and fits, before the networks are compiled. */
+  #checkNoise(noise: Tensors, { tiles }: TileGrid): void {
+    const { tile, tileBatch } = this.options;
+    const channels = this.#model.configs.vae.latentChannels;
+    const side = tile * LATENTS_PER_LR_PIXEL;
+    for (let first = 0, call = 0; first < tiles.length; first += tileBatch, call++) {
+      const shape = { batch: Math.min(tileBatch, tiles.length - first), channels, side };
+      for (const index of [0, 1] as const) expectDraw(noise, { call, index }, shape);
+    }
   }
 
   /** The result must fit one storage buffer. */
