@@ -6,7 +6,7 @@
 import { type DType, format, type Shape, ShapeError, type TensorType } from '../engine/kernel.ts';
 import type { PlanWeight } from '../engine/plan.ts';
 import type { Activation } from '../kernels/epilogue.ts';
-import { chunksOf } from '../kernels/group-norm.ts';
+import { groupNormChunks } from '../kernels/group-norm.ts';
 import { layoutType, type Layout } from '../weights/layout.ts';
 import type { Graph, Name, Node, Tensor } from './graph.ts';
 import type { OpConstants, OpInputs, OpName } from './ops.ts';
@@ -217,7 +217,7 @@ export class GraphBuilder {
       {},
       {
         dtype: 'f32',
-        shape: [n, chunksOf(pixels), 2, c],
+        shape: [n, groupNormChunks(pixels, c).chunks, 2, c],
       },
     );
     const stats = this.emit(
