@@ -73,13 +73,19 @@ class List {
     if (from !== to) this.conv(`${path}.conv_shortcut`, from, to, 1);
   }
 
-  /** `isOld`: names and 1x1 convolutions of the first Stable Diffusion files. */
-  attention(path: string, c: number, isOld = false): void {
+  /** Heads of `headDim` channels, as many as fit; one head where it is null. */
+  attention(path: string, c: number, headDim: number | null): void {
+    const inner = headDim === null ? c : Math.floor(c / headDim) * headDim;
     this.vector(`${path}.group_norm`, c);
-    const names = isOld
-      ? ['query', 'key', 'value', 'proj_attn']
-      : ['to_q', 'to_k', 'to_v', 'to_out.0'];
-    for (const name of names) this.layer(`${path}.${name}`, isOld ? [c, c, 1, 1] : [c, c]);
+    for (const name of ['to_q', 'to_k', 'to_v']) this.layer(`${path}.${name}`, [inner, c]);
+    this.layer(`${path}.to_out.0`, [c, inner]);
+  }
+
+  /** Names and 1x1 convolutions of the first Stable Diffusion files. */
+  oldAttention(path: string, c: number): void {
+    this.vector(`${path}.group_norm`, c);
+    for (const name of ['query', 'key', 'value', 'proj_attn'])
+      this.conv(`${path}.${name}`, c, c, 1);
   }
 
   transformer(path: string, c: number, context: number, depth: number, isLinear: boolean): void {
@@ -169,7 +175,10 @@ export function vaeKeys(config: VaeJson, { isOld = false } = {}): Keys {
   const last = channels.length - 1;
   const mid = (path: string, c: number): void => {
     list.resnet(`${path}.resnets.0`, c, c);
-    if (config.mid_block_add_attention ?? true) list.attention(`${path}.attentions.0`, c, isOld);
+    if (config.mid_block_add_attention ?? true) {
+      if (isOld) list.oldAttention(`${path}.attentions.0`, c);
+      else list.attention(`${path}.attentions.0`, c, null);
+    }
     list.resnet(`${path}.resnets.1`, c, c);
   };
   for (const [half, levels, count, from, to, sampler] of [
@@ -197,7 +206,7 @@ export function vaeKeys(config: VaeJson, { isOld = false } = {}): Keys {
 
 export function noisePredictorKeys(config: NoisePredictorJson): Keys {
   const list = new List();
-  const { block_out_channels: channels, temb_channels: temb } = config;
+  const { block_out_channels: channels, temb_channels: temb, attention_head_dim: headDim } = config;
   const layers = perLevel(config.layers_per_block, channels);
   let [c = 0] = channels;
   list.conv('encoder.conv_in', 3, c);
@@ -207,13 +216,14 @@ export function noisePredictorKeys(config: NoisePredictorJson): Keys {
     for (let j = 0; j < layers[i]!; j++) {
       list.resnet(`${block}.resnets.${j}`, c, to, temb);
       if (config.down_block_types[i] === 'AttnDownBlock2D')
-        list.attention(`${block}.attentions.${j}`, to);
+        list.attention(`${block}.attentions.${j}`, to, headDim);
       c = to;
     }
     if (i < channels.length - 1) list.conv(`${block}.downsamplers.0.conv`, c, c);
   }
   list.resnet('encoder.mid_block.resnets.0', c, c, temb);
-  if (config.mid_block_add_attention ?? true) list.attention('encoder.mid_block.attentions.0', c);
+  if (config.mid_block_add_attention ?? true)
+    list.attention('encoder.mid_block.attentions.0', c, headDim);
   list.resnet('encoder.mid_block.resnets.1', c, c, temb);
   list.vector('encoder.conv_norm_out', c);
   list.conv('encoder.conv_out', c, 2 * config.latent_channels);

@@ -91,7 +91,10 @@ export function naiveNoisePredictor(
   const temb = timeEmbedding(w, timestep, Math.max(128, channels[0]!), config);
   const attention = (x: Naive, s: Scope): Naive => {
     const c = x.shape[1]!;
-    return selfAttention(x, s, { ...norm, heads: c / (config.attention_head_dim ?? c) });
+    return selfAttention(x, s, {
+      ...norm,
+      heads: Math.floor(c / (config.attention_head_dim ?? c)),
+    });
   };
   let x = conv(lr, w.at('conv_in'));
   for (const [i, kind] of config.down_block_types.entries()) {
