@@ -19,6 +19,7 @@ import {
   safetensorsParts,
   type TensorData,
 } from '../../src/weights/safetensors-write.ts';
+import type { Tensors } from '../../src/invsr/model.ts';
 import { goldenPath } from './goldens.ts';
 
 export const SEEDS = {
@@ -135,3 +136,11 @@ export function tinyModel(): Folder {
   tiny = memoryFolder('tiny', files);
   return tiny;
 }
+
+/** Stands in for the prompt where only single networks are run. */
+export const anyPrompt: Tensors = new Map([
+  [
+    'prompt_embeds',
+    { name: 'prompt_embeds', dtype: 'F32', shape: [1, 77, 64], bytes: new Uint8Array(4 * 77 * 64) },
+  ],
+]);
