@@ -12,6 +12,7 @@
  * answers.
  */
 import { readFileSync } from 'node:fs';
+import type { Tensors } from '../../src/invsr/model.ts';
 import { type Folder, memoryFolder } from '../../src/weights/folder.ts';
 import { f16BitsToF32, f32ToF16Bits } from '../../src/weights/half.ts';
 import {
