@@ -20,7 +20,6 @@ import {
   safetensorsParts,
   type TensorData,
 } from '../../src/weights/safetensors-write.ts';
-import type { Tensors } from '../../src/invsr/model.ts';
 import { goldenPath } from './goldens.ts';
 
 export const SEEDS = {
