@@ -91,6 +91,8 @@ export class Upscaler {
   readonly #model: Model;
   /** The networks, by batch size and kind. */
   readonly #networks = new Map<string, Runner>();
+  /** The latest call. */
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(context: EngineContext, model: Model, options: UpscalerOptions = {}) {
     const { official = false } = options;
@@ -115,8 +117,14 @@ export class Upscaler {
     return this.#context.memory.peakBytes;
   }
 
-  /** ×4. One call at a time. */
+  /** ×4. Calls wait for each other: they share plans. */
   async upscale(input: Pixels, request: UpscaleRequest = {}): Promise<UpscaleResult> {
+    const result = this.#last.then(() => this.#upscale(input, request));
+    this.#last = result.catch(() => {});
+    return result;
+  }
+
+  async #upscale(input: Pixels, request: UpscaleRequest): Promise<UpscaleResult> {
     const { tile, overlap, tileBatch } = this.options;
     const image = reflectable(input);
     this.#checkSize(image);
