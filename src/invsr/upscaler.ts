@@ -36,7 +36,10 @@ export interface UpscalerOptions {
   readonly colorFix?: ColorFix;
   /** The official code's tiles, noise per tile, and misaligned colour fix. @default false */
   readonly official?: boolean;
-  /** The VAE in tiles of its own where a tile's x4 image exceeds one. @default null, or 1024 pixels with `official` */
+  /**
+   * The VAE in tiles of its own where a tile's x4 image is larger.
+   * @default null (whole tiles), or 1024 pixels with `official`
+   */
   readonly vaeTiling?: VaeTiling | null;
 }
 

@@ -12,6 +12,7 @@
  */
 import type { GraphBuilder, Weights } from '../graph/builder.ts';
 import type { Tensor } from '../graph/graph.ts';
+import type { OpInputs } from '../graph/ops.ts';
 import type { CropConstants } from '../kernels/crop.ts';
 import { channelsOf, sizeOfImage } from './blocks.ts';
 import type { VaeConfig } from './config.ts';
@@ -127,7 +128,7 @@ function crop(g: GraphBuilder, path: string, x: Tensor, window: CropConstants): 
 function blendEdges(
   g: GraphBuilder,
   path: string,
-  inputs: { readonly tile: Tensor; readonly above: Tensor | undefined; left: Tensor | undefined },
+  inputs: OpInputs<'blendEdges'>,
   overlap: number,
 ): Tensor {
   if (!inputs.above && !inputs.left) return inputs.tile;
