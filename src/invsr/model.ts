@@ -122,6 +122,16 @@ export async function openModel(folder: Folder, overrides: Tensors = new Map()):
 
 /** The parts must fit each other. */
 function checkAgreement({ unet, vae, noisePredictor }: ModelConfigs, folder: string): void {
+  // A latent covers 8x8 pixels of the x4 image and 2x2 of the LR one.
+  for (const [what, levels, wanted] of [
+    ['vae', vae.channels.length, 4],
+    ['noise_predictor', noisePredictor.channels.length, 2],
+  ] as const) {
+    if (levels === wanted) continue;
+    throw new ConfigError(
+      `${folder}: the ${what} has ${levels} levels ("block_out_channels"), expected ${wanted}, with which the latents fit a x4 image`,
+    );
+  }
   const expected = vae.latentChannels;
   const parts = {
     'unet in_channels': unet.inChannels,
