@@ -7,7 +7,7 @@
  *   prompt_embeds.safetensors     prompt_embeds [1, L, C], optionally negative_prompt_embeds
  */
 import type { PlanWeight } from '../engine/plan.ts';
-import type { CheckpointShapes } from '../graph/builder.ts';
+import type { CheckpointShapes } from '../graph/weights.ts';
 import { type Checkpoint, openCheckpoint, openFile } from '../weights/checkpoint.ts';
 import type { Folder } from '../weights/folder.ts';
 import { convert, type Layout, type RawTensor } from '../weights/layout.ts';

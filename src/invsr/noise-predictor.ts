@@ -8,7 +8,8 @@
  * With two levels there is one downsampling, so its grid is the latent grid of the x4 image. Every
  * norm has eps 1e-6. https://github.com/zsyOAOA/InvSR
  */
-import { type GraphBuilder, lastAxis, type Weights } from '../graph/builder.ts';
+import { type GraphBuilder, lastAxis } from '../graph/builder.ts';
+import type { Weights } from '../graph/weights.ts';
 import type { Tensor } from '../graph/graph.ts';
 import { BOTTOM_RIGHT, normActConvOut, pixelAttention, resnet, timeEmbedding } from './blocks.ts';
 import type { NoisePredictorConfig } from './config.ts';

@@ -12,7 +12,8 @@
  *
  * Both samples use a standard normal `draw`: from our generator, or given by the caller (parity).
  */
-import { GraphBuilder, roundUp4, type Weights } from '../graph/builder.ts';
+import { GraphBuilder, roundUp4 } from '../graph/builder.ts';
+import type { Weights } from '../graph/weights.ts';
 import type { Graph, Tensor } from '../graph/graph.ts';
 import type { ModelConfigs, ModelShapes } from './model.ts';
 import { noisePredictor } from './noise-predictor.ts';

@@ -10,7 +10,8 @@
  * themselves, and its first `keep` rows and columns are kept. For `encode` these are moments.
  * https://github.com/huggingface/diffusers/blob/v0.30.3/src/diffusers/models/autoencoders/autoencoder_kl.py
  */
-import type { GraphBuilder, Weights } from '../graph/builder.ts';
+import type { GraphBuilder } from '../graph/builder.ts';
+import type { Weights } from '../graph/weights.ts';
 import type { Tensor } from '../graph/graph.ts';
 import type { OpInputs } from '../graph/ops.ts';
 import type { CropConstants } from '../kernels/crop.ts';

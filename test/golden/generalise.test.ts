@@ -4,7 +4,8 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { EngineContext } from '../../src/engine/context.ts';
-import { GraphBuilder, roundUp4, type Weights } from '../../src/graph/builder.ts';
+import { GraphBuilder, roundUp4 } from '../../src/graph/builder.ts';
+import type { Weights } from '../../src/graph/weights.ts';
 import type { Graph, Tensor } from '../../src/graph/graph.ts';
 import { type Model, openModel } from '../../src/invsr/model.ts';
 import { noisePredictor } from '../../src/invsr/noise-predictor.ts';

@@ -1,7 +1,8 @@
 /** Every network and every block of the tiny models against the official code's activations. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { EngineContext } from '../../src/engine/context.ts';
-import { GraphBuilder, type Weights } from '../../src/graph/builder.ts';
+import { GraphBuilder } from '../../src/graph/builder.ts';
+import type { Weights } from '../../src/graph/weights.ts';
 import type { Graph, Tensor } from '../../src/graph/graph.ts';
 import { type Model, openModel } from '../../src/invsr/model.ts';
 import { noisePredictor } from '../../src/invsr/noise-predictor.ts';
