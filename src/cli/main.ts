@@ -2,6 +2,7 @@
 /** `invsr`: parses the command line, runs a command, turns every failure into one sentence. */
 import { Command, CommanderError } from 'commander';
 import { VERSION } from '../version.ts';
+import { benchCommand } from './bench.ts';
 import { describe, EXIT, exitCodeOf, INTERRUPTED, reasonOf } from './errors.ts';
 import { infoCommand } from './info.ts';
 import { jsonReporter, type Reporter, textReporter } from './progress.ts';
@@ -57,7 +58,8 @@ async function main(): Promise<void> {
     .version(VERSION)
     .addHelpText('after', EXAMPLES)
     .addCommand(upscaleCommand((inputs, flags) => upscale(inputs, flags, context)))
-    .addCommand(infoCommand(context));
+    .addCommand(infoCommand(context))
+    .addCommand(benchCommand(context));
   for (const command of [program, ...program.commands]) {
     // Commander's own "error: …" line goes through the reporter instead.
     command.exitOverride().configureOutput({ outputError: () => {} });

@@ -71,11 +71,11 @@ export function capabilitiesOf(source: GPUAdapter | GPUDevice): Capabilities {
 }
 
 /** What kernels are generated for. */
-export const targetOf = ({ family, shaderF16, subgroupMinSize }: Capabilities): Target => ({
-  family,
-  shaderF16,
-  subgroupSize: subgroupMinSize,
-});
+export const targetOf = (capabilities: Capabilities): Target => {
+  const { family, shaderF16, features, subgroupMinSize, subgroupMaxSize } = capabilities;
+  const isFixed = features.includes('subgroups') && subgroupMinSize === subgroupMaxSize;
+  return { family, shaderF16, subgroupSize: isFixed ? subgroupMinSize : 0 };
+};
 
 /**
  * The features and limits to request so that everything the adapter offers is used; merge it with

@@ -55,6 +55,7 @@ export interface Target {
   readonly family: 'cpu' | 'alu';
   /** The device has `shader-f16`; without it f16 storage is read through `unpack2x16float`. */
   readonly shaderF16: boolean;
+  /** Invocations in every subgroup; 0 where it varies or the device lacks `subgroups`. */
   readonly subgroupSize: number;
 }
 

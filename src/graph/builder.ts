@@ -6,7 +6,7 @@
 import { type DType, format, type Shape, ShapeError, type TensorType } from '../engine/kernel.ts';
 import type { PlanWeight } from '../engine/plan.ts';
 import type { Activation } from '../kernels/epilogue.ts';
-import { chunksOf } from '../kernels/group-norm.ts';
+import { groupNormChunks } from '../kernels/group-norm.ts';
 import { layoutType, type Layout } from '../weights/layout.ts';
 import type { Graph, Name, Node, Tensor } from './graph.ts';
 import type { OpConstants, OpInputs, OpName } from './ops.ts';
@@ -140,25 +140,25 @@ export class GraphBuilder {
       dtype = this.precision,
     }: { activation?: Activation; residual?: Tensor | undefined; dtype?: DType } = {},
   ): Tensor {
-    const [n, k] = this.#matrixShape(w, x);
-    void k;
+    const columns = this.#columnsOf(w, x);
     return this.emit(
       'linear',
       w.path,
       { x, weight: w.get('weight', 'linear'), bias: optionalBias(w), residual },
       { activation, dtype },
-      { dtype, shape: [...x.shape.slice(0, -1), roundUp4(n)] },
+      { dtype, shape: [...x.shape.slice(0, -1), columns] },
     );
   }
 
-  #matrixShape(w: Weights, x: Tensor): [n: number, k: number] {
+  /** Output channels of a matrix that fits x, padded. */
+  #columnsOf(w: Weights, x: Tensor): number {
     const [n = 0, k = 0, ...rest] = w.shape('weight');
     if (rest.some((d) => d !== 1) || roundUp4(k) !== lastAxis(x)) {
       throw new WeightError(
         `${w.path}.weight is [${w.shape('weight').join(',')}], expected [*,${lastAxis(x)}] for an input ${format(x)}`,
       );
     }
-    return [n, k];
+    return roundUp4(n);
   }
 
   /** 3x3 or 1x1 convolution; weight [Cout, Cin, K, K]. */
@@ -217,7 +217,7 @@ export class GraphBuilder {
       {},
       {
         dtype: 'f32',
-        shape: [n, chunksOf(pixels), 2, c],
+        shape: [n, groupNormChunks(pixels, c).chunks, 2, c],
       },
     );
     const stats = this.emit(

@@ -30,7 +30,12 @@ export function noisePredictor(
   const res = (x: Tensor, weights: Weights): Tensor =>
     resnet(g, x, weights, { groups, eps: EPS, temb });
   const attend = (x: Tensor, weights: Weights): Tensor =>
-    pixelAttention(g, x, weights, { groups, eps: EPS, heads: headDim ? lastAxis(x) / headDim : 1 });
+    pixelAttention(g, x, weights, {
+      groups,
+      eps: EPS,
+      // As many whole heads as fit: the projections then have fewer channels than x.
+      heads: headDim ? Math.floor(lastAxis(x) / headDim) : 1,
+    });
 
   let x = g.conv2d(lr, encoder.at('conv_in')); // [N, H, W, channels[0]]
   for (const [i, attends] of config.attention.entries()) {

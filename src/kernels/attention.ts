@@ -1,63 +1,132 @@
+/**
+ * Scaled dot-product attention, all heads, without a score matrix.
+ *
+ *   y[n, i, h] = Σ_j softmax_j(q[n, i, h] · k[n, j, h] / √d) · v[n, j, h]        d = C / heads
+ *
+ *   q, y   [N, Lq, C]         f16 or f32; C holds the heads one after another, d a multiple of 4
+ *   k, v   [N or 1, Lk, C]    one dtype; a single one serves every batch entry
+ *
+ * Keys are taken in blocks; each query keeps the maximum m and the sum l of its exponentials so far
+ * in f32 and rescales its output when m grows (Milakov & Gimelshein 2018, FlashAttention). q is
+ * multiplied by log2(e)/√d in f32, so scores are exponents of 2. Keys past the end get MASKED.
+ *
+ * Two designs, each for any d:
+ *   attention-lanes.ts   CPU rasterisers: one query per SIMD lane, no shared memory; d ≤ 64
+ *   attention-tiles.ts   GPUs: 32 queries × 32 keys through shared memory; output channels over the
+ *                        lanes, so the VAE's single 512-wide head fits too
+ */
 import {
+  byteLength,
+  expectShape,
   f32,
   format,
-  gridOf,
   type Kernel,
-  paramsWgsl,
+  type Params,
+  ShapeError,
   type Target,
   type TensorType,
   u32,
 } from '../engine/kernel.ts';
-import { enableF16, readWgsl, writeWgsl } from './storage.ts';
+import { attentionLanes, MAX_LANE_HEAD } from './attention-lanes.ts';
+import { attentionTiles } from './attention-tiles.ts';
+
+export interface AttentionInputs {
+  readonly q: TensorType;
+  readonly k: TensorType;
+  readonly v: TensorType;
+}
+
+export interface AttentionConstants {
+  readonly heads: number;
+}
+
 export function attention(
-  { q, k, v }: { readonly q: TensorType; readonly k: TensorType; readonly v: TensorType },
-  { heads }: { readonly heads: number },
+  { q, k, v }: AttentionInputs,
+  { heads }: AttentionConstants,
   target: Target,
 ): Kernel {
-  const [n = 0, lq = 0, c = 0] = q.shape;
-  const [nk = 0, lk = 0] = k.shape;
-  const d = c / heads;
-  void v;
+  const [batch = 0, queries = 0, channels = 0] = q.shape;
+  const [kvBatch = 0, keys = 0] = k.shape;
+  const headDim = channels / heads;
+  if (q.shape.length !== 3 || headDim % 4 !== 0 || headDim === 0) {
+    throw new ShapeError(`q is ${format(q)}, expected [N,L,C] with C/${heads} a multiple of 4`);
+  }
+  if (keys === 0) throw new ShapeError(`k is ${format(k)}, it must have at least one key`);
+  expectShape('k', k, [kvBatch === 1 ? 1 : batch, keys, channels]);
+  expectShape('v', v, k.shape);
+  if (k.dtype !== v.dtype) throw new ShapeError(`k is ${format(k)}, v is ${format(v)}`);
+
   const params = {
-    n: u32(n),
-    lq: u32(lq),
-    lk: u32(lk),
-    heads: u32(heads),
-    kvBatch: u32(nk === 1 ? 0 : 1),
-    scale: f32(1 / Math.sqrt(d)),
-  };
+    queries: u32(queries),
+    keys: u32(keys),
+    head_vectors: u32(headDim / 4),
+    row: u32(channels / 4),
+    kv_batch_row: u32(kvBatch === 1 ? 0 : keys * (channels / 4)),
+    scale: f32(Math.LOG2E / Math.sqrt(headDim)),
+  } satisfies Params;
+  const lanes = target.family === 'cpu' && target.subgroupSize > 1 && headDim <= MAX_LANE_HEAD;
+  const { wgsl, queriesPerWorkgroup } = (lanes ? attentionLanes : attentionTiles)({
+    params,
+    headDim,
+    dtype: q.dtype,
+    kvDtype: k.dtype,
+    target,
+  });
   return {
     name: 'attention',
-    variant: `${format(q)} ${lk}`,
+    variant: `${format(q)} × ${format(k)} h${heads}`,
+    wgsl,
     bindings: { q: 1, k: 2, v: 3 },
     params,
     output: { binding: 4, type: q },
-    workgroups: gridOf(Math.ceil(lq / 8) * heads * n),
-    cost: { flops: 4 * n * lq * lk * c, bytes: 0 },
-    wgsl: `${enableF16(target, q.dtype, k.dtype)}
-${paramsWgsl(params)}
-${readWgsl('q', 1, q.dtype, target)}
-${readWgsl('k', 2, k.dtype, target)}
-${readWgsl('v', 3, v.dtype, target)}
-${writeWgsl('y', 4, q.dtype, target)}
-const D: u32 = ${d / 4};
-@compute @workgroup_size(8)
-fn main(@builtin(workgroup_id) w: vec3u, @builtin(num_workgroups) g: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let id = w.y * g.x + w.x;
-  let blocks = (params.lq + 7u) / 8u;
-  let row = (id % blocks) * 8u + lane; let head = (id / blocks) % params.heads; let b = id / blocks / params.heads;
-  if (b >= params.n || row >= params.lq) { return; }
-  let groups = params.heads * D;
-  var qr: array<vec4f, D>; var o: array<vec4f, D>;
-  for (var i = 0u; i < D; i++) { qr[i] = load_q((b * params.lq + row) * groups + head * D + i) * params.scale; }
-  var m = -3.0e38; var l = 0.0;
-  for (var j = 0u; j < params.lk; j++) {
-    let base = (b * params.kvBatch * params.lk + j) * groups + head * D;
-    var s = 0.0; for (var i = 0u; i < D; i++) { s += dot(qr[i], load_k(base + i)); }
-    let mn = max(m, s); let a = exp(m - mn); let p = exp(s - mn); m = mn; l = l * a + p;
-    for (var i = 0u; i < D; i++) { o[i] = o[i] * a + p * load_v(base + i); }
-  }
-  for (var i = 0u; i < D; i++) { store_y((b * params.lq + row) * groups + head * D + i, o[i] / l); }
-}`,
+    workgroups: [Math.ceil(queries / queriesPerWorkgroup), heads, batch],
+    cost: {
+      flops: 4 * batch * queries * keys * channels,
+      bytes: 2 * byteLength(q) + byteLength(k) + byteLength(v),
+    },
   };
+}
+
+export function attentionReference(
+  { q, k, v }: { q: Float32Array; k: Float32Array; v: Float32Array },
+  {
+    heads,
+    batch,
+    queries,
+    keys,
+  }: AttentionConstants & { batch: number; queries: number; keys: number },
+): Float32Array {
+  const channels = q.length / (batch * queries);
+  const headDim = channels / heads;
+  const kvBatch = k.length / (keys * channels);
+  const y = new Float32Array(q.length);
+  const scores = new Float64Array(keys);
+  const sums = new Float64Array(headDim);
+  for (let n = 0; n < batch; n++) {
+    for (let i = 0; i < queries; i++) {
+      for (let h = 0; h < heads; h++) {
+        const qAt = (n * queries + i) * channels + h * headDim;
+        const kvAt = (kvBatch === 1 ? 0 : n * keys * channels) + h * headDim;
+        for (let j = 0; j < keys; j++) {
+          let dot = 0;
+          for (let c = 0; c < headDim; c++) {
+            dot += (q[qAt + c] ?? 0) * (k[kvAt + j * channels + c] ?? 0);
+          }
+          scores[j] = dot / Math.sqrt(headDim);
+        }
+        const highest = scores.reduce((a, b) => Math.max(a, b), -Infinity);
+        let total = 0;
+        sums.fill(0);
+        for (let j = 0; j < keys; j++) {
+          const p = Math.exp((scores[j] ?? 0) - highest);
+          total += p;
+          for (let c = 0; c < headDim; c++) {
+            sums[c] = (sums[c] ?? 0) + p * (v[kvAt + j * channels + c] ?? 0);
+          }
+        }
+        for (let c = 0; c < headDim; c++) y[qAt + c] = (sums[c] ?? 0) / total;
+      }
+    }
+  }
+  return y;
 }

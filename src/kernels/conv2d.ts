@@ -58,14 +58,14 @@ export function conv2d(
   target: Target,
 ): Kernel {
   const [batch = 0, height = 0, width = 0, ci = 0] = x.shape;
-  const [taps_y = 0, taps_x = 0, , co = 0] = weight.shape;
+  const [tapsY = 0, tapsX = 0, , co = 0] = weight.shape;
   expectShape('x', x, [batch, height, width, ci]);
-  expectShape('weight', weight, [taps_y, taps_x, ci, co]);
+  expectShape('weight', weight, [tapsY, tapsX, ci, co]);
   const pixels = {
-    height: Math.floor((height + padding.top + padding.bottom - taps_y) / stride) + 1,
-    width: Math.floor((width + padding.left + padding.right - taps_x) / stride) + 1,
+    height: Math.floor((height + padding.top + padding.bottom - tapsY) / stride) + 1,
+    width: Math.floor((width + padding.left + padding.right - tapsX) / stride) + 1,
   };
-  if (!(batch > 0 && taps_y > 0 && taps_x > 0 && pixels.height > 0 && pixels.width > 0)) {
+  if (!(batch > 0 && tapsY > 0 && tapsX > 0 && pixels.height > 0 && pixels.width > 0)) {
     throw new ShapeError(
       `x is ${format(x)}, smaller than weight ${format(weight)} with padding ${JSON.stringify(padding)}`,
     );
@@ -87,7 +87,7 @@ export function conv2d(
       input: { height, width, channels: ci },
       pixels,
       channels: co,
-      taps: { y: taps_y, x: taps_x },
+      taps: { y: tapsY, x: tapsX },
       stride,
       padding,
       phases: 1,

@@ -38,7 +38,7 @@ export interface ImplicitGemm {
 export interface Program {
   /** The `enable` directives of its own. */
   readonly enables: string;
-  /** The binding of weight and `main`, which calls `finish` for every four columns of a pixel. */
+  /** The binding of weight, and `main`: from `initial` to `finish` for every four columns of a pixel. */
   readonly wgsl: string;
   /** Output columns of one workgroup, a multiple of 4. */
   readonly columns: number;

@@ -56,11 +56,12 @@ fn main(
   let block = block_of(workgroup.z);
   let first = (workgroup.y * grid.x + workgroup.x) * ${16 * rows}u + local.y;
   let c = block.column * ${vectors * 4}u + local.x;
+${repeat(vectors, (v) => `  let initial${v} = initial(block, c + ${4 * v}u);`)}
 ${repeat(
   rows,
   (r) => `  let py${r} = (first + ${16 * r}u) / params.width;
   let px${r} = first + ${16 * r}u - py${r} * params.width;
-  ${repeat(vectors, (v) => `var sum${r}_${v} = vec4f();`, ' ')}`,
+  ${repeat(vectors, (v) => `var sum${r}_${v} = initial${v};`, ' ')}`,
 )}
   var row = block.weights; // of the weight matrix
   for (var ty = 0u; ty < params.taps_y; ty++) {

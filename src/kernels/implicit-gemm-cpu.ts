@@ -1,14 +1,15 @@
 /**
  * Implicit GEMM for CPU rasterisers, where a subgroup is one SIMD vector.
  *
- * Lanes run over pixels along x; each lane holds 2 rows × 16 columns of sums. Every load that is
- * not uniform is a gather there, a uniform one a branch per component, and both cost far more than
- * a multiply. So the 4×16 block of weights that a step needs is gathered once, each lane taking
- * different elements, and single elements reach all lanes by `subgroupBroadcast` from a constant
- * lane, one shuffle. docs/decisions/0010 has the measurements. Without subgroups weights are
- * loaded from uniform addresses.
+ * Lanes run over pixels along x; each lane holds 2 rows × 16 columns of sums. On lavapipe a load is
+ * a gather per component and one from a uniform address a branch per component; both cost far more
+ * than a multiplication. So the 4×16 weights of a step are gathered together, every lane taking
+ * other pairs, and reach all lanes by `subgroupBroadcast` from constant lanes, a shuffle each.
+ * Without subgroups weights come from uniform addresses.
  *
- * No early return: it would put every later instruction under an execution mask.
+ * A workgroup is one subgroup. No early return before the sums are done: it would put what follows
+ * under an execution mask, and broadcasts need every lane. Taller or wider blocks of sums do not
+ * fit the vector registers and take longer to compile than they save.
  */
 import type { Target } from '../engine/kernel.ts';
 import { type ImplicitGemm, type Program, repeat, WEIGHT_BINDING } from './gemm-program.ts';
@@ -49,7 +50,8 @@ fn main(
   let py = workgroup.y * ${ROWS}u;
   let c = block.column * ${VECTORS}u;
 ${weights.setup}
-${repeat(ROWS, (r) => repeat(VECTORS, (v) => `  var sum${r}_${v} = vec4f();`, ''))}
+${repeat(VECTORS, (v) => `  let initial${v} = initial(block, c + ${v}u);`)}
+${repeat(ROWS, (r) => repeat(VECTORS, (v) => `  var sum${r}_${v} = initial${v};`, ''))}
   var row = block.weights; // of the weight matrix
   for (var ty = 0u; ty < params.taps_y; ty++) {
     for (var tx = 0u; tx < params.taps_x; tx++) {

@@ -111,7 +111,19 @@ fn block_of(z: u32) -> Block {
   return Block(plane >> 2u, phase >> 1u, phase & 1u, column, phase * rows);
 }
 
-// Stores four columns (the c-th group) of the pixel (py, px) of a block's phase.
+// What the sum of a block's c-th four columns starts from.
+fn initial(block: Block, c: u32) -> vec4f {
+  var v = vec4f();
+#if ${bias !== undefined}
+  v += load_bias(min(c, params.co4 - 1u));
+#endif
+#if ${shift !== undefined}
+  v += load_shift(block.image * params.shift_stride + min(c, params.co4 - 1u));
+#endif
+  return v;
+}
+
+// Stores four columns of the pixel (py, px) of a block's phase.
 fn finish(block: Block, py: u32, px: u32, c: u32, sum: vec4f) {
   var pixel = (block.image * params.height + py) * params.width + px;
   if (params.phases == 4u) {
@@ -119,14 +131,7 @@ fn finish(block: Block, py: u32, px: u32, c: u32, sum: vec4f) {
     pixel = (pixel * params.width + px) * 2u + block.phase_x;
   }
   let out = pixel * params.co4 + c;
-  var v = sum;
-#if ${bias !== undefined}
-  v += load_bias(c);
-#endif
-#if ${shift !== undefined}
-  v += load_shift(block.image * params.shift_stride + c);
-#endif
-  v = activate(v);
+  var v = activate(sum);
 #if ${residual !== undefined}
   v += load_residual(out);
 #endif

@@ -1,47 +1,123 @@
+/**
+ * Layer normalization over the last axis.
+ *
+ *   y[r, c] = (x[r, c] - mean[r]) * rsqrt(var[r] + eps) * gamma[c] + beta[c]
+ *
+ *   x, y         [..., C]   f16 or f32, C a multiple of 4
+ *   gamma, beta  [C]        f32
+ *
+ * One team per row, three reads of x, the last two from cache. The second read measures deviations
+ * from a mean that f32 could only hold to half an ulp; their own mean, `shift`, makes up for that,
+ * so that rows with |mean| ≫ spread lose nothing (E[x²] - E[x]² would cancel).
+ */
+import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
 import {
+  byteLength,
+  expectShape,
   f32,
   format,
-  gridOf,
   type Kernel,
   paramsWgsl,
+  ShapeError,
   sizeOf,
   type Target,
   type TensorType,
   u32,
 } from '../engine/kernel.ts';
 import { enableF16, readWgsl, writeWgsl } from './storage.ts';
+import { teamMain, teamOf } from './team.ts';
+
+export interface LayerNormInputs {
+  readonly x: TensorType;
+  readonly gamma: TensorType;
+  readonly beta: TensorType;
+}
+
+export interface LayerNormConstants {
+  readonly eps: number;
+}
+
 export function layerNorm(
-  { x }: { readonly x: TensorType; readonly gamma: TensorType; readonly beta: TensorType },
-  { eps }: { readonly eps: number },
+  { x, gamma, beta }: LayerNormInputs,
+  { eps }: LayerNormConstants,
   target: Target,
 ): Kernel {
-  const c = x.shape.at(-1) ?? 0;
-  const rows = sizeOf(x.shape) / c;
-  const params = { rows: u32(rows), groups: u32(c / 4), eps: f32(eps) };
+  const channels = x.shape.at(-1) ?? 0;
+  if (channels % 4 !== 0 || channels === 0) {
+    throw new ShapeError(`x is ${format(x)}, its last axis must be a non-zero multiple of 4`);
+  }
+  expectShape('gamma', gamma, [channels]);
+  expectShape('beta', beta, [channels]);
+
+  const rows = sizeOf(x.shape) / channels;
+  const team = teamOf(target);
+  const params = {
+    rows: u32(rows),
+    vectors: u32(channels / 4),
+    channels: f32(channels),
+    eps: f32(eps),
+  };
   return {
     name: 'layerNorm',
     variant: format(x),
     bindings: { x: 1, gamma: 2, beta: 3 },
     params,
     output: { binding: 4, type: x },
-    workgroups: gridOf(Math.ceil(rows / 8)),
-    cost: { flops: sizeOf(x.shape) * 8, bytes: 0 },
-    wgsl: `${enableF16(target, x.dtype)}
+    workgroups: team.workgroups(rows),
+    cost: {
+      flops: 8 * sizeOf(x.shape),
+      bytes: 2 * byteLength(x) + byteLength(gamma) + byteLength(beta),
+    },
+    wgsl: wgsl`
+${enableF16(target, x.dtype)}
 ${paramsWgsl(params)}
 ${readWgsl('x', 1, x.dtype, target)}
 ${readWgsl('gamma', 2, 'f32', target)}
 ${readWgsl('beta', 3, 'f32', target)}
 ${writeWgsl('y', 4, x.dtype, target)}
-@compute @workgroup_size(8)
-fn main(@builtin(workgroup_id) w: vec3u, @builtin(num_workgroups) g: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let row = (w.y * g.x + w.x) * 8u + lane;
-  if (row >= params.rows) { return; }
-  let base = row * params.groups; let n = f32(params.groups * 4u);
-  var s = 0.0; for (var i = 0u; i < params.groups; i++) { s += dot(load_x(base + i), vec4f(1)); }
-  let mean = s / n; var q = 0.0;
-  for (var i = 0u; i < params.groups; i++) { let d = load_x(base + i) - mean; q += dot(d, d); }
-  let r = inverseSqrt(q / n + params.eps);
-  for (var i = 0u; i < params.groups; i++) { store_y(base + i, (load_x(base + i) - mean) * r * load_gamma(i) + load_beta(i)); }
-}`,
+${team.wgsl}
+${teamMain(target)} {
+  ${team.begin}
+  let base = row * params.vectors;
+
+  var sum = vec4f();
+  for (var i = part; i < params.vectors; i += TEAM) { sum += load_x(base + i); }
+  let mean = team_sum(dot(sum, vec4f(1)), part) / params.channels;
+
+  var deviations = vec4f();
+  var squares = vec4f();
+  for (var i = part; i < params.vectors; i += TEAM) {
+    let d = load_x(base + i) - mean;
+    deviations += d;
+    squares += d * d;
+  }
+  let shift = team_sum(dot(deviations, vec4f(1)), part) / params.channels;
+  let variance = team_sum(dot(squares, vec4f(1)), part) / params.channels - shift * shift;
+  let scale = inverseSqrt(max(variance, 0.0) + params.eps);
+
+  for (var i = part; i < params.vectors; i += TEAM) {
+    let normalized = (load_x(base + i) - mean - shift) * scale;
+    store_y(base + i, normalized * load_gamma(i) + load_beta(i));
+  }
+}
+`,
   };
+}
+
+export function layerNormReference(
+  { x, gamma, beta }: { x: Float32Array; gamma: Float32Array; beta: Float32Array },
+  { eps }: LayerNormConstants,
+): Float32Array {
+  const channels = gamma.length;
+  const y = new Float32Array(x.length);
+  for (let start = 0; start < x.length; start += channels) {
+    const row = x.subarray(start, start + channels);
+    const mean = row.reduce((sum, v) => sum + v, 0) / channels;
+    const variance = row.reduce((sum, v) => sum + (v - mean) ** 2, 0) / channels;
+    const scale = 1 / Math.sqrt(variance + eps);
+    row.forEach((v, c) => {
+      y[start + c] = (v - mean) * scale * (gamma[c] ?? 0) + (beta[c] ?? 0);
+    });
+  }
+  return y;
 }

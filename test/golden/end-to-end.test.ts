@@ -47,6 +47,7 @@ const TINY: Readonly<Record<string, UpscalerOptions>> = {
   e2e_padchop20x70: { timesteps: [200, 100, 50] },
   e2e_chop48_64x72: { tile: 48, tileBatch: 3 },
   e2e_odd40: { tile: 40 },
+  e2e_tiled_s1: { vaeTiling: { image: 64, latent: 8, overlap: 0.25 } },
 };
 
 /** Stages compared wherever the golden has them. */
@@ -68,28 +69,14 @@ describe.each(RUNS)('$adapter $precision', ({ adapter, precision }) => {
   });
   afterAll(() => close());
 
-  async function run(
-    golden: Golden,
-    folder: Folder,
-    options: UpscalerOptions,
-  ): Promise<{ result: UpscaleResult; dump: Dump }> {
-    const noise = await tensorsOf(golden);
-    const model: Model = await openModel(folder, noise);
-    const upscaler = new Upscaler(context, model, { precision, official: true, ...options });
-    const dump: Dump = new Map();
-    try {
-      return { result: await upscaler.upscale(pixelsOf(golden), { noise, dump }), dump };
-    } finally {
-      upscaler.dispose();
-      context.weights.dispose(); // another prompt comes under the same name
-      await model.close();
-    }
-  }
-
   describe('tiny', () => {
     test.each(Object.keys(TINY))('%s', async (name) => {
       const golden = await openGolden(`networks/${name}`);
-      const { result, dump } = await run(golden, tinyModel(), { tile: 32, ...TINY[name] });
+      const { result, dump } = await run(context, golden, tinyModel(), {
+        precision,
+        tile: 32,
+        ...TINY[name],
+      });
       // Guidance adds cfg and cfg − 1 times an error each; a second step starts from the first's.
       const { cfg = 1 } = TINY[name]!;
       const row = { what: `tiny ${name}`, adapter, precision };
@@ -105,11 +92,48 @@ describe.each(RUNS)('$adapter $precision', ({ adapter, precision }) => {
       ['garden-s1', [200]],
     ] as const)('%s', async (name, timesteps) => {
       const golden = await openGolden(`nano/${name}`);
-      const { result, dump } = await run(golden, nodeFolder('weights/invsr-nano'), { timesteps });
+      const { result, dump } = await run(context, golden, nodeFolder('weights/invsr-nano'), {
+        precision,
+        timesteps,
+      });
       compare(golden, dump, result, { what: `nano ${name}`, adapter, precision });
     });
   });
 });
+
+describe('the kernels of GPUs', () => {
+  test.each(RUNS)('tiny e2e_s2 on $adapter $precision', async ({ adapter, precision }) => {
+    const { context, close } = await openTestContext(adapter, 'alu');
+    try {
+      const golden = await openGolden('networks/e2e_s2');
+      const options = { precision, tile: 32, timesteps: [200, 100] };
+      const { result, dump } = await run(context, golden, tinyModel(), options);
+      const row = { what: 'tiny e2e_s2, GPU kernels', adapter, precision };
+      compare(golden, dump, result, row);
+    } finally {
+      close();
+    }
+  });
+});
+
+async function run(
+  context: EngineContext,
+  golden: Golden,
+  folder: Folder,
+  options: UpscalerOptions,
+): Promise<{ result: UpscaleResult; dump: Dump }> {
+  const noise = await tensorsOf(golden);
+  const model: Model = await openModel(folder, noise);
+  const upscaler = new Upscaler(context, model, { official: true, ...options });
+  const dump: Dump = new Map();
+  try {
+    return { result: await upscaler.upscale(pixelsOf(golden), { noise, dump }), dump };
+  } finally {
+    upscaler.dispose();
+    context.weights.dispose(); // another prompt comes under the same name
+    await model.close();
+  }
+}
 
 function compare(
   golden: Golden,

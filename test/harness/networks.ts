@@ -1,6 +1,7 @@
 /** Runs graphs and whole upscales on a test device and compares them with goldens. */
 import { expect } from 'vitest';
 import { createContext, type EngineContext } from '../../src/engine/context.ts';
+import type { Target } from '../../src/engine/kernel.ts';
 import type { Graph } from '../../src/graph/graph.ts';
 import { Buffers } from '../../src/invsr/buffers.ts';
 import type { Model } from '../../src/invsr/model.ts';
@@ -26,12 +27,14 @@ export const RUNS = adapterNames.flatMap((adapter) =>
  */
 export const GATE: Readonly<Record<Precision, number>> = { f32: 2e-5, f16: 1e-2 };
 
-/** A context on a device of its own; `close` frees both. */
+/** A context on a device of its own; `close` frees both. GPUs' kernels run on CPU adapters too. */
 export async function openTestContext(
   adapter: (typeof adapterNames)[number],
+  family: Target['family'] = 'cpu',
 ): Promise<{ context: EngineContext; close: () => void }> {
   const { device } = await openTestDevice(adapter);
-  const context = createContext(device);
+  const created = createContext(device);
+  const context = { ...created, capabilities: { ...created.capabilities, family } };
   return {
     context,
     close: () => {

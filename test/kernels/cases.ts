@@ -25,9 +25,10 @@ export interface KernelCase {
 }
 
 /**
- * NMSE limit of an f32 sum of `terms` products, added up one after another in f32. Each addition
- * rounds the running sum by up to 2^-24 of it; the errors are independent, so their power grows
- * with the number of terms, and the running sum's with the term. Half of terms²/terms would be the
- * mean; the whole leaves a factor 2 · 3 (a uniform error has a third of its bound's power).
+ * NMSE limit of sums of `terms` independent products, added up one after another in f32.
+ *
+ * Addition t rounds a running sum of power t by at most 2^-24 of it, and a uniform error has a third
+ * of its bound's power: Σ t/3 · 2^-48 ≈ terms²/6 · 2^-48, against a result of power `terms`. The
+ * limit is six times that; the floor of 16 leaves room for the epilogue of short sums.
  */
 export const sumNmse = (terms: number): number => Math.max(16, terms) * 2 ** -48;

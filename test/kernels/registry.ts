@@ -1,35 +1,49 @@
 /** Every kernel's conformance cases. A unit test fails when a file of src/kernels is missing here. */
 import { cases as activation } from './activation.cases.ts';
 import { cases as affine } from './affine.cases.ts';
+import { cases as attention } from './attention.cases.ts';
+import { cases as blendEdges } from './blend-edges.cases.ts';
 import type { KernelCase } from './cases.ts';
 import { cases as colorFix } from './color-fix.cases.ts';
 import { cases as concat } from './concat.cases.ts';
 import { cases as conv2d } from './conv2d.cases.ts';
+import { cases as crop } from './crop.cases.ts';
+import { cases as geglu } from './geglu.cases.ts';
+import { cases as groupNorm } from './group-norm.cases.ts';
 import { cases as image } from './image.cases.ts';
+import { cases as layerNorm } from './layer-norm.cases.ts';
 import { cases as matmul } from './matmul.cases.ts';
 import { cases as normalNoise } from './normal-noise.cases.ts';
 import { cases as posterior } from './posterior.cases.ts';
 import { cases as reflectPad } from './reflect-pad.cases.ts';
 import { cases as resize } from './resize.cases.ts';
+import { cases as softmax } from './softmax.cases.ts';
 import { cases as tiles } from './tiles.cases.ts';
 import { cases as timestepEmbedding } from './timestep-embedding.cases.ts';
-import { cases as upsampleConv2d } from './upsample-conv2d.cases.ts';
 import { cases as upsample } from './upsample.cases.ts';
+import { cases as upsampleConv2d } from './upsample-conv2d.cases.ts';
 
 export const REGISTRY: Readonly<Record<string, readonly KernelCase[]>> = {
   activation,
   affine,
+  attention,
+  'blend-edges': blendEdges,
   'color-fix': colorFix,
   concat,
   conv2d,
+  crop,
+  geglu,
+  'group-norm': groupNorm,
   image,
+  'layer-norm': layerNorm,
   matmul,
   'normal-noise': normalNoise,
   posterior,
   'reflect-pad': reflectPad,
   resize,
+  softmax,
   tiles,
   'timestep-embedding': timestepEmbedding,
-  'upsample-conv2d': upsampleConv2d,
   upsample,
+  'upsample-conv2d': upsampleConv2d,
 };

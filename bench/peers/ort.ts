@@ -1,0 +1,128 @@
+/** onnxruntime's WebGPU provider beside ours: the worker process and what is asked of it. */
+import { type ChildProcess, fork } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { type Capabilities, nameOf } from '../../src/engine/device.ts';
+import { lavapipeIcd, swiftShaderFolder } from '../../src/engine/swiftshader.ts';
+import type { NchwTensor } from '../networks.ts';
+
+/** Which of the provider's two tensor layouts a session computes in. */
+export type OrtLayout = 'NHWC' | 'NCHW';
+
+/** One network on a peer. */
+export interface PeerNetwork {
+  readonly note: string;
+  /** Wall time with upload and readback; `values` NCHW. */
+  run(): Promise<{ readonly milliseconds: number; readonly values: Float32Array }>;
+  close(): Promise<void>;
+}
+
+export interface Ort {
+  /** `best`: compiles both layouts, and keeps the one whose second run is faster. */
+  open(model: Uint8Array, options: OrtOptions): Promise<PeerNetwork>;
+  /** Vulkan drivers loaded into its process, where the system tells. */
+  drivers(): Promise<string[]>;
+  dispose(): void;
+}
+
+export interface OrtOptions {
+  readonly feeds: Readonly<Record<string, NchwTensor>>;
+  readonly layout: OrtLayout | 'best';
+}
+
+const PACKAGE = 'bench/peers/node_modules/onnxruntime-node';
+
+/** Starts it on the adapter that `capabilities` describes, as far as it can be told which. */
+export async function startOrt(capabilities: Capabilities): Promise<Ort> {
+  if (!existsSync(PACKAGE)) {
+    throw new Error(
+      `--peer ort: onnxruntime-node is not installed; run npm ci --prefix bench/peers --ignore-scripts (about 100 MB)`,
+    );
+  }
+  const child = fork('bench/peers/ort-worker.mjs', {
+    env: { ...process.env, ...(await driverVariables(capabilities)) },
+    execArgv: [],
+    serialization: 'advanced',
+  });
+  const ask = conversation(child);
+  let count = 0;
+
+  async function openLayout(
+    model: Uint8Array,
+    feeds: OrtOptions['feeds'],
+    layout: OrtLayout,
+  ): Promise<PeerNetwork> {
+    const key = `session ${count++}`;
+    let nodes = 'all nodes on WebGPU';
+    try {
+      await ask('open', { key, model, layout, feeds, isStrict: true });
+    } catch (error) {
+      if (!(error instanceof Error && error.message.includes('fallback'))) throw error;
+      nodes = 'some nodes on the CPU provider';
+      await ask('open', { key, model, layout, feeds, isStrict: false });
+    }
+    return {
+      note: `${layout}, ${nodes}`,
+      run: async () => (await ask('run', { key })) as Awaited<ReturnType<PeerNetwork['run']>>,
+      close: async () => {
+        await ask('close', { key });
+      },
+    };
+  }
+
+  return {
+    async open(model, { feeds, layout }) {
+      if (layout !== 'best') return openLayout(model, feeds, layout);
+      const timed: { network: PeerNetwork; milliseconds: number }[] = [];
+      for (const each of ['NHWC', 'NCHW'] as const) {
+        const network = await openLayout(model, feeds, each);
+        await network.run();
+        timed.push({ network, milliseconds: (await network.run()).milliseconds });
+      }
+      const [best, ...others] = timed.toSorted((a, b) => a.milliseconds - b.milliseconds);
+      if (!best) throw new Error('no layout');
+      for (const { network } of others) await network.close();
+      return best.network;
+    },
+    drivers: async () => ((await ask('info', {})) as { drivers: string[] }).drivers,
+    dispose: () => child.disconnect(),
+  };
+}
+
+/** Requests and answers by number; a dead worker fails all that are open. */
+function conversation(
+  child: ChildProcess,
+): (command: string, argument: object) => Promise<unknown> {
+  const open = new Map<number, { resolve: (v: unknown) => void; reject: (e: Error) => void }>();
+  let next = 0;
+  child.on('message', (message: { id: number; answer?: unknown; error?: string }) => {
+    const request = open.get(message.id);
+    open.delete(message.id);
+    if (message.error === undefined) request?.resolve(message.answer);
+    else request?.reject(new Error(`onnxruntime: ${message.error}`));
+  });
+  child.on('exit', (code, signal) => {
+    const error = new Error(`onnxruntime's process ended (${signal ?? `code ${code}`})`);
+    for (const { reject } of open.values()) reject(error);
+    open.clear();
+  });
+  return (command, argument) =>
+    new Promise((resolve, reject) => {
+      open.set(next, { resolve, reject });
+      child.send({ id: next++, command, argument });
+    });
+}
+
+/**
+ * The Vulkan loader's choice for software adapters. On a GPU nothing is set: both sides ask for the
+ * high-performance adapter.
+ */
+async function driverVariables(capabilities: Capabilities): Promise<Record<string, string>> {
+  if (!capabilities.isSoftware || process.platform !== 'linux') return {};
+  const folder = await swiftShaderFolder();
+  const isSwiftShader = /swiftshader/i.test(`${capabilities.architecture} ${nameOf(capabilities)}`);
+  const icd = isSwiftShader && folder ? `${folder}/vk_swiftshader_icd.json` : lavapipeIcd();
+  if (icd === undefined) return {};
+  // The bundled loader comes last, for systems without one.
+  const libraries = [process.env['LD_LIBRARY_PATH'], folder].filter(Boolean).join(':');
+  return { VK_DRIVER_FILES: icd, VK_ICD_FILENAMES: icd, LD_LIBRARY_PATH: libraries };
+}

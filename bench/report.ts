@@ -1,0 +1,166 @@
+/** Results as tables: for the terminal, and as bench/README.md shows them. */
+import { NETWORKS, type Spread, type TimingGroup } from '../src/invsr/measure.ts';
+import type { PathResult } from '../src/invsr/measure-path.ts';
+import type { KernelRow } from './kernel-bench.ts';
+import { describeMachine, type Machine } from './machine.ts';
+import type { PeerResult } from './peer-bench.ts';
+import { type Column, digits, markdownTable, textTable } from './table.ts';
+
+export function kernelReport(rows: readonly KernelRow[]): string {
+  const columns: Column<KernelRow>[] = [
+    { title: 'kernel', align: 'left', cell: ({ name }) => name },
+    { title: 'variant', align: 'left', cell: ({ variant }) => variant },
+    { title: 'ms', cell: ({ milliseconds }) => digits(milliseconds.median) },
+    { title: 'p10', cell: ({ milliseconds }) => digits(milliseconds.p10) },
+    { title: 'p90', cell: ({ milliseconds }) => digits(milliseconds.p90) },
+    { title: 'runs', cell: ({ milliseconds }) => String(milliseconds.runs) },
+    { title: 'GFLOP/s', cell: ({ gflops }) => digits(gflops) },
+    { title: 'GB/s', cell: ({ gbytes }) => digits(gbytes) },
+  ];
+  const planColumns: Column<KernelRow>[] = [
+    ...columns,
+    { title: 'count', cell: ({ count }) => String(count) },
+    { title: 'share', cell: ({ share }) => percent(share ?? 0) },
+  ];
+  const cases = rows.filter(({ source }) => source === 'case');
+  const plan = rows
+    .filter(({ source }) => source === 'plan')
+    .toSorted((a, b) => (b.share ?? 0) - (a.share ?? 0));
+  return [
+    ...(cases.length > 0 ? ['perf cases', textTable(columns, cases), ''] : []),
+    ...(plan.length > 0
+      ? ['invsr-nano, 128 → 512, one step', textTable(planColumns, plan), '']
+      : []),
+  ].join('\n');
+}
+
+interface ModelRecord {
+  readonly machine: Machine;
+  readonly paths: readonly PathResult[];
+  readonly peer?:
+    | {
+        readonly name: string;
+        readonly drivers: readonly string[];
+        readonly networks: readonly PeerResult[];
+      }
+    | undefined;
+}
+
+interface ReportOptions {
+  readonly top: number;
+  readonly isMarkdown: boolean;
+}
+
+export function modelReport(
+  { machine, paths, peer }: ModelRecord,
+  { top, isMarkdown }: ReportOptions,
+): string {
+  const table = isMarkdown ? markdownTable : textTable;
+  const parts = [
+    describeMachine(machine),
+    table(pathColumns(paths), [...NETWORKS, 'other', 'sum', 'wall']),
+  ];
+  if (peer) {
+    parts.push(
+      `beside ${peer.name}${peer.drivers.length > 0 ? ` (drivers in its process: ${peer.drivers.join(', ')})` : ''}`,
+      table(peerColumns(paths, peer.networks), [...peer.networks, 'sum']),
+    );
+  }
+  for (const { precision, kinds, gpuMilliseconds } of top > 0 ? paths : []) {
+    parts.push(
+      `${precision}: kinds of dispatches by GPU time`,
+      table(kindColumns(gpuMilliseconds), kinds.slice(0, top)),
+    );
+  }
+  return `${parts.join('\n\n')}\n`;
+}
+
+type PathRow = (typeof NETWORKS)[number] | 'other' | 'sum' | 'wall';
+
+function pathColumns(paths: readonly PathResult[]): Column<PathRow>[] {
+  const label = (row: PathRow): string =>
+    row === 'sum' ? 'sum of GPU times' : row === 'wall' ? 'wall, upload to readback' : row;
+  return [
+    { title: 'ms', align: 'left', cell: label },
+    ...paths.flatMap((path): Column<PathRow>[] => {
+      const of = (row: PathRow): { milliseconds: number; flops: number } => {
+        if (row === 'wall') return { milliseconds: path.wall.median, flops: path.flops };
+        if (row === 'sum') return { milliseconds: path.gpuMilliseconds, flops: path.flops };
+        return path.networks.find(({ key }) => key === row) ?? { milliseconds: 0, flops: 0 };
+      };
+      return [
+        {
+          title: path.precision,
+          cell: (row) => (row === 'wall' ? spread(path.wall) : digits(of(row).milliseconds)),
+        },
+        {
+          title: 'GFLOP/s',
+          cell: (row) => digits(of(row).flops / of(row).milliseconds / 1e6),
+        },
+      ];
+    }),
+  ];
+}
+
+type PeerRow = PeerResult | 'sum';
+
+/** End to end: the peer's four networks against our whole path with all that lies between them. */
+function peerColumns(
+  paths: readonly PathResult[],
+  networks: readonly PeerResult[],
+): Column<PeerRow>[] {
+  const isWhole = networks.length === NETWORKS.length;
+  const peerOf = (row: PeerRow): number =>
+    row === 'sum' ? networks.reduce((sum, { peer }) => sum + peer.median, 0) : row.peer.median;
+  return [
+    {
+      title: 'ms',
+      align: 'left',
+      cell: (row) =>
+        row === 'sum' ? (isWhole ? 'end to end: its networks, our path' : 'sum') : row.network,
+    },
+    {
+      title: 'onnxruntime f32',
+      cell: (row) => (row === 'sum' ? digits(peerOf(row)) : spread(row.peer)),
+    },
+    ...paths.flatMap(({ precision, wall }): Column<PeerRow>[] => {
+      const own = (row: PeerResult): PeerResult['ours'][number] | undefined =>
+        row.ours.find((side) => side.precision === precision);
+      const oursOf = (row: PeerRow): number => {
+        if (row !== 'sum') return own(row)?.wall.median ?? Number.NaN;
+        if (isWhole) return wall.median;
+        return networks.reduce((sum, network) => sum + (own(network)?.wall.median ?? 0), 0);
+      };
+      return [
+        {
+          title: `ours ${precision}`,
+          cell: (row) => {
+            const side = row === 'sum' ? undefined : own(row);
+            return side ? spread(side.wall) : digits(oursOf(row));
+          },
+        },
+        { title: 'times faster', cell: (row) => digits(peerOf(row) / oursOf(row)) },
+        {
+          title: 'difference',
+          cell: (row) => (row === 'sum' ? '' : (own(row)?.relativeError.toExponential(1) ?? '')),
+        },
+      ];
+    }),
+    { title: 'onnxruntime ran', align: 'left', cell: (row) => (row === 'sum' ? '' : row.note) },
+  ];
+}
+
+const kindColumns = (total: number): Column<TimingGroup>[] => [
+  { title: 'dispatch', align: 'left', cell: ({ key }) => key },
+  { title: 'count', cell: ({ count }) => String(count) },
+  { title: 'ms', cell: ({ milliseconds }) => digits(milliseconds) },
+  { title: 'share', cell: ({ milliseconds }) => percent(milliseconds / total) },
+  { title: 'GFLOP/s', cell: ({ flops, milliseconds }) => digits(flops / milliseconds / 1e6) },
+  { title: 'GB/s', cell: ({ bytes, milliseconds }) => digits(bytes / milliseconds / 1e6) },
+];
+
+const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+
+/** Median, and in brackets the range from the 10th to the 90th percentile. */
+const spread = ({ p10, median, p90 }: Spread): string =>
+  `${digits(median)} (${digits(p10)}–${digits(p90)})`;

@@ -1,0 +1,24 @@
+/**
+ * `npm run bench -- kernels|model [options]`: bundles bench/main.ts and runs it. Nothing is measured
+ * through a TypeScript loader.
+ */
+import { readFileSync } from 'node:fs';
+import { build } from 'esbuild';
+import { installIfNeeded } from './install.mjs';
+
+installIfNeeded();
+const { dependencies, version } = JSON.parse(readFileSync('package.json', 'utf8'));
+await build({
+  entryPoints: ['bench/main.ts'],
+  outfile: 'dist/bench/main.js',
+  bundle: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20',
+  external: [...Object.keys(dependencies), '@sparticuz/chromium'],
+  sourcemap: true,
+  define: { INVSR_VERSION: JSON.stringify(version) },
+  logLevel: 'warning',
+});
+process.argv.splice(1, 1, 'dist/bench/main.js');
+await import('../dist/bench/main.js');

@@ -1,0 +1,115 @@
+/**
+ * Time of a model's whole path for one tile: LR pixels in, upscaled pixels out. Wall time of warm
+ * runs, and GPU time by network and by kind of dispatch.
+ */
+import type { EngineContext } from '../engine/context.ts';
+import { totalFlops } from '../engine/plan.ts';
+import type { DispatchTiming } from '../engine/profiler.ts';
+import {
+  groupTimings,
+  medianTimings,
+  networkOf,
+  openWorkload,
+  type Spread,
+  spreadOf,
+  testImage,
+  type TimingGroup,
+  type Workload,
+} from './measure.ts';
+import type { Model } from './model.ts';
+import { tileGraph, type TileGraphOptions } from './tile-graph.ts';
+
+export type Precision = TileGraphOptions['precision'];
+
+export interface PathOptions extends Pick<TileGraphOptions, 'tile' | 'timesteps'> {
+  readonly precisions: readonly Precision[];
+  /** Timed runs of each. */
+  readonly runs: number;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((text: string) => void) | undefined;
+}
+
+export interface PathResult {
+  readonly precision: Precision;
+  readonly flops: number;
+  /** Milliseconds with upload and readback. */
+  readonly wall: Spread;
+  /** Sum of the dispatches' own times, the median of each. */
+  readonly gpuMilliseconds: number;
+  readonly networks: readonly TimingGroup[];
+  /** By kernel and variant. */
+  readonly kinds: readonly TimingGroup[];
+}
+
+/** Profiled runs; each is as long as a timed one. */
+const MAX_PROFILES = 3;
+
+interface Side {
+  readonly precision: Precision;
+  readonly path: Workload;
+  readonly walls: number[];
+  readonly profiles: DispatchTiming[][];
+}
+
+/** In rounds over the precisions, so that a disturbance of the machine meets all of them. */
+export async function measurePaths(
+  context: EngineContext,
+  model: Model,
+  options: PathOptions,
+): Promise<PathResult[]> {
+  const { precisions, runs, onProgress } = options;
+  const canProfile = context.device.features.has('timestamp-query');
+  const sides: Side[] = [];
+  try {
+    for (const precision of precisions) {
+      onProgress?.(`path ${precision}: warm-up`);
+      const path = await openPath(context, model, precision, options);
+      sides.push({ precision, path, walls: [], profiles: [] });
+      await path.run();
+    }
+    for (let round = 0; round < runs; round++) {
+      for (const { precision, path, walls, profiles } of sides) {
+        onProgress?.(`path ${precision}: round ${round + 1} of ${runs}`);
+        walls.push((await path.run()).milliseconds);
+        if (canProfile && round < MAX_PROFILES) profiles.push(await path.profile());
+      }
+    }
+    return sides.map(resultOf);
+  } finally {
+    for (const { path } of sides) path.dispose();
+  }
+}
+
+function openPath(
+  context: EngineContext,
+  model: Model,
+  precision: Precision,
+  { tile, timesteps, signal }: PathOptions,
+): Promise<Workload> {
+  const graph = tileGraph(model, {
+    precision,
+    tile,
+    timesteps,
+    batch: 1,
+    cfg: 1,
+    noise: 'generated',
+  });
+  const inputs = {
+    tiles: testImage(tile),
+    latentOrigins: new Uint32Array(2),
+    seed: Uint32Array.of(12345, 0, 0, 0),
+  };
+  return openWorkload(context, graph, { model, inputs, output: 'patch_out', signal });
+}
+
+function resultOf({ precision, path, walls, profiles }: Side): PathResult {
+  const timings = medianTimings(profiles);
+  return {
+    precision,
+    flops: totalFlops(path.plan.dispatches),
+    wall: spreadOf(walls),
+    gpuMilliseconds: timings.reduce((sum, { nanoseconds }) => sum + nanoseconds / 1e6, 0),
+    networks: groupTimings(timings, ({ path }) => networkOf(path)),
+    kinds: groupTimings(timings, ({ name, variant }) => `${name} ${variant}`),
+  };
+}

@@ -1,0 +1,118 @@
+/**
+ * Attention for CPU rasterisers: one subgroup (SIMD vector) per workgroup, one query per lane.
+ *
+ * lavapipe turns every buffer load into one scalar load per lane, uniform address or not, so keys
+ * are loaded once per subgroup, one key per lane, and handed round by `subgroupShuffle`: a block
+ * of S keys costs d/4 loads for S·d/4·ROWS products. f16 is half the loads and converts S keys at a
+ * time. Everything indexes by constants and is unrolled in the text: dynamic indices of private
+ * arrays would again be one scalar access per lane. `head_dim` decides the JIT time, hence ROWS.
+ */
+import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
+import { paramsWgsl } from '../engine/kernel.ts';
+import type { AttentionDesign, AttentionSpec } from './attention-tiles.ts';
+import { MASKED } from './attention-tiles.ts';
+import { enableF16, readWgsl, writeWgsl } from './storage.ts';
+
+/** The unrolled text, and with it the JIT time, grows with the head; wider ones use tiles. */
+export const MAX_LANE_HEAD = 64;
+
+/** Keys per block where the subgroup is wider than any CPU's. */
+const MAX_BLOCK = 8;
+
+const unroll = (count: number, line: (i: number) => string): string =>
+  Array.from({ length: count }, (_, i) => line(i)).join('\n');
+
+// Names carry the query row r, the vec4 of channels c, the key i of the block: s1_7, y0_11.
+const loadQuery = (r: number, c: number) =>
+  `let q${r}_${c} = params.scale * load_q(at${r} + ${c}u); var y${r}_${c} = vec4f();`;
+const addScore = (c: number, i: number, r: number) => `s${r}_${i} += dot(q${r}_${c}, k${i});`;
+const addValue = (c: number, i: number, r: number) => `y${r}_${c} += p${r}_${i} * v${i};`;
+
+export function attentionLanes({
+  params,
+  headDim,
+  dtype,
+  kvDtype,
+  target,
+}: AttentionSpec): AttentionDesign {
+  const lanes = target.subgroupSize;
+  const block = Math.min(MAX_BLOCK, lanes);
+  const vectors = headDim / 4;
+  // Two queries per lane share each load and shuffle, but double the text and its JIT time.
+  const rows = headDim <= 16 ? 2 : 1;
+
+  const softmax = (r: number) => `
+    let next${r} = ${Array.from({ length: block }, (_, i) => i).reduce((text, i) => `max(${text}, s${r}_${i})`, `max${r}`)};
+    let decay${r} = exp2(max${r} - next${r});
+    max${r} = next${r};
+    ${unroll(block, (i) => `let p${r}_${i} = exp2(s${r}_${i} - next${r});`)}
+    sum${r} = sum${r} * decay${r} + (${Array.from({ length: block }, (_, i) => `p${r}_${i}`).join(' + ')});`;
+
+  return {
+    queriesPerWorkgroup: lanes * rows,
+    wgsl: wgsl`
+${enableF16(target, dtype, kvDtype)}
+enable subgroups;
+// Control flow is uniform: every lane of the only subgroup sees the same number of keys.
+diagnostic(off, subgroup_uniformity);
+${paramsWgsl(params)}
+${readWgsl('q', 1, dtype, target)}
+${readWgsl('k', 2, kvDtype, target)}
+${readWgsl('v', 3, kvDtype, target)}
+${writeWgsl('y', 4, dtype, target)}
+const LANES: u32 = ${lanes};
+const BLOCK: u32 = ${block};
+const ROWS: u32 = ${rows};
+const VECTORS: u32 = ${vectors};
+
+@compute @workgroup_size(LANES)
+fn main(
+  @builtin(workgroup_id) workgroup: vec3u,
+  @builtin(subgroup_invocation_id) lane: u32,
+) {
+  let head = workgroup.y * VECTORS;
+  let kv = workgroup.z * params.kv_batch_row + head;
+  let last_key = params.keys - 1u;
+${unroll(
+  rows,
+  (r) => `
+  let row${r} = (workgroup.x * ROWS + ${r}u) * LANES + lane;
+  let at${r} = (workgroup.z * params.queries + min(row${r}, params.queries - 1u)) * params.row + head;
+  var max${r} = ${MASKED};
+  var sum${r} = 0f;
+  ${unroll(vectors, (c) => loadQuery(r, c))}`,
+)}
+  for (var j = 0u; j < params.keys; j += BLOCK) {
+    let key = j + lane % BLOCK;
+    let at = kv + min(key, last_key) * params.row;
+    let mask = select(0f, ${MASKED}, key > last_key);
+    ${unroll(block, (i) => unroll(rows, (r) => `var s${r}_${i} = subgroupShuffle(mask, ${i}u);`))}
+${unroll(
+  vectors,
+  (c) => `    {
+      let k = load_k(at + ${c}u);
+      ${unroll(block, (i) => `let k${i} = subgroupShuffle(k, ${i}u); ${unroll(rows, (r) => addScore(c, i, r))}`)}
+    }`,
+)}
+${unroll(rows, softmax)}
+${unroll(
+  vectors,
+  (c) => `    {
+      let v = load_v(at + ${c}u);
+      ${unroll(rows, (r) => `y${r}_${c} *= decay${r};`)}
+      ${unroll(block, (i) => `let v${i} = subgroupShuffle(v, ${i}u); ${unroll(rows, (r) => addValue(c, i, r))}`)}
+    }`,
+)}
+  }
+${unroll(
+  rows,
+  (r) => `
+  if (row${r} < params.queries) {
+    let inverse = 1.0 / sum${r};
+    ${unroll(vectors, (c) => `store_y(at${r} + ${c}u, y${r}_${c} * inverse);`)}
+  }`,
+)}
+}
+`,
+  };
+}

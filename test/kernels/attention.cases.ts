@@ -1,0 +1,77 @@
+import { format, type TensorType } from '../../src/engine/kernel.ts';
+import { attention, attentionReference } from '../../src/kernels/attention.ts';
+import { normal } from '../harness/random.ts';
+import type { KernelCase } from './cases.ts';
+
+interface Spec {
+  readonly dtype?: 'f32' | 'f16';
+  readonly kvDtype?: 'f32' | 'f16';
+  readonly q: readonly [batch: number, length: number, channels: number];
+  /** @default self-attention */
+  readonly kv?: readonly [batch: number, length: number];
+  readonly heads?: number;
+  /** Standard deviation of q and k. @default 1 */
+  readonly std?: number;
+  readonly tags?: KernelCase['tags'];
+  readonly maxNmse?: number;
+}
+
+function attentionCase({
+  dtype = 'f32',
+  kvDtype = dtype,
+  q: [batch, queries, channels],
+  kv: [kvBatch, keys] = [batch, queries],
+  heads = 1,
+  std = 1,
+  tags = ['edge'],
+  maxNmse,
+}: Spec): KernelCase {
+  const q: TensorType = { dtype, shape: [batch, queries, channels] };
+  const k: TensorType = { dtype: kvDtype, shape: [kvBatch, keys, channels] };
+  return {
+    name: `attention ${format(q)} × ${format(k)} h${heads}${std === 1 ? '' : ` std ${std}`}`,
+    tags,
+    inputs: { q, k, v: k },
+    data: (name, { shape }, seed) =>
+      normal(
+        shape.reduce((a, b) => a * b, 1),
+        seed,
+        { std: name === 'v' ? 1 : std },
+      ),
+    kernel: (target) => attention({ q, k, v: k }, { heads }, target),
+    reference: (data) =>
+      attentionReference(data as Record<'q' | 'k' | 'v', Float32Array>, {
+        heads,
+        batch,
+        queries,
+        keys,
+      }),
+    ...(maxNmse && { maxNmse }),
+  };
+}
+
+/** Few head sizes and types on purpose: each is a pipeline of 2-8 s of lavapipe's JIT per family. */
+export const cases: readonly KernelCase[] = [
+  attentionCase({ q: [1, 1, 4] }),
+  attentionCase({ q: [1, 1, 16], kv: [1, 77] }),
+  attentionCase({ q: [1, 70, 24], kv: [1, 1], heads: 2 }),
+  attentionCase({ q: [2, 9, 24], kv: [2, 33], heads: 2 }),
+  attentionCase({ q: [2, 9, 24], kv: [1, 7], heads: 2 }), // one k and v for both batch entries
+  attentionCase({ dtype: 'f16', q: [3, 33, 32], kv: [1, 77], heads: 2 }),
+  attentionCase({ q: [1, 17, 16], kv: [1, 20], kvDtype: 'f16' }),
+  attentionCase({ q: [1, 12, 320], kv: [1, 35], heads: 2 }), // d 160
+  attentionCase({ q: [1, 40, 512] }),
+  // Scores of ±3000 as exponents carry 2^-12 of rounding, which the few near ties see.
+  attentionCase({ q: [1, 64, 16], std: 30, maxNmse: 1e-9 }),
+  attentionCase({ dtype: 'f16', q: [1, 40, 128], kv: [1, 77], heads: 2, std: 30 }),
+  // nano
+  attentionCase({ dtype: 'f16', q: [1, 1024, 32], heads: 2, tags: ['real', 'perf'] }),
+  attentionCase({ q: [1, 256, 32], heads: 2, tags: ['real'] }),
+  attentionCase({ dtype: 'f16', q: [1, 64, 32], kv: [1, 77], heads: 2, tags: ['real'] }),
+  attentionCase({ dtype: 'f16', q: [1, 512, 32], tags: ['real'] }),
+  // the VAE's and the noise predictor's largest is four times as many tokens: 3.2 GFLOP
+  attentionCase({ dtype: 'f16', q: [1, 1024, 48], tags: ['real', 'perf'] }),
+  // SD-Turbo's lowest levels
+  attentionCase({ dtype: 'f16', q: [1, 64, 1280], heads: 20, tags: ['real'] }),
+  attentionCase({ dtype: 'f16', q: [1, 64, 1280], kv: [1, 77], heads: 20, tags: ['real'] }),
+];

@@ -1,0 +1,43 @@
+/** Every kernel has conformance cases, and the cases cover what style and models call for. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { REGISTRY } from '../kernels/registry.ts';
+
+/** Files without a factory of their own: tested through the kernels that use them. */
+const SHARED = readdirSync('src/kernels')
+  .map((file) => file.replace(/\.ts$/, ''))
+  .filter(
+    (name) =>
+      !/^export function \w+\((?:.|\n)*?\): Kernel \{|^export const \w+ = \((?:.|\n)*?\): Kernel/m.test(
+        readFileSync(`src/kernels/${name}.ts`, 'utf8'),
+      ),
+  );
+
+test('shared files are known', () => {
+  expect(SHARED).toEqual([
+    'attention-lanes',
+    'attention-tiles',
+    'elementwise',
+    'epilogue',
+    'gemm-program',
+    'implicit-gemm-alu',
+    'implicit-gemm-cpu',
+    'philox',
+    'storage',
+    'team',
+  ]);
+});
+
+test('every kernel file is registered', () => {
+  const files = readdirSync('src/kernels').map((file) => file.replace(/\.ts$/, ''));
+  // implicit-gemm is what matmul, conv2d and upsample-conv2d are made of.
+  const expected = files.filter((file) => !SHARED.includes(file) && file !== 'implicit-gemm');
+  expect(Object.keys(REGISTRY).toSorted()).toEqual(expected.toSorted());
+});
+
+describe.each(Object.entries(REGISTRY))('%s', (_, cases) => {
+  test('has edge cases and unique names', () => {
+    expect(cases.some(({ tags }) => tags.includes('edge'))).toBe(true);
+    expect(new Set(cases.map(({ name }) => name)).size).toBe(cases.length);
+  });
+});
