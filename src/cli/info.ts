@@ -9,8 +9,7 @@ const EXAMPLES = `
 Examples:
   invsr info
   invsr info --json
-  invsr upscale in.png -o out.png --adapter llvmpipe    part of a name is enough
-`;
+  invsr upscale in.png -o out.png --adapter llvmpipe    part of a name is enough`;
 
 export function infoCommand({ reporter }: Pick<CommandContext, 'reporter'>): Command {
   return new Command('info')

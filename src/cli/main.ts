@@ -3,7 +3,7 @@
 import { Command, CommanderError } from 'commander';
 import { VERSION } from '../version.ts';
 import { benchCommand } from './bench.ts';
-import { describe, EXIT, exitCodeOf, reasonOf } from './errors.ts';
+import { describe, EXIT, exitCodeOf, INTERRUPTED, reasonOf } from './errors.ts';
 import { infoCommand } from './info.ts';
 import { jsonReporter, type Reporter, textReporter } from './progress.ts';
 import { upscaleCommand } from './upscale-flags.ts';
@@ -15,31 +15,33 @@ import { removePartials } from './whole-file.ts';
  * are done. On a software adapter one of them can take seconds: past this time the signal is let
  * through. (Not process.exit: it runs Mesa's destructors beside its compiler threads, and crashes.)
  */
-const GRACE_MS = 700;
+const GRACE_MS = 500;
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 const EXAMPLES = `
 Examples:
   invsr upscale photo.jpg -o photo-x4.png    one image
   invsr upscale scans/ -o larger/            every image of a folder
-  invsr info                                 what this machine can run on
-`;
+  invsr info                                 what this machine can run on`;
 
 async function main(): Promise<void> {
   const json = process.argv.includes('--json');
   const reporter: Reporter = json ? jsonReporter() : textReporter();
   const controller = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    // Once: the handler is gone afterwards, and a second Ctrl-C or `kill` below ends the process.
-    process.once(signal, () => {
-      controller.abort();
-      process.exitCode = EXIT.interrupted;
-      setTimeout(() => {
-        reporter.stop();
-        removePartials();
-        process.kill(process.pid, signal);
-      }, GRACE_MS).unref();
-    });
-  }
+  const interrupt = (signal: NodeJS.Signals): void => {
+    // A terminal and `npx` or `timeout` may each deliver it: one is enough.
+    if (controller.signal.aborted) return;
+    controller.abort();
+    process.exitCode = EXIT.interrupted;
+    setTimeout(() => {
+      reporter.stop();
+      reporter.error(INTERRUPTED);
+      removePartials();
+      for (const name of SIGNALS) process.removeListener(name, interrupt);
+      process.kill(process.pid, signal);
+    }, GRACE_MS).unref();
+  };
+  for (const signal of SIGNALS) process.on(signal, interrupt);
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
       // The reader has gone (`invsr info | head -1`): nobody to tell, and files are still wanted.

@@ -1,4 +1,5 @@
 /** Progress for people (a bar on a terminal, sparse lines elsewhere) and for programs (--json). */
+import { basename } from 'node:path';
 import { Presets, SingleBar } from 'cli-progress';
 import type { UpscaleProgress } from '../invsr/upscaler.ts';
 
@@ -55,13 +56,11 @@ function barReporter(): Reporter {
     progress: (input, p) => {
       if (input !== current) stop();
       current = input;
-      bar ??= start();
       const seconds = eta(p);
-      bar.update(Math.round(1000 * overall(p)), {
-        input,
-        stage: stageName(p),
-        left: seconds === undefined ? '' : `${Math.ceil(seconds)} s left`,
-      });
+      const left = seconds === undefined ? '' : `${Math.ceil(seconds)} s left`;
+      const shown = { name: basename(input), stage: stageName(p), left };
+      bar ??= start(shown);
+      bar.update(Math.round(1000 * overall(p)), shown);
     },
     result: (_, lines) => {
       stop();
@@ -71,10 +70,10 @@ function barReporter(): Reporter {
     stop,
   };
 
-  function start(): SingleBar {
+  function start(shown: object): SingleBar {
     const created = new SingleBar(
       {
-        format: '{input} {bar} {percentage}% {stage} {left}',
+        format: '{name} {bar} {percentage}% {stage} {left}',
         barsize: 24,
         hideCursor: true,
         clearOnComplete: true,
@@ -84,7 +83,7 @@ function barReporter(): Reporter {
       },
       Presets.shades_classic,
     );
-    created.start(1000, 0, { input: '', stage: '', left: '' });
+    created.start(1000, 0, shown);
     return created;
   }
 }

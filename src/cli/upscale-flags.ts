@@ -31,8 +31,7 @@ Examples:
   invsr upscale photo.jpg -o photo-x4.png
   invsr upscale scans/ -o larger/ --color-fix wavelet
   invsr upscale a.png b.webp -o out/ --steps 3 --seed 7
-  invsr upscale photo.jpg -o x4.png --adapter software --json
-`;
+  invsr upscale photo.jpg -o x4.png --adapter software --json`;
 
 export type UpscaleAction = (inputs: readonly string[], flags: UpscaleFlags) => Promise<void>;
 
