@@ -2,7 +2,7 @@
  * `npm run bench -- kernels|model`: see bench/README.md. Run from the repository's root, by
  * scripts/bench.mjs.
  */
-import { appendFile } from 'node:fs/promises';
+import { appendFile, readFile } from 'node:fs/promises';
 import { Command, Option } from 'commander';
 import { createContext, type EngineContext } from '../src/engine/context.ts';
 import { createDevice } from '../src/engine/node-device.ts';
@@ -13,13 +13,13 @@ import { type Model, openModel } from '../src/invsr/model.ts';
 import { readTensors } from '../src/weights/checkpoint.ts';
 import { toF32 } from '../src/weights/layout.ts';
 import { fileSource, nodeFolder } from '../src/weights/node-file.ts';
-import { benchKernels, subjectsOf } from './kernel-bench.ts';
+import { benchKernels, type KernelRow, subjectsOf } from './kernel-bench.ts';
 import { describeMachine, type Machine, machineOf, packageVersion } from './machine.ts';
 import { benchBeside, type PeerResult } from './peer-bench.ts';
 import { type NchwTensor, networkCases, TILE } from './networks.ts';
 import { MODEL, pickGraphs, readGraphs } from './peers/graphs.ts';
 import { type OrtLayout, startOrt } from './peers/ort.ts';
-import { kernelReport, modelReport } from './report.ts';
+import { kernelReport, type ModelRecord, modelReport } from './report.ts';
 
 interface CommonFlags {
   readonly adapter: string;
@@ -76,6 +76,14 @@ await new Command('bench')
           .default('best'),
       )
       .action(model),
+  )
+  .addCommand(
+    new Command('show')
+      .description('print what --out has written')
+      .argument('<file>')
+      .option('--top <n>', 'dispatch kinds to list', integer(0), 15)
+      .option('--markdown', 'tables as bench/README.md has them')
+      .action(show),
   )
   .addCommand(
     new Command('pick-graphs')
@@ -149,6 +157,24 @@ async function model(flags: ModelFlags): Promise<void> {
       ),
     );
   });
+}
+
+type Row = ({ bench: 'kernels'; rows: KernelRow[] } | ({ bench: 'model' } & ModelRecord)) & {
+  readonly machine: Machine;
+};
+
+async function show(
+  file: string,
+  { top, markdown = false }: Pick<ModelFlags, 'top' | 'markdown'>,
+): Promise<void> {
+  for (const line of (await readFile(file, 'utf8')).trim().split('\n')) {
+    const record = JSON.parse(line) as Row;
+    console.log(
+      record.bench === 'model'
+        ? modelReport(record, { top, isMarkdown: markdown })
+        : `${describeMachine(record.machine)}\n\n${kernelReport(record.rows)}`,
+    );
+  }
 }
 
 export interface PeerRecord {

@@ -34,7 +34,7 @@ export function kernelReport(rows: readonly KernelRow[]): string {
   ].join('\n');
 }
 
-interface ModelRecord {
+export interface ModelRecord {
   readonly machine: Machine;
   readonly paths: readonly PathResult[];
   readonly peer?:
@@ -46,7 +46,7 @@ interface ModelRecord {
     | undefined;
 }
 
-interface ReportOptions {
+export interface ReportOptions {
   readonly top: number;
   readonly isMarkdown: boolean;
 }
@@ -63,7 +63,11 @@ export function modelReport(
   if (peer) {
     parts.push(
       `beside ${peer.name}${peer.drivers.length > 0 ? ` (drivers in its process: ${peer.drivers.join(', ')})` : ''}`,
-      table(peerColumns(paths, peer.networks), [...peer.networks, 'sum']),
+      table(peerColumns(paths, peer.networks), [
+        ...peer.networks,
+        'sum',
+        ...(peer.networks.length === NETWORKS.length ? (['end to end'] as const) : []),
+      ]),
     );
   }
   for (const { precision, kinds, gpuMilliseconds } of top > 0 ? paths : []) {
@@ -102,51 +106,67 @@ function pathColumns(paths: readonly PathResult[]): Column<PathRow>[] {
   ];
 }
 
-type PeerRow = PeerResult | 'sum';
+type PeerRow = PeerResult | 'sum' | 'end to end';
 
-/** End to end: the peer's four networks against our whole path with all that lies between them. */
+/** `end to end`: the peer's four networks against our whole path with all that lies between them. */
 function peerColumns(
   paths: readonly PathResult[],
   networks: readonly PeerResult[],
 ): Column<PeerRow>[] {
-  const isWhole = networks.length === NETWORKS.length;
-  const peerOf = (row: PeerRow): number =>
-    row === 'sum' ? networks.reduce((sum, { peer }) => sum + peer.median, 0) : row.peer.median;
+  type Quantile = 'median' | 'p10';
+  const peerOf = (row: PeerRow, quantile: Quantile): number =>
+    typeof row === 'object'
+      ? row.peer[quantile]
+      : networks.reduce((sum, { peer }) => sum + peer[quantile], 0);
   return [
     {
       title: 'ms',
       align: 'left',
       cell: (row) =>
-        row === 'sum' ? (isWhole ? 'end to end: its networks, our path' : 'sum') : row.network,
+        row === 'sum'
+          ? 'sum of the networks'
+          : row === 'end to end'
+            ? 'its networks, our whole path'
+            : row.network,
     },
     {
       title: 'onnxruntime f32',
-      cell: (row) => (row === 'sum' ? digits(peerOf(row)) : spread(row.peer)),
+      cell: (row) => (typeof row === 'object' ? spread(row.peer) : digits(peerOf(row, 'median'))),
     },
     ...paths.flatMap(({ precision, wall }): Column<PeerRow>[] => {
       const own = (row: PeerResult): PeerResult['ours'][number] | undefined =>
         row.ours.find((side) => side.precision === precision);
-      const oursOf = (row: PeerRow): number => {
-        if (row !== 'sum') return own(row)?.wall.median ?? Number.NaN;
-        if (isWhole) return wall.median;
-        return networks.reduce((sum, network) => sum + (own(network)?.wall.median ?? 0), 0);
+      const oursOf = (row: PeerRow, quantile: Quantile): number => {
+        if (row === 'end to end') return wall[quantile];
+        const rows = row === 'sum' ? networks : [row];
+        return rows.reduce((sum, each) => sum + (own(each)?.wall[quantile] ?? Number.NaN), 0);
       };
+      const ratio = (row: PeerRow, quantile: Quantile): string =>
+        digits(peerOf(row, quantile) / oursOf(row, quantile));
       return [
         {
           title: `ours ${precision}`,
           cell: (row) => {
-            const side = row === 'sum' ? undefined : own(row);
-            return side ? spread(side.wall) : digits(oursOf(row));
+            const side = typeof row === 'object' ? own(row) : undefined;
+            return side ? spread(side.wall) : digits(oursOf(row, 'median'));
           },
         },
-        { title: 'times faster', cell: (row) => digits(peerOf(row) / oursOf(row)) },
+        {
+          title: 'times faster (by p10)',
+          cell: (row) => `${ratio(row, 'median')} (${ratio(row, 'p10')})`,
+        },
         {
           title: 'difference',
-          cell: (row) => (row === 'sum' ? '' : (own(row)?.relativeError.toExponential(1) ?? '')),
+          cell: (row) =>
+            typeof row === 'object' ? (own(row)?.relativeError.toExponential(1) ?? '') : '',
         },
       ];
     }),
-    { title: 'onnxruntime ran', align: 'left', cell: (row) => (row === 'sum' ? '' : row.note) },
+    {
+      title: 'onnxruntime ran',
+      align: 'left',
+      cell: (row) => (typeof row === 'object' ? row.note : ''),
+    },
   ];
 }
 

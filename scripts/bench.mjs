@@ -6,11 +6,14 @@ import { readFileSync } from 'node:fs';
 import { build } from 'esbuild';
 import { installIfNeeded } from './install.mjs';
 
+/** Not in dist/, which is published. */
+const BUNDLE = '.cache/bench/main.js';
+
 installIfNeeded();
 const { dependencies, version } = JSON.parse(readFileSync('package.json', 'utf8'));
 await build({
   entryPoints: ['bench/main.ts'],
-  outfile: 'dist/bench/main.js',
+  outfile: BUNDLE,
   bundle: true,
   format: 'esm',
   platform: 'node',
@@ -20,5 +23,5 @@ await build({
   define: { INVSR_VERSION: JSON.stringify(version) },
   logLevel: 'warning',
 });
-process.argv.splice(1, 1, 'dist/bench/main.js');
-await import('../dist/bench/main.js');
+process.argv.splice(1, 1, BUNDLE);
+await import(`../${BUNDLE}`);

@@ -55,8 +55,14 @@ function measure() {
   const { status, output } = spawnSync(
     process.execPath,
     [
-      ...['--import', REPORT_PEAK, 'dist/cli/main.js', 'upscale'],
-      ...['examples/images/still-life-lr.png', '-o', join(folder, 'out.png'), '--json'],
+      '--import',
+      REPORT_PEAK,
+      'dist/cli/main.js',
+      'upscale',
+      'examples/images/still-life-lr.png',
+      '-o',
+      join(folder, 'out.png'),
+      '--json',
       ...positionals,
     ],
     {

@@ -17,7 +17,7 @@ export interface PeerNetwork {
 }
 
 export interface Ort {
-  /** `best`: compiles both layouts, and keeps the one whose second run is faster. */
+  /** `best`: compiles both layouts, and keeps the one that is faster at its best of two runs. */
   open(model: Uint8Array, options: OrtOptions): Promise<PeerNetwork>;
   /** Vulkan drivers loaded into its process, where the system tells. */
   drivers(): Promise<string[]>;
@@ -75,8 +75,10 @@ export async function startOrt(capabilities: Capabilities): Promise<Ort> {
       const timed: { network: PeerNetwork; milliseconds: number }[] = [];
       for (const each of ['NHWC', 'NCHW'] as const) {
         const network = await openLayout(model, feeds, each);
-        await network.run();
-        timed.push({ network, milliseconds: (await network.run()).milliseconds });
+        await network.run(); // compiles
+        const runs = [await network.run(), await network.run()];
+        const milliseconds = Math.min(...runs.map((run) => run.milliseconds));
+        timed.push({ network, milliseconds });
       }
       const [best, ...others] = timed.toSorted((a, b) => a.milliseconds - b.milliseconds);
       if (!best) throw new Error('no layout');

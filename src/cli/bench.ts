@@ -11,6 +11,7 @@ import { openModel } from '../invsr/model.ts';
 import { TIMESTEPS } from '../invsr/scheduler.ts';
 import { VERSION } from '../version.ts';
 import { nodeFolder } from '../weights/node-file.ts';
+import { InputError } from './errors.ts';
 import { modelFolder } from './models.ts';
 import { choice, integer, MAX_STEPS, tileSize } from './options.ts';
 import type { CommandContext } from './upscale.ts';
@@ -46,7 +47,19 @@ export function benchCommand(context: CommandContext): Command {
     .action((flags: BenchFlags) => bench(flags, context));
   // What main.ts sets for its own commands; this one is a level below.
   model.exitOverride().configureOutput({ outputError: () => {} });
-  return new Command('bench').description('measure speed on this machine').addCommand(model);
+  const kernels = new Command('kernels')
+    .description('time of single kernels: from a clone, as npm run bench -- kernels')
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .action(() => {
+      throw new InputError(
+        'bench kernels needs the test cases, which the package does not have; clone the repository and use npm run bench -- kernels',
+      );
+    });
+  return new Command('bench')
+    .description('measure speed on this machine')
+    .addCommand(model)
+    .addCommand(kernels);
 }
 
 async function bench(flags: BenchFlags, { reporter, signal }: CommandContext): Promise<void> {
