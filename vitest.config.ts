@@ -1,12 +1,13 @@
 import { defineConfig } from 'vitest/config';
 
 /** One project per tier; see docs/architecture.md. dawn.node is a native addon, hence forks. */
-const tier = (name: string, options: { timeout?: number } = {}) => ({
+const tier = (name: string, options: { timeout?: number; setup?: string } = {}) => ({
   test: {
     name,
     include: [`test/${name}/**/*.test.ts`],
     testTimeout: options.timeout ?? 30_000,
     hookTimeout: 120_000,
+    ...(options.setup !== undefined && { globalSetup: options.setup }),
   },
 });
 
@@ -21,7 +22,7 @@ export default defineConfig({
       tier('plan'),
       tier('kernels', { timeout: 300_000 }),
       tier('golden', { timeout: 600_000 }),
-      tier('cli', { timeout: 300_000 }),
+      tier('cli', { timeout: 300_000, setup: 'test/cli/build.ts' }),
     ],
   },
 });

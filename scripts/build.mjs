@@ -4,7 +4,8 @@
  * `node scripts/build.mjs --fast` leaves the types out.
  */
 import { execFileSync } from 'node:child_process';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 
@@ -34,6 +35,13 @@ if (!fast) {
   execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], {
     stdio: 'inherit',
   });
+  // tsc keeps `.ts` in declarations; a package has no such files.
+  for (const name of readdirSync('dist/types', { recursive: true })) {
+    const path = join('dist/types', String(name));
+    if (!path.endsWith('.d.ts')) continue;
+    const text = readFileSync(path, 'utf8');
+    writeFileSync(path, text.replace(/((?:from |import\()['"]\.[^'"]*)\.ts(['"])/g, '$1.js$2'));
+  }
   const bytes = gzipSync(readFileSync('dist/index.js')).length;
   console.log(
     `dist/index.js: ${(bytes / 1024).toFixed(1)} kB gzipped (entry without shared chunks)`,

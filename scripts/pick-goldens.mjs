@@ -57,6 +57,7 @@ const PICKS = {
   'goldens/networks/vae_encode_shapes': {},
   'goldens/networks/vae_decode': { drop: /^act.*\.to_out\.1$/, sample: /^act\./, over: big },
   'goldens/networks/vae_decode_shapes': {},
+  'goldens/networks/vae_tiled': { drop: /^untiled/, sample: /^tiled\.image$/, over: big },
   'goldens/networks/eps_probe': { drop: /^text_encoder/ },
   'goldens/networks/scheduler': {},
   'goldens/networks/bicubic': { drop: /^20x27\.(x4_antialias|x4_minus1_1|to_30x50)/ },

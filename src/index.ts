@@ -16,4 +16,5 @@ export {
   type UpscaleRequest,
   type UpscaleResult,
 } from './invsr/upscaler.ts';
+export type { VaeTiling } from './invsr/vae-tiling.ts';
 export { type Folder, memoryFolder, urlFolder } from './weights/folder.ts';

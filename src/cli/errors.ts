@@ -11,6 +11,7 @@ export class InputError extends Error {
 /** Errors whose cause lies in what the user gave us, wherever they were thrown. */
 const INPUT_ERRORS = new Set([
   'InputError',
+  'AdapterNameError',
   'ConfigError',
   'WeightError',
   'CheckpointError',
@@ -23,12 +24,13 @@ export function exitCodeOf(error: unknown): number {
   return INPUT_ERRORS.has(error.name) ? EXIT.usage : EXIT.failed;
 }
 
+export const INTERRUPTED = 'interrupted; nothing was written for the current image';
+
 /** The sentence for the user; INVSR_DEBUG=1 adds the stack. */
 export function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (process.env['INVSR_DEBUG']) return error.stack ?? error.message;
-  if (error.name === 'AbortError') return 'interrupted; nothing was written for the current image';
-  return error.message;
+  return error.name === 'AbortError' ? INTERRUPTED : error.message;
 }
 
 /** The system's reason in plain words. */
@@ -40,8 +42,11 @@ export function reasonOf(error: unknown): string {
     EPERM: 'permission denied',
     EROFS: 'the file system is read-only',
     ENOSPC: 'the disk is full',
+    EDQUOT: 'the disk quota is used up',
     EISDIR: 'it is a folder',
     ENOTDIR: 'a part of its path is a file, not a folder',
+    EEXIST: 'a file of that name is in the way',
+    ENAMETOOLONG: 'the name is too long',
   };
   return known[code] ?? (error instanceof Error ? error.message : String(error));
 }

@@ -1,11 +1,10 @@
 /**
- * Image files through sharp: decoding to 8-bit sRGB, encoding the result, alpha and EXIF
- * orientation. Nothing is ever half-written: output goes to a temporary file that is renamed.
+ * Image files → 8-bit sRGB pixels, through sharp: any bit depth, palette, greyscale or CMYK, EXIF
+ * orientation applied, alpha apart. Everything that can be known from the header is checked before
+ * a pixel is decoded.
  */
-import { randomBytes } from 'node:crypto';
-import { rename, rm, stat } from 'node:fs/promises';
-import { basename, dirname, extname, join } from 'node:path';
-import sharp from 'sharp';
+import { stat } from 'node:fs/promises';
+import sharp, { type Metadata } from 'sharp';
 import { InputError, reasonOf } from './errors.ts';
 
 /** Pixels as the network takes them, and the alpha channel where there is one. */
@@ -19,14 +18,21 @@ export interface Picture {
 }
 
 export const READABLE = ['.png', '.jpg', '.jpeg', '.webp', '.avif', '.tif', '.tiff'] as const;
-export const WRITABLE = ['.png', '.jpg', '.jpeg', '.webp'] as const;
+
+/** sharp's names of the formats behind `READABLE`; AVIF is HEIF with another codec. */
+const FORMATS = new Set(['png', 'jpeg', 'webp', 'heif', 'avif', 'tiff']);
+
+/**
+ * A result of 16 · 16 bytes per input pixel (x4 each way, four f32) must fit one GPU binding, and
+ * those end below 4 GiB on every adapter; what the adapter at hand allows is checked later.
+ */
+const MAX_PIXELS = 2 ** 24;
+
+const expected = `expected an image (${READABLE.join(', ')})`;
 
 export async function readPicture(file: string): Promise<Picture> {
-  const info = await stat(file).catch((cause: unknown) => {
-    throw new InputError(`cannot read ${file}: ${reasonOf(cause)}`, { cause });
-  });
-  if (info.size === 0) throw new InputError(`${file} is empty (0 bytes), expected an image`);
-  const { data, info: raw } = await sharp(file, { failOn: 'truncated', limitInputPixels: false })
+  const { hasAlpha } = await inspect(file);
+  const { data, info } = await open(file)
     .autoOrient()
     .toColourspace('srgb')
     .ensureAlpha()
@@ -35,103 +41,44 @@ export async function readPicture(file: string): Promise<Picture> {
     .catch((cause: unknown) => {
       throw new InputError(decodeMessage(file, cause), { cause });
     });
-  const { hasAlpha } = await sharp(file, { limitInputPixels: false }).metadata();
-
-  const pixels = new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice();
-  const count = raw.width * raw.height;
+  const pixels = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  const count = info.width * info.height;
   const alpha = hasAlpha ? new Uint8Array(count) : null;
   for (let i = 0; i < count; i++) {
     if (alpha) alpha[i] = pixels[4 * i + 3] ?? 255;
     pixels[4 * i + 3] = 255;
   }
-  return { width: raw.width, height: raw.height, pixels, alpha };
+  return { width: info.width, height: info.height, pixels, alpha };
 }
+
+/** Header only: that it is an image of a known format and a possible size. */
+async function inspect(file: string): Promise<Metadata> {
+  const status = await stat(file).catch((cause: unknown) => {
+    throw new InputError(`cannot read ${file}: ${reasonOf(cause)}`, { cause });
+  });
+  if (!status.isFile()) throw new InputError(`${file} is not a file, ${expected}`);
+  if (status.size === 0) throw new InputError(`${file} is empty (0 bytes), ${expected}`);
+  const metadata = await open(file)
+    .metadata()
+    .catch((cause: unknown) => {
+      throw new InputError(decodeMessage(file, cause), { cause });
+    });
+  const { format, width, height } = metadata;
+  if (!FORMATS.has(format)) throw new InputError(`${file} is ${format}, ${expected}`);
+  if (width * height > MAX_PIXELS) {
+    throw new InputError(
+      `${file} has ${width}x${height} pixels, at most ${MAX_PIXELS} (such as 4096x4096) can be upscaled; cut it into parts or make it smaller`,
+    );
+  }
+  return metadata;
+}
+
+// Warnings are let pass (odd metadata), damaged pixels are not; the size is checked by `inspect`.
+const open = (file: string) => sharp(file, { failOn: 'error', limitInputPixels: false });
 
 function decodeMessage(file: string, cause: unknown): string {
   const reason = cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : String(cause);
-  if (/unsupported image format/i.test(reason)) {
-    return `${file} is not an image this program reads (${READABLE.join(', ')})`;
-  }
+  if (/unsupported image format/i.test(reason)) return `${file} is not an image, ${expected}`;
+  if (/permission denied/i.test(reason)) return `cannot read ${file}: permission denied`;
   return `${file} is damaged or cut short (${reason.trim()}); get the file again`;
-}
-
-/** Alpha scaled to the result's size: smooth edges need no network. */
-export async function resizeAlpha(
-  alpha: Uint8Array,
-  from: { readonly width: number; readonly height: number },
-  to: { readonly width: number; readonly height: number },
-): Promise<Uint8Array> {
-  const raw = { width: from.width, height: from.height, channels: 1 } as const;
-  return sharp(alpha, { raw })
-    .resize({ width: to.width, height: to.height, fit: 'fill', kernel: 'cubic' })
-    .toColourspace('b-w')
-    .raw({ depth: 'uchar' })
-    .toBuffer();
-}
-
-/** Writes rgba8 `pixels` in the format that the file's extension names. */
-export async function writePicture(
-  file: string,
-  { width, height, pixels, alpha }: Picture,
-): Promise<void> {
-  const extension = extname(file).toLowerCase();
-  const merged = alpha ? pixels.slice() : pixels;
-  if (alpha) for (let i = 0; i < alpha.length; i++) merged[4 * i + 3] = alpha[i] ?? 255;
-  let image = sharp(merged, { raw: { width, height, channels: 4 }, limitInputPixels: false });
-  if (extension === '.jpg' || extension === '.jpeg') {
-    image = image
-      .flatten({ background: '#ffffff' })
-      .jpeg({ quality: 95, chromaSubsampling: '4:4:4' });
-  } else if (extension === '.webp') {
-    image = (alpha ? image : image.removeAlpha()).webp({ quality: 95 });
-  } else {
-    image = (alpha ? image : image.removeAlpha()).png();
-  }
-  await writeWhole(file, (temporary) => image.toFile(temporary));
-}
-
-/** Left half: bicubic x4 of the input. Right half: the result. A white line between. */
-export async function writeBeforeAfter(
-  file: string,
-  before: Picture,
-  after: Picture,
-): Promise<void> {
-  const { width, height } = after;
-  const rgb = { channels: 4 } as const;
-  const bicubic = await sharp(before.pixels, {
-    raw: { ...rgb, width: before.width, height: before.height },
-  })
-    .resize({ width, height, kernel: 'cubic' })
-    .png()
-    .toBuffer();
-  const result = await sharp(after.pixels, { raw: { ...rgb, width, height } })
-    .png()
-    .toBuffer();
-  const image = sharp({
-    create: { width: 2 * width + 8, height, channels: 3, background: '#ffffff' },
-  })
-    .composite([
-      { input: bicubic, left: 0, top: 0 },
-      { input: result, left: width + 8, top: 0 },
-    ])
-    .png();
-  await writeWhole(file, (temporary) => image.toFile(temporary));
-}
-
-/** Runs `write` on a temporary name beside `file`, then renames; leaves nothing behind on failure. */
-export async function writeWhole(
-  file: string,
-  write: (temporary: string) => Promise<unknown>,
-): Promise<void> {
-  const temporary = join(
-    dirname(file),
-    `.${basename(file)}.${randomBytes(4).toString('hex')}.part`,
-  );
-  try {
-    await write(temporary);
-    await rename(temporary, file);
-  } catch (cause) {
-    await rm(temporary, { force: true });
-    throw new Error(`cannot write ${file}: ${reasonOf(cause)}`, { cause });
-  }
 }

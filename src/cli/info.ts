@@ -1,27 +1,55 @@
 /** `invsr info`: adapters, and what each would be used for. */
 import { Command } from 'commander';
-import { nameOf } from '../engine/device.ts';
-import { listAdapters } from '../engine/node-device.ts';
+import { type Capabilities, nameOf } from '../engine/device.ts';
+import { listAdapters, NO_ADAPTER_REMEDY } from '../engine/node-device.ts';
 import { VERSION } from '../version.ts';
 import type { CommandContext } from './upscale.ts';
 
-export function infoCommand({ reporter }: CommandContext): Command {
+const EXAMPLES = `
+Examples:
+  invsr info
+  invsr info --json
+  invsr upscale in.png -o out.png --adapter llvmpipe    part of a name is enough`;
+
+export function infoCommand({ reporter }: Pick<CommandContext, 'reporter'>): Command {
   return new Command('info')
-    .description('list adapters, their features and limits, and the kernel family each would get')
+    .description('List adapters, their features and limits, and the kernels each would get.')
     .option('--json', 'one JSON object on stdout')
+    .addHelpText('after', EXAMPLES)
     .action(async () => {
       const adapters = await listAdapters();
-      const lines = adapters.flatMap((adapter, i) => [
-        ...(i > 0 ? [''] : []),
-        nameOf(adapter),
-        `  vendor       ${adapter.vendor}, ${adapter.architecture || 'architecture unknown'}${adapter.isSoftware ? ' (software)' : ''}`,
-        `  kernels      ${adapter.family}, ${adapter.shaderF16 ? 'f16 and f32' : 'f32 (no shader-f16)'}, subgroups of ${adapter.subgroupMinSize} to ${adapter.subgroupMaxSize}`,
-        `  features     ${adapter.features.join(' ')}`,
-        ...Object.entries(adapter.limits).map(([name, value]) => `  ${name}  ${value}`),
-      ]);
       reporter.result(
-        { version: VERSION, node: process.version, adapters },
-        lines.length > 0 ? lines : ['no adapter found'],
+        {
+          version: VERSION,
+          node: process.version,
+          adapters: adapters.map((adapter) => ({
+            name: nameOf(adapter),
+            precision: precisionOf(adapter),
+            ...adapter,
+          })),
+        },
+        adapters.length > 0
+          ? adapters.flatMap((adapter, i) => [...(i > 0 ? [''] : []), ...describe(adapter)])
+          : [`no adapter found. ${NO_ADAPTER_REMEDY}`],
       );
     });
+}
+
+/** What `--precision auto` is on it. */
+const precisionOf = ({ shaderF16 }: Capabilities): 'f16' | 'f32' => (shaderF16 ? 'f16' : 'f32');
+
+function describe(adapter: Capabilities): string[] {
+  const { vendor, architecture, family, features, limits, isSoftware, shaderF16 } = adapter;
+  const { subgroupMinSize: least, subgroupMaxSize: most } = adapter;
+  const rows: [string, string][] = [
+    ['vendor', [vendor, architecture].filter(Boolean).join(', ') || 'unknown'],
+    ['runs on', isSoftware ? 'the CPU (software)' : 'the GPU'],
+    ['kernels', family],
+    ['precision', shaderF16 ? 'f16 (f32 on request)' : 'f32 (no shader-f16)'],
+    ['subgroups', least === most ? `${least}` : `${least} to ${most}`],
+    ['features', features.join(' ')],
+    ...Object.entries(limits).map(([name, value]): [string, string] => [name, `${value}`]),
+  ];
+  const width = Math.max(...rows.map(([name]) => name.length));
+  return [nameOf(adapter), ...rows.map(([name, value]) => `  ${name.padEnd(width)}  ${value}`)];
 }

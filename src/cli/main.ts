@@ -3,33 +3,65 @@
 import { Command, CommanderError } from 'commander';
 import { VERSION } from '../version.ts';
 import { benchCommand } from './bench.ts';
-import { describe, EXIT, exitCodeOf } from './errors.ts';
+import { describe, EXIT, exitCodeOf, INTERRUPTED, reasonOf } from './errors.ts';
 import { infoCommand } from './info.ts';
 import { jsonReporter, type Reporter, textReporter } from './progress.ts';
-import { upscaleCommand } from './upscale.ts';
+import { upscaleCommand } from './upscale-flags.ts';
+import { upscale } from './upscale.ts';
+import { removePartials } from './whole-file.ts';
+
+/**
+ * A signal aborts, and the process ends by itself as soon as the submits and compilations under way
+ * are done. On a software adapter one of them can take seconds: past this time the signal is let
+ * through. (Not process.exit: it runs Mesa's destructors beside its compiler threads, and crashes.)
+ */
+const GRACE_MS = 500;
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+
+const EXAMPLES = `
+Examples:
+  invsr upscale photo.jpg -o photo-x4.png    one image
+  invsr upscale scans/ -o larger/            every image of a folder
+  invsr info                                 what this machine can run on`;
 
 async function main(): Promise<void> {
-  const controller = new AbortController();
-  // First Ctrl-C stops cleanly after the running submit; a second one kills.
-  process.once('SIGINT', () => controller.abort());
-  process.once('SIGTERM', () => controller.abort());
-
   const json = process.argv.includes('--json');
   const reporter: Reporter = json ? jsonReporter() : textReporter();
+  const controller = new AbortController();
+  const interrupt = (signal: NodeJS.Signals): void => {
+    // A terminal and `npx` or `timeout` may each deliver it: one is enough.
+    if (controller.signal.aborted) return;
+    controller.abort();
+    process.exitCode = EXIT.interrupted;
+    setTimeout(() => {
+      reporter.stop();
+      reporter.error(INTERRUPTED);
+      removePartials();
+      for (const name of SIGNALS) process.removeListener(name, interrupt);
+      process.kill(process.pid, signal);
+    }, GRACE_MS).unref();
+  };
+  for (const signal of SIGNALS) process.on(signal, interrupt);
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      // The reader has gone (`invsr info | head -1`): nobody to tell, and files are still wanted.
+      if (error.code === 'EPIPE') return;
+      process.exitCode = EXIT.failed;
+      if (stream === process.stderr) return;
+      process.stderr.write(`invsr: cannot write to standard output: ${reasonOf(error)}\n`);
+    });
+  }
+
   const context = { reporter, signal: controller.signal };
   const program = new Command('invsr')
-    .description('x4 image super-resolution (InvSR) on WebGPU')
+    .description('x4 image super-resolution (InvSR) on WebGPU.')
     .version(VERSION)
-    .exitOverride()
-    .configureOutput({
-      // Commander's own "error: …" line goes through the reporter instead.
-      outputError: () => {},
-    })
-    .showHelpAfterError(false)
-    .addCommand(upscaleCommand(context))
+    .addHelpText('after', EXAMPLES)
+    .addCommand(upscaleCommand((inputs, flags) => upscale(inputs, flags, context)))
     .addCommand(infoCommand(context))
     .addCommand(benchCommand(context));
-  for (const command of program.commands) {
+  for (const command of [program, ...program.commands]) {
+    // Commander's own "error: …" line goes through the reporter instead.
     command.exitOverride().configureOutput({ outputError: () => {} });
   }
 
@@ -44,13 +76,21 @@ async function main(): Promise<void> {
 function report(error: unknown, reporter: Reporter): number {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return EXIT.done; // --help, --version
-    const message = error.message.replace(/^error: /, '');
     // Bare `invsr` prints help and counts as a wrong command line.
-    if (error.code !== 'commander.help') reporter.error(`${message}; see invsr --help`);
+    if (error.code !== 'commander.help') reporter.error(explain(error));
     return EXIT.usage;
   }
   reporter.error(describe(error));
   return exitCodeOf(error);
+}
+
+/** Commander's message as one line: its suggestion ("(Did you mean --steps?)") is on a second. */
+function explain({ message }: CommanderError): string {
+  const text = message
+    .replace(/^error: /, '')
+    .replaceAll('\n', ' ')
+    .replace(/\.$/, '');
+  return `${text}; see invsr --help`;
 }
 
 await main();

@@ -1,25 +1,35 @@
 /** Progress for people (a bar on a terminal, sparse lines elsewhere) and for programs (--json). */
+import { basename } from 'node:path';
 import { Presets, SingleBar } from 'cli-progress';
 import type { UpscaleProgress } from '../invsr/upscaler.ts';
 
 export interface Reporter {
   /** A fact worth a line: the adapter, what was written. */
   note(line: string): void;
-  progress(label: string, progress: UpscaleProgress): void;
+  progress(input: string, progress: UpscaleProgress): void;
   result(result: Readonly<Record<string, unknown>>, lines: readonly string[]): void;
-  error(message: string): void;
+  /** `input` names the one image that failed, when others go on. */
+  error(message: string, input?: string): void;
   stop(): void;
 }
 
-/** One JSON object per line on stdout; notes go to stderr so that stdout stays machine-readable. */
+const say = (line: string): void => void process.stderr.write(`${line}\n`);
+
+/**
+ * One JSON object per line on stdout and nothing else there. Errors are told on stderr too, so that
+ * a log has the sentence.
+ */
 export function jsonReporter(): Reporter {
   const emit = (object: object): void => void process.stdout.write(`${JSON.stringify(object)}\n`);
   const eta = etaClock();
   return {
-    note: (line) => void process.stderr.write(`${line}\n`),
+    note: say,
     progress: (input, p) => emit({ event: 'progress', input, ...p, etaSeconds: eta(p) ?? null }),
     result: (result) => emit({ event: 'result', ...result }),
-    error: (message) => emit({ event: 'error', message }),
+    error: (message, input) => {
+      emit({ event: 'error', ...(input !== undefined && { input }), message });
+      say(`invsr: ${message}`);
+    },
     stop: () => {},
   };
 }
@@ -31,6 +41,7 @@ export function textReporter(): Reporter {
 
 function barReporter(): Reporter {
   let bar: SingleBar | undefined;
+  let current = '';
   const eta = etaClock();
   const stop = (): void => {
     bar?.stop();
@@ -38,18 +49,18 @@ function barReporter(): Reporter {
   };
   const note = (line: string): void => {
     stop();
-    process.stderr.write(`${line}\n`);
+    say(line);
   };
   return {
     note,
-    progress: (label, p) => {
-      bar ??= start();
+    progress: (input, p) => {
+      if (input !== current) stop();
+      current = input;
       const seconds = eta(p);
-      bar.update(Math.round(1000 * fraction(p)), {
-        label,
-        stage: stageName(p),
-        left: seconds === undefined ? '' : `${Math.ceil(seconds)} s left`,
-      });
+      const left = seconds === undefined ? '' : `${Math.ceil(seconds)} s left`;
+      const shown = { name: basename(input), stage: stageName(p), left };
+      bar ??= start(shown);
+      bar.update(Math.round(1000 * overall(p)), shown);
     },
     result: (_, lines) => {
       stop();
@@ -59,63 +70,78 @@ function barReporter(): Reporter {
     stop,
   };
 
-  function start(): SingleBar {
+  function start(shown: object): SingleBar {
     const created = new SingleBar(
       {
-        format: '{label} {bar} {percentage}% {stage} {left}',
+        format: '{name} {bar} {percentage}% {stage} {left}',
+        barsize: 24,
         hideCursor: true,
         clearOnComplete: true,
         stream: process.stderr,
+        // A signal is ours to handle: it must not end the process before the files are safe.
+        gracefulExit: false,
       },
       Presets.shades_classic,
     );
-    created.start(1000, 0, { label: '', stage: '', left: '' });
+    created.start(1000, 0, shown);
     return created;
   }
 }
 
 function lineReporter(): Reporter {
   let last = '';
-  const note = (line: string): void => void process.stderr.write(`${line}\n`);
   return {
-    note,
-    progress: (label, p) => {
-      const line = `${label}: ${stageName(p)}`;
-      if (line !== last) note(line);
+    note: say,
+    progress: (input, p) => {
+      const line = `${input}: ${stageName(p)}`;
+      if (line !== last) say(line);
       last = line;
     },
     result: (_, lines) => {
       for (const line of lines) process.stdout.write(`${line}\n`);
     },
-    error: (message) => note(`invsr: ${message}`),
+    error: (message) => say(`invsr: ${message}`),
     stop: () => {},
   };
 }
 
+/** What each stage takes of a first, small picture with a warm shader cache: start and share. */
+const SHARES = {
+  load: { from: 0, share: 0.05 },
+  compile: { from: 0.05, share: 0.15 },
+  tiles: { from: 0.2, share: 0.75 },
+  finish: { from: 0.95, share: 0.05 },
+} as const;
+
 const fraction = ({ done, total }: UpscaleProgress): number => (total > 0 ? done / total : 0);
 
-function stageName({ stage, tile, tiles }: UpscaleProgress): string {
-  const names = {
-    load: 'loading weights',
-    compile: 'compiling',
-    tiles: 'upscaling',
-    finish: 'finishing',
-  };
-  return tiles === undefined || tiles < 2
-    ? names[stage]
-    : `${names[stage]}, tile ${tile} of ${tiles}`;
+/** Of the whole picture, 0 to 1; never falls. */
+export function overall(progress: UpscaleProgress): number {
+  const { from, share } = SHARES[progress.stage];
+  return from + share * fraction(progress);
 }
+
+const STAGES = {
+  load: 'loading weights',
+  compile: 'compiling',
+  tiles: 'upscaling',
+  finish: 'finishing',
+} as const;
+
+const stageName = ({ stage, tile, tiles }: UpscaleProgress): string =>
+  tiles === undefined || tiles < 2 ? STAGES[stage] : `${STAGES[stage]}, tile ${tile} of ${tiles}`;
 
 /** Seconds left in the current stage, from its own pace; undefined until 2 % are done. */
 function etaClock(): (progress: UpscaleProgress) => number | undefined {
   let stage = '';
   let since = 0;
+  let before = 1;
   return (p) => {
-    if (p.stage !== stage) {
-      stage = p.stage;
-      since = performance.now();
-    }
     const share = fraction(p);
+    // The same stage from its beginning: the next picture.
+    if (p.stage !== stage || share < before) since = performance.now();
+    stage = p.stage;
+    before = share;
     if (share < 0.02) return undefined;
     return (((performance.now() - since) / 1000) * (1 - share)) / share;
   };

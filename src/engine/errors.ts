@@ -12,11 +12,16 @@ export interface DeviceProblem {
 
 /** The device, or the machine, cannot do what is asked of it. */
 export class DeviceError extends Error {
-  override readonly name = 'DeviceError';
+  override readonly name: string = 'DeviceError';
 
   constructor({ what, needed, got, remedy }: DeviceProblem) {
     super(`${what}: got ${got}, needed ${needed}. ${remedy}`);
   }
+}
+
+/** No adapter has the name that was asked for. */
+export class AdapterNameError extends DeviceError {
+  override readonly name = 'AdapterNameError';
 }
 
 /** The device went away; everything on it is gone. */

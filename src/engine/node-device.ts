@@ -11,7 +11,7 @@
  */
 import { create, globals } from 'webgpu';
 import { type Capabilities, capabilitiesOf, nameOf, requiredDevice } from './device.ts';
-import { DeviceError } from './errors.ts';
+import { AdapterNameError, DeviceError } from './errors.ts';
 import { quietPolling } from './node-polling.ts';
 import {
   lavapipeIcd,
@@ -182,13 +182,14 @@ export async function listAdapters(): Promise<Capabilities[]> {
   return list;
 }
 
-const REMEDY = isLinux
+/** What to do where there is no adapter. */
+export const NO_ADAPTER_REMEDY = isLinux
   ? 'Install a GPU driver with Vulkan, or Mesa 23 or newer with lavapipe (apt install mesa-vulkan-drivers libvulkan1), or SwiftShader (npm install @sparticuz/chromium).'
   : 'Update the graphics driver.';
 
 async function chooseAdapter({ adapter = 'auto', toggles }: DeviceOptions): Promise<GPUAdapter> {
   const noAdapter = (needed: string, got: string): DeviceError =>
-    new DeviceError({ what: `--adapter ${adapter}`, needed, got, remedy: REMEDY });
+    new DeviceError({ what: `--adapter ${adapter}`, needed, got, remedy: NO_ADAPTER_REMEDY });
   if (adapter === 'auto' || adapter === 'software') {
     if (!(await prepareVulkan())) throw noAdapter('a WebGPU adapter', 'no Vulkan loader');
     if (adapter === 'auto') {
@@ -210,7 +211,7 @@ async function chooseAdapter({ adapter = 'auto', toggles }: DeviceOptions): Prom
     seen.push(nameOf(capabilitiesOf(candidate)));
   }
   if (seen.length === 0) throw noAdapter('a WebGPU adapter', 'none');
-  throw new DeviceError({
+  throw new AdapterNameError({
     what: `--adapter ${adapter}`,
     needed: 'one whose vendor, architecture, device or description contains that',
     got: seen.join(' · '),

@@ -40,8 +40,8 @@ const entry = (binding: number, type: GPUBufferBindingType): GPUBindGroupLayoutE
   buffer: { type },
 });
 
-/** Compilations under way at a time: enough for every core, few enough for a prompt abort. */
-const PARALLEL = 8;
+/** Compilations under way at a time: enough for a driver's threads, few enough for a prompt abort. */
+const PARALLEL = 4;
 
 const caches = new WeakMap<GPUDevice, PipelineCache>();
 
@@ -130,12 +130,18 @@ function createPipelineCache(device: GPUDevice): PipelineCache {
           onProgress?.(result.size, distinct.size);
         }
       };
-      try {
-        await Promise.all(Array.from({ length: PARALLEL }, worker));
-      } catch (error) {
-        next = queue.length;
-        throw error;
-      }
+      // Returns with nothing under way, even after an abort: the caller may destroy the device, and
+      // that would block until the driver's compiler is done.
+      const workers = Array.from({ length: PARALLEL }, async () => {
+        try {
+          await worker();
+        } catch (error) {
+          next = queue.length;
+          throw error;
+        }
+      });
+      const failed = (await Promise.allSettled(workers)).find((one) => one.status === 'rejected');
+      if (failed) throw failed.reason;
       return result;
     },
   };

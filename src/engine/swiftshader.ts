@@ -41,6 +41,7 @@ const VULKAN_ARCH: Readonly<Record<string, string>> = { x64: 'x86_64', arm64: 'a
 /** The installed package's root folder, or undefined. It holds x64 Linux binaries only. */
 function packageRoot(): string | undefined {
   if (process.platform !== 'linux' || process.arch !== 'x64') return undefined;
+  if (process.env['INVSR_NO_SWIFTSHADER']) return undefined; // for tests: as where it is not installed
   try {
     let folder = dirname(createRequire(import.meta.url).resolve('@sparticuz/chromium'));
     while (!existsSync(join(folder, 'bin', 'swiftshader.tar.br'))) {

@@ -16,6 +16,7 @@ export class WeightStore {
   readonly #queue: GPUQueue;
   readonly #allocator: Allocator;
   readonly #buffers = new Map<string, GPUBuffer>();
+  #source: object | undefined;
   #totalBytes = 0;
   #pendingBytes = 0;
 
@@ -26,6 +27,14 @@ export class WeightStore {
 
   get totalBytes(): number {
     return this.#totalBytes;
+  }
+
+  /** Weights are known by their names alone, so all of them must come from one `source`. */
+  claim(source: object): void {
+    this.#source ??= source;
+    if (this.#source !== source) {
+      throw new Error('this context holds the weights of another model; use one context per model');
+    }
   }
 
   has(weight: PlanWeight): boolean {
@@ -75,6 +84,7 @@ export class WeightStore {
   dispose(): void {
     for (const buffer of this.#buffers.values()) this.#allocator.destroy(buffer);
     this.#buffers.clear();
+    this.#source = undefined;
     this.#totalBytes = 0;
   }
 }

@@ -9,21 +9,8 @@ import type { Activation } from '../kernels/epilogue.ts';
 import { groupNormChunks } from '../kernels/group-norm.ts';
 import { layoutType, type Layout } from '../weights/layout.ts';
 import type { Graph, Name, Node, Tensor } from './graph.ts';
+import { type CheckpointShapes, WeightError, type Weights, weightsOf } from './weights.ts';
 import type { OpConstants, OpInputs, OpName } from './ops.ts';
-
-/** Tensors under one checkpoint prefix: `w.at('attn1')` narrows it, `w.get('weight', …)` reads one. */
-export interface Weights {
-  /** Display path, e.g. `unet.mid_block.attentions.0`. */
-  readonly path: string;
-  at(path: string): Weights;
-  has(name: string): boolean;
-  /** Shape in the checkpoint. */
-  shape(name: string): Shape;
-  get(name: string, layout: Layout, dtype?: 'f16' | 'f32'): Tensor;
-}
-
-/** What the builder needs to know of a checkpoint: names and shapes. */
-export type CheckpointShapes = ReadonlyMap<string, { readonly shape: Shape }>;
 
 export interface Padding {
   readonly top: number;
@@ -43,11 +30,6 @@ export interface Conv2dOptions {
 }
 
 export const roundUp4 = (n: number): number => Math.ceil(n / 4) * 4;
-
-/** A checkpoint lacks a tensor, or holds it in another shape than the config says. */
-export class WeightError extends Error {
-  override readonly name = 'WeightError';
-}
 
 export class GraphBuilder {
   /** Storage of activations; statistics, latents and vectors are f32 anyway. */
@@ -95,33 +77,16 @@ export class GraphBuilder {
 
   /** The tensors of one checkpoint; `component` prefixes keys and paths. */
   checkpoint(component: string, shapes: CheckpointShapes): Weights {
-    const scope = (prefix: string): Weights => {
-      const full = (name: string): string => (prefix ? `${prefix}.${name}` : name);
-      const path = prefix ? `${component}.${prefix}` : component;
-      const shape = (name: string): Shape => {
-        const entry = shapes.get(full(name));
-        if (entry) return entry.shape;
-        throw new WeightError(
-          `${component}: the checkpoint has no tensor "${full(name)}", which its config.json calls for; check that both come from the same model`,
-        );
-      };
-      return {
-        path,
-        at: (inner) => scope(full(inner)),
-        has: (name) => shapes.has(full(name)),
-        shape,
-        get: (name, layout, dtype = 'f16') =>
-          this.#weight(`${component}/${full(name)}`, layout, dtype, shape(name)),
-      };
-    };
-    return scope('');
+    return weightsOf(component, shapes, (key, layout, dtype, shape) =>
+      this.#weight(key, layout, dtype, shape),
+    );
   }
 
   #weight(key: string, layout: Layout, dtype: 'f16' | 'f32', shape: Shape): Tensor {
     const id = `${key} ${layout} ${dtype}`;
     const existing = this.#weightTensors.get(id);
     if (existing) return existing;
-    const type = layoutType(layout, dtype, shape);
+    const type = layoutType(layout, dtype, shape, key);
     const tensor = this.#tensor(type);
     this.#weightTensors.set(id, tensor);
     this.#weights.set(tensor.id, { key, layout, type });

@@ -3,9 +3,11 @@ import type { Kernel, Target, TensorType } from '../engine/kernel.ts';
 import { activation } from '../kernels/activation.ts';
 import { affine } from '../kernels/affine.ts';
 import { attention } from '../kernels/attention.ts';
+import { blendEdges } from '../kernels/blend-edges.ts';
 import { waveletLow, ycbcrFix } from '../kernels/color-fix.ts';
 import { concat } from '../kernels/concat.ts';
 import { conv2d } from '../kernels/conv2d.ts';
+import { crop } from '../kernels/crop.ts';
 import { geglu } from '../kernels/geglu.ts';
 import { groupNormApply, groupNormFinalize, groupNormPartial } from '../kernels/group-norm.ts';
 import { imageToTensor, tensorToImage } from '../kernels/image.ts';
@@ -27,9 +29,11 @@ export const OPS = {
   attention,
   bicubic,
   bicubicAntialias,
+  blendEdges,
   blendTile,
   concat,
   conv2d,
+  crop,
   cropTiles,
   geglu,
   groupNormApply,

@@ -3,7 +3,8 @@
  * names are diffusers' own.
  */
 import type { Activation } from '../kernels/epilogue.ts';
-import { type GraphBuilder, lastAxis, type Padding, type Weights } from '../graph/builder.ts';
+import { type GraphBuilder, lastAxis, type Padding } from '../graph/builder.ts';
+import type { Weights } from '../graph/weights.ts';
 import type { Tensor } from '../graph/graph.ts';
 
 export interface Norm {

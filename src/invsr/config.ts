@@ -86,6 +86,11 @@ class Fields {
     );
   }
 
+  /** Present and not null. */
+  has(field: string): boolean {
+    return this.#json[field] != null;
+  }
+
   number(field: string, fallback?: number): number {
     const value = this.#json[field] ?? fallback;
     if (typeof value !== 'number') this.fail(field, value, 'a number');
@@ -107,15 +112,25 @@ class Fields {
   /** A list of positive integers; a single one is repeated `length` times. */
   integers(field: string, length?: number, fallback?: number): readonly number[] {
     const value = this.#json[field] ?? fallback;
-    if (typeof value === 'number' && length !== undefined) {
+    const isPositive = (v: unknown): boolean => Number.isInteger(v) && Number(v) > 0;
+    if (typeof value === 'number' && length !== undefined && isPositive(value)) {
       return Array.from({ length }, () => value);
     }
-    const isList =
-      Array.isArray(value) && value.every((v) => Number.isInteger(v) && v > 0) && value.length > 0;
+    const isList = Array.isArray(value) && value.every(isPositive) && value.length > 0;
     if (!isList || (length !== undefined && value.length !== length)) {
       this.fail(field, value, `${length ?? 'one or more'} positive integers`);
     }
     return value as number[];
+  }
+
+  /** "block_out_channels", which the kernels take in fours and group norms divide. */
+  channels(groups: number): readonly number[] {
+    const value = this.integers('block_out_channels');
+    if (value.some((c) => c % 4 !== 0)) this.fail('block_out_channels', value, 'multiples of 4');
+    if (value.some((c) => c % groups !== 0)) {
+      this.fail('block_out_channels', value, `multiples of norm_num_groups, ${groups}`);
+    }
+    return value;
   }
 
   optionalInteger(field: string): number | null {
@@ -168,26 +183,40 @@ export function readUNetConfig(text: string, file: string): UNetConfig {
   for (const field of ['num_class_embeds', 'time_cond_proj_dim', 'attention_type'])
     f.only(field, 'default');
 
-  const channels = f.integers('block_out_channels');
+  const groups = f.integer('norm_num_groups', 32);
+  const channels = f.channels(groups);
   const levels = channels.length;
+  const downAttention = f.types(
+    'down_block_types',
+    { CrossAttnDownBlock2D: true, DownBlock2D: false },
+    levels,
+  );
+  const upAttention = f.types(
+    'up_block_types',
+    { CrossAttnUpBlock2D: true, UpBlock2D: false },
+    levels,
+  );
+  // diffusers' historical misnomer: "attention_head_dim" is the number of heads.
+  const headsField = f.has('num_attention_heads') ? 'num_attention_heads' : 'attention_head_dim';
+  const heads = f.integers(headsField, levels, 8);
+  for (const [level, c] of channels.entries()) {
+    const isLast = level === levels - 1; // the mid block attends
+    const attends = isLast || downAttention[level] || upAttention[levels - 1 - level];
+    if (attends && (c / (heads[level] ?? 1)) % 4 !== 0) {
+      f.fail(headsField, heads, `heads of a multiple of 4 channels; level ${level} has ${c}`);
+    }
+  }
   return {
     inChannels: f.integer('in_channels'),
     outChannels: f.integer('out_channels'),
     channels,
-    downAttention: f.types(
-      'down_block_types',
-      { CrossAttnDownBlock2D: true, DownBlock2D: false },
-      levels,
-    ),
-    upAttention: f.types('up_block_types', { CrossAttnUpBlock2D: true, UpBlock2D: false }, levels),
-    // diffusers' historical misnomer: "attention_head_dim" is the number of heads.
-    heads: f.integers('num_attention_heads', levels, 0).some((n) => n > 0)
-      ? f.integers('num_attention_heads', levels)
-      : f.integers('attention_head_dim', levels, 8),
+    downAttention,
+    upAttention,
+    heads,
     resnetsPerLevel: f.integers('layers_per_block', levels),
     transformersPerBlock: f.integers('transformer_layers_per_block', levels, 1),
     contextChannels: f.integer('cross_attention_dim'),
-    groups: f.integer('norm_num_groups', 32),
+    groups,
     eps: f.number('norm_eps', 1e-5),
     flipSinToCos: f.boolean('flip_sin_to_cos', true),
     freqShift: f.number('freq_shift', 0),
@@ -201,7 +230,8 @@ export function readVaeConfig(text: string, file: string): VaeConfig {
   f.only('shift_factor', 0);
   f.only('use_quant_conv', true);
   f.only('use_post_quant_conv', true);
-  const channels = f.integers('block_out_channels');
+  const groups = f.integer('norm_num_groups', 32);
+  const channels = f.channels(groups);
   f.types('down_block_types', { DownEncoderBlock2D: true }, channels.length);
   f.types('up_block_types', { UpDecoderBlock2D: true }, channels.length);
   const imageChannels = f.integer('in_channels', 3);
@@ -212,7 +242,7 @@ export function readVaeConfig(text: string, file: string): VaeConfig {
     latentChannels: f.integer('latent_channels', 4),
     channels,
     resnetsPerLevel: f.integer('layers_per_block'),
-    groups: f.integer('norm_num_groups', 32),
+    groups,
     scalingFactor: f.number('scaling_factor', 0.18215),
     midAttention: f.boolean('mid_block_add_attention', true),
   };
@@ -224,22 +254,31 @@ export function readNoisePredictorConfig(text: string, file: string): NoisePredi
   f.only('act_fn', 'silu', 'swish');
   f.only('resnet_time_scale_shift', 'default');
   f.only('double_z', true);
-  const channels = f.integers('block_out_channels');
+  const groups = f.integer('norm_num_groups', 32);
+  const channels = f.channels(groups);
   const imageChannels = f.integer('in_channels', 3);
   if (imageChannels !== 3) f.fail('in_channels', imageChannels, '3 (RGB)');
+  const attention = f.types(
+    'down_block_types',
+    { AttnDownBlock2D: true, DownBlock2D: false },
+    channels.length,
+  );
+  const midAttention = f.boolean('mid_block_add_attention', true);
+  const headDim = f.optionalInteger('attention_head_dim');
+  const isLast = (level: number): boolean => level === channels.length - 1;
+  const attended = channels.filter((_, i) => attention[i] || (midAttention && isLast(i)));
+  if (headDim !== null && (headDim % 4 !== 0 || attended.some((c) => c < headDim))) {
+    f.fail('attention_head_dim', headDim, 'a multiple of 4, at most the channels of every level');
+  }
   return {
     imageChannels,
     latentChannels: f.integer('latent_channels', 4),
     channels,
-    attention: f.types(
-      'down_block_types',
-      { AttnDownBlock2D: true, DownBlock2D: false },
-      channels.length,
-    ),
-    midAttention: f.boolean('mid_block_add_attention', true),
+    attention,
+    midAttention,
     resnetsPerLevel: f.integers('layers_per_block', channels.length),
-    headDim: f.optionalInteger('attention_head_dim'),
-    groups: f.integer('norm_num_groups', 32),
+    headDim,
+    groups,
     flipSinToCos: f.boolean('flip_sin_to_cos', true),
     freqShift: f.number('freq_shift', 0),
   };

@@ -7,8 +7,7 @@
  *   prompt_embeds.safetensors     prompt_embeds [1, L, C], optionally negative_prompt_embeds
  */
 import type { PlanWeight } from '../engine/plan.ts';
-import type { Shape } from '../engine/kernel.ts';
-import type { CheckpointShapes } from '../graph/builder.ts';
+import type { CheckpointShapes } from '../graph/weights.ts';
 import { type Checkpoint, openCheckpoint, openFile } from '../weights/checkpoint.ts';
 import type { Folder } from '../weights/folder.ts';
 import { convert, type Layout, type RawTensor } from '../weights/layout.ts';
@@ -31,11 +30,14 @@ export interface ModelConfigs {
   readonly scheduler: SchedulerConfig;
 }
 
+/** Names, shapes and types; no data. */
+export type CheckpointTensors = Checkpoint['tensors'];
+
 export interface ModelShapes {
-  readonly unet: CheckpointShapes;
-  readonly vae: CheckpointShapes;
-  readonly noisePredictor: CheckpointShapes;
-  readonly prompt: CheckpointShapes;
+  readonly unet: CheckpointTensors;
+  readonly vae: CheckpointTensors;
+  readonly noisePredictor: CheckpointTensors;
+  readonly prompt: CheckpointTensors;
 }
 
 export interface Model {
@@ -83,9 +85,9 @@ export async function openModel(folder: Folder, overrides: Tensors = new Map()):
   if (!given.has('prompt_embeds')) {
     checkpoints.set('prompt', await openFile(folder, 'prompt_embeds.safetensors'));
   }
-  const shapesOf = (component: string): CheckpointShapes =>
+  const shapesOf = (component: string): CheckpointTensors =>
     checkpoints.get(component)?.tensors ?? new Map();
-  const prompt = new Map<string, { shape: Shape }>([...shapesOf('prompt'), ...given]);
+  const prompt: CheckpointTensors = new Map([...shapesOf('prompt'), ...given]);
   checkPrompt(prompt, configs, folder.name);
 
   return {
@@ -120,6 +122,16 @@ export async function openModel(folder: Folder, overrides: Tensors = new Map()):
 
 /** The parts must fit each other. */
 function checkAgreement({ unet, vae, noisePredictor }: ModelConfigs, folder: string): void {
+  // A latent covers 8x8 pixels of the x4 image and 2x2 of the LR one.
+  for (const [what, levels, wanted] of [
+    ['vae', vae.channels.length, 4],
+    ['noise_predictor', noisePredictor.channels.length, 2],
+  ] as const) {
+    if (levels === wanted) continue;
+    throw new ConfigError(
+      `${folder}: the ${what} has ${levels} levels ("block_out_channels"), expected ${wanted}, with which the latents fit a x4 image`,
+    );
+  }
   const expected = vae.latentChannels;
   const parts = {
     'unet in_channels': unet.inChannels,

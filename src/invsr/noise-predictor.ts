@@ -8,7 +8,8 @@
  * With two levels there is one downsampling, so its grid is the latent grid of the x4 image. Every
  * norm has eps 1e-6. https://github.com/zsyOAOA/InvSR
  */
-import { type GraphBuilder, lastAxis, type Weights } from '../graph/builder.ts';
+import { type GraphBuilder, lastAxis } from '../graph/builder.ts';
+import type { Weights } from '../graph/weights.ts';
 import type { Tensor } from '../graph/graph.ts';
 import { BOTTOM_RIGHT, normActConvOut, pixelAttention, resnet, timeEmbedding } from './blocks.ts';
 import type { NoisePredictorConfig } from './config.ts';
@@ -30,7 +31,12 @@ export function noisePredictor(
   const res = (x: Tensor, weights: Weights): Tensor =>
     resnet(g, x, weights, { groups, eps: EPS, temb });
   const attend = (x: Tensor, weights: Weights): Tensor =>
-    pixelAttention(g, x, weights, { groups, eps: EPS, heads: headDim ? lastAxis(x) / headDim : 1 });
+    pixelAttention(g, x, weights, {
+      groups,
+      eps: EPS,
+      // As many whole heads as fit: the projections then have fewer channels than x.
+      heads: headDim ? Math.floor(lastAxis(x) / headDim) : 1,
+    });
 
   let x = g.conv2d(lr, encoder.at('conv_in')); // [N, H, W, channels[0]]
   for (const [i, attends] of config.attention.entries()) {

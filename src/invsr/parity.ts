@@ -5,7 +5,7 @@
 import type { Shape } from '../engine/kernel.ts';
 import { roundUp4 } from '../graph/builder.ts';
 import { toSingle } from '../weights/half.ts';
-import { toF32 } from '../weights/layout.ts';
+import { type RawTensor, toF32 } from '../weights/layout.ts';
 import type { Buffers } from './buffers.ts';
 import type { Tensors } from './model.ts';
 import type { Runner } from './runner.ts';
@@ -23,12 +23,32 @@ export class ParityError extends Error {
   override readonly name = 'InputError';
 }
 
+interface DrawName {
+  readonly call: number;
+  readonly index: 0 | 1;
+}
+interface DrawShape {
+  readonly batch: number;
+  readonly channels: number;
+  readonly side: number;
+}
+
 /** Draw `draws.call<call>.draw<index>` as [B, h, w, C→4] f32. */
 export function drawOf(
   tensors: Tensors,
-  { call, index }: { readonly call: number; readonly index: 0 | 1 },
-  shape: { readonly batch: number; readonly channels: number; readonly side: number },
+  name: DrawName,
+  shape: DrawShape,
 ): Float32Array<ArrayBuffer> {
+  const raw = expectDraw(tensors, name, shape);
+  return toNhwc(toF32(raw), raw.shape);
+}
+
+/** The draw as it is in the file; ParityError where it is missing or of another shape. */
+export function expectDraw(
+  tensors: Tensors,
+  { call, index }: DrawName,
+  shape: DrawShape,
+): RawTensor {
   const name = `draws.call${call}.draw${index}`;
   const raw = tensors.get(name);
   const expected = [shape.batch, shape.channels, shape.side, shape.side];
@@ -37,7 +57,7 @@ export function drawOf(
       `the noise file has ${raw ? `${name} as [${raw.shape.join(',')}]` : `no ${name}`}, expected [${expected.join(',')}]; it must come from a run with the same image, --tile, --overlap and --tile-batch`,
     );
   }
-  return toNhwc(toF32(raw), expected);
+  return raw;
 }
 
 /** [N, C, H, W] → [N, H, W, C→4], new channels zero. */

@@ -47,6 +47,7 @@ export async function createRunner(
   } = {},
 ): Promise<Runner> {
   const plan = lower(graph, targetOf(context.capabilities), { keep });
+  if (model) context.weights.claim(model);
   const missing = plan.weights.filter((weight) => !context.weights.has(weight));
   for (const [i, weight] of missing.entries()) {
     signal?.throwIfAborted();

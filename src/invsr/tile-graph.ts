@@ -12,13 +12,15 @@
  *
  * Both samples use a standard normal `draw`: from our generator, or given by the caller (parity).
  */
-import { GraphBuilder, roundUp4, type Weights } from '../graph/builder.ts';
+import { GraphBuilder, roundUp4 } from '../graph/builder.ts';
+import type { Weights } from '../graph/weights.ts';
 import type { Graph, Tensor } from '../graph/graph.ts';
 import type { ModelConfigs, ModelShapes } from './model.ts';
 import { noisePredictor } from './noise-predictor.ts';
 import { schedule } from './scheduler.ts';
 import { unet } from './unet.ts';
 import { vaeDecode, vaeEncode } from './vae.ts';
+import { exceeds, vaeDecodeTiled, vaeEncodeTiled, type VaeTiling } from './vae-tiling.ts';
 
 /** The image is four times the tile; the latent half of it (the VAE divides by eight). */
 export const SCALE = 4;
@@ -38,11 +40,13 @@ export interface TileGraphOptions {
   readonly cfg: number;
   /** `given`: externals draw0 and draw1 [B, P/2, P/2, latent→4] f32 instead of the generator. */
   readonly noise: 'generated' | 'given';
+  /** The VAE in tiles of its own where a side exceeds one. @default null, off */
+  readonly vaeTiling?: VaeTiling | null;
 }
 
 export function tileGraph(
   { configs, shapes }: { readonly configs: ModelConfigs; readonly shapes: ModelShapes },
-  { precision, batch, tile, timesteps, cfg, noise }: TileGraphOptions,
+  { precision, batch, tile, timesteps, cfg, noise, vaeTiling: tiling = null }: TileGraphOptions,
 ): Graph {
   const g = new GraphBuilder({ precision });
   const latent = configs.vae.latentChannels;
@@ -82,7 +86,10 @@ export function tileGraph(
     { dtype: precision, shape: [batch, tile * SCALE, tile * SCALE, 4] },
   );
   const image = g.affine('image_up.centre', { a: up }, { alpha: 2, gamma: -1 });
-  const imageMoments = vaeEncode(g, image, weights.vae, configs.vae);
+  const imageMoments =
+    tiling && exceeds(image, tiling.image)
+      ? vaeEncodeTiled(g, image, weights.vae, { ...configs.vae, tiling })
+      : vaeEncode(g, image, weights.vae, configs.vae);
   const z0 = sample(
     g,
     'init_latents',
@@ -121,7 +128,10 @@ export function tileGraph(
   }
 
   const decodeIn = g.affine('decode_in', { a: x }, { alpha: 1 / configs.vae.scalingFactor });
-  const decoded = vaeDecode(g, decodeIn, weights.vae, configs.vae);
+  const decoded =
+    tiling && exceeds(decodeIn, tiling.latent)
+      ? vaeDecodeTiled(g, decodeIn, weights.vae, { ...configs.vae, tiling })
+      : vaeDecode(g, decodeIn, weights.vae, configs.vae);
   g.name('decoded', decoded, 3);
   const patch = g.affine('patch', { a: decoded }, { alpha: 0.5, gamma: 0.5, min: 0, max: 1 });
   g.output('patch', patch);

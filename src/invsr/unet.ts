@@ -8,7 +8,8 @@
  * Layer names match the checkpoint's, so one grep finds a layer here, in the file and in errors:
  * https://github.com/huggingface/diffusers/blob/v0.30.3/src/diffusers/models/unets/unet_2d_condition.py
  */
-import type { GraphBuilder, Weights } from '../graph/builder.ts';
+import type { GraphBuilder } from '../graph/builder.ts';
+import type { Weights } from '../graph/weights.ts';
 import type { Tensor } from '../graph/graph.ts';
 import { normActConvOut, resnet, sizeOfImage, timeEmbedding, upsample } from './blocks.ts';
 import type { UNetConfig } from './config.ts';

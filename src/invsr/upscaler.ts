@@ -12,11 +12,12 @@ import { Buffers } from './buffers.ts';
 import { blendGraph, type ColorFix, cropGraph, finishGraph, loadGraph } from './image-graphs.ts';
 import type { Model, Tensors } from './model.ts';
 import { type PaddingPlan, planPadding } from './padding.ts';
-import { type Dump, drawOf, dumpNamed } from './parity.ts';
+import { type Dump, drawOf, dumpNamed, expectDraw } from './parity.ts';
 import { cropTopLeft, type Pixels, reflectable } from './pixels.ts';
 import { createRunner, type Runner } from './runner.ts';
 import { LATENTS_PER_LR_PIXEL, SCALE, tileGraph } from './tile-graph.ts';
 import { type Tile, type TileGrid, tileGrid } from './tiles.ts';
+import { OFFICIAL_VAE_TILING, type VaeTiling } from './vae-tiling.ts';
 
 export interface UpscalerOptions {
   /** Storage of activations. @default f16 where the device has shader-f16, else f32 */
@@ -35,6 +36,11 @@ export interface UpscalerOptions {
   readonly colorFix?: ColorFix;
   /** The official code's tiles, noise per tile, and misaligned colour fix. @default false */
   readonly official?: boolean;
+  /**
+   * The VAE in tiles of its own where a tile's x4 image is larger.
+   * @default null (whole tiles), or 1024 pixels with `official`
+   */
+  readonly vaeTiling?: VaeTiling | null;
 }
 
 export interface UpscaleProgress {
@@ -88,6 +94,8 @@ export class Upscaler {
   readonly #model: Model;
   /** The networks, by batch size and kind. */
   readonly #networks = new Map<string, Runner>();
+  /** The latest call. */
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(context: EngineContext, model: Model, options: UpscalerOptions = {}) {
     const { official = false } = options;
@@ -102,6 +110,7 @@ export class Upscaler {
       cfg: 1,
       colorFix: 'none',
       official,
+      vaeTiling: official ? OFFICIAL_VAE_TILING : null,
       ...options,
     };
   }
@@ -111,8 +120,14 @@ export class Upscaler {
     return this.#context.memory.peakBytes;
   }
 
-  /** ×4. One call at a time. */
+  /** ×4. Calls wait for each other: they share plans. */
   async upscale(input: Pixels, request: UpscaleRequest = {}): Promise<UpscaleResult> {
+    const result = this.#last.then(() => this.#upscale(input, request));
+    this.#last = result.catch(() => {});
+    return result;
+  }
+
+  async #upscale(input: Pixels, request: UpscaleRequest): Promise<UpscaleResult> {
     const { tile, overlap, tileBatch } = this.options;
     const image = reflectable(input);
     this.#checkSize(image);
@@ -120,6 +135,7 @@ export class Upscaler {
     // Even starts, because a latent covers two LR pixels.
     const stride = Math.max(2, 2 * Math.round(((1 - overlap) * tile) / 2));
     const grid = tileGrid(padding, { tile, stride, scale: SCALE });
+    if (request.noise) this.#checkNoise(request.noise, grid);
 
     const milliseconds: Record<string, number> = {};
     const timed = async <T>(stage: string, work: Promise<T>): Promise<T> => {
@@ -227,13 +243,14 @@ export class Upscaler {
 
   /** The networks for `batch` tiles; made once per kind. */
   async #network(batch: number, request: UpscaleRequest): Promise<Runner> {
-    const { precision, tile, timesteps, cfg } = this.options;
+    const { precision, tile, timesteps, cfg, vaeTiling } = this.options;
     const { signal, onProgress, dump } = request;
     const noise = request.noise ? 'given' : 'generated';
     const key = `${batch} ${noise} ${dump !== undefined}`;
     const known = this.#networks.get(key);
     if (known) return known;
-    const graph = tileGraph(this.#model, { precision, batch, tile, timesteps, cfg, noise });
+    const shape = { precision, batch, tile, timesteps, cfg, vaeTiling };
+    const graph = tileGraph(this.#model, { ...shape, noise });
     const network = await createRunner(this.#context, graph, {
       model: this.#model,
       keep: () => dump !== undefined,
@@ -283,6 +300,17 @@ export class Upscaler {
       ? tiles.flatMap((_, i) => [(first + i) * tile, 0])
       : tiles.flatMap(({ y, x }) => [y * LATENTS_PER_LR_PIXEL, x * LATENTS_PER_LR_PIXEL]);
     await buffers.write('latentOrigins', Uint32Array.from(latents));
+  }
+
+  /** Every draw is there and fits, before the networks are compiled. */
+  #checkNoise(noise: Tensors, { tiles }: TileGrid): void {
+    const { tile, tileBatch } = this.options;
+    const channels = this.#model.configs.vae.latentChannels;
+    const side = tile * LATENTS_PER_LR_PIXEL;
+    for (let first = 0, call = 0; first < tiles.length; first += tileBatch, call++) {
+      const shape = { batch: Math.min(tileBatch, tiles.length - first), channels, side };
+      for (const index of [0, 1] as const) expectDraw(noise, { call, index }, shape);
+    }
   }
 
   /** The result must fit one storage buffer. */

@@ -7,7 +7,8 @@
  * Every norm has eps 1e-6; the mid block's attention has one head over all channels.
  * https://github.com/huggingface/diffusers/blob/v0.30.3/src/diffusers/models/autoencoders/vae.py
  */
-import type { GraphBuilder, Weights } from '../graph/builder.ts';
+import type { GraphBuilder } from '../graph/builder.ts';
+import type { Weights } from '../graph/weights.ts';
 import type { Tensor } from '../graph/graph.ts';
 import {
   BOTTOM_RIGHT,

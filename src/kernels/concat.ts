@@ -1,13 +1,15 @@
 /**
- * Concatenation of two images along the channels (the skip connections of the UNet).
+ * Concatenation of two tensors along the last axis (the skip connections of the UNet).
  *
- *   y[n, h, w] = [a[n, h, w], b[n, h, w]]
+ *   y[..., :] = [a[..., :], b[..., :]]
  *
- *   a   [N, H, W, Ca]   f16 or f32
- *   b   [N, H, W, Cb]   f16 or f32
- *   y   [N, H, W, Ca + Cb], dtype of a; Ca and Cb multiples of 4
+ *   a   [..., Ca]   f16 or f32
+ *   b   [..., Cb]   f16 or f32
+ *   y   [..., Ca + Cb], dtype of a; Ca and Cb multiples of 4
  *
- * One invocation per four channels of y; memory-bound.
+ * Images seen as [N·H, W·C] are joined along their width, as [N, H·W·C] along their height; hence
+ * a flat grid, which has room for rows of any length. One invocation per four channels of y;
+ * memory-bound.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
 import {
@@ -16,11 +18,12 @@ import {
   format,
   type Kernel,
   paramsWgsl,
+  ShapeError,
   type Target,
   type TensorType,
   u32,
 } from '../engine/kernel.ts';
-import { IMAGE_MAIN, imageGrid, imageOf } from './elementwise.ts';
+import { FLAT_MAIN, flatGrid, vectorsOf } from './elementwise.ts';
 import { enableF16, readWgsl, writeWgsl } from './storage.ts';
 
 export interface ConcatInputs {
@@ -29,25 +32,22 @@ export interface ConcatInputs {
 }
 
 export function concat({ a, b }: ConcatInputs, _: object, target: Target): Kernel {
-  const { n, height, width, channels: channelsA, groups: groupsA } = imageOf('a', a);
-  const { channels: channelsB } = imageOf('b', b);
-  expectShape('b', b, [n, height, width, channelsB]);
+  const channelsA = channelsOf('a', a);
+  const channelsB = channelsOf('b', b);
+  const outer = a.shape.slice(0, -1);
+  expectShape('b', b, [...outer, channelsB]);
 
-  const y: TensorType = { dtype: a.dtype, shape: [n, height, width, channelsA + channelsB] };
-  const image = imageOf('y', y);
-  const params = {
-    height: u32(height),
-    width: u32(width),
-    groups: u32(image.groups),
-    groupsA: u32(groupsA),
-  };
+  const channels = channelsA + channelsB;
+  const y: TensorType = { dtype: a.dtype, shape: [...outer, channels] };
+  const vectors = vectorsOf('y', y);
+  const params = { vectors: u32(vectors), groups: u32(channels / 4), groupsA: u32(channelsA / 4) };
   return {
     name: 'concat',
     variant: `${format(a)} + ${channelsB}`,
     bindings: { a: 1, b: 2 },
     params,
     output: { binding: 3, type: y },
-    workgroups: imageGrid(image),
+    workgroups: flatGrid(vectors),
     cost: { flops: 0, bytes: byteLength(a) + byteLength(b) + byteLength(y) },
     wgsl: wgsl`
 ${enableF16(target, a.dtype, b.dtype)}
@@ -56,18 +56,27 @@ ${readWgsl('a', 1, a.dtype, target)}
 ${readWgsl('b', 2, b.dtype, target)}
 ${writeWgsl('y', 3, y.dtype, target)}
 
-fn element(at: Position) {
-  let pixel = (at.n * params.height + at.y) * params.width + at.x;
-  if (at.group < params.groupsA) {
-    store_y(at.i, load_a(pixel * params.groupsA + at.group));
+fn element(i: u32) {
+  let row = i / params.groups;
+  let group = i - row * params.groups;
+  if (group < params.groupsA) {
+    store_y(i, load_a(row * params.groupsA + group));
   } else {
     let groups_b = params.groups - params.groupsA;
-    store_y(at.i, load_b(pixel * groups_b + at.group - params.groupsA));
+    store_y(i, load_b(row * groups_b + group - params.groupsA));
   }
 }
-${IMAGE_MAIN}
+${FLAT_MAIN}
 `,
   };
+}
+
+function channelsOf(what: string, type: TensorType): number {
+  const channels = type.shape.at(-1) ?? 0;
+  if (channels === 0 || channels % 4 !== 0) {
+    throw new ShapeError(`${what} is ${format(type)}, its last axis must be a multiple of 4`);
+  }
+  return channels;
 }
 
 export function concatReference(

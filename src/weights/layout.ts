@@ -34,29 +34,34 @@ export interface RawTensor {
 
 const pad4 = (n: number): number => Math.ceil(n / 4) * 4;
 
-/** The type that `convert` gives a tensor of `shape`; known without the data. */
-export function layoutType(layout: Layout, dtype: WeightDType, shape: Shape): TensorType {
+/** The type that `convert` gives a tensor of `shape`; known without the data. `name`: for messages. */
+export function layoutType(
+  layout: Layout,
+  dtype: WeightDType,
+  shape: Shape,
+  name: string = layout,
+): TensorType {
   switch (layout) {
     case 'vector': {
-      const [c] = axes(layout, shape, shape.length === 1, '[C]');
+      const [c] = axes(name, shape, shape.length === 1, '[C]');
       return { dtype: 'f32', shape: [pad4(c)] };
     }
     case 'linear': {
       const ok = shape.length === 2 || (shape.length === 4 && shape[2] === 1 && shape[3] === 1);
-      const [n, k] = axes(layout, shape, ok, '[N,K] or [N,K,1,1]');
+      const [n, k] = axes(name, shape, ok, '[N,K] or [N,K,1,1]');
       return { dtype, shape: [pad4(k), pad4(n)] };
     }
     case 'conv': {
-      const [o, i, kh, kw] = axes(layout, shape, shape.length === 4, '[O,I,KH,KW]');
+      const [o, i, kh, kw] = axes(name, shape, shape.length === 4, '[O,I,KH,KW]');
       return { dtype, shape: [kh, kw, pad4(i), pad4(o)] };
     }
     case 'phase': {
       const ok = shape.length === 4 && shape[2] === 3 && shape[3] === 3;
-      const [o, i] = axes(layout, shape, ok, '[O,I,3,3]');
+      const [o, i] = axes(name, shape, ok, '[O,I,3,3]');
       return { dtype, shape: [2, 2, 2, 2, pad4(i), pad4(o)] };
     }
     case 'rows': {
-      axes(layout, shape, shape.length > 0, '[...,C]');
+      axes(name, shape, shape.length > 0, '[...,C]');
       return { dtype, shape: [...shape.slice(0, -1), pad4(shape.at(-1) ?? 0)] };
     }
   }
@@ -64,9 +69,9 @@ export function layoutType(layout: Layout, dtype: WeightDType, shape: Shape): Te
 
 type FourAxes = readonly [number, number, number, number];
 
-function axes(layout: Layout, shape: Shape, ok: boolean, expected: string): FourAxes {
+function axes(name: string, shape: Shape, ok: boolean, expected: string): FourAxes {
   if (!ok)
-    throw new CheckpointError(`${layout}: shape is [${shape.join(',')}], expected ${expected}`);
+    throw new CheckpointError(`${name}: shape is [${shape.join(',')}], expected ${expected}`);
   return [shape[0] ?? 1, shape[1] ?? 1, shape[2] ?? 1, shape[3] ?? 1];
 }
 
@@ -108,6 +113,9 @@ function toF16(tensor: RawTensor): Uint16Array<ArrayBuffer> {
   return new Uint16Array(buffer, byteOffset, byteLength / 2);
 }
 
+/** Types that `convert` takes. */
+export const CONVERTIBLE: ReadonlySet<FileDType> = new Set(['F16', 'BF16', 'F32', 'F64']);
+
 /** A tensor's values as numbers. */
 export function toF32({ name, dtype, bytes }: RawTensor): Float32Array<ArrayBuffer> {
   const { buffer, byteOffset, byteLength } = aligned(bytes, 8);
@@ -121,7 +129,7 @@ export function toF32({ name, dtype, bytes }: RawTensor): Float32Array<ArrayBuff
     case 'F64':
       return Float32Array.from(new Float64Array(buffer, byteOffset, byteLength / 8));
     default:
-      throw new CheckpointError(`${name} is ${dtype}, expected F16, BF16, F32 or F64`);
+      throw new CheckpointError(`${name} is ${dtype}, expected ${[...CONVERTIBLE].join(', ')}`);
   }
 }
 

@@ -7,7 +7,8 @@ import { type ByteSource, cutShort } from './source.ts';
 
 export async function fileSource(path: string): Promise<ByteSource> {
   const file: FileHandle = await open(path, 'r').catch((cause: unknown) => {
-    throw new CheckpointError(`${path}: cannot be opened (${codeOf(cause)})`, { cause });
+    const reason = codeOf(cause) === 'ENOENT' ? 'no such file' : codeOf(cause);
+    throw new CheckpointError(`${path}: cannot be opened (${reason})`, { cause });
   });
   const size = async () => (await file.stat()).size;
   return {

@@ -1,16 +1,19 @@
 /**
  * Processes that use a device end by themselves with code 0: no hang, no crash of Dawn's finalizers.
- * Twenty times per adapter and way to end, since such crashes depend on when garbage is collected.
+ * Such crashes depend on when garbage is collected: INVSR_TEST_REPEATS=50 looks closer.
  */
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
+import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { adapterNames } from '../harness/device.ts';
+import { invsr } from './invsr.ts';
 
 const run = promisify(execFile);
+const REPEATS = Number(process.env['INVSR_TEST_REPEATS'] ?? 3);
 const ADAPTER = { swiftshader: 'SwiftShader', lavapipe: 'llvmpipe' } as const;
 
 /** Uses every kind of object, collects garbage on the way, then ends as `ending` says. */
@@ -71,7 +74,7 @@ const start = (...args: string[]) =>
 
 for (const name of adapterNames) {
   test.each(['destroy', 'busy', 'forget'])(`${name}: exits with 0 after %s`, async (ending) => {
-    for (let i = 0; i < 20; i++) {
+    for (let i = 0; i < REPEATS; i++) {
       const { stdout } = await start(ADAPTER[name], ending);
       expect(stdout.trim()).toBe('3');
     }
@@ -80,4 +83,21 @@ for (const name of adapterNames) {
   test(`${name}: an exception ends the process with 1`, async () => {
     await expect(start(ADAPTER[name], 'throw')).rejects.toMatchObject({ code: 1, signal: null });
   });
+
+  test(`${name}: the command line ends with 0`, async () => {
+    const size = { width: 20, height: 12, channels: 3, background: '#654' } as const;
+    await sharp({ create: size }).png().toFile(join(folder, 'in.png'));
+    const args = ['upscale', 'in.png', '-o', 'out.png', '--tile', '16'];
+    for (let i = 0; i < REPEATS; i++) {
+      const upscaled = await invsr([...args, '--adapter', ADAPTER[name]], { cwd: folder });
+      expect(upscaled, upscaled.stderr).toMatchObject({ code: 0, signal: null });
+    }
+  });
 }
+
+test('info ends with 0', async () => {
+  for (let i = 0; i < REPEATS; i++) {
+    const info = await invsr(['info', '--json'], { cwd: folder });
+    expect(info, info.stderr).toMatchObject({ code: 0, signal: null });
+  }
+});

@@ -47,6 +47,7 @@ const TINY: Readonly<Record<string, UpscalerOptions>> = {
   e2e_padchop20x70: { timesteps: [200, 100, 50] },
   e2e_chop48_64x72: { tile: 48, tileBatch: 3 },
   e2e_odd40: { tile: 40 },
+  e2e_tiled_s1: { vaeTiling: { image: 64, latent: 8, overlap: 0.25 } },
 };
 
 /** Stages compared wherever the golden has them. */

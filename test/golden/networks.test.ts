@@ -1,9 +1,10 @@
 /** Every network and every block of the tiny models against the official code's activations. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { EngineContext } from '../../src/engine/context.ts';
-import { GraphBuilder, type Weights } from '../../src/graph/builder.ts';
+import { GraphBuilder } from '../../src/graph/builder.ts';
+import type { Weights } from '../../src/graph/weights.ts';
 import type { Graph, Tensor } from '../../src/graph/graph.ts';
-import { type Model, openModel, type Tensors } from '../../src/invsr/model.ts';
+import { type Model, openModel } from '../../src/invsr/model.ts';
 import { noisePredictor } from '../../src/invsr/noise-predictor.ts';
 import { type Dump, toNchw } from '../../src/invsr/parity.ts';
 import { unet } from '../../src/invsr/unet.ts';
@@ -12,14 +13,7 @@ import { type Golden, type GoldenTensor, openGolden, samplesOf } from '../harnes
 import { comparable, fusedReference, withTaps } from '../harness/module-taps.ts';
 import { GATE, openTestContext, relativeError, runGraph, RUNS } from '../harness/networks.ts';
 import { record } from '../harness/numerics.ts';
-import { tinyModel } from '../harness/synthetic.ts';
-
-const anyPrompt: Tensors = new Map([
-  [
-    'prompt_embeds',
-    { name: 'prompt_embeds', dtype: 'F32', shape: [1, 77, 64], bytes: new Uint8Array(4 * 77 * 64) },
-  ],
-]);
+import { anyPrompt, tinyModel } from '../harness/synthetic.ts';
 
 describe.each(RUNS)('$adapter $precision', ({ adapter, precision }) => {
   let context: EngineContext;

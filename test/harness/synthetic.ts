@@ -12,6 +12,7 @@
  * answers.
  */
 import { readFileSync } from 'node:fs';
+import type { Tensors } from '../../src/invsr/model.ts';
 import { type Folder, memoryFolder } from '../../src/weights/folder.ts';
 import { f16BitsToF32, f32ToF16Bits } from '../../src/weights/half.ts';
 import {
@@ -135,3 +136,11 @@ export function tinyModel(): Folder {
   tiny = memoryFolder('tiny', files);
   return tiny;
 }
+
+/** Stands in for the prompt where only single networks are run. */
+export const anyPrompt: Tensors = new Map([
+  [
+    'prompt_embeds',
+    { name: 'prompt_embeds', dtype: 'F32', shape: [1, 77, 64], bytes: new Uint8Array(4 * 77 * 64) },
+  ],
+]);

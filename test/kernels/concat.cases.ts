@@ -10,12 +10,14 @@ const concatCase = (a: TensorType, b: TensorType, tags: KernelCase['tags']): Ker
   reference: ({ a: dataA, b: dataB }) =>
     concatReference(
       { a: dataA as Float32Array, b: dataB as Float32Array },
-      { channelsA: a.shape[3]!, channelsB: b.shape[3]! },
+      { channelsA: a.shape.at(-1)!, channelsB: b.shape.at(-1)! },
     ),
   maxNmse: a.dtype === b.dtype ? 0 : 1e-6, // copies, but for a change of storage
 });
 
 export const cases: readonly KernelCase[] = [
+  // Two strips of 3x5 and 2x5 pixels, joined along their height.
+  concatCase({ dtype: 'f32', shape: [2, 60] }, { dtype: 'f32', shape: [2, 40] }, ['edge']),
   concatCase({ dtype: 'f32', shape: [1, 1, 1, 4] }, { dtype: 'f32', shape: [1, 1, 1, 4] }, [
     'edge',
   ]),

@@ -2,10 +2,12 @@
 import { cases as activation } from './activation.cases.ts';
 import { cases as affine } from './affine.cases.ts';
 import { cases as attention } from './attention.cases.ts';
+import { cases as blendEdges } from './blend-edges.cases.ts';
 import type { KernelCase } from './cases.ts';
 import { cases as colorFix } from './color-fix.cases.ts';
 import { cases as concat } from './concat.cases.ts';
 import { cases as conv2d } from './conv2d.cases.ts';
+import { cases as crop } from './crop.cases.ts';
 import { cases as geglu } from './geglu.cases.ts';
 import { cases as groupNorm } from './group-norm.cases.ts';
 import { cases as image } from './image.cases.ts';
@@ -25,9 +27,11 @@ export const REGISTRY: Readonly<Record<string, readonly KernelCase[]>> = {
   activation,
   affine,
   attention,
+  'blend-edges': blendEdges,
   'color-fix': colorFix,
   concat,
   conv2d,
+  crop,
   geglu,
   'group-norm': groupNorm,
   image,

@@ -57,6 +57,43 @@ describe('refused', () => {
       { attention_head_dim: [1, 2] },
       /"attention_head_dim" is \[1,2\], expected 4 positive integers/,
     ],
+    [
+      readUNetConfig,
+      unet,
+      { layers_per_block: 1.5 },
+      /"layers_per_block" is 1.5, expected 4 positive integers/,
+    ],
+    [readUNetConfig, unet, { attention_head_dim: 0 }, /"attention_head_dim" is 0, expected 4/],
+    [
+      readUNetConfig,
+      unet,
+      { attention_head_dim: [3, 2, 2, 2] },
+      /"attention_head_dim" is \[3,2,2,2\], expected heads of a multiple of 4 channels; level 0/,
+    ],
+    [
+      readUNetConfig,
+      unet,
+      { num_attention_heads: 16 },
+      /"num_attention_heads" is \[16,16,16,16\], expected heads of a multiple of 4 channels/,
+    ],
+    [
+      readUNetConfig,
+      unet,
+      { block_out_channels: [32, 32, 40, 34] },
+      /"block_out_channels" is \[32,32,40,34\], expected multiples of 4$/,
+    ],
+    [
+      readVaeConfig,
+      vae,
+      { norm_num_groups: 32 },
+      /"block_out_channels" is .*, expected multiples of norm_num_groups, 32/,
+    ],
+    [
+      readNoisePredictorConfig,
+      predictor,
+      { attention_head_dim: 64 },
+      /"attention_head_dim" is 64, expected a multiple of 4, at most the channels/,
+    ],
     [readUNetConfig, unet, { _class_name: 'UNet3D' }, /"_class_name" is "UNet3D"/],
     [readUNetConfig, unet, { in_channels: '16' }, /"in_channels" is "16", expected a number/],
     [

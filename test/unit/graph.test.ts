@@ -1,6 +1,7 @@
 /** Builder, fusion and lowering on small graphs. */
 import { describe, expect, test } from 'vitest';
-import { GraphBuilder, WeightError, type Weights } from '../../src/graph/builder.ts';
+import { GraphBuilder } from '../../src/graph/builder.ts';
+import { WeightError, type Weights } from '../../src/graph/weights.ts';
 import { fuse } from '../../src/graph/fuse.ts';
 import type { Graph } from '../../src/graph/graph.ts';
 import { lower } from '../../src/graph/lower.ts';

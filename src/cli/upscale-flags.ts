@@ -1,0 +1,105 @@
+/** The command line of `invsr upscale`: flags, their values, help. */
+import { Command } from 'commander';
+import { TIMESTEPS } from '../invsr/scheduler.ts';
+import type { UpscalerOptions } from '../invsr/upscaler.ts';
+import { choice, integer, MAX_STEPS, number, tileSize, timestepList } from './options.ts';
+
+export interface UpscaleFlags {
+  readonly output: string;
+  readonly model: string;
+  readonly steps: number;
+  readonly timesteps?: readonly number[];
+  readonly seed: number;
+  readonly tile: number;
+  readonly tileBatch?: number;
+  readonly overlap?: number;
+  readonly colorFix: 'none' | 'wavelet' | 'ycbcr';
+  readonly cfg: number;
+  readonly prompt?: string;
+  readonly negativePrompt?: string;
+  readonly precision: 'auto' | 'f16' | 'f32';
+  readonly adapter: string;
+  readonly official?: boolean;
+  readonly noise?: string;
+  readonly dump?: string;
+  readonly beforeAfter?: string;
+  readonly json?: boolean;
+}
+
+const EXAMPLES = `
+Examples:
+  invsr upscale photo.jpg -o photo-x4.png
+  invsr upscale scans/ -o larger/ --color-fix wavelet
+  invsr upscale a.png b.webp -o out/ --steps 3 --seed 7
+  invsr upscale photo.jpg -o x4.png --adapter software --json`;
+
+export type UpscaleAction = (inputs: readonly string[], flags: UpscaleFlags) => Promise<void>;
+
+export function upscaleCommand(action: UpscaleAction): Command {
+  return new Command('upscale')
+    .description('Upscale images x4. Alpha is kept, EXIF orientation applied.')
+    .argument('<input...>', 'images (png, jpg, webp, avif, tiff), or folders of images')
+    .requiredOption(
+      '-o, --output <path>',
+      'output file (png, jpg, webp), or a folder for png files',
+    )
+    .option(
+      '--model <name|dir>',
+      'invsr-nano (embedded), or a folder in Hugging Face layout',
+      'invsr-nano',
+    )
+    .option('--steps <n>', `denoising steps, 1 to ${MAX_STEPS}`, integer(1, MAX_STEPS), 1)
+    .option(
+      '--timesteps <list>',
+      'descending timesteps instead of --steps, e.g. 250,150,50',
+      timestepList,
+    )
+    .option('--seed <n>', 'same seed, same noise, same picture', integer(0), 12345)
+    .option('--tile <pixels>', 'tile side in input pixels, a multiple of 16', tileSize, 128)
+    .option('--tile-batch <n>', 'tiles computed at once (default: 1)', integer(1, 64))
+    .option(
+      '--overlap <share>',
+      'share of a tile that its neighbour repeats, 0 to 0.5 (default: 0.25)',
+      number(0, 0.5),
+    )
+    .addOption(
+      choice(
+        '--color-fix <kind>',
+        "keep the input's colours",
+        ['none', 'wavelet', 'ycbcr'],
+        'none',
+      ),
+    )
+    .option('--cfg <scale>', 'classifier-free guidance from 1 (off) to 20', number(1, 20), 1)
+    .option('--prompt <text>', 'another prompt (needs the text encoder)')
+    .option('--negative-prompt <text>', 'another negative prompt (needs the text encoder)')
+    .addOption(
+      choice('--precision <kind>', 'storage of activations', ['auto', 'f16', 'f32'], 'auto'),
+    )
+    .option(
+      '--adapter <name>',
+      'auto, software, or part of an adapter name (see invsr info)',
+      'auto',
+    )
+    .option('--official', 'tiles, overlap, noise order and padding exactly as the official code')
+    .option('--noise <file>', 'parity: take every random draw from a safetensors file')
+    .option('--dump <file>', 'write every stage as float32 NCHW to a safetensors file')
+    .option('--before-after <file>', 'also write bicubic and result side by side (png)')
+    .option('--json', 'one JSON object per line on stdout: progress, result, error')
+    .addHelpText('after', EXAMPLES)
+    .action((inputs: readonly string[], flags: UpscaleFlags) => action(inputs, flags));
+}
+
+export function upscalerOptions(flags: UpscaleFlags) {
+  const { tile, tileBatch, overlap, colorFix, cfg, official = false, precision } = flags;
+  return {
+    timesteps: flags.timesteps ?? TIMESTEPS[flags.steps] ?? [],
+    tile,
+    colorFix,
+    cfg,
+    official,
+    ...(tileBatch !== undefined && { tileBatch }),
+    ...(overlap !== undefined && { overlap }),
+    ...(precision !== 'auto' && { precision }),
+  } satisfies UpscalerOptions;
+}

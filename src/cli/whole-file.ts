@@ -1,0 +1,43 @@
+/** Files that exist whole or not at all, whatever ends the process. */
+import { randomBytes } from 'node:crypto';
+import { rmSync } from 'node:fs';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { reasonOf } from './errors.ts';
+
+/** The work was done, but its result could not be stored. */
+export class WriteError extends Error {
+  override readonly name = 'WriteError';
+}
+
+/** Temporary files that exist now. */
+const partials = new Set<string>();
+
+/** Writes beside `file` and renames; makes the folder; leaves nothing behind on failure. */
+export async function writeWhole(
+  file: string,
+  data: Uint8Array | readonly Uint8Array[],
+): Promise<void> {
+  const folder = dirname(file);
+  const name = `.${basename(file).slice(0, 200)}.${randomBytes(4).toString('hex')}.part`;
+  const partial = join(folder, name);
+  partials.add(partial);
+  try {
+    await mkdir(folder, { recursive: true });
+    await writeFile(partial, data, { flag: 'wx' });
+    await rename(partial, file);
+  } catch (cause) {
+    await rm(partial, { force: true }).catch(() => {});
+    throw new WriteError(
+      `cannot write ${file}: ${reasonOf(cause)}; choose another place with -o or make room`,
+      { cause },
+    );
+  } finally {
+    partials.delete(partial);
+  }
+}
+
+/** For the moment before the process is killed. */
+export function removePartials(): void {
+  for (const partial of partials) rmSync(partial, { force: true });
+}

@@ -1,0 +1,96 @@
+/** What one sees who asks: help, version, info, and progress on a terminal and elsewhere. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { AdapterNameError, DeviceError } from '../../src/engine/errors.ts';
+import { exitCodeOf } from '../../src/cli/errors.ts';
+import { overall } from '../../src/cli/progress.ts';
+import { expectStorageBuffer, type Capabilities } from '../../src/engine/device.ts';
+import { invsr, ROOT } from './invsr.ts';
+
+const cwd = ROOT;
+
+test('bare invsr prints help and is a wrong command line', async () => {
+  const { code, stderr } = await invsr([], { cwd });
+  expect(stderr).toMatch(/^Usage: invsr /);
+  expect(code).toBe(2);
+});
+
+test.each([[['--help']], [['help']], [['upscale', '--help']], [['info', '--help']]])(
+  '%s: usage first, examples last',
+  async (args) => {
+    const { code, stdout, stderr } = await invsr(args, { cwd });
+    expect(stdout).toMatch(/^Usage: invsr [^]*\nExamples:\n( {2}invsr .*\n)+$/);
+    expect(stderr).toBe('');
+    expect(code).toBe(0);
+  },
+);
+
+test("--version is package.json's", async () => {
+  const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+    version: string;
+  };
+  expect((await invsr(['--version'], { cwd })).stdout).toBe(`${version}\n`);
+});
+
+test('info: one object with what each adapter would get', async () => {
+  const { code, stdout } = await invsr(['info', '--json'], { cwd });
+  expect(code).toBe(0);
+  expect(stdout.trim().split('\n')).toHaveLength(1);
+  const { adapters } = JSON.parse(stdout) as { adapters: unknown[] };
+  expect(adapters.length).toBeGreaterThan(0);
+  for (const adapter of adapters) {
+    expect(adapter).toMatchObject({
+      name: expect.stringMatching(/./),
+      family: expect.stringMatching(/^(cpu|alu|matrix)$/),
+      precision: expect.stringMatching(/^f(16|32)$/),
+      features: expect.arrayContaining(['core-features-and-limits']),
+      limits: { maxStorageBufferBindingSize: expect.any(Number) },
+    });
+  }
+});
+
+test.runIf(process.platform === 'linux')('no adapter at all: what to install is said', async () => {
+  // A driver that is not there; the package with SwiftShader is where it was, so ask for a GPU.
+  const env = {
+    VK_DRIVER_FILES: '/nowhere',
+    VK_ICD_FILENAMES: '/nowhere',
+    INVSR_NO_SWIFTSHADER: '1',
+  };
+  const args = [
+    'upscale',
+    'examples/images/still-life-lr.png',
+    '-o',
+    'out/none.png',
+    '--adapter',
+    'GeForce',
+  ];
+  const { code, stderr } = await invsr(args, { cwd, env });
+  expect(stderr).toMatch(
+    /^invsr: --adapter GeForce: got none, needed a WebGPU adapter\. Install /m,
+  );
+  expect(code).toBe(1);
+});
+
+test("a wrong adapter name is the command line's fault, a missing feature is not", () => {
+  const problem = { what: 'a', needed: 'b', got: 'c', remedy: 'd' };
+  expect(exitCodeOf(new AdapterNameError(problem))).toBe(2);
+  expect(exitCodeOf(new DeviceError(problem))).toBe(1);
+});
+
+test('an adapter with too small limits: the limit, the tensor and a remedy are named', () => {
+  const limits = { maxStorageBufferBindingSize: 2 ** 20, maxBufferSize: 2 ** 30 };
+  const small = { limits } as unknown as Capabilities;
+  expect(() => expectStorageBuffer(small, 'decoder f16 [1,512,512,64]', 2 ** 25)).toThrow(
+    /^decoder f16 \[1,512,512,64\] does not fit maxStorageBufferBindingSize: got 1048576 bytes, needed 33554432 bytes\. Try a smaller --tile/,
+  );
+});
+
+test('the bar never runs backwards', () => {
+  const stages = (['load', 'compile', 'tiles', 'finish'] as const).flatMap((stage) =>
+    [0, 1, 2, 3].map((done) => overall({ stage, done, total: 3 })),
+  );
+  expect(stages).toEqual(stages.toSorted((a, b) => a - b));
+  expect(stages[0]).toBe(0);
+  expect(stages.at(-1)).toBe(1);
+});
