@@ -19,6 +19,8 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
 });
 
+const PICTURE = 'examples/images/still-life-lr.png';
+
 /** Tells the peak on a pipe of its own, whatever ends the process. */
 const REPORT_PEAK = `data:text/javascript,import { writeSync } from 'node:fs';
 process.on('exit', () => writeSync(3, String(process.resourceUsage().maxRSS * 1024)));`;
@@ -31,7 +33,7 @@ try {
   const { adapter, precision, milliseconds, peakGpuBytes } = median.result;
   console.log(
     JSON.stringify({
-      picture: 'still-life-lr.png',
+      picture: PICTURE,
       options: positionals,
       adapter,
       precision,
@@ -51,6 +53,7 @@ try {
 
 /** One run of the command line; its shader cache is in `folder`, so the first one is cold. */
 function measure() {
+  const out = join(folder, 'out.png');
   const started = performance.now();
   const { status, output } = spawnSync(
     process.execPath,
@@ -59,9 +62,9 @@ function measure() {
       REPORT_PEAK,
       'dist/cli/main.js',
       'upscale',
-      'examples/images/still-life-lr.png',
+      PICTURE,
       '-o',
-      join(folder, 'out.png'),
+      out,
       '--json',
       ...positionals,
     ],

@@ -15,7 +15,7 @@ import { removePartials } from './whole-file.ts';
  * are done. On a software adapter one of them can take seconds: past this time the signal is let
  * through. (Not process.exit: it runs Mesa's destructors beside its compiler threads, and crashes.)
  */
-const GRACE_MS = 500;
+const GRACE_MS = 700;
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 const EXAMPLES = `

@@ -13,7 +13,7 @@ export interface Ended {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
   readonly stdout: string;
-  /** Without what native code prints: Dawn's warnings on its limits. */
+  /** Without what Dawn prints by itself: warnings on its limits, a missing Vulkan driver. */
   readonly stderr: string;
 }
 
@@ -24,7 +24,8 @@ export interface StartOptions {
   readonly onLine?: (line: string, child: ChildProcess) => void;
 }
 
-const NATIVE = /^Warning: max\w+ artificially reduced .*\n/gm;
+const NATIVE =
+  /^Warning: (?:max\w+ artificially reduced|vkCreateInstance).*\n(?:\s+at .*\/dawn\/.*\n)*/gm;
 
 export function invsr(args: readonly string[], options: StartOptions): Promise<Ended> {
   const { cwd, env, onLine } = options;
