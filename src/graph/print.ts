@@ -1,4 +1,4 @@
-/** A Plan as a text table: snapshots, --explain, bug reports. */
+/** A Plan as a text table, for snapshots and bug reports. */
 import { byteLength, format } from '../engine/kernel.ts';
 import { type Dispatch, type Location, type Plan, slotBytes, totalFlops } from '../engine/plan.ts';
 

@@ -25,8 +25,8 @@ export const adapterNames = (['swiftshader', 'lavapipe'] as const).filter(
     (process.env['INVSR_TEST_ADAPTERS'] ?? name).split(',').includes(name),
 );
 
-/** INVSR_TEST_TOGGLES=disable_robustness,… runs the tests as a device with these Dawn toggles does. */
-const TOGGLES = { enable: process.env['INVSR_TEST_TOGGLES']?.split(',') ?? [] };
+/** INVSR_TEST_CLAMPED=1 tests with Dawn's index clamping, which devices of browsers have. */
+const TOGGLES = { disable: process.env['INVSR_TEST_CLAMPED'] ? ['disable_robustness'] : [] };
 
 export async function openTestDevice(name: AdapterName): Promise<TestDevice> {
   const { device, capabilities } = await createDevice({

@@ -1,14 +1,24 @@
-/** Every registry case compiles and validates on Dawn's null backend, for every kind of target. */
+/**
+ * Every registry case and every dispatch of the real plans compiles and validates on Dawn's null
+ * backend, for every kind of target.
+ */
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Target } from '../../src/engine/kernel.ts';
+import { lower } from '../../src/graph/lower.ts';
+import { blendGraph, cropGraph, finishGraph, loadGraph } from '../../src/invsr/image-graphs.ts';
+import { openModel } from '../../src/invsr/model.ts';
+import { planPadding } from '../../src/invsr/padding.ts';
+import { tileGraph } from '../../src/invsr/tile-graph.ts';
+import { nodeFolder } from '../../src/weights/node-file.ts';
 import { openNullDevice } from '../harness/device.ts';
 import { REGISTRY } from '../kernels/registry.ts';
 
 const TARGETS: readonly Target[] = [
   { family: 'cpu', shaderF16: true, subgroupSize: 8 },
   { family: 'cpu', shaderF16: false, subgroupSize: 4 },
+  { family: 'cpu', shaderF16: false, subgroupSize: 0 },
   { family: 'alu', shaderF16: true, subgroupSize: 32 },
-  { family: 'alu', shaderF16: false, subgroupSize: 32 },
+  { family: 'alu', shaderF16: false, subgroupSize: 0 },
 ];
 
 let device: GPUDevice;
@@ -31,5 +41,39 @@ async function compile(label: string, code: string): Promise<void> {
 describe.each(Object.entries(REGISTRY))('%s', (_, cases) => {
   test.each(cases.map((c) => [c.name, c] as const))('%s', async (name, c) => {
     for (const target of TARGETS) await compile(name, c.kernel(target).wgsl);
+  });
+});
+
+describe('the plans of invsr-nano', () => {
+  const sizes = [
+    { tile: 128, height: 128, width: 192 },
+    { tile: 48, height: 20, width: 27 },
+  ];
+  test.each(sizes)('$width x $height in tiles of $tile', async ({ tile, ...size }) => {
+    const model = await openModel(nodeFolder('weights/invsr-nano'));
+    await model.close();
+    const padding = planPadding(size.height, size.width, tile);
+    const options = { batch: 2, tile, timesteps: [200, 100], cfg: 1, noise: 'generated' } as const;
+    const texts = new Map<string, string>();
+    for (const target of TARGETS) {
+      const graphs = [
+        tileGraph(model, { ...options, precision: 'f32' }),
+        tileGraph(model, { ...options, precision: 'f16' }),
+        loadGraph(size, padding),
+        cropGraph(padding, 2, tile),
+        blendGraph(size, 2, tile),
+        ...(['none', 'wavelet', 'ycbcr'] as const).map((colorFix) =>
+          finishGraph(size, { padding, colorFix, officialStyle: true }),
+        ),
+      ];
+      for (const graph of graphs) {
+        const plan = lower(graph, target);
+        for (const { path, kernel } of [...plan.prepare, ...plan.dispatches]) {
+          texts.set(kernel.wgsl, `${path} ${kernel.name} ${kernel.variant}`);
+        }
+      }
+    }
+    expect(texts.size).toBeGreaterThan(100);
+    for (const [wgsl, label] of texts) await compile(label, wgsl);
   });
 });
