@@ -6,7 +6,7 @@
 import { type DType, format, type Shape, ShapeError, type TensorType } from '../engine/kernel.ts';
 import type { PlanWeight } from '../engine/plan.ts';
 import type { Activation } from '../kernels/epilogue.ts';
-import { groupNormChunks } from '../kernels/group-norm.ts';
+import { groupNormChunks } from '../kernels/group-norm-stats.ts';
 import { layoutType, type Layout } from '../weights/layout.ts';
 import type { Graph, Name, Node, Tensor } from './graph.ts';
 import { type CheckpointShapes, WeightError, type Weights, weightsOf } from './weights.ts';
