@@ -18,12 +18,11 @@ import {
   format,
   type Kernel,
   paramsWgsl,
-  ShapeError,
   type Target,
   type TensorType,
   u32,
 } from '../engine/kernel.ts';
-import { FLAT_MAIN, flatGrid, vectorsOf } from './elementwise.ts';
+import { FLAT_MAIN, flatGrid, rowsOf, vectorsOf } from './elementwise.ts';
 import { enableF16, readWgsl, writeWgsl } from './storage.ts';
 
 export interface ConcatInputs {
@@ -32,8 +31,8 @@ export interface ConcatInputs {
 }
 
 export function concat({ a, b }: ConcatInputs, _: object, target: Target): Kernel {
-  const channelsA = channelsOf('a', a);
-  const channelsB = channelsOf('b', b);
+  const { channels: channelsA } = rowsOf('a', a);
+  const { channels: channelsB } = rowsOf('b', b);
   const outer = a.shape.slice(0, -1);
   expectShape('b', b, [...outer, channelsB]);
 
@@ -69,14 +68,6 @@ fn element(i: u32) {
 ${FLAT_MAIN}
 `,
   };
-}
-
-function channelsOf(what: string, type: TensorType): number {
-  const channels = type.shape.at(-1) ?? 0;
-  if (channels === 0 || channels % 4 !== 0) {
-    throw new ShapeError(`${what} is ${format(type)}, its last axis must be a multiple of 4`);
-  }
-  return channels;
 }
 
 export function concatReference(
