@@ -3,7 +3,14 @@
  * channels to multiples of four, and gives equal nodes one output (so that five UNet steps share
  * their prompt keys and values).
  */
-import { type DType, format, type Shape, ShapeError, type TensorType } from '../engine/kernel.ts';
+import {
+  type DType,
+  format,
+  roundUp4,
+  type Shape,
+  ShapeError,
+  type TensorType,
+} from '../engine/kernel.ts';
 import type { PlanWeight } from '../engine/plan.ts';
 import type { Activation } from '../kernels/epilogue.ts';
 import { groupNormChunks } from '../kernels/group-norm-stats.ts';
@@ -11,6 +18,8 @@ import { layoutType, type Layout } from '../weights/layout.ts';
 import type { Graph, Name, Node, Tensor } from './graph.ts';
 import { type CheckpointShapes, WeightError, type Weights, weightsOf } from './weights.ts';
 import type { OpConstants, OpInputs, OpName } from './ops.ts';
+
+export { roundUp4 };
 
 export interface Padding {
   readonly top: number;
@@ -28,8 +37,6 @@ export interface Conv2dOptions {
   readonly residual?: Tensor | undefined;
   readonly dtype?: DType;
 }
-
-export const roundUp4 = (n: number): number => Math.ceil(n / 4) * 4;
 
 export class GraphBuilder {
   /** Storage of activations; statistics, latents and vectors are f32 anyway. */

@@ -19,6 +19,7 @@ import {
   format,
   type Kernel,
   paramsWgsl,
+  roundUp4,
   ShapeError,
   type TensorType,
   u32,
@@ -89,7 +90,7 @@ export function normalNoise(
 
   const y: TensorType = {
     dtype: 'f32',
-    shape: [n, height, width, Math.ceil(channels / 4) * 4],
+    shape: [n, height, width, roundUp4(channels)],
   };
   const image = imageOf('y', y);
   const params = {

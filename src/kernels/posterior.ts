@@ -18,6 +18,7 @@ import {
   format,
   type Kernel,
   paramsWgsl,
+  roundUp4,
   sizeOf,
   type Target,
   type TensorType,
@@ -37,16 +38,14 @@ export interface PosteriorConstants {
   readonly scale: number;
 }
 
-const padded = (channels: number): number => Math.ceil(channels / 4) * 4;
-
 export function posterior(
   { moments, noise }: PosteriorInputs,
   { channels, scale }: PosteriorConstants,
   target: Target,
 ): Kernel {
   const { n, height, width, groups: momentGroups } = imageOf('moments', moments);
-  expectShape('moments', moments, [n, height, width, padded(2 * channels)]);
-  expectShape('noise', noise, [n, height, width, padded(channels)]);
+  expectShape('moments', moments, [n, height, width, roundUp4(2 * channels)]);
+  expectShape('noise', noise, [n, height, width, roundUp4(channels)]);
 
   const y: TensorType = { dtype: 'f32', shape: noise.shape };
   const image = imageOf('y', y);
@@ -105,11 +104,11 @@ export function posteriorReference(
   { moments, noise }: { moments: Float32Array; noise: Float32Array },
   { channels, scale }: PosteriorConstants,
 ): Float32Array {
-  const stride = padded(channels);
+  const stride = roundUp4(channels);
   return noise.map((v, i) => {
     const channel = i % stride;
     if (channel >= channels) return 0;
-    const at = Math.floor(i / stride) * padded(2 * channels) + channel;
+    const at = Math.floor(i / stride) * roundUp4(2 * channels) + channel;
     const logvar = Math.min(20, Math.max(-30, moments[at + channels] ?? 0));
     return ((moments[at] ?? 0) + Math.exp(0.5 * logvar) * v) * scale;
   });
