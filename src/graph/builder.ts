@@ -12,6 +12,7 @@ import {
   type TensorType,
 } from '../engine/kernel.ts';
 import type { PlanWeight } from '../engine/plan.ts';
+import type { Padding } from '../kernels/conv2d.ts';
 import type { Activation } from '../kernels/epilogue.ts';
 import { groupNormChunks } from '../kernels/group-norm-stats.ts';
 import { layoutType, type Layout } from '../weights/layout.ts';
@@ -19,14 +20,7 @@ import type { Graph, Name, Node, Tensor } from './graph.ts';
 import { type CheckpointShapes, WeightError, type Weights, weightsOf } from './weights.ts';
 import type { OpConstants, OpInputs, OpName } from './ops.ts';
 
-export { roundUp4 };
-
-export interface Padding {
-  readonly top: number;
-  readonly left: number;
-  readonly bottom: number;
-  readonly right: number;
-}
+export { type Padding, roundUp4 };
 
 export interface Conv2dOptions {
   readonly stride?: 1 | 2;
