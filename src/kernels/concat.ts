@@ -39,7 +39,7 @@ export function concat({ a, b }: ConcatInputs, _: object, target: Target): Kerne
   const channels = channelsA + channelsB;
   const y: TensorType = { dtype: a.dtype, shape: [...outer, channels] };
   const vectors = vectorsOf('y', y);
-  const params = { vectors: u32(vectors), groups: u32(channels / 4), groupsA: u32(channelsA / 4) };
+  const params = { vectors: u32(vectors), groups: u32(channels / 4), groups_a: u32(channelsA / 4) };
   return {
     name: 'concat',
     variant: `${format(a)} + ${channelsB}`,
@@ -58,11 +58,11 @@ ${writeWgsl('y', 3, y.dtype, target)}
 fn element(i: u32) {
   let row = i / params.groups;
   let group = i - row * params.groups;
-  if (group < params.groupsA) {
-    store_y(i, load_a(row * params.groupsA + group));
+  if (group < params.groups_a) {
+    store_y(i, load_a(row * params.groups_a + group));
   } else {
-    let groups_b = params.groups - params.groupsA;
-    store_y(i, load_b(row * groups_b + group - params.groupsA));
+    let groups_b = params.groups - params.groups_a;
+    store_y(i, load_b(row * groups_b + group - params.groups_a));
   }
 }
 ${FLAT_MAIN}

@@ -53,7 +53,7 @@ export function posterior(
     height: u32(height),
     width: u32(width),
     groups: u32(image.groups),
-    momentGroups: u32(momentGroups),
+    moment_groups: u32(momentGroups),
     channels: u32(channels),
     scale: f32(scale),
   };
@@ -76,14 +76,14 @@ ${readWgsl('noise', 2, noise.dtype, target)}
 ${writeWgsl('y', 3, 'f32', target)}
 
 fn moment(pixel: u32, channel: u32) -> f32 {
-  let last = 4u * params.momentGroups - 1u;  // padding channels of y ask for more
+  let last = 4u * params.moment_groups - 1u;  // padding channels of y ask for more
   let c = min(channel, last);
-  return load_moments(pixel * params.momentGroups + c / 4u)[c % 4u];
+  return load_moments(pixel * params.moment_groups + c / 4u)[c % 4u];
 }
 
 fn element(at: Position) {
   let pixel = (at.n * params.height + at.y) * params.width + at.x;
-  let mean = load_moments(pixel * params.momentGroups + at.group);
+  let mean = load_moments(pixel * params.moment_groups + at.group);
   let channel = 4u * at.group + vec4u(0u, 1u, 2u, 3u);
   let logvar = vec4f(
     moment(pixel, params.channels + channel.x),
