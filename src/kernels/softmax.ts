@@ -7,6 +7,9 @@
  *
  * One team per row. The maximum is subtracted before scaling: the difference of two floats near
  * 1e4 is exact, their scaled values are not. Three reads of x, the last two from cache.
+ *
+ * In no plan yet, only tested and benched: attention.ts keeps no scores. It is for devices with
+ * matrix units, whose products would write out the scores of heads too wide for flash attention.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
 import {
