@@ -66,6 +66,9 @@ const BYTES_PER_ELEMENT = { f32: 4, f16: 2, u32: 4 } as const satisfies Record<D
 export const byteLength = ({ dtype, shape }: TensorType): number =>
   sizeOf(shape) * BYTES_PER_ELEMENT[dtype];
 
+/** The least multiple of 4 that holds `n` channels: what padded tensors have. */
+export const roundUp4 = (n: number): number => Math.ceil(n / 4) * 4;
+
 /** `f16 [1,64,64,320]` */
 export const format = ({ dtype, shape }: TensorType): string => `${dtype} [${shape.join(',')}]`;
 

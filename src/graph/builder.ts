@@ -3,21 +3,24 @@
  * channels to multiples of four, and gives equal nodes one output (so that five UNet steps share
  * their prompt keys and values).
  */
-import { type DType, format, type Shape, ShapeError, type TensorType } from '../engine/kernel.ts';
+import {
+  type DType,
+  format,
+  roundUp4,
+  type Shape,
+  ShapeError,
+  type TensorType,
+} from '../engine/kernel.ts';
 import type { PlanWeight } from '../engine/plan.ts';
+import type { Padding } from '../kernels/conv2d.ts';
 import type { Activation } from '../kernels/epilogue.ts';
-import { groupNormChunks } from '../kernels/group-norm.ts';
+import { groupNormChunks } from '../kernels/group-norm-stats.ts';
 import { layoutType, type Layout } from '../weights/layout.ts';
 import type { Graph, Name, Node, Tensor } from './graph.ts';
 import { type CheckpointShapes, WeightError, type Weights, weightsOf } from './weights.ts';
 import type { OpConstants, OpInputs, OpName } from './ops.ts';
 
-export interface Padding {
-  readonly top: number;
-  readonly left: number;
-  readonly bottom: number;
-  readonly right: number;
-}
+export { type Padding, roundUp4 };
 
 export interface Conv2dOptions {
   readonly stride?: 1 | 2;
@@ -28,8 +31,6 @@ export interface Conv2dOptions {
   readonly residual?: Tensor | undefined;
   readonly dtype?: DType;
 }
-
-export const roundUp4 = (n: number): number => Math.ceil(n / 4) * 4;
 
 export class GraphBuilder {
   /** Storage of activations; statistics, latents and vectors are f32 anyway. */

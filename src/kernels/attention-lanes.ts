@@ -12,15 +12,13 @@ import { paramsWgsl } from '../engine/kernel.ts';
 import type { AttentionDesign, AttentionSpec } from './attention-tiles.ts';
 import { MASKED } from './attention-tiles.ts';
 import { enableF16, readWgsl, writeWgsl } from './storage.ts';
+import { unroll } from './unroll.ts';
 
 /** The unrolled text, and with it the JIT time, grows with the head; wider ones use tiles. */
 export const MAX_LANE_HEAD = 64;
 
 /** Keys per block where the subgroup is wider than any CPU's. */
 const MAX_BLOCK = 8;
-
-const unroll = (count: number, line: (i: number) => string): string =>
-  Array.from({ length: count }, (_, i) => line(i)).join('\n');
 
 // Names carry the query row r, the vec4 of channels c, the key i of the block: s1_7, y0_11.
 const loadQuery = (r: number, c: number) =>
@@ -46,7 +44,7 @@ export function attentionLanes({
     let decay${r} = exp2(max${r} - next${r});
     max${r} = next${r};
     ${unroll(block, (i) => `let p${r}_${i} = exp2(s${r}_${i} - next${r});`)}
-    sum${r} = sum${r} * decay${r} + (${Array.from({ length: block }, (_, i) => `p${r}_${i}`).join(' + ')});`;
+    sum${r} = sum${r} * decay${r} + (${unroll(block, (i) => `p${r}_${i}`, ' + ')});`;
 
   return {
     queriesPerWorkgroup: lanes * rows,

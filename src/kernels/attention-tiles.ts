@@ -10,7 +10,7 @@
  * The head's size reaches the text only as passes and columns; bounds of the inner loops are run-time
  * values, since lavapipe is slow to compile the unrolled text.
  *
- * 12.8 KB of shared memory, below the 16 KB that every device has.
+ * 14,336 bytes of shared memory, below the 16,384 that every device has.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
 import { type DType, type Params, paramsWgsl, type Target } from '../engine/kernel.ts';

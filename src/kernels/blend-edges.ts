@@ -56,8 +56,8 @@ export function blendEdges(
     height: u32(height),
     width: u32(width),
     groups: u32(image.groups),
-    aboveHeight: u32(aboveHeight),
-    leftWidth: u32(leftWidth),
+    above_height: u32(aboveHeight),
+    left_width: u32(leftWidth),
     rows: u32(rows),
     columns: u32(columns),
   };
@@ -92,7 +92,7 @@ fn element(at: Position) {
   var v = load_tile(at.i);
 #if ${above !== undefined}
   if (at.y < params.rows) {
-    let row = at.n * params.aboveHeight + params.aboveHeight - params.rows + at.y;
+    let row = at.n * params.above_height + params.above_height - params.rows + at.y;
     let share = f32(at.y) / f32(params.rows);
     let other = load_above((row * params.width + at.x) * params.groups + at.group);
     v = other * (1.0 - share) + v * share;
@@ -101,9 +101,9 @@ fn element(at: Position) {
 #if ${left !== undefined}
   if (at.x < params.columns) {
     let row = at.n * params.height + at.y;
-    let column = params.leftWidth - params.columns + at.x;
+    let column = params.left_width - params.columns + at.x;
     let share = f32(at.x) / f32(params.columns);
-    let other = load_left((row * params.leftWidth + column) * params.groups + at.group);
+    let other = load_left((row * params.left_width + column) * params.groups + at.group);
     v = other * (1.0 - share) + v * share;
   }
 #endif

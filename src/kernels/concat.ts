@@ -18,12 +18,11 @@ import {
   format,
   type Kernel,
   paramsWgsl,
-  ShapeError,
   type Target,
   type TensorType,
   u32,
 } from '../engine/kernel.ts';
-import { FLAT_MAIN, flatGrid, vectorsOf } from './elementwise.ts';
+import { FLAT_MAIN, flatGrid, rowsOf, vectorsOf } from './elementwise.ts';
 import { enableF16, readWgsl, writeWgsl } from './storage.ts';
 
 export interface ConcatInputs {
@@ -32,15 +31,15 @@ export interface ConcatInputs {
 }
 
 export function concat({ a, b }: ConcatInputs, _: object, target: Target): Kernel {
-  const channelsA = channelsOf('a', a);
-  const channelsB = channelsOf('b', b);
+  const { channels: channelsA } = rowsOf('a', a);
+  const { channels: channelsB } = rowsOf('b', b);
   const outer = a.shape.slice(0, -1);
   expectShape('b', b, [...outer, channelsB]);
 
   const channels = channelsA + channelsB;
   const y: TensorType = { dtype: a.dtype, shape: [...outer, channels] };
   const vectors = vectorsOf('y', y);
-  const params = { vectors: u32(vectors), groups: u32(channels / 4), groupsA: u32(channelsA / 4) };
+  const params = { vectors: u32(vectors), groups: u32(channels / 4), groups_a: u32(channelsA / 4) };
   return {
     name: 'concat',
     variant: `${format(a)} + ${channelsB}`,
@@ -59,24 +58,16 @@ ${writeWgsl('y', 3, y.dtype, target)}
 fn element(i: u32) {
   let row = i / params.groups;
   let group = i - row * params.groups;
-  if (group < params.groupsA) {
-    store_y(i, load_a(row * params.groupsA + group));
+  if (group < params.groups_a) {
+    store_y(i, load_a(row * params.groups_a + group));
   } else {
-    let groups_b = params.groups - params.groupsA;
-    store_y(i, load_b(row * groups_b + group - params.groupsA));
+    let groups_b = params.groups - params.groups_a;
+    store_y(i, load_b(row * groups_b + group - params.groups_a));
   }
 }
 ${FLAT_MAIN}
 `,
   };
-}
-
-function channelsOf(what: string, type: TensorType): number {
-  const channels = type.shape.at(-1) ?? 0;
-  if (channels === 0 || channels % 4 !== 0) {
-    throw new ShapeError(`${what} is ${format(type)}, its last axis must be a multiple of 4`);
-  }
-  return channels;
 }
 
 export function concatReference(

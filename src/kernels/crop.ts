@@ -52,8 +52,8 @@ export function crop(
     height: u32(height),
     width: u32(width),
     groups: u32(image.groups),
-    sourceHeight: u32(source.height),
-    sourceWidth: u32(source.width),
+    source_height: u32(source.height),
+    source_width: u32(source.width),
     top: u32(top),
     left: u32(left),
   };
@@ -72,8 +72,8 @@ ${readWgsl('x', 1, x.dtype, target)}
 ${writeWgsl('y', 2, y.dtype, target)}
 
 fn element(at: Position) {
-  let row = at.n * params.sourceHeight + params.top + at.y;
-  let pixel = row * params.sourceWidth + params.left + at.x;
+  let row = at.n * params.source_height + params.top + at.y;
+  let pixel = row * params.source_width + params.left + at.x;
   store_y(at.i, load_x(pixel * params.groups + at.group));
 }
 ${IMAGE_MAIN}

@@ -81,6 +81,17 @@ export function imageOf(what: string, type: TensorType): Image {
   return { n, height, width, channels, groups: channels / 4 };
 }
 
+/** Rows and their length in `[..., C]`, C a multiple of 4; throws on any other shape. */
+export function rowsOf(what: string, type: TensorType): { rows: number; channels: number } {
+  const channels = type.shape.at(-1) ?? 0;
+  if (channels % 4 !== 0 || channels === 0) {
+    throw new ShapeError(
+      `${what} is ${format(type)}, its last axis must be a non-zero multiple of 4`,
+    );
+  }
+  return { rows: sizeOf(type.shape) / channels, channels };
+}
+
 /** Number of groups of four elements; throws where some elements are left over. */
 export function vectorsOf(what: string, type: TensorType): number {
   const size = sizeOf(type.shape);

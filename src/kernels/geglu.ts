@@ -12,7 +12,6 @@ import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
 import {
   byteLength,
   format,
-  gridOf,
   type Kernel,
   paramsWgsl,
   ShapeError,
@@ -21,14 +20,13 @@ import {
   type TensorType,
   u32,
 } from '../engine/kernel.ts';
+import { FLAT_MAIN, flatGrid } from './elementwise.ts';
 import { activate, activationWgsl } from './epilogue.ts';
 import { enableF16, readWgsl, writeWgsl } from './storage.ts';
 
 export interface GegluInputs {
   readonly x: TensorType;
 }
-
-const WORKGROUP_SIZE = 64;
 
 export function geglu({ x }: GegluInputs, _constants: object, target: Target): Kernel {
   const channels = (x.shape.at(-1) ?? 0) / 2;
@@ -44,7 +42,7 @@ export function geglu({ x }: GegluInputs, _constants: object, target: Target): K
     bindings: { x: 1 },
     params,
     output: { binding: 2, type: y },
-    workgroups: gridOf(Math.ceil(size / 4 / WORKGROUP_SIZE)),
+    workgroups: flatGrid(size / 4),
     cost: { flops: 20 * size, bytes: byteLength(x) + byteLength(y) },
     wgsl: wgsl`
 ${enableF16(target, x.dtype)}
@@ -53,17 +51,11 @@ ${readWgsl('x', 1, x.dtype, target)}
 ${writeWgsl('y', 2, x.dtype, target)}
 ${activationWgsl('gelu')}
 
-@compute @workgroup_size(${WORKGROUP_SIZE})
-fn main(
-  @builtin(workgroup_id) workgroup: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let i = (workgroup.y * grid.x + workgroup.x) * ${WORKGROUP_SIZE}u + lane;
-  if (i >= params.vectors) { return; }
+fn element(i: u32) {
   let at = i + i / params.columns * params.columns;  // each row of x is two of y
   store_y(i, load_x(at) * activate(load_x(at + params.columns)));
 }
+${FLAT_MAIN}
 `,
   };
 }

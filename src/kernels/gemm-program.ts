@@ -1,5 +1,5 @@
 /**
- * What implicit-gemm.ts asks of its programs, one per family of targets, and text helpers they share.
+ * What implicit-gemm.ts asks of its programs, one per family of targets.
  */
 import type { TensorType } from '../engine/kernel.ts';
 import type { Activation } from './epilogue.ts';
@@ -46,7 +46,3 @@ export interface Program {
 }
 
 export const WEIGHT_BINDING = 2;
-
-/** Arrays indexed by a loop counter end up in memory, so programs name their registers and are unrolled. */
-export const repeat = (count: number, make: (i: number) => string, separator = '\n'): string =>
-  Array.from({ length: count }, (_, i) => make(i)).join(separator);

@@ -9,8 +9,9 @@
  * compiler prove them in bounds and drop its clamps.
  */
 import { gridOf, type Target } from '../engine/kernel.ts';
-import { type ImplicitGemm, type Program, repeat, WEIGHT_BINDING } from './gemm-program.ts';
+import { type ImplicitGemm, type Program, WEIGHT_BINDING } from './gemm-program.ts';
 import { readWgsl } from './storage.ts';
+import { unroll } from './unroll.ts';
 
 /** Vectors of four channels in one step. */
 const DEPTH = 4;
@@ -56,18 +57,18 @@ fn main(
   let block = block_of(workgroup.z);
   let first = (workgroup.y * grid.x + workgroup.x) * ${16 * rows}u + local.y;
   let c = block.column * ${vectors * 4}u + local.x;
-${repeat(vectors, (v) => `  let initial${v} = initial(block, c + ${4 * v}u);`)}
-${repeat(
+${unroll(vectors, (v) => `  let initial${v} = initial(block, c + ${4 * v}u);`)}
+${unroll(
   rows,
   (r) => `  let py${r} = (first + ${16 * r}u) / params.width;
   let px${r} = first + ${16 * r}u - py${r} * params.width;
-  ${repeat(vectors, (v) => `var sum${r}_${v} = initial${v};`, ' ')}`,
+  ${unroll(vectors, (v) => `var sum${r}_${v} = initial${v};`, ' ')}`,
 )}
   var row = block.weights; // of the weight matrix
   for (var ty = 0u; ty < params.taps_y; ty++) {
     for (var tx = 0u; tx < params.taps_x; tx++) {
       // Below zero wraps around and fails the comparison too.
-${repeat(
+${unroll(
   rows,
   (r) => `      let iy${r} = py${r} * params.stride + ty + block.phase_y - u32(params.top);
       let ix${r} = px${r} * params.stride + tx + block.phase_x - u32(params.left);
@@ -76,13 +77,13 @@ ${repeat(
 )}
       for (var k = 0u; k < params.ci4; k += ${DEPTH}u) {
         workgroupBarrier();
-${repeat(
+${unroll(
   rows,
   (r) => `        var x${r} = vec4f();
         if (inside${r} && k + local.x < params.ci4) { x${r} = load_x(at${r} + k + local.x); }
         x_tile[(local.y + ${16 * r}u) * ${PITCH}u + local.x] = x${r};`,
 )}
-${repeat(
+${unroll(
   vectors,
   (v) => `        var w${v} = vec4f();
         if (k * 4u + local.y < params.ci4 * 4u && c + ${4 * v}u < params.co4) {
@@ -92,14 +93,14 @@ ${repeat(
 )}
         workgroupBarrier();
         for (var d = 0u; d < ${DEPTH}u; d++) {
-${repeat(rows, (r) => `          let a${r} = x_tile[(local.y + ${16 * r}u) * ${PITCH}u + d];`)}
-${repeat(4, (j) =>
-  repeat(
+${unroll(rows, (r) => `          let a${r} = x_tile[(local.y + ${16 * r}u) * ${PITCH}u + d];`)}
+${unroll(4, (j) =>
+  unroll(
     vectors,
     (
       v,
     ) => `          let b${j}_${v} = weight_tile[(d * 4u + ${j}u) * ${vectors * 4}u + ${4 * v}u + local.x];
-${repeat(rows, (r) => `          sum${r}_${v} += a${r}[${j}] * b${j}_${v};`)}`,
+${unroll(rows, (r) => `          sum${r}_${v} += a${r}[${j}] * b${j}_${v};`)}`,
   ),
 )}
         }
@@ -107,10 +108,10 @@ ${repeat(rows, (r) => `          sum${r}_${v} += a${r}[${j}] * b${j}_${v};`)}`,
       row += params.ci4 * 4u;
     }
   }
-${repeat(
+${unroll(
   rows,
   (r) => `  if (py${r} < params.height) {
-${repeat(
+${unroll(
   vectors,
   (v) =>
     `    if (c + ${4 * v}u < params.co4) { finish(block, py${r}, px${r}, c + ${4 * v}u, sum${r}_${v}); }`,

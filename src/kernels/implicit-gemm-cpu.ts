@@ -12,8 +12,9 @@
  * fit the vector registers and take longer to compile than they save.
  */
 import type { Target } from '../engine/kernel.ts';
-import { type ImplicitGemm, type Program, repeat, WEIGHT_BINDING } from './gemm-program.ts';
+import { type ImplicitGemm, type Program, WEIGHT_BINDING } from './gemm-program.ts';
 import { readPairsWgsl, readWgsl } from './storage.ts';
+import { unroll } from './unroll.ts';
 
 const ROWS = 2;
 /** Groups of four output columns per lane. */
@@ -50,14 +51,14 @@ fn main(
   let py = workgroup.y * ${ROWS}u;
   let c = block.column * ${VECTORS}u;
 ${weights.setup}
-${repeat(VECTORS, (v) => `  let initial${v} = initial(block, c + ${v}u);`)}
-${repeat(ROWS, (r) => repeat(VECTORS, (v) => `  var sum${r}_${v} = initial${v};`, ''))}
+${unroll(VECTORS, (v) => `  let initial${v} = initial(block, c + ${v}u);`)}
+${unroll(ROWS, (r) => unroll(VECTORS, (v) => `  var sum${r}_${v} = initial${v};`, ''))}
   var row = block.weights; // of the weight matrix
   for (var ty = 0u; ty < params.taps_y; ty++) {
     for (var tx = 0u; tx < params.taps_x; tx++) {
       // Below zero wraps around and fails the comparison too.
       let ix = px * params.stride + tx + block.phase_x - u32(params.left);
-${repeat(
+${unroll(
   ROWS,
   (r) => `      let iy${r} = (py + ${r}u) * params.stride + ty + block.phase_y - u32(params.top);
       let inside${r} = iy${r} < params.in_height && ix < params.in_width;
@@ -65,12 +66,12 @@ ${repeat(
 )}
       for (var k = 0u; k < params.ci4; k++) {
 ${weights.load}
-${repeat(ROWS, (r) => `        let x${r} = select(vec4f(), load_x(at${r} + k), inside${r});`)}
-${repeat(DEPTH, (d) =>
-  repeat(
+${unroll(ROWS, (r) => `        let x${r} = select(vec4f(), load_x(at${r} + k), inside${r});`)}
+${unroll(DEPTH, (d) =>
+  unroll(
     VECTORS,
     (v) =>
-      `        { let w = ${weights.element(d, v)}; ${repeat(ROWS, (r) => `sum${r}_${v} += x${r}[${d}] * w;`, ' ')} }`,
+      `        { let w = ${weights.element(d, v)}; ${unroll(ROWS, (r) => `sum${r}_${v} += x${r}[${d}] * w;`, ' ')} }`,
   ),
 )}
         row += ${DEPTH}u;
@@ -78,10 +79,10 @@ ${repeat(DEPTH, (d) =>
     }
   }
   if (px >= params.width) { return; }
-${repeat(
+${unroll(
   ROWS,
   (r) => `  if (py + ${r}u < params.height) {
-${repeat(VECTORS, (v) => `    if (c + ${v}u < params.co4) { finish(block, py + ${r}u, px, c + ${v}u, sum${r}_${v}); }`)}
+${unroll(VECTORS, (v) => `    if (c + ${v}u < params.co4) { finish(block, py + ${r}u, px, c + ${v}u, sum${r}_${v}); }`)}
   }`,
 )}
 }
@@ -104,20 +105,20 @@ function broadcastWeights(lanes: number): WeightAccess {
   const pair = (index: number) =>
     `subgroupBroadcast(pairs${Math.floor(index / lanes)}, ${index % lanes}u)`;
   return {
-    setup: repeat(
+    setup: unroll(
       gathers,
       // Columns beyond the last repeat it; their sums are not stored.
       (g) => `  let slot${g} = ${g * lanes}u + lane;
   let offset${g} = (slot${g} >> 3u) * params.co4 * 2u + min(c * 2u + (slot${g} & 7u), params.co4 * 2u - 1u);`,
     ),
     load: `        let base = row * params.co4 * 2u;
-${repeat(gathers, (g) => `        let pairs${g} = load_weight(base + offset${g});`)}`,
+${unroll(gathers, (g) => `        let pairs${g} = load_weight(base + offset${g});`)}`,
     element: (d, v) => `vec4f(${pair(d * PAIRS + 2 * v)}, ${pair(d * PAIRS + 2 * v + 1)})`,
   };
 }
 
 const UNIFORM_WEIGHTS: WeightAccess = {
-  setup: repeat(VECTORS, (v) => `  let column${v} = min(c + ${v}u, params.co4 - 1u);`),
+  setup: unroll(VECTORS, (v) => `  let column${v} = min(c + ${v}u, params.co4 - 1u);`),
   load: '        let base = row * params.co4;',
   element: (d, v) => `load_weight(base + ${d}u * params.co4 + column${v})`,
 };

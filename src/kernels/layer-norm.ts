@@ -18,12 +18,12 @@ import {
   format,
   type Kernel,
   paramsWgsl,
-  ShapeError,
   sizeOf,
   type Target,
   type TensorType,
   u32,
 } from '../engine/kernel.ts';
+import { rowsOf } from './elementwise.ts';
 import { enableF16, readWgsl, writeWgsl } from './storage.ts';
 import { teamMain, teamOf } from './team.ts';
 
@@ -42,14 +42,10 @@ export function layerNorm(
   { eps }: LayerNormConstants,
   target: Target,
 ): Kernel {
-  const channels = x.shape.at(-1) ?? 0;
-  if (channels % 4 !== 0 || channels === 0) {
-    throw new ShapeError(`x is ${format(x)}, its last axis must be a non-zero multiple of 4`);
-  }
+  const { rows, channels } = rowsOf('x', x);
   expectShape('gamma', gamma, [channels]);
   expectShape('beta', beta, [channels]);
 
-  const rows = sizeOf(x.shape) / channels;
   const team = teamOf(target);
   const params = {
     rows: u32(rows),

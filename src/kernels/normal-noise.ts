@@ -19,6 +19,7 @@ import {
   format,
   type Kernel,
   paramsWgsl,
+  roundUp4,
   ShapeError,
   type TensorType,
   u32,
@@ -41,8 +42,9 @@ export interface NormalNoiseConstants {
 }
 
 /**
- * Coefficients of cos and sin on [-π/4, π/4] from Cephes' sinf.c and cosf.c (error below 1e-7); the
- * logarithm is the series of 2·atanh(s), whose first dropped term is below 1e-9 for |s| ≤ 0.172.
+ * Coefficients of cos and sin on [-π/4, π/4] are Cephes' `coscof` and `sincof` (error below 1e-7):
+ * https://github.com/jeremybarnes/cephes/blob/efe829d3afcd419adee2d76d06ae98bc145dc477/single/sinf.c
+ * The logarithm is the series of 2·atanh(s), whose first dropped term is below 1e-9 for |s| ≤ 0.172.
  */
 const BOX_MULLER_WGSL = `const LN_2: f32 = 0.693147180559945;
 const SQRT_2: f32 = 1.41421356237;
@@ -89,7 +91,7 @@ export function normalNoise(
 
   const y: TensorType = {
     dtype: 'f32',
-    shape: [n, height, width, Math.ceil(channels / 4) * 4],
+    shape: [n, height, width, roundUp4(channels)],
   };
   const image = imageOf('y', y);
   const params = {

@@ -18,6 +18,7 @@ import {
   format,
   type Kernel,
   paramsWgsl,
+  roundUp4,
   sizeOf,
   type Target,
   type TensorType,
@@ -37,16 +38,14 @@ export interface PosteriorConstants {
   readonly scale: number;
 }
 
-const padded = (channels: number): number => Math.ceil(channels / 4) * 4;
-
 export function posterior(
   { moments, noise }: PosteriorInputs,
   { channels, scale }: PosteriorConstants,
   target: Target,
 ): Kernel {
   const { n, height, width, groups: momentGroups } = imageOf('moments', moments);
-  expectShape('moments', moments, [n, height, width, padded(2 * channels)]);
-  expectShape('noise', noise, [n, height, width, padded(channels)]);
+  expectShape('moments', moments, [n, height, width, roundUp4(2 * channels)]);
+  expectShape('noise', noise, [n, height, width, roundUp4(channels)]);
 
   const y: TensorType = { dtype: 'f32', shape: noise.shape };
   const image = imageOf('y', y);
@@ -54,7 +53,7 @@ export function posterior(
     height: u32(height),
     width: u32(width),
     groups: u32(image.groups),
-    momentGroups: u32(momentGroups),
+    moment_groups: u32(momentGroups),
     channels: u32(channels),
     scale: f32(scale),
   };
@@ -77,14 +76,14 @@ ${readWgsl('noise', 2, noise.dtype, target)}
 ${writeWgsl('y', 3, 'f32', target)}
 
 fn moment(pixel: u32, channel: u32) -> f32 {
-  let last = 4u * params.momentGroups - 1u;  // padding channels of y ask for more
+  let last = 4u * params.moment_groups - 1u;  // padding channels of y ask for more
   let c = min(channel, last);
-  return load_moments(pixel * params.momentGroups + c / 4u)[c % 4u];
+  return load_moments(pixel * params.moment_groups + c / 4u)[c % 4u];
 }
 
 fn element(at: Position) {
   let pixel = (at.n * params.height + at.y) * params.width + at.x;
-  let mean = load_moments(pixel * params.momentGroups + at.group);
+  let mean = load_moments(pixel * params.moment_groups + at.group);
   let channel = 4u * at.group + vec4u(0u, 1u, 2u, 3u);
   let logvar = vec4f(
     moment(pixel, params.channels + channel.x),
@@ -105,11 +104,11 @@ export function posteriorReference(
   { moments, noise }: { moments: Float32Array; noise: Float32Array },
   { channels, scale }: PosteriorConstants,
 ): Float32Array {
-  const stride = padded(channels);
+  const stride = roundUp4(channels);
   return noise.map((v, i) => {
     const channel = i % stride;
     if (channel >= channels) return 0;
-    const at = Math.floor(i / stride) * padded(2 * channels) + channel;
+    const at = Math.floor(i / stride) * roundUp4(2 * channels) + channel;
     const logvar = Math.min(20, Math.max(-30, moments[at + channels] ?? 0));
     return ((moments[at] ?? 0) + Math.exp(0.5 * logvar) * v) * scale;
   });

@@ -56,8 +56,8 @@ export function reflectPad(
     height: u32(image.height),
     width: u32(image.width),
     groups: u32(image.groups),
-    sourceHeight: i32(source.height),
-    sourceWidth: i32(source.width),
+    source_height: i32(source.height),
+    source_width: i32(source.width),
     top: i32(top),
     left: i32(left),
   };
@@ -81,9 +81,9 @@ fn reflect_index(k: i32, length: i32) -> u32 {
 }
 
 fn element(at: Position) {
-  let row = reflect_index(i32(at.y) - params.top, params.sourceHeight);
-  let column = reflect_index(i32(at.x) - params.left, params.sourceWidth);
-  let pixel = (at.n * u32(params.sourceHeight) + row) * u32(params.sourceWidth) + column;
+  let row = reflect_index(i32(at.y) - params.top, params.source_height);
+  let column = reflect_index(i32(at.x) - params.left, params.source_width);
+  let pixel = (at.n * u32(params.source_height) + row) * u32(params.source_width) + column;
   store_y(at.i, load_x(pixel * params.groups + at.group));
 }
 ${IMAGE_MAIN}

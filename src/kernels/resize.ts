@@ -76,11 +76,11 @@ fn row(start: u32, columns: vec4u, weights: vec4f) -> vec4f {
 }
 
 fn element(at: Position) {
-  let y = source(at.y, params.sourceHeight, i32(params.height));
-  let x = source(at.x, params.sourceWidth, i32(params.width));
-  let stride = u32(params.sourceWidth) * params.groups;
-  let rows = (at.n * u32(params.sourceHeight) + clamped(y.first, params.sourceHeight)) * stride;
-  let columns = clamped(x.first, params.sourceWidth) * params.groups + at.group;
+  let y = source(at.y, params.source_height, i32(params.height));
+  let x = source(at.x, params.source_width, i32(params.width));
+  let stride = u32(params.source_width) * params.groups;
+  let rows = (at.n * u32(params.source_height) + clamped(y.first, params.source_height)) * stride;
+  let columns = clamped(x.first, params.source_width) * params.groups + at.group;
   store_y(at.i, y.weights.x * row(rows.x, columns, x.weights)
     + y.weights.y * row(rows.y, columns, x.weights)
     + y.weights.z * row(rows.z, columns, x.weights)
@@ -106,12 +106,12 @@ fn weight(j: i32, at: Window, output: i32) -> f32 {
 }
 
 fn element(at: Position) {
-  let y = window(at.y, params.sourceHeight, i32(params.height));
-  let x = window(at.x, params.sourceWidth, i32(params.width));
+  let y = window(at.y, params.source_height, i32(params.height));
+  let x = window(at.x, params.source_width, i32(params.width));
   var sum = vec4f(0.0);
   var total = 0.0;
   for (var i = y.first; i < y.end; i++) {
-    let start = (i32(at.n) * params.sourceHeight + i) * params.sourceWidth;
+    let start = (i32(at.n) * params.source_height + i) * params.source_width;
     var row = vec4f(0.0);
     var row_total = 0.0;
     for (var j = x.first; j < x.end; j++) {
@@ -148,8 +148,8 @@ function resize(
     height: u32(height),
     width: u32(width),
     groups: u32(image.groups),
-    sourceHeight: i32(source.height),
-    sourceWidth: i32(source.width),
+    source_height: i32(source.height),
+    source_width: i32(source.width),
   };
   const taps = (from: number, to: number) =>
     name === 'bicubic' ? 4 : Math.ceil(4 * Math.max(from / to, 1));

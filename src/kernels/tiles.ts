@@ -78,8 +78,8 @@ export function cropTiles(
     height: u32(tile),
     width: u32(tile),
     groups: u32(1),
-    sourceHeight: u32(source.height),
-    sourceWidth: u32(source.width),
+    source_height: u32(source.height),
+    source_width: u32(source.width),
   };
   return {
     name: 'cropTiles',
@@ -102,9 +102,9 @@ fn quantize(v: vec4f) -> vec4f { return v; }
 #endif
 
 fn element(at: Position) {
-  let row = min(origins[at.n].x + at.y, params.sourceHeight - 1u);
-  let column = min(origins[at.n].y + at.x, params.sourceWidth - 1u);
-  store_y(at.i, quantize(load_image(row * params.sourceWidth + column)));
+  let row = min(origins[at.n].x + at.y, params.source_height - 1u);
+  let column = min(origins[at.n].y + at.x, params.source_width - 1u);
+  store_y(at.i, quantize(load_image(row * params.source_width + column)));
 }
 ${IMAGE_MAIN}
 `,
@@ -169,8 +169,8 @@ export function blendTile(
     height: u32(tile.height),
     width: u32(tile.width),
     groups: u32(1),
-    imageHeight: u32(height),
-    imageWidth: u32(width),
+    image_height: u32(height),
+    image_width: u32(width),
     index: u32(index),
     scale: u32(scale),
   };
@@ -194,11 +194,11 @@ ${readWgsl('patches', 1, patches.dtype, target)}
 
 fn element(at: Position) {
   let to = params.scale * origins[params.index] + vec2u(at.y, at.x);
-  if (to.x >= params.imageHeight || to.y >= params.imageWidth) { return; }
+  if (to.x >= params.image_height || to.y >= params.image_width) { return; }
   let weight = weightsY[params.index * params.height + at.y]
     * weightsX[params.index * params.width + at.x];
   let pixel = params.index * params.height * params.width + at.i;
-  y[to.x * params.imageWidth + to.y] += weight * load_patches(pixel);
+  y[to.x * params.image_width + to.y] += weight * load_patches(pixel);
 }
 ${IMAGE_MAIN}
 `,

@@ -82,7 +82,7 @@ function officialAngle(
   return fround(timestep * expF32(exponent));
 }
 
-/** About 1/n! for n = 7 .. 2. */
+/** About 1/n! for n = 7 .. 2, from `xexpf` (see expF32). */
 const EXP_COEFFICIENTS = [
   0.000198527617612853646278381, 0.00139304355252534151077271, 0.00833336077630519866943359,
   0.0416664853692054748535156, 0.166666671633720397949219, 0.5,
@@ -90,7 +90,9 @@ const EXP_COEFFICIENTS = [
 
 /**
  * exp as PyTorch computes it for f32 on a CPU: SLEEF's `expf_u10` with fused multiply-adds. Its
- * last bit differs from the correctly rounded exp for some arguments, which t amplifies.
+ * last bit differs from the correctly rounded exp for some arguments, which t amplifies. `xexpf` in
+ * https://github.com/shibatch/sleef/blob/010189acf25b25579a3dae5aac6d40f4816cd4e7/src/libm/sleefsimdsp.c
+ * (ln 2 in two parts: `L2Uf`, `L2Lf`)
  */
 function expF32(x: number): number {
   const { fround } = Math;

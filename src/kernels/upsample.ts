@@ -44,8 +44,8 @@ export function upsampleNearest(
     height: u32(height),
     width: u32(width),
     groups: u32(image.groups),
-    sourceHeight: u32(source.height),
-    sourceWidth: u32(source.width),
+    source_height: u32(source.height),
+    source_width: u32(source.width),
   };
   return {
     name: 'upsampleNearest',
@@ -62,9 +62,9 @@ ${readWgsl('x', 1, x.dtype, target)}
 ${writeWgsl('y', 2, y.dtype, target)}
 
 fn element(at: Position) {
-  let row = at.n * params.sourceHeight + at.y * params.sourceHeight / params.height;
-  let column = at.x * params.sourceWidth / params.width;
-  store_y(at.i, load_x((row * params.sourceWidth + column) * params.groups + at.group));
+  let row = at.n * params.source_height + at.y * params.source_height / params.height;
+  let column = at.x * params.source_width / params.width;
+  store_y(at.i, load_x((row * params.source_width + column) * params.groups + at.group));
 }
 ${IMAGE_MAIN}
 `,

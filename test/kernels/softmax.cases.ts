@@ -7,10 +7,11 @@ function softmaxCase(
   x: TensorType,
   constants: SoftmaxConstants = {},
   { std = 1, mean = 0 } = {},
+  tags: KernelCase['tags'] = ['edge'],
 ): KernelCase {
   return {
     name: `softmax ${format(x)} ${JSON.stringify({ ...constants, std, mean })}`,
-    tags: ['edge'],
+    tags,
     inputs: { x },
     data: (_, { shape }, seed) => normal(sizeOf(shape), seed, { std, mean }),
     kernel: (target) => softmax({ x }, constants, target),
@@ -29,4 +30,9 @@ export const cases: readonly KernelCase[] = [
   // logits near ±1e4: the differences that matter are exact
   softmaxCase({ dtype: 'f32', shape: [5, 80] }, {}, { mean: 1e4, std: 100 }),
   softmaxCase({ dtype: 'f16', shape: [66_000, 4] }),
+  // a quarter of the scores of the VAE's 512-wide head at 64x64 latent pixels
+  softmaxCase({ dtype: 'f16', shape: [1024, 4096] }, { scale: 512 ** -0.5 }, { std: 22 }, [
+    'real',
+    'perf',
+  ]),
 ];

@@ -25,6 +25,7 @@ test('shared files are known', () => {
     'philox',
     'storage',
     'team',
+    'unroll',
   ]);
 });
 
