@@ -4,14 +4,24 @@
  */
 import { CheckpointError } from '../weights/error.ts';
 import { CONVERTIBLE } from '../weights/layout.ts';
+import { ConfigError } from './config.ts';
 import type { CheckpointTensors, Model } from './model.ts';
 import { tileGraph, type TileGraphOptions } from './tile-graph.ts';
 
-/** Throws WeightError, CheckpointError or TimestepError, naming the tensor or the timestep. */
+/** Guidance steers away from a negative prompt: throws ConfigError where there is none. */
+export function checkGuidance({ shapes }: Pick<Model, 'shapes'>, cfg: number): void {
+  if (cfg === 1 || shapes.prompt.has('negative_prompt_embeds')) return;
+  throw new ConfigError(
+    `--cfg ${cfg} needs negative_prompt_embeds (in prompt_embeds.safetensors or the --noise file), which this model does not have; leave --cfg out`,
+  );
+}
+
+/** Throws ConfigError, WeightError, CheckpointError or TimestepError, naming what does not fit. */
 export function checkModel(
   model: Model,
   options: Pick<TileGraphOptions, 'tile' | 'timesteps' | 'cfg'>,
 ): void {
+  checkGuidance(model, options.cfg);
   const { shapes } = model;
   const components: Readonly<Record<string, CheckpointTensors>> = {
     unet: shapes.unet,

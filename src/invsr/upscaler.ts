@@ -9,6 +9,7 @@
 import type { EngineContext } from '../engine/context.ts';
 import { readBuffer } from '../engine/readback.ts';
 import { Buffers } from './buffers.ts';
+import { checkGuidance } from './check-model.ts';
 import { blendGraph, type ColorFix, cropGraph, finishGraph, loadGraph } from './image-graphs.ts';
 import type { Model, Tensors } from './model.ts';
 import { type PaddingPlan, planPadding } from './padding.ts';
@@ -113,6 +114,7 @@ export class Upscaler {
       vaeTiling: official ? OFFICIAL_VAE_TILING : null,
       ...options,
     };
+    checkGuidance(model, this.options.cfg);
   }
 
   /** Bytes of GPU buffers at the worst moment so far. */
