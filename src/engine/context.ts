@@ -6,6 +6,7 @@ import { type Capabilities, capabilitiesOf } from './device.ts';
 import { DeviceLostError } from './errors.ts';
 import { Allocator, type MemoryAccount, SlotPool } from './memory.ts';
 import { type PipelineCache, pipelineCacheOf } from './pipelines.ts';
+import { createQueue, type Queue } from './queue.ts';
 import { PACE } from './submits.ts';
 import { WeightStore } from './weight-store.ts';
 
@@ -22,7 +23,7 @@ export interface EngineContext {
   /** Aborted with DeviceLostError when the device is lost. */
   readonly lost: AbortSignal;
   /** Runs `work` after everything queued before it: executors share slots, so one at a time. */
-  exclusive<T>(work: () => Promise<T>): Promise<T>;
+  readonly exclusive: Queue;
   /** Frees the weights. Executors have been disposed of by then. */
   dispose(): void;
 }
@@ -35,7 +36,6 @@ export function createContext(device: GPUDevice): EngineContext {
   void device.lost.then(({ message, reason }) =>
     lost.abort(new DeviceLostError(`the device was lost (${reason}): ${message}`)),
   );
-  let last: Promise<unknown> = Promise.resolve();
   return {
     device,
     capabilities,
@@ -46,11 +46,7 @@ export function createContext(device: GPUDevice): EngineContext {
     weights,
     rate: PACE[capabilities.family].rate,
     lost: lost.signal,
-    exclusive(work) {
-      const result = last.then(work);
-      last = result.catch(() => {});
-      return result;
-    },
+    exclusive: createQueue(),
     dispose: () => weights.dispose(),
   };
 }

@@ -7,6 +7,7 @@
  * the tile batch only and is kept; the small plans around it follow the image's size.
  */
 import type { EngineContext } from '../engine/context.ts';
+import { createQueue } from '../engine/queue.ts';
 import { readBuffer } from '../engine/readback.ts';
 import { Buffers } from './buffers.ts';
 import { checkGuidance } from './check-model.ts';
@@ -95,8 +96,7 @@ export class Upscaler {
   readonly #model: Model;
   /** The networks, by batch size and kind. */
   readonly #networks = new Map<string, Runner>();
-  /** The latest call. */
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #queue = createQueue();
 
   constructor(context: EngineContext, model: Model, options: UpscalerOptions = {}) {
     const { official = false } = options;
@@ -124,9 +124,7 @@ export class Upscaler {
 
   /** ×4. Calls wait for each other: they share plans. */
   async upscale(input: Pixels, request: UpscaleRequest = {}): Promise<UpscaleResult> {
-    const result = this.#last.then(() => this.#upscale(input, request));
-    this.#last = result.catch(() => {});
-    return result;
+    return this.#queue(() => this.#upscale(input, request));
   }
 
   async #upscale(input: Pixels, request: UpscaleRequest): Promise<UpscaleResult> {
@@ -185,20 +183,26 @@ export class Upscaler {
     const { tileBatch, tile } = this.options;
     const { signal, onProgress, dump } = request;
     const total = grid.tiles.length;
-    const small = new Map<number, { crop: Runner; blend: Runner }>();
+    const small = new Map<string, Runner>();
+    const around = async (kind: 'crop' | 'blend', batch: number): Promise<Runner> => {
+      const known = small.get(`${kind} ${batch}`);
+      if (known) return known;
+      const graph =
+        kind === 'crop' ? cropGraph(padding, batch, tile) : blendGraph(image, batch, tile);
+      const runner = await createRunner(this.#context, graph, { signal });
+      small.set(`${kind} ${batch}`, runner);
+      return runner;
+    };
     try {
       for (let first = 0, call = 0; first < total; first += tileBatch, call++) {
         const tiles = grid.tiles.slice(first, first + tileBatch);
         const batch = tiles.length;
         const network = await this.#network(batch, request);
-        const around = small.get(batch) ?? {
-          crop: await createRunner(this.#context, cropGraph(padding, batch, tile), { signal }),
-          blend: await createRunner(this.#context, blendGraph(image, batch, tile), { signal }),
-        };
-        small.set(batch, around);
+        const crop = await around('crop', batch);
+        const blend = await around('blend', batch);
 
         await this.#writeTileInputs({ padding, grid, buffers, request }, tiles, { first, call });
-        await around.crop.run(buffers, { signal });
+        await crop.run(buffers, { signal });
         await network.run(buffers, {
           signal,
           onProgress:
@@ -209,13 +213,10 @@ export class Upscaler {
             }),
         });
         if (dump) await dumpNamed(network, buffers, `call${call}.`, dump);
-        await around.blend.run(buffers, { signal });
+        await blend.run(buffers, { signal });
       }
     } finally {
-      for (const { crop, blend } of small.values()) {
-        crop.dispose();
-        blend.dispose();
-      }
+      for (const runner of small.values()) runner.dispose();
     }
   }
 
