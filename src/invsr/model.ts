@@ -76,19 +76,20 @@ export async function openModel(folder: Folder, overrides: Tensors = new Map()):
   };
   checkAgreement(configs, folder.name);
 
-  const checkpoints = new Map<string, Checkpoint>([
-    ['unet', await openCheckpoint(folder.folder('unet'))],
-    ['vae', await openCheckpoint(folder.folder('vae'))],
-    ['noise_predictor', await openCheckpoint(folder.folder('noise_predictor'))],
-  ]);
   const given = new Map([...overrides].filter(([name]) => PROMPTS.includes(name)));
-  if (!given.has('prompt_embeds')) {
-    checkpoints.set('prompt', await openFile(folder, 'prompt_embeds.safetensors'));
-  }
+  const checkpoints = await openCheckpoints(folder, { hasPrompt: given.has('prompt_embeds') });
+  const close = async (): Promise<void> => {
+    await Promise.all([...checkpoints.values()].map((checkpoint) => checkpoint.close()));
+  };
   const shapesOf = (component: string): CheckpointTensors =>
     checkpoints.get(component)?.tensors ?? new Map();
   const prompt: CheckpointTensors = new Map([...shapesOf('prompt'), ...given]);
-  checkPrompt(prompt, configs, folder.name);
+  try {
+    checkPrompt(prompt, configs, folder.name);
+  } catch (error) {
+    await close();
+    throw error;
+  }
 
   return {
     name: folder.name,
@@ -114,10 +115,28 @@ export async function openModel(folder: Folder, overrides: Tensors = new Map()):
       const bytes = await checkpoint.read(name, signal);
       return convert(from, dtype, { name: key, dtype: entry.dtype, shape: entry.shape, bytes });
     },
-    async close() {
-      await Promise.all([...checkpoints.values()].map((checkpoint) => checkpoint.close()));
-    },
+    close,
   };
+}
+
+/** The weight files by component; all of them, or an error and none left open. */
+async function openCheckpoints(
+  folder: Folder,
+  { hasPrompt }: { readonly hasPrompt: boolean },
+): Promise<ReadonlyMap<string, Checkpoint>> {
+  const checkpoints = new Map<string, Checkpoint>();
+  try {
+    for (const component of ['unet', 'vae', 'noise_predictor']) {
+      checkpoints.set(component, await openCheckpoint(folder.folder(component)));
+    }
+    if (!hasPrompt) {
+      checkpoints.set('prompt', await openFile(folder, 'prompt_embeds.safetensors'));
+    }
+    return checkpoints;
+  } catch (error) {
+    await Promise.all([...checkpoints.values()].map((checkpoint) => checkpoint.close()));
+    throw error;
+  }
 }
 
 /** The parts must fit each other. */
