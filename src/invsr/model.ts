@@ -165,10 +165,16 @@ function checkAgreement({ unet, vae, noisePredictor }: ModelConfigs, folder: str
   }
 }
 
+/** The prompt must be there; a negative one may be missing (check-model.ts). */
 function checkPrompt(prompt: CheckpointShapes, { unet }: ModelConfigs, folder: string): void {
-  const [, length, channels] = prompt.get('prompt_embeds')?.shape ?? [];
-  if (length && channels === unet.contextChannels) return;
-  throw new ConfigError(
-    `${folder}: prompt_embeds is [${prompt.get('prompt_embeds')?.shape.join(',') ?? 'missing'}], expected [1,L,${unet.contextChannels}]`,
-  );
+  for (const name of PROMPTS) {
+    const shape = prompt.get(name)?.shape;
+    if (!shape && name !== 'prompt_embeds') continue;
+    const [batch, length = 0, channels, ...rest] = shape ?? [];
+    const fits = batch === 1 && length > 0 && channels === unet.contextChannels;
+    if (fits && rest.length === 0) continue;
+    throw new ConfigError(
+      `${folder}: ${name} is ${shape ? `[${shape.join(',')}]` : 'missing'}, expected [1,L,${unet.contextChannels}]`,
+    );
+  }
 }

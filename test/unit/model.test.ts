@@ -40,6 +40,21 @@ test.each<[string, ModelDescription, RegExp]>([
   await expect(openModel(modelFolder('model', description))).rejects.toThrow(message);
 });
 
+const prompt = (name: string, shape: readonly number[]) =>
+  new Map([[name, { name, dtype: 'F32', shape, bytes: new Uint8Array() } as const]]);
+
+const CONTEXT = model.unet.cross_attention_dim;
+test.each([
+  ['prompt_embeds', [77, CONTEXT]],
+  ['prompt_embeds', [2, 77, CONTEXT]],
+  ['prompt_embeds', [1, 77, CONTEXT, 1]],
+  ['prompt_embeds', [1, 0, CONTEXT]],
+  ['negative_prompt_embeds', [1, 77, CONTEXT + 4]],
+])('refused: %s as [%s]', async (name, shape) => {
+  const opened = openModel(modelFolder('model', model), prompt(name, shape));
+  await expect(opened).rejects.toThrow(`model: ${name} is [${shape.join()}], expected [1,L,`);
+});
+
 /** `folder`, counting the files that are open; the one named `broken` cannot be opened. */
 function counted(folder: Folder, count: { open: number }, broken?: string): Folder {
   return {
