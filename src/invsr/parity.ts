@@ -20,7 +20,7 @@ export type Dump = Map<string, NamedDump>;
 
 /** A parity file lacks a draw or holds it in another shape. */
 export class ParityError extends Error {
-  override readonly name = 'InputError';
+  override readonly name = 'ParityError';
 }
 
 interface DrawName {

@@ -76,7 +76,7 @@ export interface UpscaleResult extends Pixels {
 
 /** The image is too large for this device. */
 export class ImageSizeError extends Error {
-  override readonly name = 'InputError';
+  override readonly name = 'ImageSizeError';
 }
 
 const DEFAULT_SEED = 12345;
