@@ -10,11 +10,14 @@ import { createQueue, type Queue } from './queue.ts';
 import { PACE } from './submits.ts';
 import { WeightStore } from './weight-store.ts';
 
+/** Made by {@link createContext}; give it to every Upscaler of one device and model. */
 export interface EngineContext {
+  /** Yours, on loan. */
   readonly device: GPUDevice;
   readonly capabilities: Capabilities;
   readonly pipelines: PipelineCache;
   readonly allocator: Allocator;
+  /** Bytes of GPU buffers, now and at the worst moment. */
   readonly memory: MemoryAccount;
   readonly slots: SlotPool;
   readonly weights: WeightStore;
@@ -24,10 +27,14 @@ export interface EngineContext {
   readonly lost: AbortSignal;
   /** Runs `work` after everything queued before it: executors share slots, so one at a time. */
   readonly exclusive: Queue;
-  /** Frees the weights. Executors have been disposed of by then. */
+  /** Frees the weights' buffers. Dispose of upscalers first; the device stays yours to destroy. */
   dispose(): void;
 }
 
+/**
+ * The state that everything on `device` shares. One per model: weights are known by their names.
+ * Works on any device within its limits; requiredDevice(adapter) asks for all that helps.
+ */
 export function createContext(device: GPUDevice): EngineContext {
   const capabilities = capabilitiesOf(device);
   const allocator = new Allocator(device, capabilities);

@@ -40,13 +40,15 @@ export interface ModelShapes {
   readonly prompt: CheckpointTensors;
 }
 
+/** Made by {@link openModel}. */
 export interface Model {
+  /** The folder's path or URL. */
   readonly name: string;
   readonly configs: ModelConfigs;
   readonly shapes: ModelShapes;
-  /** Bytes of one weight in kernel layout. */
+  /** Bytes of one weight in kernel layout, read from its file now. */
   readWeight(weight: PlanWeight, signal?: AbortSignal): Promise<Uint8Array>;
-  /** Closes the files. */
+  /** Closes the files. Not before the last `upscale`, which may still have weights to read. */
   close(): Promise<void>;
 }
 
@@ -56,6 +58,10 @@ export type Tensors = ReadonlyMap<string, RawTensor>;
 const PROMPTS = ['prompt_embeds', 'negative_prompt_embeds'];
 
 /**
+ * Opens a model folder and checks that its parts fit each other; reads headers and no weights.
+ * ConfigError: a config asks for what is not built, or the parts are of different models.
+ * CheckpointError: a file is missing or damaged.
+ *
  * `overrides` may hold prompt_embeds and negative_prompt_embeds, which then replace the folder's
  * (a golden file serves as is).
  */

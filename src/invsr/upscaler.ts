@@ -21,10 +21,11 @@ import { LATENTS_PER_LR_PIXEL, SCALE, tileGraph } from './tile-graph.ts';
 import { type Tile, type TileGrid, tileGrid } from './tiles.ts';
 import { OFFICIAL_VAE_TILING, type VaeTiling } from './vae-tiling.ts';
 
+/** Fixed for the life of an Upscaler. */
 export interface UpscalerOptions {
   /** Storage of activations. @default f16 where the device has shader-f16, else f32 */
   readonly precision?: 'f16' | 'f32';
-  /** Descending, each 1 to 1000. @default [200] */
+  /** One denoising step each: descending whole numbers from 1 to 1000. @default [200] */
   readonly timesteps?: readonly number[];
   /** Tile side in LR pixels, a multiple of 16. @default 128 */
   readonly tile?: number;
@@ -32,9 +33,9 @@ export interface UpscalerOptions {
   readonly tileBatch?: number;
   /** Share of a tile that its neighbour repeats, 0 to 0.5. @default 0.25, or 0.5 with `official` */
   readonly overlap?: number;
-  /** Classifier-free guidance; 1 is off. @default 1 */
+  /** Classifier-free guidance; 1 is off, others need a negative prompt. @default 1 */
   readonly cfg?: number;
-  /** @default 'none' */
+  /** The input's colours put back into the result. @default 'none' */
   readonly colorFix?: ColorFix;
   /** The official code's tiles, noise per tile, and misaligned colour fix. @default false */
   readonly official?: boolean;
@@ -45,23 +46,30 @@ export interface UpscalerOptions {
   readonly vaeTiling?: VaeTiling | null;
 }
 
+/** Reported while an image is upscaled; `load` and `compile` only where there is something to do. */
 export interface UpscaleProgress {
   readonly stage: 'load' | 'compile' | 'tiles' | 'finish';
-  /** In the stage's own units: weights, pipelines, FLOPs. */
+  /**
+   * In the stage's own units: `load` weights, `compile` pipelines, `tiles` tiles with the fraction
+   * of the one being computed, `finish` 0 or 1 of 1.
+   */
   readonly done: number;
   readonly total: number;
   /** The tile being computed, from 1; in stage `tiles` only. */
   readonly tile?: number;
+  /** All tiles of the image; in stage `tiles` only. */
   readonly tiles?: number;
 }
 
 export interface RunOptions {
+  /** Ends the work at its next pause, with the signal's reason (AbortError). */
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: UpscaleProgress) => void) | undefined;
 }
 
+/** What may differ from image to image. */
 export interface UpscaleRequest extends RunOptions {
-  /** @default 12345 */
+  /** A whole number from 0: same seed, same noise, same picture. @default 12345 */
   readonly seed?: number;
   /** Parity: every random draw, as `draws.call<k>.draw0` and `draw1`, NCHW. */
   readonly noise?: Tensors | undefined;
@@ -69,8 +77,9 @@ export interface UpscaleRequest extends RunOptions {
   readonly dump?: Dump | undefined;
 }
 
+/** rgba8 of four times the input's width and height, alpha 255. */
 export interface UpscaleResult extends Pixels {
-  /** Wall time of each stage. */
+  /** Wall time of `prepare` (weights and pipelines), `load` (pixels), `tiles` and `finish`. */
   readonly milliseconds: Readonly<Record<string, number>>;
 }
 
@@ -90,7 +99,9 @@ interface Job {
   readonly request: UpscaleRequest;
 }
 
+/** One model on one device with fixed options; the networks are compiled once per tile batch. */
 export class Upscaler {
+  /** With every default filled in. */
   readonly options: Required<UpscalerOptions>;
   readonly #context: EngineContext;
   readonly #model: Model;
@@ -98,6 +109,7 @@ export class Upscaler {
   readonly #networks = new Map<string, Runner>();
   readonly #queue = createQueue();
 
+  /** ConfigError where `cfg` needs a negative prompt and the model has none. */
   constructor(context: EngineContext, model: Model, options: UpscalerOptions = {}) {
     const { official = false } = options;
     this.#context = context;
@@ -122,7 +134,14 @@ export class Upscaler {
     return this.#context.memory.peakBytes;
   }
 
-  /** ×4. Calls wait for each other: they share plans. */
+  /**
+   * rgba8 [H, W] → rgba8 [4H, 4W]; the input's alpha is not looked at. Calls wait for each other:
+   * they share plans.
+   *
+   * ImageSizeError: too large for this device. DeviceError: no memory, or a limit is too low.
+   * WeightError, CheckpointError, TimestepError: the model or the timesteps do not fit. ParityError:
+   * `noise` does not fit. CompileError, DeviceLostError. The signal's reason where it aborts.
+   */
   async upscale(input: Pixels, request: UpscaleRequest = {}): Promise<UpscaleResult> {
     return this.#queue(() => this.#upscale(input, request));
   }
