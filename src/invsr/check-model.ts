@@ -2,6 +2,7 @@
  * Says before any GPU work whether a model's weights fit its configs: builds the graph of one tile,
  * which asks for every tensor by name and shape, and looks at the types of those it asked for.
  */
+import { splitKey } from '../graph/weights.ts';
 import { CheckpointError } from '../weights/error.ts';
 import { CONVERTIBLE } from '../weights/layout.ts';
 import { ConfigError } from './config.ts';
@@ -31,8 +32,8 @@ export function checkModel(
   };
   const graph = tileGraph(model, { ...options, precision: 'f32', batch: 1, noise: 'generated' });
   for (const { key } of graph.weights.values()) {
-    const slash = key.indexOf('/');
-    const dtype = components[key.slice(0, slash)]?.get(key.slice(slash + 1))?.dtype;
+    const { component, name } = splitKey(key);
+    const dtype = components[component]?.get(name)?.dtype;
     if (dtype === undefined || CONVERTIBLE.has(dtype)) continue;
     throw new CheckpointError(
       `${model.name}: ${key} is ${dtype}, expected ${[...CONVERTIBLE].join(', ')}; convert the weights`,

@@ -7,7 +7,7 @@
  *   prompt_embeds.safetensors     prompt_embeds [1, L, C], optionally negative_prompt_embeds
  */
 import type { PlanWeight } from '../engine/plan.ts';
-import type { CheckpointShapes } from '../graph/weights.ts';
+import { type CheckpointShapes, splitKey } from '../graph/weights.ts';
 import { type Checkpoint, openCheckpoint, openFile } from '../weights/checkpoint.ts';
 import type { Folder } from '../weights/folder.ts';
 import { convert, type Layout, type RawTensor } from '../weights/layout.ts';
@@ -107,9 +107,7 @@ export async function openModel(folder: Folder, overrides: Tensors = new Map()):
       prompt,
     },
     async readWeight({ key, layout, type }, signal) {
-      const slash = key.indexOf('/');
-      const name = key.slice(slash + 1);
-      const component = key.slice(0, slash);
+      const { component, name } = splitKey(key);
       // The planner took it from a Layout; plans carry it as text.
       const from = layout as Layout;
       const dtype = type.dtype === 'f16' ? 'f16' : 'f32';

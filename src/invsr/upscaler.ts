@@ -14,11 +14,12 @@ import { checkGuidance } from './check-model.ts';
 import { blendGraph, type ColorFix, cropGraph, finishGraph, loadGraph } from './image-graphs.ts';
 import type { Model, Tensors } from './model.ts';
 import { type PaddingPlan, planPadding } from './padding.ts';
-import { type Dump, drawOf, dumpNamed, expectDraw } from './parity.ts';
+import { type Dump, dumpNamed } from './parity.ts';
 import { cropTopLeft, type Pixels, reflectable } from './pixels.ts';
 import { createRunner, type Runner } from './runner.ts';
-import { LATENTS_PER_LR_PIXEL, SCALE, tileGraph } from './tile-graph.ts';
-import { type Tile, type TileGrid, tileGrid } from './tiles.ts';
+import { SCALE, tileGraph } from './tile-graph.ts';
+import { checkDraws, DEFAULT_SEED, writeDraws, writePlaces, writeSeed } from './tile-inputs.ts';
+import { type TileGrid, tileGrid } from './tiles.ts';
 import { OFFICIAL_VAE_TILING, type VaeTiling } from './vae-tiling.ts';
 
 /** Fixed for the life of an Upscaler. */
@@ -88,8 +89,6 @@ export class ImageSizeError extends Error {
   override readonly name = 'ImageSizeError';
 }
 
-const DEFAULT_SEED = 12345;
-
 /** What one call of `upscale` carries from stage to stage. */
 interface Job {
   readonly image: Pixels;
@@ -154,7 +153,11 @@ export class Upscaler {
     // Even starts, because a latent covers two LR pixels.
     const stride = Math.max(2, 2 * Math.round(((1 - overlap) * tile) / 2));
     const grid = tileGrid(padding, { tile, stride, scale: SCALE });
-    if (request.noise) this.#checkNoise(request.noise, grid);
+    if (request.noise) {
+      const { latentChannels } = this.#model.configs.vae;
+      const count = grid.tiles.length;
+      checkDraws(request.noise, { count, tileBatch, tile, latentChannels });
+    }
 
     const milliseconds: Record<string, number> = {};
     const timed = async <T>(stage: string, work: Promise<T>): Promise<T> => {
@@ -199,8 +202,9 @@ export class Upscaler {
   }
 
   async #runTiles({ image, grid, padding, buffers, request }: Job): Promise<void> {
-    const { tileBatch, tile } = this.options;
-    const { signal, onProgress, dump } = request;
+    const { tileBatch, tile, official } = this.options;
+    const { latentChannels } = this.#model.configs.vae;
+    const { signal, onProgress, dump, noise, seed = DEFAULT_SEED } = request;
     const total = grid.tiles.length;
     const small = new Map<string, Runner>();
     const around = async (kind: 'crop' | 'blend', batch: number): Promise<Runner> => {
@@ -220,7 +224,13 @@ export class Upscaler {
         const crop = await around('crop', batch);
         const blend = await around('blend', batch);
 
-        await this.#writeTileInputs({ padding, grid, buffers, request }, tiles, { first, call });
+        await writePlaces(buffers, tiles, { tile, grid, padding });
+        if (noise) {
+          await writeDraws(buffers, noise, { call, batch, tile, latentChannels });
+        } else {
+          const strideOfOwn = official ? tile : undefined;
+          await writeSeed(buffers, tiles, { seed, strideOfOwn, first });
+        }
         await crop.run(buffers, { signal });
         await network.run(buffers, {
           signal,
@@ -285,54 +295,6 @@ export class Upscaler {
     });
     this.#networks.set(key, network);
     return network;
-  }
-
-  /** Where the tiles of one batch lie, how they are weighted, and their noise. */
-  async #writeTileInputs(
-    { padding, grid, buffers, request }: Omit<Job, 'image'>,
-    tiles: readonly Tile[],
-    { first, call }: { readonly first: number; readonly call: number },
-  ): Promise<void> {
-    const { tile, official } = this.options;
-    const batch = tiles.length;
-    const side = tile * SCALE;
-    const weightsY = new Float32Array(batch * side);
-    const weightsX = new Float32Array(batch * side);
-    for (const [i, { y, x }] of tiles.entries()) {
-      weightsY.set(grid.rowWeights.get(y) ?? [], i * side);
-      weightsX.set(grid.columnWeights.get(x) ?? [], i * side);
-    }
-    await buffers.write('origins', Uint32Array.from(tiles.flatMap(({ y, x }) => [y, x])));
-    const targets = tiles.flatMap(({ y, x }) => [y - padding.top, x - padding.left]);
-    await buffers.write('targets', Uint32Array.from(targets));
-    await buffers.write('weightsY', weightsY);
-    await buffers.write('weightsX', weightsX);
-
-    const { noise, seed = DEFAULT_SEED } = request;
-    if (noise) {
-      const channels = this.#model.configs.vae.latentChannels;
-      const shape = { batch, channels, side: tile * LATENTS_PER_LR_PIXEL };
-      await buffers.write('draw0', drawOf(noise, { call, index: 0 }, shape));
-      await buffers.write('draw1', drawOf(noise, { call, index: 1 }, shape));
-      return;
-    }
-    await buffers.write('seed', Uint32Array.of(seed % 2 ** 32, Math.floor(seed / 2 ** 32), 0, 0));
-    // The official code draws anew for every tile: give each a stretch of its own.
-    const latents = official
-      ? tiles.flatMap((_, i) => [(first + i) * tile, 0])
-      : tiles.flatMap(({ y, x }) => [y * LATENTS_PER_LR_PIXEL, x * LATENTS_PER_LR_PIXEL]);
-    await buffers.write('latentOrigins', Uint32Array.from(latents));
-  }
-
-  /** Every draw is there and fits, before the networks are compiled. */
-  #checkNoise(noise: Tensors, { tiles }: TileGrid): void {
-    const { tile, tileBatch } = this.options;
-    const channels = this.#model.configs.vae.latentChannels;
-    const side = tile * LATENTS_PER_LR_PIXEL;
-    for (let first = 0, call = 0; first < tiles.length; first += tileBatch, call++) {
-      const shape = { batch: Math.min(tileBatch, tiles.length - first), channels, side };
-      for (const index of [0, 1] as const) expectDraw(noise, { call, index }, shape);
-    }
   }
 
   /** The result must fit one storage buffer. */
