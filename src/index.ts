@@ -1,15 +1,42 @@
 /**
  * invsr-webgpu: InvSR x4 super-resolution on a WebGPU device of yours.
  *
+ *   import { createContext, openModel, Upscaler } from 'invsr-webgpu';
+ *   import { createDevice, nodeFolder } from 'invsr-webgpu/node';
+ *
+ *   const { device } = await createDevice(); // browser: a device made with requiredDevice(adapter)
+ *   const context = createContext(device);
+ *   const model = await openModel(nodeFolder('weights/invsr-nano')); // browser: urlFolder(address)
+ *   const upscaler = new Upscaler(context, model, { colorFix: 'wavelet' });
+ *   const picture = { width: 64, height: 48, pixels: new Uint8Array(4 * 64 * 48) }; // rgba8
+ *   const { width, height, pixels } = await upscaler.upscale(picture, { seed: 1 }); // 256 x 192
+ *   upscaler.dispose();
+ *   context.dispose();
+ *   await model.close();
+ *   device.destroy();
+ *
  * The texture-in, texture-out API comes with the browser work; what is exported now is what the
  * command line is made of.
  */
 export { type Capabilities, capabilitiesOf, requiredDevice } from './engine/device.ts';
 export { createContext, type EngineContext } from './engine/context.ts';
-export { CompileError, DeviceError, DeviceLostError } from './engine/errors.ts';
-export { type Model, openModel } from './invsr/model.ts';
-export type { Pixels } from './invsr/pixels.ts';
 export {
+  AdapterNameError,
+  CompileError,
+  DeviceError,
+  DeviceLostError,
+  type DeviceProblem,
+} from './engine/errors.ts';
+export { ShapeError } from './engine/kernel.ts';
+export { WeightError } from './graph/weights.ts';
+export { ConfigError } from './invsr/config.ts';
+export type { ColorFix } from './invsr/image-graphs.ts';
+export { type Model, openModel, type Tensors } from './invsr/model.ts';
+export { type Dump, type NamedDump, ParityError } from './invsr/parity.ts';
+export type { Pixels } from './invsr/pixels.ts';
+export { TimestepError } from './invsr/scheduler.ts';
+export {
+  ImageSizeError,
   Upscaler,
   type UpscalerOptions,
   type UpscaleProgress,
@@ -17,4 +44,7 @@ export {
   type UpscaleResult,
 } from './invsr/upscaler.ts';
 export type { VaeTiling } from './invsr/vae-tiling.ts';
-export { type Folder, memoryFolder, urlFolder } from './weights/folder.ts';
+export { readTensors } from './weights/checkpoint.ts';
+export { CheckpointError } from './weights/error.ts';
+export { type Folder, memoryFolder, urlFolder, type UrlFolderOptions } from './weights/folder.ts';
+export { blobSource, type ByteSource, type HttpOptions, httpSource } from './weights/source.ts';

@@ -1,4 +1,4 @@
-/** `invsr-webgpu/node`: what only Node needs. */
+/** `invsr-webgpu/node`: what only Node needs, devices and files. */
 export {
   createDevice,
   type DeviceOptions,
@@ -7,3 +7,4 @@ export {
   type Toggles,
 } from './engine/node-device.ts';
 export type { Capabilities } from './engine/device.ts';
+export { fileSource, nodeFolder } from './weights/node-file.ts';

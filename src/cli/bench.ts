@@ -5,9 +5,9 @@
 import { Command } from 'commander';
 import { createContext } from '../engine/context.ts';
 import { nameOf } from '../engine/device.ts';
-import { createDevice } from '../engine/node-device.ts';
+import { createDevice, type NodeDevice } from '../engine/node-device.ts';
 import { measurePaths, type PathResult, type Precision } from '../invsr/measure-path.ts';
-import { openModel } from '../invsr/model.ts';
+import { type Model, openModel } from '../invsr/model.ts';
 import { TIMESTEPS } from '../invsr/scheduler.ts';
 import { VERSION } from '../version.ts';
 import { nodeFolder } from '../weights/node-file.ts';
@@ -62,10 +62,28 @@ export function benchCommand(context: CommandContext): Command {
     .addCommand(kernels);
 }
 
-async function bench(flags: BenchFlags, { reporter, signal }: CommandContext): Promise<void> {
-  const { adapter, tile, runs } = flags;
+async function bench(flags: BenchFlags, work: CommandContext): Promise<void> {
+  const { adapter } = flags;
   const model = await openModel(nodeFolder(await modelFolder(flags.model)));
-  const { device, capabilities, notice } = await createDevice({ adapter });
+  try {
+    const made = await createDevice({ adapter });
+    try {
+      await benchOn(made, model, flags, work);
+    } finally {
+      made.device.destroy();
+    }
+  } finally {
+    await model.close();
+  }
+}
+
+async function benchOn(
+  { device, capabilities, notice }: NodeDevice,
+  model: Model,
+  flags: BenchFlags,
+  { reporter, signal }: CommandContext,
+): Promise<void> {
+  const { tile, runs } = flags;
   const context = createContext(device);
   try {
     if (notice !== undefined) reporter.note(notice);
@@ -85,8 +103,6 @@ async function bench(flags: BenchFlags, { reporter, signal }: CommandContext): P
     );
   } finally {
     context.dispose();
-    device.destroy();
-    await model.close();
   }
 }
 

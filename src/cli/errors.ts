@@ -8,15 +8,22 @@ export class InputError extends Error {
   override readonly name = 'InputError';
 }
 
+/** Errors of one picture among many: the others can still be done. */
+const PICTURE_ERRORS = ['InputError', 'ImageSizeError', 'ParityError'];
+
 /** Errors whose cause lies in what the user gave us, wherever they were thrown. */
 const INPUT_ERRORS = new Set([
-  'InputError',
+  ...PICTURE_ERRORS,
   'AdapterNameError',
   'ConfigError',
   'WeightError',
   'CheckpointError',
   'TimestepError',
 ]);
+
+/** By name: those of the library are no InputError. */
+export const isPictureError = (error: unknown): boolean =>
+  error instanceof Error && PICTURE_ERRORS.includes(error.name);
 
 export function exitCodeOf(error: unknown): number {
   if (!(error instanceof Error)) return EXIT.failed;

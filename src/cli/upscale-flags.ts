@@ -1,6 +1,7 @@
 /** The command line of `invsr upscale`: flags, their values, help. */
 import { Command } from 'commander';
 import { TIMESTEPS } from '../invsr/scheduler.ts';
+import { DEFAULT_SEED } from '../invsr/tile-inputs.ts';
 import type { UpscalerOptions } from '../invsr/upscaler.ts';
 import { choice, integer, MAX_STEPS, number, tileSize, timestepList } from './options.ts';
 
@@ -54,7 +55,7 @@ export function upscaleCommand(action: UpscaleAction): Command {
       'descending timesteps instead of --steps, e.g. 250,150,50',
       timestepList,
     )
-    .option('--seed <n>', 'same seed, same noise, same picture', integer(0), 12345)
+    .option('--seed <n>', 'same seed, same noise, same picture', integer(0), DEFAULT_SEED)
     .option('--tile <pixels>', 'tile side in input pixels, a multiple of 16', tileSize, 128)
     .option('--tile-batch <n>', 'tiles computed at once (default: 1)', integer(1, 64))
     .option(

@@ -6,7 +6,7 @@ import { SCALE } from '../invsr/tile-graph.ts';
 import { readTensors } from '../weights/checkpoint.ts';
 import { fileSource, nodeFolder } from '../weights/node-file.ts';
 import { safetensorsParts, type TensorData } from '../weights/safetensors-write.ts';
-import { describe, InputError } from './errors.ts';
+import { describe, InputError, isPictureError } from './errors.ts';
 import { type Picture, readPicture } from './image-file.ts';
 import { expectStorable, resizeAlpha, writeBeforeAfter, writePicture } from './image-output.ts';
 import { expectExtension, expectWritableFolder, type Job, planJobs } from './inputs.ts';
@@ -65,9 +65,7 @@ export async function upscale(
         session ??= await open(model);
         await upscaleFile(session, { ...job, picture, started }, work);
       } catch (error) {
-        const isOneOfMany =
-          jobs.length > 1 && error instanceof Error && error.name === 'InputError';
-        if (!isOneOfMany) throw error;
+        if (jobs.length === 1 || !isPictureError(error)) throw error;
         failed++;
         reporter.error(describe(error), job.input);
       }

@@ -6,7 +6,7 @@ import { basename, dirname, join } from 'node:path';
 import { reasonOf } from './errors.ts';
 
 /** The work was done, but its result could not be stored. */
-export class WriteError extends Error {
+class WriteError extends Error {
   override readonly name = 'WriteError';
 }
 

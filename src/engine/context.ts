@@ -6,14 +6,18 @@ import { type Capabilities, capabilitiesOf } from './device.ts';
 import { DeviceLostError } from './errors.ts';
 import { Allocator, type MemoryAccount, SlotPool } from './memory.ts';
 import { type PipelineCache, pipelineCacheOf } from './pipelines.ts';
+import { createQueue, type Queue } from './queue.ts';
 import { PACE } from './submits.ts';
 import { WeightStore } from './weight-store.ts';
 
+/** Made by {@link createContext}; give it to every Upscaler of one device and model. */
 export interface EngineContext {
+  /** Yours, on loan. */
   readonly device: GPUDevice;
   readonly capabilities: Capabilities;
   readonly pipelines: PipelineCache;
   readonly allocator: Allocator;
+  /** Bytes of GPU buffers, now and at the worst moment. */
   readonly memory: MemoryAccount;
   readonly slots: SlotPool;
   readonly weights: WeightStore;
@@ -22,11 +26,15 @@ export interface EngineContext {
   /** Aborted with DeviceLostError when the device is lost. */
   readonly lost: AbortSignal;
   /** Runs `work` after everything queued before it: executors share slots, so one at a time. */
-  exclusive<T>(work: () => Promise<T>): Promise<T>;
-  /** Frees the weights. Executors have been disposed of by then. */
+  readonly exclusive: Queue;
+  /** Frees the weights' buffers. Dispose of upscalers first; the device stays yours to destroy. */
   dispose(): void;
 }
 
+/**
+ * The state that everything on `device` shares. One per model: weights are known by their names.
+ * Works on any device within its limits; requiredDevice(adapter) asks for all that helps.
+ */
 export function createContext(device: GPUDevice): EngineContext {
   const capabilities = capabilitiesOf(device);
   const allocator = new Allocator(device, capabilities);
@@ -35,7 +43,6 @@ export function createContext(device: GPUDevice): EngineContext {
   void device.lost.then(({ message, reason }) =>
     lost.abort(new DeviceLostError(`the device was lost (${reason}): ${message}`)),
   );
-  let last: Promise<unknown> = Promise.resolve();
   return {
     device,
     capabilities,
@@ -46,11 +53,7 @@ export function createContext(device: GPUDevice): EngineContext {
     weights,
     rate: PACE[capabilities.family].rate,
     lost: lost.signal,
-    exclusive(work) {
-      const result = last.then(work);
-      last = result.catch(() => {});
-      return result;
-    },
+    exclusive: createQueue(),
     dispose: () => weights.dispose(),
   };
 }

@@ -27,22 +27,29 @@ const READ_LIMITS = [
 
 export type LimitName = (typeof READ_LIMITS)[number];
 
+/** Plain data: it can be cloned, sent and printed. */
 export interface Capabilities {
+  /** As WebGPU's adapter info has them; empty where the implementation does not tell. */
   readonly vendor: string;
   readonly architecture: string;
   readonly device: string;
   readonly description: string;
   /** The adapter runs on the CPU. */
   readonly isSoftware: boolean;
+  /** The kind of kernels it gets: `cpu` for software adapters, else `alu`. */
   readonly family: Target['family'];
   /** Sorted. */
   readonly features: readonly string[];
+  /** WebGPU's limits of these names, in its units (bytes, invocations, workgroups). */
   readonly limits: Readonly<Record<LimitName, number>>;
+  /** Activations can be stored and computed as f16. */
   readonly shaderF16: boolean;
+  /** Invocations; 4 and 128, WebGPU's widest range, where the implementation does not tell. */
   readonly subgroupMinSize: number;
   readonly subgroupMaxSize: number;
 }
 
+/** What an adapter offers, or what a device was made with. */
 export function capabilitiesOf(source: GPUAdapter | GPUDevice): Capabilities {
   const info = 'adapterInfo' in source ? source.adapterInfo : source.info;
   const { vendor, architecture, device, description } = info;

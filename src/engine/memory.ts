@@ -6,6 +6,7 @@
  */
 import { type Capabilities, expectStorageBuffer } from './device.ts';
 import { DeviceError } from './errors.ts';
+import { createQueue } from './queue.ts';
 
 export class MemoryAccount {
   #bytes = 0;
@@ -112,16 +113,14 @@ export class SlotPool {
   readonly #allocator: Allocator;
   readonly #shared = new Set<PooledBuffer>();
   /** Leases are made one after another, or two would each add the buffer that both could use. */
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #queue = createQueue();
 
   constructor(allocator: Allocator) {
     this.#allocator = allocator;
   }
 
   lease(requests: readonly SlotRequest[]): Promise<SlotLease> {
-    const lease = this.#last.then(() => this.#lease(requests));
-    this.#last = lease.catch(() => {});
-    return lease;
+    return this.#queue(() => this.#lease(requests));
   }
 
   async #lease(requests: readonly SlotRequest[]): Promise<SlotLease> {

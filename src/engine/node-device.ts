@@ -26,7 +26,10 @@ export interface DeviceOptions {
    * {@link listAdapters} prints them, in any case. @default auto
    */
   readonly adapter?: string | undefined;
-  /** Dawn toggles besides {@link TOGGLES}, e.g. `{ enable: ['skip_validation'] }`. */
+  /**
+   * Dawn toggles besides our own, or against them: `{ disable: ['disable_robustness'] }` brings
+   * index clamping back.
+   */
   readonly toggles?: Toggles | undefined;
 }
 
@@ -57,6 +60,14 @@ const TOGGLES = {
   disable: ['timestamp_quantization'],
 } as const satisfies Toggles;
 
+/** Ours and the caller's, who wins where they contradict each other. */
+export function mergeToggles({ enable = [], disable = [] }: Toggles = {}): Required<Toggles> {
+  return {
+    enable: [...TOGGLES.enable.filter((toggle) => !disable.includes(toggle)), ...enable],
+    disable: [...TOGGLES.disable.filter((toggle) => !enable.includes(toggle)), ...disable],
+  };
+}
+
 // Dawn's instances: the process crashes once the object that create() returned is collected while
 // anything made from it is in use, and nothing else refers to it. They do not keep Node alive.
 const instances: GPU[] = [];
@@ -83,8 +94,7 @@ interface Request {
 
 async function requestAdapter(request: Request = {}): Promise<GPUAdapter | null> {
   const { icd, name, toggles, isFallback = false } = request;
-  const enable = [...TOGGLES.enable, ...(toggles?.enable ?? [])];
-  const disable = [...TOGGLES.disable, ...(toggles?.disable ?? [])];
+  const { enable, disable } = mergeToggles(toggles);
   const variables: Readonly<Record<string, string | undefined>> = icd
     ? // the newer name wins over the older where both are understood
       { VK_DRIVER_FILES: icd, VK_ICD_FILENAMES: icd, VK_ADD_DRIVER_FILES: undefined }

@@ -10,12 +10,13 @@ import {
   mkdtempSync,
   readFileSync,
 } from 'node:fs';
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { constants, homedir, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createBrotliDecompress } from 'node:zlib';
+import { DeviceError } from './errors.ts';
 
 /** ICD manifest of lavapipe, wherever Vulkan loaders look, or undefined. */
 export function lavapipeIcd(): string | undefined {
@@ -65,26 +66,41 @@ export async function swiftShaderFolder(): Promise<string | undefined> {
     version: string;
   };
   const folder = join(cacheFolder(), `swiftshader-${version}`);
-  if (existsSync(folder)) return folder;
-  // Unpacked beside and renamed, so that the folder is whole whenever it exists.
-  const partial = mkdtempSync(`${folder}.`);
-  // The package depends on tar-fs, so it is there whenever the package is.
-  const { extract } = createRequire(join(root, 'package.json'))('tar-fs') as {
-    extract: (folder: string) => NodeJS.WritableStream;
-  };
-  await pipeline(
-    createReadStream(join(root, 'bin', 'swiftshader.tar.br')),
-    createBrotliDecompress(),
-    extract(partial),
-  );
-  try {
-    await mkdir(dirname(folder), { recursive: true });
-    await rename(partial, folder);
-  } catch (error) {
-    await rm(partial, { recursive: true, force: true });
-    if (!existsSync(folder)) throw error; // else another process was faster
-  }
+  await makeWhole(folder, async (partial) => {
+    // The package depends on tar-fs, so it is there whenever the package is.
+    const { extract } = createRequire(join(root, 'package.json'))('tar-fs') as {
+      extract: (folder: string) => NodeJS.WritableStream;
+    };
+    await pipeline(
+      createReadStream(join(root, 'bin', 'swiftshader.tar.br')),
+      createBrotliDecompress(),
+      extract(partial),
+    );
+  });
   return folder;
+}
+
+/** A folder that `fill` fills, beside it and renamed: whole whenever it exists, or DeviceError. */
+export async function makeWhole(
+  folder: string,
+  fill: (partial: string) => Promise<void>,
+): Promise<void> {
+  if (existsSync(folder)) return;
+  let partial: string | undefined;
+  try {
+    partial = mkdtempSync(`${folder}.`);
+    await fill(partial);
+    await rename(partial, folder);
+  } catch (cause) {
+    if (partial !== undefined) await rm(partial, { recursive: true, force: true });
+    if (existsSync(folder)) return; // another process was faster
+    throw new DeviceError({
+      what: `cannot unpack the software driver into ${folder}`,
+      needed: 'a folder that can be written, on a disk with room',
+      got: cause instanceof Error ? cause.message : String(cause),
+      remedy: 'Set XDG_CACHE_HOME to such a folder.',
+    });
+  }
 }
 
 /** Where unpacked drivers are kept: the user's cache, or a private temporary folder. */

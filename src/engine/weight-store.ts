@@ -15,7 +15,11 @@ const identify = ({ key, layout, type }: PlanWeight): string => `${key} ${layout
 export class WeightStore {
   readonly #queue: GPUQueue;
   readonly #allocator: Allocator;
+  /** Whole weights only. */
   readonly #buffers = new Map<string, GPUBuffer>();
+  readonly #uploads = new Map<string, Promise<void>>();
+  /** Counts calls of `dispose`, which an upload may find behind it. */
+  #generation = 0;
   #source: object | undefined;
   #totalBytes = 0;
   #pendingBytes = 0;
@@ -47,15 +51,27 @@ export class WeightStore {
     return buffer;
   }
 
-  /** Uploads a weight in the kernels' layout; nothing happens if it is there already. */
+  /** Uploads a weight in the kernels' layout; nothing happens if it is there or on its way. */
   async upload(weight: PlanWeight, bytes: Uint8Array): Promise<void> {
     const id = identify(weight);
     if (this.#buffers.has(id)) return;
+    const upload = this.#uploads.get(id) ?? this.#upload(weight, bytes);
+    this.#uploads.set(id, upload);
+    try {
+      await upload;
+    } finally {
+      if (this.#uploads.get(id) === upload) this.#uploads.delete(id);
+    }
+  }
+
+  async #upload(weight: PlanWeight, bytes: Uint8Array): Promise<void> {
+    const id = identify(weight);
     if (bytes.byteLength !== byteLength(weight.type)) {
       throw new Error(
         `weight ${id} is ${format(weight.type)}, expected ${byteLength(weight.type)} bytes, got ${bytes.byteLength}`,
       );
     }
+    const generation = this.#generation;
     const [buffer] = await this.#allocator.create([
       {
         label: weight.key,
@@ -65,12 +81,18 @@ export class WeightStore {
       },
     ]);
     if (!buffer) return;
-    if (this.#buffers.has(id)) {
-      this.#allocator.destroy(buffer); // somebody uploaded it while we waited
-      return;
+    try {
+      await this.#write(buffer, bytes);
+      if (generation !== this.#generation) throw new Error(`weight ${id} was freed meanwhile`);
+    } catch (error) {
+      this.#allocator.destroy(buffer);
+      throw error;
     }
     this.#buffers.set(id, buffer);
     this.#totalBytes += buffer.size;
+  }
+
+  async #write(buffer: GPUBuffer, bytes: Uint8Array): Promise<void> {
     for (let offset = 0; offset < bytes.byteLength; offset += CHUNK_BYTES) {
       const chunk = bytes.subarray(offset, offset + CHUNK_BYTES);
       this.#queue.writeBuffer(buffer, offset, wholeWords(chunk));
@@ -82,6 +104,8 @@ export class WeightStore {
   }
 
   dispose(): void {
+    this.#generation++;
+    this.#uploads.clear();
     for (const buffer of this.#buffers.values()) this.#allocator.destroy(buffer);
     this.#buffers.clear();
     this.#source = undefined;

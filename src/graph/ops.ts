@@ -24,7 +24,7 @@ import { upsampleConv2d } from '../kernels/upsample-conv2d.ts';
 import { upsampleNearest } from '../kernels/upsample.ts';
 import type { Tensor } from './graph.ts';
 
-export const OPS = {
+const OPS = {
   activation,
   affine,
   attention,

@@ -22,7 +22,15 @@ export class WeightError extends Error {
   override readonly name = 'WeightError';
 }
 
-/** Makes the tensor of one weight; `key` is `<component>/<name in the checkpoint>`. */
+/** A weight's key is `<component>/<name in the checkpoint>`. */
+const keyOf = (component: string, name: string): string => `${component}/${name}`;
+
+export function splitKey(key: string): { readonly component: string; readonly name: string } {
+  const slash = key.indexOf('/');
+  return { component: key.slice(0, slash), name: key.slice(slash + 1) };
+}
+
+/** Makes the tensor of one weight. */
 type MakeWeight = (key: string, layout: Layout, dtype: 'f16' | 'f32', shape: Shape) => Tensor;
 
 /** The tensors of one checkpoint; `component` prefixes keys and paths. */
@@ -43,7 +51,7 @@ export function weightsOf(component: string, shapes: CheckpointShapes, make: Mak
       has: (name) => shapes.has(full(name)),
       shape,
       get: (name, layout, dtype = 'f16') =>
-        make(`${component}/${full(name)}`, layout, dtype, shape(name)),
+        make(keyOf(component, full(name)), layout, dtype, shape(name)),
     };
   };
   return scope('');

@@ -3,7 +3,7 @@
  * names are diffusers' own.
  */
 import type { Activation } from '../kernels/epilogue.ts';
-import { type GraphBuilder, lastAxis, type Padding } from '../graph/builder.ts';
+import type { GraphBuilder, Padding } from '../graph/builder.ts';
 import type { Weights } from '../graph/weights.ts';
 import type { Tensor } from '../graph/graph.ts';
 
@@ -104,9 +104,9 @@ export function normActConvOut(g: GraphBuilder, x: Tensor, w: Weights, norm: Nor
 }
 
 /** Height and width of an image tensor. */
-export const sizeOfImage = ({ shape }: Tensor): { height: number; width: number } => ({
+export const sizeOfImage = ({
+  shape,
+}: Pick<Tensor, 'shape'>): { height: number; width: number } => ({
   height: shape[1] ?? 0,
   width: shape[2] ?? 0,
 });
-
-export const channelsOf = lastAxis;

@@ -2,16 +2,27 @@
  * Says before any GPU work whether a model's weights fit its configs: builds the graph of one tile,
  * which asks for every tensor by name and shape, and looks at the types of those it asked for.
  */
+import { splitKey } from '../graph/weights.ts';
 import { CheckpointError } from '../weights/error.ts';
 import { CONVERTIBLE } from '../weights/layout.ts';
+import { ConfigError } from './config.ts';
 import type { CheckpointTensors, Model } from './model.ts';
 import { tileGraph, type TileGraphOptions } from './tile-graph.ts';
 
-/** Throws WeightError, CheckpointError or TimestepError, naming the tensor or the timestep. */
+/** Guidance steers away from a negative prompt: throws ConfigError where there is none. */
+export function checkGuidance({ shapes }: Pick<Model, 'shapes'>, cfg: number): void {
+  if (cfg === 1 || shapes.prompt.has('negative_prompt_embeds')) return;
+  throw new ConfigError(
+    `--cfg ${cfg} needs negative_prompt_embeds (in prompt_embeds.safetensors or the --noise file), which this model does not have; leave --cfg out`,
+  );
+}
+
+/** Throws ConfigError, WeightError, CheckpointError or TimestepError, naming what does not fit. */
 export function checkModel(
   model: Model,
   options: Pick<TileGraphOptions, 'tile' | 'timesteps' | 'cfg'>,
 ): void {
+  checkGuidance(model, options.cfg);
   const { shapes } = model;
   const components: Readonly<Record<string, CheckpointTensors>> = {
     unet: shapes.unet,
@@ -21,8 +32,8 @@ export function checkModel(
   };
   const graph = tileGraph(model, { ...options, precision: 'f32', batch: 1, noise: 'generated' });
   for (const { key } of graph.weights.values()) {
-    const slash = key.indexOf('/');
-    const dtype = components[key.slice(0, slash)]?.get(key.slice(slash + 1))?.dtype;
+    const { component, name } = splitKey(key);
+    const dtype = components[component]?.get(name)?.dtype;
     if (dtype === undefined || CONVERTIBLE.has(dtype)) continue;
     throw new CheckpointError(
       `${model.name}: ${key} is ${dtype}, expected ${[...CONVERTIBLE].join(', ')}; convert the weights`,

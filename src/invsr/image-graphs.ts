@@ -4,6 +4,7 @@
  */
 import { GraphBuilder } from '../graph/builder.ts';
 import type { Graph, Tensor } from '../graph/graph.ts';
+import { sizeOfImage } from './blocks.ts';
 import type { PaddingPlan } from './padding.ts';
 import { SCALE } from './tile-graph.ts';
 
@@ -69,7 +70,7 @@ export function blendGraph(size: Size, batch: number, tile: number): Graph {
   const content = g.external('content', resultType(size));
   for (let index = 0; index < batch; index++) {
     const inputs = { patches: patch, origins, weightsY, weightsX };
-    const constants = { index, scale: SCALE, ...sizeOf(content) };
+    const constants = { index, scale: SCALE, ...sizeOfImage(content) };
     g.emit('blendTile', `blend.${index}`, inputs, constants, content, { into: content });
   }
   return g.build();
@@ -109,7 +110,7 @@ export function finishGraph(
     const lr = officialStyle
       ? g.external(paddedName(padding), image(padding))
       : g.external('lr', image(size));
-    const style = g.emit('bicubicAntialias', 'style', { x: lr }, sizeOf(type), type);
+    const style = g.emit('bicubicAntialias', 'style', { x: lr }, sizeOfImage(type), type);
     if (colorFix === 'ycbcr') return g.emit('ycbcrFix', 'ycbcr', { content, style }, {}, type);
     let low = g.affine('wavelet.difference', { a: style, b: content }, { alpha: 1, beta: -1 });
     for (const dilation of WAVELET_LEVELS) {
@@ -124,8 +125,3 @@ const image = ({ height, width }: Size) =>
 
 const resultType = ({ height, width }: Size) =>
   image({ height: height * SCALE, width: width * SCALE });
-
-const sizeOf = ({ shape }: { readonly shape: readonly number[] }): Size => ({
-  height: shape[1] ?? 0,
-  width: shape[2] ?? 0,
-});

@@ -18,6 +18,7 @@ import {
 } from './measure.ts';
 import type { Model } from './model.ts';
 import { tileGraph, type TileGraphOptions } from './tile-graph.ts';
+import { DEFAULT_SEED, seedWords } from './tile-inputs.ts';
 
 export type Precision = TileGraphOptions['precision'];
 
@@ -97,7 +98,7 @@ function openPath(
   const inputs = {
     tiles: testImage(tile),
     latentOrigins: new Uint32Array(2),
-    seed: Uint32Array.of(12345, 0, 0, 0),
+    seed: seedWords(DEFAULT_SEED),
   };
   return openWorkload(context, graph, { model, inputs, output: 'patch_out', signal });
 }

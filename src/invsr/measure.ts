@@ -6,11 +6,11 @@ import type { EngineContext } from '../engine/context.ts';
 import type { Plan } from '../engine/plan.ts';
 import { createProfiler, type DispatchTiming } from '../engine/profiler.ts';
 import type { Graph } from '../graph/graph.ts';
-import { toSingle } from '../weights/half.ts';
 import { Buffers } from './buffers.ts';
 import type { Model } from './model.ts';
-import { createRunner } from './runner.ts';
-import { LATENTS_PER_LR_PIXEL } from './tile-graph.ts';
+import { createRunner, valuesOf } from './runner.ts';
+
+export { latentSide } from './tile-graph.ts';
 
 /** The networks of the whole path, by the prefix of their layers' paths. */
 export const NETWORKS = ['noise_predictor', 'vae.encoder', 'unet', 'vae.decoder'] as const;
@@ -62,11 +62,9 @@ export async function openWorkload(
       const start = performance.now();
       await upload();
       await runner.run(buffers, { signal });
-      const { bytes, type } = await runner.read(output, buffers);
+      const read = await runner.read(output, buffers);
       const milliseconds = performance.now() - start;
-      const isHalf = type.dtype === 'f16';
-      const values = isHalf ? toSingle(new Uint16Array(bytes)) : new Float32Array(bytes);
-      return { milliseconds, values };
+      return { milliseconds, values: valuesOf(read) };
     },
     async profile() {
       const profiler = createProfiler(context.device);
@@ -84,9 +82,6 @@ export async function openWorkload(
     },
   };
 }
-
-/** Latents per side of a tile. */
-export const latentSide = (tile: number): number => tile * LATENTS_PER_LR_PIXEL;
 
 /** [1, side, side, 3→4] in [0, 1]: smooth waves, different in every channel. */
 export function testImage(side: number): Float32Array<ArrayBuffer> {

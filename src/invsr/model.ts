@@ -7,7 +7,7 @@
  *   prompt_embeds.safetensors     prompt_embeds [1, L, C], optionally negative_prompt_embeds
  */
 import type { PlanWeight } from '../engine/plan.ts';
-import type { CheckpointShapes } from '../graph/weights.ts';
+import { type CheckpointShapes, splitKey } from '../graph/weights.ts';
 import { type Checkpoint, openCheckpoint, openFile } from '../weights/checkpoint.ts';
 import type { Folder } from '../weights/folder.ts';
 import { convert, type Layout, type RawTensor } from '../weights/layout.ts';
@@ -40,13 +40,15 @@ export interface ModelShapes {
   readonly prompt: CheckpointTensors;
 }
 
+/** Made by {@link openModel}. */
 export interface Model {
+  /** The folder's path or URL. */
   readonly name: string;
   readonly configs: ModelConfigs;
   readonly shapes: ModelShapes;
-  /** Bytes of one weight in kernel layout. */
+  /** Bytes of one weight in kernel layout, read from its file now. */
   readWeight(weight: PlanWeight, signal?: AbortSignal): Promise<Uint8Array>;
-  /** Closes the files. */
+  /** Closes the files. Not before the last `upscale`, which may still have weights to read. */
   close(): Promise<void>;
 }
 
@@ -56,6 +58,10 @@ export type Tensors = ReadonlyMap<string, RawTensor>;
 const PROMPTS = ['prompt_embeds', 'negative_prompt_embeds'];
 
 /**
+ * Opens a model folder and checks that its parts fit each other; reads headers and no weights.
+ * ConfigError: a config asks for what is not built, or the parts are of different models.
+ * CheckpointError: a file is missing or damaged.
+ *
  * `overrides` may hold prompt_embeds and negative_prompt_embeds, which then replace the folder's
  * (a golden file serves as is).
  */
@@ -76,19 +82,20 @@ export async function openModel(folder: Folder, overrides: Tensors = new Map()):
   };
   checkAgreement(configs, folder.name);
 
-  const checkpoints = new Map<string, Checkpoint>([
-    ['unet', await openCheckpoint(folder.folder('unet'))],
-    ['vae', await openCheckpoint(folder.folder('vae'))],
-    ['noise_predictor', await openCheckpoint(folder.folder('noise_predictor'))],
-  ]);
   const given = new Map([...overrides].filter(([name]) => PROMPTS.includes(name)));
-  if (!given.has('prompt_embeds')) {
-    checkpoints.set('prompt', await openFile(folder, 'prompt_embeds.safetensors'));
-  }
+  const checkpoints = await openCheckpoints(folder, { hasPrompt: given.has('prompt_embeds') });
+  const close = async (): Promise<void> => {
+    await Promise.all([...checkpoints.values()].map((checkpoint) => checkpoint.close()));
+  };
   const shapesOf = (component: string): CheckpointTensors =>
     checkpoints.get(component)?.tensors ?? new Map();
   const prompt: CheckpointTensors = new Map([...shapesOf('prompt'), ...given]);
-  checkPrompt(prompt, configs, folder.name);
+  try {
+    checkPrompt(prompt, configs, folder.name);
+  } catch (error) {
+    await close();
+    throw error;
+  }
 
   return {
     name: folder.name,
@@ -100,9 +107,7 @@ export async function openModel(folder: Folder, overrides: Tensors = new Map()):
       prompt,
     },
     async readWeight({ key, layout, type }, signal) {
-      const slash = key.indexOf('/');
-      const name = key.slice(slash + 1);
-      const component = key.slice(0, slash);
+      const { component, name } = splitKey(key);
       // The planner took it from a Layout; plans carry it as text.
       const from = layout as Layout;
       const dtype = type.dtype === 'f16' ? 'f16' : 'f32';
@@ -114,10 +119,28 @@ export async function openModel(folder: Folder, overrides: Tensors = new Map()):
       const bytes = await checkpoint.read(name, signal);
       return convert(from, dtype, { name: key, dtype: entry.dtype, shape: entry.shape, bytes });
     },
-    async close() {
-      await Promise.all([...checkpoints.values()].map((checkpoint) => checkpoint.close()));
-    },
+    close,
   };
+}
+
+/** The weight files by component; all of them, or an error and none left open. */
+async function openCheckpoints(
+  folder: Folder,
+  { hasPrompt }: { readonly hasPrompt: boolean },
+): Promise<ReadonlyMap<string, Checkpoint>> {
+  const checkpoints = new Map<string, Checkpoint>();
+  try {
+    for (const component of ['unet', 'vae', 'noise_predictor']) {
+      checkpoints.set(component, await openCheckpoint(folder.folder(component)));
+    }
+    if (!hasPrompt) {
+      checkpoints.set('prompt', await openFile(folder, 'prompt_embeds.safetensors'));
+    }
+    return checkpoints;
+  } catch (error) {
+    await Promise.all([...checkpoints.values()].map((checkpoint) => checkpoint.close()));
+    throw error;
+  }
 }
 
 /** The parts must fit each other. */
@@ -146,10 +169,16 @@ function checkAgreement({ unet, vae, noisePredictor }: ModelConfigs, folder: str
   }
 }
 
+/** The prompt must be there; a negative one may be missing (check-model.ts). */
 function checkPrompt(prompt: CheckpointShapes, { unet }: ModelConfigs, folder: string): void {
-  const [, length, channels] = prompt.get('prompt_embeds')?.shape ?? [];
-  if (length && channels === unet.contextChannels) return;
-  throw new ConfigError(
-    `${folder}: prompt_embeds is [${prompt.get('prompt_embeds')?.shape.join(',') ?? 'missing'}], expected [1,L,${unet.contextChannels}]`,
-  );
+  for (const name of PROMPTS) {
+    const shape = prompt.get(name)?.shape;
+    if (!shape && name !== 'prompt_embeds') continue;
+    const [batch, length = 0, channels, ...rest] = shape ?? [];
+    const fits = batch === 1 && length > 0 && channels === unet.contextChannels;
+    if (fits && rest.length === 0) continue;
+    throw new ConfigError(
+      `${folder}: ${name} is ${shape ? `[${shape.join(',')}]` : 'missing'}, expected [1,L,${unet.contextChannels}]`,
+    );
+  }
 }

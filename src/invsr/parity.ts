@@ -4,11 +4,10 @@
  */
 import type { Shape } from '../engine/kernel.ts';
 import { roundUp4 } from '../graph/builder.ts';
-import { toSingle } from '../weights/half.ts';
 import { type RawTensor, toF32 } from '../weights/layout.ts';
 import type { Buffers } from './buffers.ts';
 import type { Tensors } from './model.ts';
-import type { Runner } from './runner.ts';
+import { type Runner, valuesOf } from './runner.ts';
 
 export interface NamedDump {
   readonly shape: Shape;
@@ -20,7 +19,7 @@ export type Dump = Map<string, NamedDump>;
 
 /** A parity file lacks a draw or holds it in another shape. */
 export class ParityError extends Error {
-  override readonly name = 'InputError';
+  override readonly name = 'ParityError';
 }
 
 interface DrawName {
@@ -101,8 +100,9 @@ export async function dumpNamed(
   dump: Dump,
 ): Promise<void> {
   for (const [name, { channels }] of Object.entries(runner.plan.named)) {
-    const { bytes, type } = await runner.read(name, buffers);
-    const data = type.dtype === 'f16' ? toSingle(new Uint16Array(bytes)) : new Float32Array(bytes);
+    const read = await runner.read(name, buffers);
+    const { type } = read;
+    const data = valuesOf(read);
     if (type.shape.length !== 4) {
       dump.set(prefix + name, { shape: type.shape, data }); // a sequence [N, L, C]
       continue;

@@ -8,6 +8,7 @@ import { readBuffer } from '../engine/readback.ts';
 import { byteLength, type TensorType } from '../engine/kernel.ts';
 import type { Graph } from '../graph/graph.ts';
 import { lower } from '../graph/lower.ts';
+import { toSingle } from '../weights/half.ts';
 import type { Buffers } from './buffers.ts';
 import type { Model } from './model.ts';
 
@@ -24,13 +25,23 @@ export interface RunnerOptions {
   readonly profiler?: Profiler | undefined;
 }
 
+/** A tensor read back, as the plan stores it: channels-last, channels padded. */
+export interface ReadTensor {
+  readonly bytes: ArrayBuffer;
+  readonly type: TensorType;
+}
+
 export interface Runner {
   readonly plan: Plan;
   run(buffers: Buffers, options?: RunnerOptions): Promise<void>;
   /** Content of a named tensor of the last run. */
-  read(name: string, buffers: Buffers): Promise<{ bytes: ArrayBuffer; type: TensorType }>;
+  read(name: string, buffers: Buffers): Promise<ReadTensor>;
   dispose(): void;
 }
+
+/** The values of an f16 or f32 tensor. */
+export const valuesOf = ({ bytes, type }: ReadTensor): Float32Array<ArrayBuffer> =>
+  type.dtype === 'f16' ? toSingle(new Uint16Array(bytes)) : new Float32Array(bytes);
 
 /** `model` holds the weights the graph names; `keep` tells which named tensors can be read. */
 export async function createRunner(

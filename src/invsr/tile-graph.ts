@@ -26,13 +26,16 @@ import { exceeds, vaeDecodeTiled, vaeEncodeTiled, type VaeTiling } from './vae-t
 export const SCALE = 4;
 export const LATENTS_PER_LR_PIXEL = 1 / 2;
 
+/** Latents per side of a tile. */
+export const latentSide = (tile: number): number => tile * LATENTS_PER_LR_PIXEL;
+
 /** Stages of the random generator, so that both draws of a pixel are independent. */
-export const NOISE_STAGE = { noisePredictor: 0, vae: 1 } as const;
+const NOISE_STAGE = { noisePredictor: 0, vae: 1 } as const;
 
 export interface TileGraphOptions {
   readonly precision: 'f16' | 'f32';
   readonly batch: number;
-  /** Tile side P in LR pixels, a multiple of 8. */
+  /** Tile side P in LR pixels, a multiple of 16. */
   readonly tile: number;
   /** The user's timesteps, descending, e.g. [200]. */
   readonly timesteps: readonly number[];
@@ -50,7 +53,7 @@ export function tileGraph(
 ): Graph {
   const g = new GraphBuilder({ precision });
   const latent = configs.vae.latentChannels;
-  const side = tile * LATENTS_PER_LR_PIXEL;
+  const side = latentSide(tile);
   const latentShape = [batch, side, side, roundUp4(latent)];
   const weights = {
     unet: g.checkpoint('unet', shapes.unet),

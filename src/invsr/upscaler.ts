@@ -7,22 +7,26 @@
  * the tile batch only and is kept; the small plans around it follow the image's size.
  */
 import type { EngineContext } from '../engine/context.ts';
+import { createQueue } from '../engine/queue.ts';
 import { readBuffer } from '../engine/readback.ts';
 import { Buffers } from './buffers.ts';
+import { checkGuidance } from './check-model.ts';
 import { blendGraph, type ColorFix, cropGraph, finishGraph, loadGraph } from './image-graphs.ts';
 import type { Model, Tensors } from './model.ts';
 import { type PaddingPlan, planPadding } from './padding.ts';
-import { type Dump, drawOf, dumpNamed, expectDraw } from './parity.ts';
+import { type Dump, dumpNamed } from './parity.ts';
 import { cropTopLeft, type Pixels, reflectable } from './pixels.ts';
 import { createRunner, type Runner } from './runner.ts';
-import { LATENTS_PER_LR_PIXEL, SCALE, tileGraph } from './tile-graph.ts';
-import { type Tile, type TileGrid, tileGrid } from './tiles.ts';
+import { SCALE, tileGraph } from './tile-graph.ts';
+import { checkDraws, DEFAULT_SEED, writeDraws, writePlaces, writeSeed } from './tile-inputs.ts';
+import { type TileGrid, tileGrid } from './tiles.ts';
 import { OFFICIAL_VAE_TILING, type VaeTiling } from './vae-tiling.ts';
 
+/** Fixed for the life of an Upscaler. */
 export interface UpscalerOptions {
   /** Storage of activations. @default f16 where the device has shader-f16, else f32 */
   readonly precision?: 'f16' | 'f32';
-  /** Descending, each 1 to 1000. @default [200] */
+  /** One denoising step each: descending whole numbers from 1 to 1000. @default [200] */
   readonly timesteps?: readonly number[];
   /** Tile side in LR pixels, a multiple of 16. @default 128 */
   readonly tile?: number;
@@ -30,9 +34,9 @@ export interface UpscalerOptions {
   readonly tileBatch?: number;
   /** Share of a tile that its neighbour repeats, 0 to 0.5. @default 0.25, or 0.5 with `official` */
   readonly overlap?: number;
-  /** Classifier-free guidance; 1 is off. @default 1 */
+  /** Classifier-free guidance; 1 is off, others need a negative prompt. @default 1 */
   readonly cfg?: number;
-  /** @default 'none' */
+  /** The input's colours put back into the result. @default 'none' */
   readonly colorFix?: ColorFix;
   /** The official code's tiles, noise per tile, and misaligned colour fix. @default false */
   readonly official?: boolean;
@@ -43,23 +47,30 @@ export interface UpscalerOptions {
   readonly vaeTiling?: VaeTiling | null;
 }
 
+/** Reported while an image is upscaled; `load` and `compile` only where there is something to do. */
 export interface UpscaleProgress {
   readonly stage: 'load' | 'compile' | 'tiles' | 'finish';
-  /** In the stage's own units: weights, pipelines, FLOPs. */
+  /**
+   * In the stage's own units: `load` weights, `compile` pipelines, `tiles` tiles with the fraction
+   * of the one being computed, `finish` 0 or 1 of 1.
+   */
   readonly done: number;
   readonly total: number;
   /** The tile being computed, from 1; in stage `tiles` only. */
   readonly tile?: number;
+  /** All tiles of the image; in stage `tiles` only. */
   readonly tiles?: number;
 }
 
 export interface RunOptions {
+  /** Ends the work at its next pause, with the signal's reason (AbortError). */
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: UpscaleProgress) => void) | undefined;
 }
 
+/** What may differ from image to image. */
 export interface UpscaleRequest extends RunOptions {
-  /** @default 12345 */
+  /** A whole number from 0: same seed, same noise, same picture. @default 12345 */
   readonly seed?: number;
   /** Parity: every random draw, as `draws.call<k>.draw0` and `draw1`, NCHW. */
   readonly noise?: Tensors | undefined;
@@ -67,17 +78,16 @@ export interface UpscaleRequest extends RunOptions {
   readonly dump?: Dump | undefined;
 }
 
+/** rgba8 of four times the input's width and height, alpha 255. */
 export interface UpscaleResult extends Pixels {
-  /** Wall time of each stage. */
+  /** Wall time of `prepare` (weights and pipelines), `load` (pixels), `tiles` and `finish`. */
   readonly milliseconds: Readonly<Record<string, number>>;
 }
 
 /** The image is too large for this device. */
 export class ImageSizeError extends Error {
-  override readonly name = 'InputError';
+  override readonly name = 'ImageSizeError';
 }
-
-const DEFAULT_SEED = 12345;
 
 /** What one call of `upscale` carries from stage to stage. */
 interface Job {
@@ -88,15 +98,17 @@ interface Job {
   readonly request: UpscaleRequest;
 }
 
+/** One model on one device with fixed options; the networks are compiled once per tile batch. */
 export class Upscaler {
+  /** With every default filled in. */
   readonly options: Required<UpscalerOptions>;
   readonly #context: EngineContext;
   readonly #model: Model;
   /** The networks, by batch size and kind. */
   readonly #networks = new Map<string, Runner>();
-  /** The latest call. */
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #queue = createQueue();
 
+  /** ConfigError where `cfg` needs a negative prompt and the model has none. */
   constructor(context: EngineContext, model: Model, options: UpscalerOptions = {}) {
     const { official = false } = options;
     this.#context = context;
@@ -113,6 +125,7 @@ export class Upscaler {
       vaeTiling: official ? OFFICIAL_VAE_TILING : null,
       ...options,
     };
+    checkGuidance(model, this.options.cfg);
   }
 
   /** Bytes of GPU buffers at the worst moment so far. */
@@ -120,11 +133,16 @@ export class Upscaler {
     return this.#context.memory.peakBytes;
   }
 
-  /** ×4. Calls wait for each other: they share plans. */
+  /**
+   * rgba8 [H, W] → rgba8 [4H, 4W]; the input's alpha is not looked at. Calls wait for each other:
+   * they share plans.
+   *
+   * ImageSizeError: too large for this device. DeviceError: no memory, or a limit is too low.
+   * WeightError, CheckpointError, TimestepError: the model or the timesteps do not fit. ParityError:
+   * `noise` does not fit. CompileError, DeviceLostError. The signal's reason where it aborts.
+   */
   async upscale(input: Pixels, request: UpscaleRequest = {}): Promise<UpscaleResult> {
-    const result = this.#last.then(() => this.#upscale(input, request));
-    this.#last = result.catch(() => {});
-    return result;
+    return this.#queue(() => this.#upscale(input, request));
   }
 
   async #upscale(input: Pixels, request: UpscaleRequest): Promise<UpscaleResult> {
@@ -135,7 +153,11 @@ export class Upscaler {
     // Even starts, because a latent covers two LR pixels.
     const stride = Math.max(2, 2 * Math.round(((1 - overlap) * tile) / 2));
     const grid = tileGrid(padding, { tile, stride, scale: SCALE });
-    if (request.noise) this.#checkNoise(request.noise, grid);
+    if (request.noise) {
+      const { latentChannels } = this.#model.configs.vae;
+      const count = grid.tiles.length;
+      checkDraws(request.noise, { count, tileBatch, tile, latentChannels });
+    }
 
     const milliseconds: Record<string, number> = {};
     const timed = async <T>(stage: string, work: Promise<T>): Promise<T> => {
@@ -180,23 +202,36 @@ export class Upscaler {
   }
 
   async #runTiles({ image, grid, padding, buffers, request }: Job): Promise<void> {
-    const { tileBatch, tile } = this.options;
-    const { signal, onProgress, dump } = request;
+    const { tileBatch, tile, official } = this.options;
+    const { latentChannels } = this.#model.configs.vae;
+    const { signal, onProgress, dump, noise, seed = DEFAULT_SEED } = request;
     const total = grid.tiles.length;
-    const small = new Map<number, { crop: Runner; blend: Runner }>();
+    const small = new Map<string, Runner>();
+    const around = async (kind: 'crop' | 'blend', batch: number): Promise<Runner> => {
+      const known = small.get(`${kind} ${batch}`);
+      if (known) return known;
+      const graph =
+        kind === 'crop' ? cropGraph(padding, batch, tile) : blendGraph(image, batch, tile);
+      const runner = await createRunner(this.#context, graph, { signal });
+      small.set(`${kind} ${batch}`, runner);
+      return runner;
+    };
     try {
       for (let first = 0, call = 0; first < total; first += tileBatch, call++) {
         const tiles = grid.tiles.slice(first, first + tileBatch);
         const batch = tiles.length;
         const network = await this.#network(batch, request);
-        const around = small.get(batch) ?? {
-          crop: await createRunner(this.#context, cropGraph(padding, batch, tile), { signal }),
-          blend: await createRunner(this.#context, blendGraph(image, batch, tile), { signal }),
-        };
-        small.set(batch, around);
+        const crop = await around('crop', batch);
+        const blend = await around('blend', batch);
 
-        await this.#writeTileInputs({ padding, grid, buffers, request }, tiles, { first, call });
-        await around.crop.run(buffers, { signal });
+        await writePlaces(buffers, tiles, { tile, grid, padding });
+        if (noise) {
+          await writeDraws(buffers, noise, { call, batch, tile, latentChannels });
+        } else {
+          const strideOfOwn = official ? tile : undefined;
+          await writeSeed(buffers, tiles, { seed, strideOfOwn, first });
+        }
+        await crop.run(buffers, { signal });
         await network.run(buffers, {
           signal,
           onProgress:
@@ -207,13 +242,10 @@ export class Upscaler {
             }),
         });
         if (dump) await dumpNamed(network, buffers, `call${call}.`, dump);
-        await around.blend.run(buffers, { signal });
+        await blend.run(buffers, { signal });
       }
     } finally {
-      for (const { crop, blend } of small.values()) {
-        crop.dispose();
-        blend.dispose();
-      }
+      for (const runner of small.values()) runner.dispose();
     }
   }
 
@@ -263,54 +295,6 @@ export class Upscaler {
     });
     this.#networks.set(key, network);
     return network;
-  }
-
-  /** Where the tiles of one batch lie, how they are weighted, and their noise. */
-  async #writeTileInputs(
-    { padding, grid, buffers, request }: Omit<Job, 'image'>,
-    tiles: readonly Tile[],
-    { first, call }: { readonly first: number; readonly call: number },
-  ): Promise<void> {
-    const { tile, official } = this.options;
-    const batch = tiles.length;
-    const side = tile * SCALE;
-    const weightsY = new Float32Array(batch * side);
-    const weightsX = new Float32Array(batch * side);
-    for (const [i, { y, x }] of tiles.entries()) {
-      weightsY.set(grid.rowWeights.get(y) ?? [], i * side);
-      weightsX.set(grid.columnWeights.get(x) ?? [], i * side);
-    }
-    await buffers.write('origins', Uint32Array.from(tiles.flatMap(({ y, x }) => [y, x])));
-    const targets = tiles.flatMap(({ y, x }) => [y - padding.top, x - padding.left]);
-    await buffers.write('targets', Uint32Array.from(targets));
-    await buffers.write('weightsY', weightsY);
-    await buffers.write('weightsX', weightsX);
-
-    const { noise, seed = DEFAULT_SEED } = request;
-    if (noise) {
-      const channels = this.#model.configs.vae.latentChannels;
-      const shape = { batch, channels, side: tile * LATENTS_PER_LR_PIXEL };
-      await buffers.write('draw0', drawOf(noise, { call, index: 0 }, shape));
-      await buffers.write('draw1', drawOf(noise, { call, index: 1 }, shape));
-      return;
-    }
-    await buffers.write('seed', Uint32Array.of(seed % 2 ** 32, Math.floor(seed / 2 ** 32), 0, 0));
-    // The official code draws anew for every tile: give each a stretch of its own.
-    const latents = official
-      ? tiles.flatMap((_, i) => [(first + i) * tile, 0])
-      : tiles.flatMap(({ y, x }) => [y * LATENTS_PER_LR_PIXEL, x * LATENTS_PER_LR_PIXEL]);
-    await buffers.write('latentOrigins', Uint32Array.from(latents));
-  }
-
-  /** Every draw is there and fits, before the networks are compiled. */
-  #checkNoise(noise: Tensors, { tiles }: TileGrid): void {
-    const { tile, tileBatch } = this.options;
-    const channels = this.#model.configs.vae.latentChannels;
-    const side = tile * LATENTS_PER_LR_PIXEL;
-    for (let first = 0, call = 0; first < tiles.length; first += tileBatch, call++) {
-      const shape = { batch: Math.min(tileBatch, tiles.length - first), channels, side };
-      for (const index of [0, 1] as const) expectDraw(noise, { call, index }, shape);
-    }
   }
 
   /** The result must fit one storage buffer. */

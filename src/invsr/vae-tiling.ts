@@ -10,12 +10,12 @@
  * themselves, and its first `keep` rows and columns are kept. For `encode` these are moments.
  * https://github.com/huggingface/diffusers/blob/v0.30.3/src/diffusers/models/autoencoders/autoencoder_kl.py
  */
-import type { GraphBuilder } from '../graph/builder.ts';
+import { type GraphBuilder, lastAxis } from '../graph/builder.ts';
 import type { Weights } from '../graph/weights.ts';
 import type { Tensor } from '../graph/graph.ts';
 import type { OpInputs } from '../graph/ops.ts';
 import type { CropConstants } from '../kernels/crop.ts';
-import { channelsOf, sizeOfImage } from './blocks.ts';
+import { sizeOfImage } from './blocks.ts';
 import type { VaeConfig } from './config.ts';
 import { vaeDecode, vaeEncode } from './vae.ts';
 
@@ -122,7 +122,7 @@ function crop(g: GraphBuilder, path: string, x: Tensor, window: CropConstants): 
   const { height, width } = window;
   const size = sizeOfImage(x);
   if (height === size.height && width === size.width) return x;
-  const shape = [x.shape[0] ?? 1, height, width, channelsOf(x)];
+  const shape = [x.shape[0] ?? 1, height, width, lastAxis(x)];
   return g.emit('crop', path, { x }, window, { dtype: x.dtype, shape });
 }
 

@@ -27,7 +27,10 @@ export interface Checkpoint extends AsyncDisposable {
   readonly bytes: number;
   /** A tensor's bytes, little-endian, aligned to 8. */
   read(name: string, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
-  /** The same in pieces of whole rows, at most 16 MiB. */
+  /**
+   * The same in pieces of whole rows, at most 16 MiB, for uploads that do not hold a whole tensor.
+   * `Model.readWeight` reads whole tensors so far, because layouts are converted as one.
+   */
   chunks(name: string, signal?: AbortSignal): AsyncGenerator<Uint8Array<ArrayBuffer>>;
   close(): Promise<void>;
 }

@@ -7,11 +7,13 @@
 import { CheckpointError } from './error.ts';
 import { type ByteSource, bytesSource, httpSource, type HttpOptions } from './source.ts';
 
+/** Read access to a folder; CheckpointError where a file is missing or cannot be read. */
 export interface Folder {
   /** Path or URL, for messages. */
   readonly name: string;
   /** Names of the files directly in it. */
   list(): Promise<readonly string[]>;
+  /** Ranged reads of one file; whoever opens it closes it. */
   open(file: string): Promise<ByteSource>;
   /** The whole of a small file, e.g. `config.json`. */
   readText(file: string): Promise<string>;
@@ -38,6 +40,10 @@ export interface UrlFolderOptions extends HttpOptions {
   readonly files?: readonly string[];
 }
 
+/**
+ * A folder behind an absolute URL, on a server that answers Range requests. Nothing is fetched
+ * until it is read; CheckpointError then, where the server refuses.
+ */
 export function urlFolder(url: string | URL, options: UrlFolderOptions = {}): Folder {
   const base = new URL(url);
   if (!base.pathname.endsWith('/')) base.pathname += '/';

@@ -84,6 +84,10 @@ const CASES: Readonly<Record<string, readonly [args: string, sentence: RegExp]>>
   '--tile-batch 0': ['good.png -o out.png --tile-batch 0', /from 1 to 64/],
   '--overlap 0.9': ['good.png -o out.png --overlap 0.9', /'0\.9' is invalid.*from 0 to 0\.5/],
   '--cfg 0.5': ['good.png -o out.png --cfg 0.5', /'0\.5' is invalid.*from 1 to 20/],
+  '--cfg without a negative prompt': [
+    'good.png -o out.png --cfg 2',
+    /^invsr: --cfg 2 needs negative_prompt_embeds \(in .*\), which this model does not have; leave --cfg out$/,
+  ],
   '--seed -1': ['good.png -o out.png --seed=-1', /'-1' is invalid.*whole number/],
   '--color-fix': [
     'good.png -o out.png --color-fix adain',

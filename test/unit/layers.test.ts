@@ -12,7 +12,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   weights: ['type:engine'],
   graph: ['engine', 'kernels', 'weights'],
   invsr: ['engine', 'type:kernels', 'graph', 'weights'],
-  entry: ['engine', 'invsr', 'weights'],
+  entry: ['engine', 'graph', 'invsr', 'weights'],
   cli: ['engine', 'invsr', 'weights', 'graph', 'entry'],
 };
 

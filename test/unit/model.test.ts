@@ -1,6 +1,7 @@
 /** Model folders whose parts do not fit each other, or the x4 image. */
 import { expect, test } from 'vitest';
 import { openModel } from '../../src/invsr/model.ts';
+import type { Folder } from '../../src/weights/folder.ts';
 import { CASES } from '../golden/generalise.models.ts';
 import { type ModelDescription, modelFolder } from '../harness/synthetic-models.ts';
 
@@ -37,4 +38,51 @@ test.each<[string, ModelDescription, RegExp]>([
   ],
 ])('refused: %s', async (_, description, message) => {
   await expect(openModel(modelFolder('model', description))).rejects.toThrow(message);
+});
+
+const prompt = (name: string, shape: readonly number[]) =>
+  new Map([[name, { name, dtype: 'F32', shape, bytes: new Uint8Array() } as const]]);
+
+const CONTEXT = model.unet.cross_attention_dim;
+test.each([
+  ['prompt_embeds', [77, CONTEXT]],
+  ['prompt_embeds', [2, 77, CONTEXT]],
+  ['prompt_embeds', [1, 77, CONTEXT, 1]],
+  ['prompt_embeds', [1, 0, CONTEXT]],
+  ['negative_prompt_embeds', [1, 77, CONTEXT + 4]],
+])('refused: %s as [%s]', async (name, shape) => {
+  const opened = openModel(modelFolder('model', model), prompt(name, shape));
+  await expect(opened).rejects.toThrow(`model: ${name} is [${shape.join()}], expected [1,L,`);
+});
+
+/** `folder`, counting the files that are open; the one named `broken` cannot be opened. */
+function counted(folder: Folder, count: { open: number }, broken?: string): Folder {
+  return {
+    ...folder,
+    folder: (name) => counted(folder.folder(name), count, broken),
+    open: async (file) => {
+      if (`${folder.name}/${file}` === broken) throw new Error('broken');
+      const source = await folder.open(file);
+      count.open++;
+      return { ...source, close: async () => void count.open-- };
+    },
+  };
+}
+
+test.each([
+  'model/noise_predictor/diffusion_pytorch_model.safetensors',
+  'model/prompt_embeds.safetensors',
+])('no file stays open when %s cannot be opened', async (broken) => {
+  const count = { open: 0 };
+  const folder = counted(modelFolder('model', model), count, broken);
+  await expect(openModel(folder)).rejects.toThrow('broken');
+  expect(count.open).toBe(0);
+});
+
+test('close closes every file', async () => {
+  const count = { open: 0 };
+  const opened = await openModel(counted(modelFolder('model', model), count));
+  expect(count.open).toBe(4);
+  await opened.close();
+  expect(count.open).toBe(0);
 });

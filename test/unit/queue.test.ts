@@ -1,0 +1,18 @@
+/** Work waits for the work before it, whether that succeeds or fails. */
+import { expect, test } from 'vitest';
+import { createQueue } from '../../src/engine/queue.ts';
+
+test('in order, and past a failure', async () => {
+  const queue = createQueue();
+  const order: string[] = [];
+  const work = (name: string) => async () => {
+    order.push(`${name} starts`);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    order.push(`${name} ends`);
+    if (name === 'b') throw new Error('b failed');
+    return name;
+  };
+  const ended = await Promise.allSettled(['a', 'b', 'c'].map((name) => queue(work(name))));
+  expect(order).toEqual(['a starts', 'a ends', 'b starts', 'b ends', 'c starts', 'c ends']);
+  expect(ended).toMatchObject([{ value: 'a' }, { reason: new Error('b failed') }, { value: 'c' }]);
+});
