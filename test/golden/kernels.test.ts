@@ -5,11 +5,8 @@ import { activation } from '../../src/kernels/activation.ts';
 import { attention } from '../../src/kernels/attention.ts';
 import { conv2d, type Conv2dConstants } from '../../src/kernels/conv2d.ts';
 import { geglu } from '../../src/kernels/geglu.ts';
-import {
-  groupNormApply,
-  groupNormFinalize,
-  groupNormPartial,
-} from '../../src/kernels/group-norm.ts';
+import { groupNormFinalize, groupNormPartial } from '../../src/kernels/group-norm-stats.ts';
+import { groupNormApply } from '../../src/kernels/group-norm.ts';
 import { tensorToImage } from '../../src/kernels/image.ts';
 import { layerNorm } from '../../src/kernels/layer-norm.ts';
 import { linear } from '../../src/kernels/matmul.ts';
