@@ -66,7 +66,7 @@ export interface UpscaleProgress {
   readonly tiles?: number;
 }
 
-export interface RunOptions {
+interface RunOptions {
   /** Ends the work at its next pause, with the signal's reason (AbortError). */
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: UpscaleProgress) => void) | undefined;

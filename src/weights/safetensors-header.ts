@@ -41,7 +41,7 @@ function decode(bytes: Uint8Array, fail: Fail): string {
 }
 
 /** A tensor's entry; `begin` and `end` count from the end of the header. */
-export interface RawEntry {
+interface RawEntry {
   readonly name: string;
   readonly dtype: FileDType;
   readonly shape: readonly number[];
