@@ -29,7 +29,7 @@ export {
 } from './engine/errors.ts';
 export { ShapeError } from './engine/kernel.ts';
 export { WeightError } from './graph/weights.ts';
-export { ConfigError } from './invsr/config.ts';
+export { ConfigError } from './invsr/config-fields.ts';
 export type { ColorFix } from './invsr/image-graphs.ts';
 export { type Model, openModel, type Tensors } from './invsr/model.ts';
 export { type Dump, type NamedDump, ParityError } from './invsr/parity.ts';

@@ -11,8 +11,8 @@ import { type CheckpointShapes, splitKey } from '../graph/weights.ts';
 import { type Checkpoint, openCheckpoint, openFile } from '../weights/checkpoint.ts';
 import type { Folder } from '../weights/folder.ts';
 import { convert, type Layout, type RawTensor } from '../weights/layout.ts';
+import { ConfigError } from './config-fields.ts';
 import {
-  ConfigError,
   type NoisePredictorConfig,
   readNoisePredictorConfig,
   readSchedulerConfig,

@@ -26,7 +26,7 @@ export interface RunnerOptions {
 }
 
 /** A tensor read back, as the plan stores it: channels-last, channels padded. */
-export interface ReadTensor {
+interface ReadTensor {
   readonly bytes: ArrayBuffer;
   readonly type: TensorType;
 }

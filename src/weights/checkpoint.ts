@@ -5,13 +5,8 @@
 import { CheckpointError } from './error.ts';
 import type { Folder } from './folder.ts';
 import type { RawTensor } from './layout.ts';
-import {
-  type FileDType,
-  readChunks,
-  readHeader,
-  readTensor,
-  type TensorEntry,
-} from './safetensors.ts';
+import type { FileDType } from './safetensors-header.ts';
+import { readChunks, readHeader, readTensor, type TensorEntry } from './safetensors.ts';
 import type { ByteSource } from './source.ts';
 
 export interface CheckpointTensor {

@@ -18,7 +18,7 @@ import type { Shape, TensorType } from '../engine/kernel.ts';
 import { CheckpointError } from './error.ts';
 import { bf16ToSingle, toHalf, toSingle } from './half.ts';
 import { phaseWeights } from './phase-weights.ts';
-import type { FileDType } from './safetensors.ts';
+import type { FileDType } from './safetensors-header.ts';
 
 export type Layout = 'vector' | 'linear' | 'conv' | 'phase' | 'rows';
 /** How the kernels store weights. */

@@ -5,7 +5,7 @@
  * aligned to its element) and name, header padded with spaces to a multiple of 8.
  */
 import { CheckpointError } from './error.ts';
-import { DTYPE_BITS, type FileDType } from './safetensors.ts';
+import { DTYPE_BITS, type FileDType } from './safetensors-header.ts';
 
 export interface TensorData {
   readonly dtype: FileDType;

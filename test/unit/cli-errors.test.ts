@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { EXIT, exitCodeOf, InputError, isPictureError } from '../../src/cli/errors.ts';
 import { DeviceLostError } from '../../src/engine/errors.ts';
-import { ConfigError } from '../../src/invsr/config.ts';
+import { ConfigError } from '../../src/invsr/config-fields.ts';
 import { ParityError } from '../../src/invsr/parity.ts';
 import { ImageSizeError } from '../../src/invsr/upscaler.ts';
 

@@ -8,7 +8,7 @@ import {
   type RawTensor,
   type WeightDType,
 } from '../../src/weights/layout.ts';
-import type { FileDType } from '../../src/weights/safetensors.ts';
+import type { FileDType } from '../../src/weights/safetensors-header.ts';
 import { normal } from '../harness/random.ts';
 import { roundF16 } from '../harness/half.ts';
 

@@ -1,0 +1,89 @@
+/** What an Upscaler is asked for and what it tells. */
+import type { EngineContext } from '../engine/context.ts';
+import type { ColorFix } from './image-graphs.ts';
+import type { Tensors } from './model.ts';
+import type { Dump } from './parity.ts';
+import type { Pixels } from './pixels.ts';
+import { OFFICIAL_VAE_TILING, type VaeTiling } from './vae-tiling.ts';
+
+/** Fixed for the life of an Upscaler. */
+export interface UpscalerOptions {
+  /** Storage of activations. @default f16 where the device has shader-f16, else f32 */
+  readonly precision?: 'f16' | 'f32';
+  /** One denoising step each: descending whole numbers from 1 to 1000. @default [200] */
+  readonly timesteps?: readonly number[];
+  /** Tile side in LR pixels, a multiple of 16. @default 128 */
+  readonly tile?: number;
+  /** Tiles computed at once. @default 1, or 8 with `official` */
+  readonly tileBatch?: number;
+  /** Share of a tile that its neighbour repeats, 0 to 0.5. @default 0.25, or 0.5 with `official` */
+  readonly overlap?: number;
+  /** Classifier-free guidance; 1 is off, others need a negative prompt. @default 1 */
+  readonly cfg?: number;
+  /** The input's colours put back into the result. @default 'none' */
+  readonly colorFix?: ColorFix;
+  /** The official code's tiles, noise per tile, and misaligned colour fix. @default false */
+  readonly official?: boolean;
+  /**
+   * The VAE in tiles of its own where a tile's x4 image is larger.
+   * @default null (whole tiles), or 1024 pixels with `official`
+   */
+  readonly vaeTiling?: VaeTiling | null;
+}
+
+/** Every default filled in, as `official` and the device have it. */
+export function withDefaults(
+  options: UpscalerOptions,
+  { capabilities }: Pick<EngineContext, 'capabilities'>,
+): Required<UpscalerOptions> {
+  const { official = false } = options;
+  return {
+    precision: capabilities.shaderF16 ? 'f16' : 'f32',
+    timesteps: [200],
+    tile: 128,
+    tileBatch: official ? 8 : 1,
+    overlap: official ? 0.5 : 0.25,
+    cfg: 1,
+    colorFix: 'none',
+    official,
+    vaeTiling: official ? OFFICIAL_VAE_TILING : null,
+    ...options,
+  };
+}
+
+/** Reported while an image is upscaled; `load` and `compile` only where there is something to do. */
+export interface UpscaleProgress {
+  readonly stage: 'load' | 'compile' | 'tiles' | 'finish';
+  /**
+   * In the stage's own units: `load` weights, `compile` pipelines, `tiles` tiles with the fraction
+   * of the one being computed, `finish` 0 or 1 of 1.
+   */
+  readonly done: number;
+  readonly total: number;
+  /** The tile being computed, from 1; in stage `tiles` only. */
+  readonly tile?: number;
+  /** All tiles of the image; in stage `tiles` only. */
+  readonly tiles?: number;
+}
+
+interface RunOptions {
+  /** Ends the work at its next pause, with the signal's reason (AbortError). */
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: UpscaleProgress) => void) | undefined;
+}
+
+/** What may differ from image to image. */
+export interface UpscaleRequest extends RunOptions {
+  /** A whole number from 0: same seed, same noise, same picture. @default 12345 */
+  readonly seed?: number;
+  /** Parity: every random draw, as `draws.call<k>.draw0` and `draw1`, NCHW. */
+  readonly noise?: Tensors | undefined;
+  /** Filled with every stage as float32 NCHW, by the goldens' names. */
+  readonly dump?: Dump | undefined;
+}
+
+/** rgba8 of four times the input's width and height, alpha 255. */
+export interface UpscaleResult extends Pixels {
+  /** Wall time of `prepare` (weights and pipelines), `load` (pixels), `tiles` and `finish`. */
+  readonly milliseconds: Readonly<Record<string, number>>;
+}
