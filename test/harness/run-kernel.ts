@@ -1,4 +1,10 @@
-/** Runs one kernel on a device with guard bands around its output, and compares with a reference. */
+/**
+ * Runs one kernel on a device with guard bands around its output and its inputs, and compares with a
+ * reference. A write into a band throws; a read from one gives NaN (test/kernels/guards.test.ts).
+ *
+ * The bands at the ends are part of the bindings: lavapipe checks the bounds of bindings, reads zeros
+ * beyond them and drops writes. So it cannot tell of the bands before the start; SwiftShader does.
+ */
 import {
   byteLength,
   type Kernel,
@@ -13,6 +19,7 @@ export type HostData = Float32Array | Uint32Array;
 
 const GUARD_BYTES = 256;
 const GUARD = 0x7e5a_c0de; // as f32 a huge number, as f16 pair a NaN and a small number
+const NAN = 0x7fc0_7fc0; // as f32 and as f16 pair
 
 function encode(data: HostData, { dtype }: TensorType): Uint8Array {
   if (dtype !== 'f16') return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
@@ -72,11 +79,12 @@ export async function runKernel(
         `${kernel.name}.${name}: ${data.byteLength} bytes, type has ${byteLength(input.type)}`,
       );
     }
-    const buffer = create(data.byteLength, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST);
-    const whole = new Uint8Array(Math.ceil(data.byteLength / 4) * 4);
-    whole.set(data);
-    device.queue.writeBuffer(buffer, 0, whole);
-    entries.push({ binding, resource: { buffer } });
+    const end = GUARD_BYTES + Math.ceil(data.byteLength / 4) * 4 + GUARD_BYTES;
+    const buffer = create(end, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST);
+    const words = new Uint32Array(end / 4).fill(NAN);
+    new Uint8Array(words.buffer).set(data, GUARD_BYTES);
+    device.queue.writeBuffer(buffer, 0, words);
+    entries.push({ binding, resource: { buffer, offset: GUARD_BYTES } });
   }
   const total = GUARD_BYTES + padded + GUARD_BYTES;
   const output = create(
@@ -88,7 +96,7 @@ export async function runKernel(
   device.queue.writeBuffer(output, 0, filled);
   entries.push({
     binding: kernel.output.binding,
-    resource: { buffer: output, offset: GUARD_BYTES, size: padded },
+    resource: { buffer: output, offset: GUARD_BYTES },
   });
 
   const encoder = device.createCommandEncoder();
