@@ -6,13 +6,8 @@
 import type { EngineContext } from '../src/engine/context.ts';
 import { GraphBuilder, roundUp4 } from '../src/graph/builder.ts';
 import type { Graph, Tensor } from '../src/graph/graph.ts';
-import {
-  latentSide,
-  type NetworkName,
-  openWorkload,
-  testImage,
-  type Workload,
-} from '../src/invsr/measure.ts';
+import { type NetworkName, openWorkload, testImage, type Workload } from '../src/invsr/measure.ts';
+import { latentSide } from '../src/invsr/tile-graph.ts';
 import type { Model } from '../src/invsr/model.ts';
 import { noisePredictor } from '../src/invsr/noise-predictor.ts';
 import { toNchw, toNhwc } from '../src/invsr/parity.ts';

@@ -10,8 +10,6 @@ import { Buffers } from './buffers.ts';
 import type { Model } from './model.ts';
 import { createRunner, valuesOf } from './runner.ts';
 
-export { latentSide } from './tile-graph.ts';
-
 /** The networks of the whole path, by the prefix of their layers' paths. */
 export const NETWORKS = ['noise_predictor', 'vae.encoder', 'unet', 'vae.decoder'] as const;
 export type NetworkName = (typeof NETWORKS)[number];
