@@ -48,15 +48,17 @@ describe.each(adapterNames)('%s', (name) => {
   });
 
   // lavapipe checks the bounds of bindings itself; see run-kernel.ts
-  test.runIf(name === 'swiftshader')('a read before the start of an input gives NaN', async () => {
-    expect([...(await run(copy({ from: -1 })))]).toEqual([Number.NaN, 1, 2, 3]);
-  });
+  if (name === 'swiftshader')
+    test('a read before the start of an input gives NaN', async () => {
+      expect([...(await run(copy({ from: -1 })))]).toEqual([Number.NaN, 1, 2, 3]);
+    });
 
   test('a write past the end of the output throws', async () => {
     await expect(run(copy({ to: 1 }))).rejects.toThrow('wrote outside its output');
   });
 
-  test.runIf(name === 'swiftshader')('a write before the start of the output throws', async () => {
-    await expect(run(copy({ to: -1 }))).rejects.toThrow('wrote outside its output');
-  });
+  if (name === 'swiftshader')
+    test('a write before the start of the output throws', async () => {
+      await expect(run(copy({ to: -1 }))).rejects.toThrow('wrote outside its output');
+    });
 });
