@@ -18,7 +18,7 @@ import { describeMachine, type Machine, machineOf, packageVersion } from './mach
 import { benchBeside, type PeerResult } from './peer-bench.ts';
 import { type NchwTensor, networkCases, TILE } from './networks.ts';
 import { MODEL, pickGraphs, readGraphs } from './peers/graphs.ts';
-import { type OrtLayout, startOrt } from './peers/ort.ts';
+import { expectOrt, type OrtLayout, startOrt } from './peers/ort.ts';
 import { kernelReport, type ModelRecord, modelReport } from './report.ts';
 
 interface CommonFlags {
@@ -139,6 +139,7 @@ async function kernels(flags: CommonFlags & { readonly samples: number }): Promi
 }
 
 async function model(flags: ModelFlags): Promise<void> {
+  if (flags.peer) expectOrt();
   await withModel(flags, async (opened) => {
     const { context, machine, precisions } = opened;
     const paths = await measurePaths(context, opened.model, {

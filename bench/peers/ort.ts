@@ -31,13 +31,16 @@ export interface OrtOptions {
 
 const PACKAGE = 'bench/peers/node_modules/onnxruntime-node';
 
+/** Refuses where the peer is not installed; asked before anything is timed. */
+export function expectOrt(): void {
+  if (existsSync(PACKAGE)) return;
+  throw new Error(
+    '--peer ort: onnxruntime-node is not installed; run npm ci --prefix bench/peers --ignore-scripts (290 MB unpacked)',
+  );
+}
+
 /** Starts it on the adapter that `capabilities` describes, as far as it can be told which. */
 export async function startOrt(capabilities: Capabilities): Promise<Ort> {
-  if (!existsSync(PACKAGE)) {
-    throw new Error(
-      `--peer ort: onnxruntime-node is not installed; run npm ci --prefix bench/peers --ignore-scripts (290 MB unpacked)`,
-    );
-  }
   const child = fork('bench/peers/ort-worker.mjs', {
     env: { ...process.env, ...(await driverVariables(capabilities)) },
     execArgv: [],

@@ -13,6 +13,8 @@ export interface Reporter {
   stop(): void;
 }
 
+const JSON_INTERVAL_MS = 100;
+
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
 /**
@@ -22,9 +24,18 @@ const say = (line: string): void => void process.stderr.write(`${line}\n`);
 export function jsonReporter(): Reporter {
   const emit = (object: object): void => void process.stdout.write(`${JSON.stringify(object)}\n`);
   const eta = etaClock();
+  let last = { stage: '', at: 0 };
   return {
     note: say,
-    progress: (input, p) => emit({ event: 'progress', input, ...p, etaSeconds: eta(p) ?? null }),
+    progress: (input, p) => {
+      const seconds = eta(p);
+      const now = performance.now();
+      // The first and the last of every stage, and ten a second between them.
+      if (p.stage === last.stage && p.done < p.total && now - last.at < JSON_INTERVAL_MS) return;
+      last = { stage: p.stage, at: now };
+      const etaSeconds = seconds === undefined ? null : Math.round(10 * seconds) / 10;
+      emit({ event: 'progress', input, ...p, etaSeconds });
+    },
     result: (result) => emit({ event: 'result', ...result }),
     error: (message, input) => {
       emit({ event: 'error', ...(input !== undefined && { input }), message });

@@ -72,8 +72,8 @@ export function upscaleCommand(action: UpscaleAction): Command {
       ),
     )
     .option('--cfg <scale>', 'classifier-free guidance from 1 (off) to 20', number(1, 20), 1)
-    .option('--prompt <text>', 'another prompt (needs the text encoder)')
-    .option('--negative-prompt <text>', 'another negative prompt (needs the text encoder)')
+    .option('--prompt <text>', 'another prompt (not built yet)')
+    .option('--negative-prompt <text>', 'another negative prompt (not built yet)')
     .addOption(
       choice('--precision <kind>', 'storage of activations', ['auto', 'f16', 'f32'], 'auto'),
     )

@@ -6,6 +6,21 @@ export interface Pixels {
   readonly pixels: Uint8Array;
 }
 
+/** RangeError where the bytes are not those of an rgba8 image of the given size. */
+export function checkPixels({ width, height, pixels }: Pixels): void {
+  const isSide = (side: number): boolean => Number.isInteger(side) && side >= 1;
+  if (!isSide(width) || !isSide(height)) {
+    throw new RangeError(
+      `the image is ${width}x${height}, expected whole sides of at least 1 pixel`,
+    );
+  }
+  if (pixels.length !== 4 * width * height) {
+    throw new RangeError(
+      `pixels has ${pixels.length} bytes, expected ${4 * width * height}: rgba8 of ${width}x${height}`,
+    );
+  }
+}
+
 /** A side of one pixel has nothing to reflect, so it is doubled; the caller crops the result. */
 export function reflectable(image: Pixels): Pixels {
   if (image.width > 1 && image.height > 1) return image;

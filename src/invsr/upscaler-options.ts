@@ -37,6 +37,7 @@ export function withDefaults(
   { capabilities }: Pick<EngineContext, 'capabilities'>,
 ): Required<UpscalerOptions> {
   const { official = false } = options;
+  checkOptions(options);
   return {
     precision: capabilities.shaderF16 ? 'f16' : 'f32',
     timesteps: [200],
@@ -49,6 +50,27 @@ export function withDefaults(
     vaeTiling: official ? OFFICIAL_VAE_TILING : null,
     ...options,
   };
+}
+
+/** RangeError with one sentence where a value makes no sense; types alone do not stop JavaScript. */
+function checkOptions({
+  tile = 128,
+  tileBatch = 1,
+  overlap = 0,
+  colorFix = 'none',
+}: UpscalerOptions): void {
+  const refuse = (what: string, got: unknown, expected: string): never => {
+    throw new RangeError(`${what} is ${String(got)}, expected ${expected}`);
+  };
+  if (!Number.isInteger(tile / 16) || tile < 16)
+    refuse('tile', tile, 'a multiple of 16, such as 128');
+  if (!Number.isInteger(tileBatch) || tileBatch < 1) {
+    refuse('tileBatch', tileBatch, 'a whole number of at least 1');
+  }
+  if (!(overlap >= 0 && overlap <= 0.5)) refuse('overlap', overlap, 'a number from 0 to 0.5');
+  if (!['none', 'wavelet', 'ycbcr'].includes(colorFix)) {
+    refuse('colorFix', colorFix, 'none, wavelet or ycbcr');
+  }
 }
 
 /** Reported while an image is upscaled; `load` and `compile` only where there is something to do. */

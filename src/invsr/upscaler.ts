@@ -15,7 +15,7 @@ import { blendGraph, cropGraph, finishGraph, loadGraph } from './image-graphs.ts
 import type { Model } from './model.ts';
 import { type PaddingPlan, planPadding } from './padding.ts';
 import { dumpNamed } from './parity.ts';
-import { cropTopLeft, type Pixels, reflectable } from './pixels.ts';
+import { checkPixels, cropTopLeft, type Pixels, reflectable } from './pixels.ts';
 import { createRunner, type Runner } from './runner.ts';
 import { SCALE, tileGraph } from './tile-graph.ts';
 import { checkDraws, DEFAULT_SEED, writeDraws, writePlaces, writeSeed } from './tile-inputs.ts';
@@ -75,7 +75,7 @@ export class Upscaler {
    * rgba8 [H, W] → rgba8 [4H, 4W]; the input's alpha is not looked at. Calls wait for each other:
    * they share plans.
    *
-   * ImageSizeError: too large for this device. DeviceError: no memory, or a limit is too low.
+   * RangeError: not an rgba8 image. ImageSizeError: too large for this device. DeviceError: no memory, or a limit is too low.
    * WeightError, CheckpointError, TimestepError: the model or the timesteps do not fit. ParityError:
    * `noise` does not fit. CompileError, DeviceLostError. The signal's reason where it aborts.
    */
@@ -85,6 +85,7 @@ export class Upscaler {
 
   async #upscale(input: Pixels, request: UpscaleRequest): Promise<UpscaleResult> {
     const { tile, overlap, tileBatch } = this.options;
+    checkPixels(input);
     const image = reflectable(input);
     this.#checkSize(image);
     const padding = planPadding(image.height, image.width, tile);
