@@ -93,7 +93,11 @@ await new Command('bench')
         for (const line of await pickGraphs(folder)) console.log(line);
       }),
   )
-  .parseAsync();
+  .parseAsync()
+  .catch((error: unknown) => {
+    console.error(error instanceof Error && !process.env['INVSR_DEBUG'] ? error.message : error);
+    process.exitCode = 1;
+  });
 
 interface Opened {
   readonly context: EngineContext;
