@@ -35,7 +35,7 @@ const NOISE_STAGE = { noisePredictor: 0, vae: 1 } as const;
 export interface TileGraphOptions {
   readonly precision: 'f16' | 'f32';
   readonly batch: number;
-  /** Tile side P in LR pixels, a multiple of 16. */
+  /** Tile side P in LR pixels, a multiple of 8. */
   readonly tile: number;
   /** The user's timesteps, descending, e.g. [200]. */
   readonly timesteps: readonly number[];

@@ -12,7 +12,7 @@ export interface UpscalerOptions {
   readonly precision?: 'f16' | 'f32';
   /** One denoising step each: descending whole numbers from 1 to 1000. @default [200] */
   readonly timesteps?: readonly number[];
-  /** Tile side in LR pixels, a multiple of 16. @default 128 */
+  /** Tile side in LR pixels, a multiple of 8 from 16 on. @default 128 */
   readonly tile?: number;
   /** Tiles computed at once. @default 1, or 8 with `official` */
   readonly tileBatch?: number;
@@ -62,8 +62,8 @@ function checkOptions({
   const refuse = (what: string, got: unknown, expected: string): never => {
     throw new RangeError(`${what} is ${String(got)}, expected ${expected}`);
   };
-  if (!Number.isInteger(tile / 16) || tile < 16)
-    refuse('tile', tile, 'a multiple of 16, such as 128');
+  if (!Number.isInteger(tile / 8) || tile < 16)
+    refuse('tile', tile, 'a multiple of 8 from 16 on, such as 128');
   if (!Number.isInteger(tileBatch) || tileBatch < 1) {
     refuse('tileBatch', tileBatch, 'a whole number of at least 1');
   }
