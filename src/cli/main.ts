@@ -8,6 +8,7 @@ import { infoCommand } from './info.ts';
 import { jsonReporter, type Reporter, textReporter } from './progress.ts';
 import { upscaleCommand } from './upscale-flags.ts';
 import { upscale } from './upscale.ts';
+import { weightsCommand } from './weights.ts';
 import { removePartials } from './whole-file.ts';
 
 /**
@@ -59,8 +60,9 @@ async function main(): Promise<void> {
     .addHelpText('after', EXAMPLES)
     .addCommand(upscaleCommand((inputs, flags) => upscale(inputs, flags, context)))
     .addCommand(infoCommand(context))
-    .addCommand(benchCommand(context));
-  for (const command of [program, ...program.commands]) {
+    .addCommand(benchCommand(context))
+    .addCommand(weightsCommand(context));
+  for (const command of [program, ...program.commands.flatMap((c) => [c, ...c.commands])]) {
     // Commander's own "error: …" line goes through the reporter instead.
     command.exitOverride().configureOutput({ outputError: () => {} });
   }
