@@ -1,5 +1,7 @@
 /** How the command line ends: one clear sentence on stderr and an exit code. */
 
+export { reasonOf } from '../weights/reason.ts';
+
 /** 0 done; 1 the work failed; 2 the command line or the input is wrong; 130 interrupted. */
 export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 
@@ -19,6 +21,7 @@ const INPUT_ERRORS = new Set([
   'WeightError',
   'CheckpointError',
   'TimestepError',
+  'HubSettingError',
 ]);
 
 /** By name: those of the library are no InputError. */
@@ -38,22 +41,4 @@ export function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (process.env['INVSR_DEBUG']) return error.stack ?? error.message;
   return error.name === 'AbortError' ? INTERRUPTED : error.message;
-}
-
-/** The system's reason in plain words. */
-export function reasonOf(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  const known: Readonly<Record<string, string>> = {
-    ENOENT: 'no such file or folder',
-    EACCES: 'permission denied',
-    EPERM: 'permission denied',
-    EROFS: 'the file system is read-only',
-    ENOSPC: 'the disk is full',
-    EDQUOT: 'the disk quota is used up',
-    EISDIR: 'it is a folder',
-    ENOTDIR: 'a part of its path is a file, not a folder',
-    EEXIST: 'a file of that name is in the way',
-    ENAMETOOLONG: 'the name is too long',
-  };
-  return known[code] ?? (error instanceof Error ? error.message : String(error));
 }
