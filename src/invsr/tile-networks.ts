@@ -22,13 +22,14 @@ export interface TileNetworksOptions extends Omit<TileGraphOptions, 'batch' | 'n
 
 /** One batch of tiles. */
 export interface TileJob {
-  /** Counts batches from 0. */
-  readonly call: number;
-  readonly batch: number;
+  /** Tiles in it. */
+  readonly count: number;
 }
 
 export interface TileRequest {
   readonly noise: TileGraphOptions['noise'];
+  /** Tiles in all jobs together, for progress. */
+  readonly count: number;
   readonly signal?: AbortSignal | undefined;
   /** Filled with every named tensor, as `call<k>.<name>`. */
   readonly dump?: Dump | undefined;
@@ -73,7 +74,7 @@ export class TileNetworks {
   }
 
   /** Loads and compiles all stages, unless memory is low. */
-  async prepare(batch: number, request: TileRequest): Promise<void> {
+  async prepare(batch: number, request: Omit<TileRequest, 'count'>): Promise<void> {
     if (this.#options.lowMemory) return;
     const stages = STAGES.map((stage) => ({ stage, plan: this.plan(stage, batch, request) }));
     const total = stages.reduce((sum, { plan }) => sum + weightBytes(plan), 0);
@@ -101,46 +102,44 @@ export class TileNetworks {
    * beside a job's own.
    */
   async *run<Job extends TileJob>(
-    jobs: readonly Job[],
+    jobs: Iterable<Job> | AsyncIterable<Job>,
     begin: (buffers: Buffers, job: Job) => Promise<void>,
     { shared, ...request }: TileRequest & { readonly shared?: Buffers | undefined },
   ): AsyncGenerator<{ readonly job: Job; readonly buffers: Buffers }> {
     const { lowMemory } = this.#options;
-    const size = lowMemory ? Math.max(1, Math.floor(LOW_MEMORY_TILES / (jobs[0]?.batch ?? 1))) : 1;
-    const total = jobs.reduce((sum, { batch }) => sum + batch, 0);
+    const { signal, dump, onProgress, count: total } = request;
     const patches = new Buffers(this.#context, shared);
     const scopes: Buffers[] = [];
     let done = 0;
+    let call = 0;
     try {
-      for (let first = 0; first < jobs.length; first += size) {
-        const group = jobs.slice(first, first + size);
+      for await (const group of groupsOf(jobs, lowMemory ? LOW_MEMORY_TILES : 1)) {
+        if (call === 0) await this.prepare(group[0]?.count ?? 1, request);
         for (const stage of STAGES) {
           for (const [i, job] of group.entries()) {
             const buffers = (scopes[i] ??= new Buffers(this.#context, patches));
             if (stage === 'noise_predictor') await begin(buffers, job);
-            const runner = await this.#runner(stage, job.batch, {
+            const runner = await this.#runner(stage, job.count, {
               ...request,
               onProgress: undefined,
             });
             const { patch } = runner.plan.externals;
             // Read at once, so all jobs may write to the same.
             if (patch) await patches.create('patch', byteLength(patch));
-            const share = job.batch * this.#share(stage, job.batch, request);
+            const share = job.count * this.#share(stage, job.count, request);
+            const from = done;
             await runner.run(buffers, {
-              signal: request.signal,
+              signal,
               onProgress: (p) =>
-                request.onProgress?.({
-                  stage: 'tiles',
-                  done: done + share * (p.done / p.total),
-                  total,
-                }),
+                onProgress?.({ stage: 'tiles', done: from + share * (p.done / p.total), total }),
             });
-            if (request.dump) await dumpNamed(runner, buffers, `call${job.call}.`, request.dump);
             done += share;
+            if (dump) await dumpNamed(runner, buffers, `call${call + i}.`, dump);
             if (stage === 'decode') yield { job, buffers };
           }
           if (lowMemory) this.#evict(stage);
         }
+        call += group.length;
       }
     } finally {
       for (const buffers of [...scopes, patches]) buffers.dispose();
@@ -153,7 +152,7 @@ export class TileNetworks {
     this.#runners.clear();
   }
 
-  async #runner(stage: Stage, batch: number, request: TileRequest): Promise<Runner> {
+  async #runner(stage: Stage, batch: number, request: Omit<TileRequest, 'count'>): Promise<Runner> {
     const key = keyOf(stage, batch, request);
     const known = this.#runners.get(key);
     if (known) return known;
@@ -187,3 +186,18 @@ export class TileNetworks {
 
 const keyOf = (stage: Stage, batch: number, { noise, dump }: Kind): string =>
   `${stage} ${batch} ${noise} ${dump !== undefined}`;
+
+/** Jobs in groups of at least `tiles` tiles, pulled when they are needed. */
+async function* groupsOf<Job extends TileJob>(
+  jobs: Iterable<Job> | AsyncIterable<Job>,
+  tiles: number,
+): AsyncGenerator<readonly Job[]> {
+  let group: Job[] = [];
+  for await (const job of jobs) {
+    group.push(job);
+    if (group.reduce((sum, { count }) => sum + count, 0) < tiles) continue;
+    yield group;
+    group = [];
+  }
+  if (group.length > 0) yield group;
+}

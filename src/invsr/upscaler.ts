@@ -156,7 +156,7 @@ export class Upscaler {
       return runner;
     };
     const jobs = batchesOf(grid.tiles, tileBatch);
-    const begin = async (own: Buffers, { call, batch, tiles }: TileBatch): Promise<void> => {
+    const begin = async (own: Buffers, { call, count: batch, tiles }: TileBatch): Promise<void> => {
       await writePlaces(own, tiles, { tile, grid, padding });
       if (noise) {
         await writeDraws(own, noise, { call, batch, tile, latentChannels });
@@ -168,9 +168,10 @@ export class Upscaler {
     };
     try {
       await buffers.create('content', contentBytes(image));
-      const run = { ...tileRequest(request), shared: buffers };
+      const count = grid.tiles.length;
+      const run = { ...tileRequest(request), count, shared: buffers };
       for await (const { job, buffers: own } of this.#networks.run(jobs, begin, run)) {
-        await (await around('blend', job.batch)).run(own, { signal });
+        await (await around('blend', job.count)).run(own, { signal });
       }
     } finally {
       for (const runner of small.values()) runner.dispose();
@@ -213,6 +214,8 @@ export class Upscaler {
 }
 
 interface TileBatch extends TileJob {
+  /** Counts batches from 0. */
+  readonly call: number;
   readonly tiles: readonly Tile[];
 }
 
@@ -221,7 +224,7 @@ function batchesOf(tiles: readonly Tile[], size: number): TileBatch[] {
   const batches: TileBatch[] = [];
   for (let first = 0; first < tiles.length; first += size) {
     const group = tiles.slice(first, first + size);
-    batches.push({ call: batches.length, batch: group.length, tiles: group });
+    batches.push({ call: batches.length, count: group.length, tiles: group });
   }
   return batches;
 }
@@ -231,7 +234,12 @@ const contentBytes = ({ width, height }: Pick<Pixels, 'width' | 'height'>): numb
   width * height * SCALE * SCALE * 4 * Float32Array.BYTES_PER_ELEMENT;
 
 /** The networks' part of a request. */
-const tileRequest = ({ noise, signal, dump, onProgress }: UpscaleRequest): TileRequest => ({
+const tileRequest = ({
+  noise,
+  signal,
+  dump,
+  onProgress,
+}: UpscaleRequest): Omit<TileRequest, 'count'> => ({
   noise: noise ? 'given' : 'generated',
   signal,
   dump,
