@@ -1,5 +1,7 @@
 /** How the command line ends: one clear sentence on stderr and an exit code. */
 
+import { InterruptedTransfer } from '../weights/hub/error.ts';
+
 export { reasonOf } from '../weights/reason.ts';
 
 /** 0 done; 1 the work failed; 2 the command line or the input is wrong; 130 interrupted. */
@@ -40,5 +42,6 @@ export const INTERRUPTED = 'interrupted; nothing was written for the current ima
 export function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (process.env['INVSR_DEBUG']) return error.stack ?? error.message;
-  return error.name === 'AbortError' ? INTERRUPTED : error.message;
+  if (error.name !== 'AbortError') return error.message;
+  return error instanceof InterruptedTransfer ? error.message : INTERRUPTED;
 }

@@ -4,7 +4,7 @@ import { type Model, openModel, type Tensors } from '../invsr/model.ts';
 import type { Dump } from '../invsr/parity.ts';
 import { SCALE } from '../invsr/tile-graph.ts';
 import { readTensors } from '../weights/checkpoint.ts';
-import { fileSource, nodeFolder } from '../weights/node-file.ts';
+import { fileSource } from '../weights/node-file.ts';
 import { safetensorsParts, type TensorData } from '../weights/safetensors-write.ts';
 import { describe, InputError, isPictureError } from './errors.ts';
 import { type Picture, readPicture } from './image-file.ts';
@@ -50,7 +50,7 @@ export async function upscale(
       : await readTensors(await fileSource(flags.noise), signal);
   const work: Work = { flags, noise, reporter, signal };
   const options = upscalerOptions(flags);
-  const model = await openModel(nodeFolder(await modelFolder(flags.model)), noise);
+  const model = await openModel(await modelFolder(flags.model), noise);
   let session: Session | undefined;
   let failed = 0;
   try {

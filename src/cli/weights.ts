@@ -1,7 +1,16 @@
 /** `invsr weights`: one file per subcommand, weights-<name>.ts. */
 import { Command } from 'commander';
 import type { CommandContext } from './upscale.ts';
+import { listCommand } from './weights-list.ts';
+import { pullCommand } from './weights-pull.ts';
+import { removeCommand } from './weights-remove.ts';
+import { verifyCommand } from './weights-verify.ts';
 
-export function weightsCommand(_context: CommandContext): Command {
-  return new Command('weights').description("models' weights: fetch, check, convert");
+export function weightsCommand(context: CommandContext): Command {
+  return new Command('weights')
+    .description("models' weights: fetch, check, convert")
+    .addCommand(pullCommand(context))
+    .addCommand(listCommand(context))
+    .addCommand(verifyCommand(context))
+    .addCommand(removeCommand(context));
 }
