@@ -37,6 +37,9 @@ Examples:
 Files go to the cache that Python's huggingface_hub uses, and what it has fetched is not fetched
 again. HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE, HTTPS_PROXY and NO_PROXY apply.`;
 
+/** Below this many bytes a check takes no time that one notices. */
+const WORTH_A_LINE = 100e6;
+
 export function pullCommand(context: CommandContext): Command {
   return new Command('pull')
     .description('fetch a model, or import it from a folder')
@@ -113,7 +116,9 @@ async function fetchModel(model: HubModel, flags: PullFlags, work: Work): Promis
     place,
     revisions,
     signal,
-    onCheck: (target) => reporter.note(`checking ${target}, which is there`),
+    onCheck: ({ target, remote: { size } }) => {
+      if (size >= WORTH_A_LINE) reporter.note(`checking ${target} (${humanBytes(size)})`);
+    },
   });
   for (const line of tableOf(model, plan, place.folder, settings)) reporter.note(line);
 

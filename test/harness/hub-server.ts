@@ -108,7 +108,7 @@ export class HubServer {
     const { seen, fault } = this.#see('hub', request);
     if (fault.status !== undefined) return refuse(response, fault.status, fault.headers);
     const url = new URL(seen.path, this.endpoint);
-    const api = /^\/api\/models\/([^/]+\/[^/]+)\/revision\/(.+)$/.exec(url.pathname);
+    const api = /^\/api\/models\/([^/]+\/[^/]+)\/(?:revision|tree)\/(.+)$/.exec(url.pathname);
     const file = /^\/([^/]+\/[^/]+)\/resolve\/([^/]+)\/(.+)$/.exec(url.pathname);
     const name = (api ?? file)?.[1] ?? '';
     const repository = this.repositories.get(name);
@@ -126,6 +126,12 @@ export class HubServer {
     const resolved = known[asked];
     if (resolved === undefined) {
       return refuse(response, 404, { 'x-error-code': 'RevisionNotFound' });
+    }
+    if (api && url.pathname.includes('/tree/')) {
+      const entries = [...repository.files].map(([path, f]) => treeEntry(path, f));
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.end(JSON.stringify(entries));
+      return;
     }
     if (api) {
       const siblings = [...repository.files].map(([rfilename, f]) => this.#sibling(rfilename, f));
@@ -163,6 +169,14 @@ export class HubServer {
     if (!found) return refuse(response, 404);
     serve(request, response, found, fault);
   }
+}
+
+/** As Python's snapshot_download lists a repository. */
+function treeEntry(path: string, file: HubFile): object {
+  const { length: size } = file.bytes;
+  const lfs = { oid: sha256(file.bytes), size, pointerSize: 134 };
+  const oid = file.isLarge ? 'a'.repeat(40) : gitSha1(file.bytes);
+  return { type: 'file', path, size, oid, ...(file.isLarge && { lfs }) };
 }
 
 const originOf = (server: Server): string =>

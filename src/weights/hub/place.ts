@@ -1,4 +1,5 @@
 /** Where a pulled model goes: the hub's cache, or a folder of its own. */
+import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { copyFile, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -121,6 +122,7 @@ export function folderPlace(folder: string, settings: HubSettings, model: HubMod
       if (isElsewhere) await copyTo(path, final(item));
     },
     finish: async (items, revisions) => {
+      const own = [...model.own].map(([target, text]) => [target, sizeAndId(text)] as const);
       for (const [target, text] of model.own) await writeOwn(join(folder, target), text);
       const old = await readManifest(folder);
       const files = items.map(
@@ -129,7 +131,7 @@ export function folderPlace(folder: string, settings: HubSettings, model: HubMod
       await writeManifest(folder, {
         model: model.name,
         commits: commitsOf(revisions),
-        files: { ...old?.files, ...Object.fromEntries(files) },
+        files: { ...old?.files, ...Object.fromEntries([...files, ...own]) },
       });
     },
   };
@@ -156,6 +158,11 @@ export async function copyTo(from: string, to: string): Promise<void> {
     throw diskError(to, cause);
   }
 }
+
+const sizeAndId = (text: string) => ({
+  size: Buffer.byteLength(text),
+  id: createHash('sha256').update(text).digest('hex'),
+});
 
 async function writeOwn(path: string, text: string): Promise<void> {
   try {

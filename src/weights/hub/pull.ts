@@ -41,8 +41,8 @@ export interface PlanOptions {
   /** By repository. @default main */
   readonly revisions: ReadonlyMap<string, string>;
   readonly signal?: AbortSignal | undefined;
-  /** Checking what is there takes seconds per gigabyte. */
-  readonly onCheck?: (target: string) => void;
+  /** A file that is there is read and checked, which takes seconds per gigabyte. */
+  readonly onCheck?: (item: Item) => void;
 }
 
 export async function planPull(model: HubModel, options: PlanOptions): Promise<PullPlan> {
@@ -91,7 +91,7 @@ async function planPart(
     items.push(item);
     const found = await place.find(item);
     if (!found) continue;
-    onCheck(item.target);
+    onCheck(item);
     // What is there but damaged is fetched again.
     if ((await faultOf(found.path, item.remote, { signal })) === undefined) {
       return { ...item, found, resumedBytes: 0 };
