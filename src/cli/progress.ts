@@ -46,7 +46,7 @@ export function jsonReporter(): Reporter {
       emit({ event: 'error', ...(input !== undefined && { input }), message });
       say(`invsr: ${message}`);
     },
-    stop: () => {},
+    stop: bytes.stop,
   };
 }
 
@@ -109,6 +109,7 @@ function barReporter(): Reporter {
 
 function lineReporter(): Reporter {
   let last = '';
+  const bytes = transferLines(say);
   return {
     note: say,
     progress: (input, p) => {
@@ -116,12 +117,12 @@ function lineReporter(): Reporter {
       if (line !== last) say(line);
       last = line;
     },
-    transfer: transferLines(say).update,
+    transfer: bytes.update,
     result: (_, lines) => {
       for (const line of lines) process.stdout.write(`${line}\n`);
     },
     error: (message) => say(`invsr: ${message}`),
-    stop: () => {},
+    stop: bytes.stop,
   };
 }
 

@@ -14,7 +14,7 @@ export interface TransferView {
 
 /** `1.73 GB`; decimal, as the hub and disks count. */
 export function humanBytes(bytes: number): string {
-  const units = ['bytes', 'kB', 'MB', 'GB', 'TB'];
+  const units = ['bytes', 'kB', 'MB', 'GB', 'TB', 'PB'];
   let value = bytes;
   let unit = 0;
   for (; value >= 999.5 && unit < units.length - 1; unit++) value /= 1000;
@@ -56,15 +56,26 @@ export function paceClock(now: () => number = () => performance.now()): (t: Tran
 
 const INTERVAL_MS = 100;
 
-/** At most ten calls a second, and always the last. */
-function throttled(action: (transfer: Transfer) => void): (transfer: Transfer) => void {
+/** At most ten calls a second; the last state is always told, if need be a moment later. */
+function throttled(action: (transfer: Transfer) => void): TransferView {
   let last = -Infinity;
-  return (transfer) => {
-    const now = performance.now();
-    if (transfer.doneBytes < transfer.totalBytes && now - last < INTERVAL_MS) return;
-    last = now;
+  let later: NodeJS.Timeout | undefined;
+  const stop = (): void => {
+    clearTimeout(later);
+    later = undefined;
+  };
+  const update = (transfer: Transfer): void => {
+    stop();
+    const wait = last + INTERVAL_MS - performance.now();
+    if (wait > 0 && transfer.doneBytes < transfer.totalBytes) {
+      later = setTimeout(() => update(transfer), wait);
+      later.unref();
+      return;
+    }
+    last = performance.now();
     action(transfer);
   };
+  return { update, stop };
 }
 
 const VERBS = { download: 'fetching', check: 'checking', copy: 'copying' } as const;
@@ -72,11 +83,7 @@ const VERBS = { download: 'fetching', check: 'checking', copy: 'copying' } as co
 export function transferBar(): TransferView {
   let bar: SingleBar | undefined;
   const pace = paceClock();
-  const stop = (): void => {
-    bar?.stop();
-    bar = undefined;
-  };
-  const update = throttled((transfer) => {
+  const view = throttled((transfer) => {
     const { stage, doneBytes, totalBytes } = transfer;
     const { bytesPerSecond, etaSeconds } = pace(transfer);
     const shown = {
@@ -101,39 +108,38 @@ export function transferBar(): TransferView {
     }
     bar.update(doneBytes, shown);
   });
-  return { update, stop };
+  const stop = (): void => {
+    view.stop();
+    bar?.stop();
+    bar = undefined;
+  };
+  return { update: view.update, stop };
 }
 
 /** A line for every tenth. */
 export function transferLines(say: (line: string) => void): TransferView {
   let last = '';
   const pace = paceClock();
-  return {
-    update: throttled((transfer) => {
-      const { stage, doneBytes, totalBytes } = transfer;
-      const { bytesPerSecond } = pace(transfer);
-      const tenth = totalBytes === 0 ? 10 : Math.floor((10 * doneBytes) / totalBytes);
-      if (`${stage}${tenth}` === last) return;
-      last = `${stage}${tenth}`;
-      const rate = bytesPerSecond === undefined ? '' : `, ${humanBytes(bytesPerSecond)}/s`;
-      say(`${VERBS[stage]}: ${humanBytes(doneBytes)} of ${humanBytes(totalBytes)}${rate}`);
-    }),
-    stop: () => {},
-  };
+  return throttled((transfer) => {
+    const { stage, doneBytes, totalBytes } = transfer;
+    const { bytesPerSecond } = pace(transfer);
+    const tenth = totalBytes === 0 ? 10 : Math.floor((10 * doneBytes) / totalBytes);
+    if (`${stage}${tenth}` === last) return;
+    last = `${stage}${tenth}`;
+    const rate = bytesPerSecond === undefined ? '' : `, ${humanBytes(bytesPerSecond)}/s`;
+    say(`${VERBS[stage]}: ${humanBytes(doneBytes)} of ${humanBytes(totalBytes)}${rate}`);
+  });
 }
 
 export function transferEvents(emit: (event: object) => void): TransferView {
   const pace = paceClock();
-  return {
-    update: throttled((transfer) => {
-      const { bytesPerSecond, etaSeconds } = pace(transfer);
-      emit({
-        event: 'progress',
-        ...transfer,
-        bytesPerSecond: bytesPerSecond === undefined ? null : Math.round(bytesPerSecond),
-        etaSeconds: etaSeconds === undefined ? null : Math.round(10 * etaSeconds) / 10,
-      });
-    }),
-    stop: () => {},
-  };
+  return throttled((transfer) => {
+    const { bytesPerSecond, etaSeconds } = pace(transfer);
+    emit({
+      event: 'progress',
+      ...transfer,
+      bytesPerSecond: bytesPerSecond === undefined ? null : Math.round(bytesPerSecond),
+      etaSeconds: etaSeconds === undefined ? null : Math.round(10 * etaSeconds) / 10,
+    });
+  });
 }

@@ -38,7 +38,7 @@ export async function importModel(
   settings: HubSettings,
   { reporter, signal }: CommandContext,
 ): Promise<void> {
-  const places = await findFiles(model, resolve(from));
+  const places = await findFiles(model, from);
   await validate(from, places);
   const folder = to === undefined ? importedFolder(settings, model) : resolve(to);
   const files = [...places].flatMap(([target, place]) =>

@@ -111,7 +111,7 @@ async function fetchModel(model: HubModel, flags: PullFlags, work: Work): Promis
   const place =
     to === undefined ? cachePlace(settings, model) : folderPlace(resolve(to), settings, model);
   const revisions = revisionsOf(model, flags.revision ?? []);
-  const plan = await planPull(model, {
+  const asked = planPull(model, {
     client,
     place,
     revisions,
@@ -120,6 +120,18 @@ async function fetchModel(model: HubModel, flags: PullFlags, work: Work): Promis
       if (size >= WORTH_A_LINE) reporter.note(`checking ${target} (${humanBytes(size)})`);
     },
   });
+  const plan = await asked.catch(async (error: unknown) => {
+    // Complete as it is, a model needs no hub.
+    if (!(error instanceof HubError) || to !== undefined || revisions.size > 0) throw error;
+    const local = await findLocal(model, settings);
+    if (local.missing.length > 0) throw error;
+    reporter.note(`the hub cannot be asked for a newer version: ${error.message}`);
+    return undefined;
+  });
+  if (plan === undefined) {
+    await expectThere(model, settings, work, 'no hub');
+    return;
+  }
   for (const line of tableOf(model, plan, place.folder, settings)) reporter.note(line);
 
   const { missingBytes, writtenBytes, freeBytes } = plan;

@@ -10,6 +10,8 @@ export interface HubFile {
   readonly bytes: Buffer;
   /** Large files are redirected to the file server; the others come from the hub itself. */
   readonly isLarge: boolean;
+  /** What the list says, where that is not so. */
+  readonly listedBytes?: number;
 }
 
 export interface HubRepository {
@@ -49,9 +51,24 @@ export interface Fault {
   readonly length?: number;
 }
 
-export const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
-export const gitSha1 = (bytes: Buffer): string =>
-  createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex');
+const digests = new WeakMap<Buffer, { readonly sha256: string; readonly git: string }>();
+
+/** Hashed once: the server names files by it in every answer. */
+function digestsOf(bytes: Buffer): { readonly sha256: string; readonly git: string } {
+  const known = digests.get(bytes);
+  if (known) return known;
+  const hash = (name: string, ...parts: readonly (string | Buffer)[]): string =>
+    parts.reduce((h, part) => h.update(part), createHash(name)).digest('hex');
+  const made = {
+    sha256: hash('sha256', bytes),
+    git: hash('sha1', `blob ${bytes.length}\0`, bytes),
+  };
+  digests.set(bytes, made);
+  return made;
+}
+const sha256 = (bytes: Buffer): string => digestsOf(bytes).sha256;
+const gitSha1 = (bytes: Buffer): string => digestsOf(bytes).git;
+/** The name of its blob in the cache. */
 export const idOf = ({ bytes, isLarge }: HubFile): string =>
   isLarge ? sha256(bytes) : gitSha1(bytes);
 
@@ -145,7 +162,8 @@ export class HubServer {
     if (!found.isLarge) return serve(request, response, found, fault);
     response
       .writeHead(302, {
-        location: `${originOf(this.#files)}/${sha256(found.bytes)}?signature=1`,
+        // Another host, not only another port: clients look at either.
+        location: `${originOf(this.#files, 'localhost')}/${sha256(found.bytes)}?signature=1`,
         'x-linked-etag': `"${sha256(found.bytes)}"`,
         'x-linked-size': String(found.bytes.length),
       })
@@ -157,7 +175,7 @@ export class HubServer {
     const { bytes, isLarge } = file;
     const lfs = { sha256: sha256(bytes), size: bytes.length, pointerSize: 134 };
     const blobId = isLarge ? 'a'.repeat(40) : gitSha1(bytes);
-    return { rfilename, size: bytes.length, blobId, ...(isLarge && { lfs }) };
+    return { rfilename, size: file.listedBytes ?? bytes.length, blobId, ...(isLarge && { lfs }) };
   }
 
   #answerFiles(request: IncomingMessage, response: ServerResponse): void {
@@ -179,8 +197,8 @@ function treeEntry(path: string, file: HubFile): object {
   return { type: 'file', path, size, oid, ...(file.isLarge && { lfs }) };
 }
 
-const originOf = (server: Server): string =>
-  `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+const originOf = (server: Server, host = '127.0.0.1'): string =>
+  `http://${host}:${(server.address() as AddressInfo).port}`;
 
 function refuse(
   response: ServerResponse,

@@ -26,7 +26,7 @@ afterAll(() => server.stop());
 beforeEach(() => {
   server.reset();
   // Whatever proxy this machine has, it does not lead to itself.
-  process.env['NO_PROXY'] = '127.0.0.1';
+  process.env['NO_PROXY'] = '127.0.0.1,localhost';
   client = createClient({ endpoint: server.endpoint, token: 'hf_secret', stallMs: STALL_MS });
   folder = mkdtempSync(join(tmpdir(), 'invsr-hub-'));
 });
