@@ -38,6 +38,20 @@ export function exitCodeOf(error: unknown): number {
 
 export const INTERRUPTED = 'interrupted; nothing was written for the current image';
 
+/** Runs the action; should a signal end it, `sentence` says what that left behind. */
+export async function interruptible<T>(
+  signal: AbortSignal,
+  sentence: () => string,
+  action: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    if (!signal.aborted || error instanceof InterruptedTransfer) throw error;
+    throw new InterruptedTransfer(`interrupted; ${sentence()}`, { cause: error });
+  }
+}
+
 /** The sentence for the user; INVSR_DEBUG=1 adds the stack. */
 export function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);

@@ -15,7 +15,7 @@ export interface TransferView {
 /** `1.73 GB`; decimal, as the hub and disks count. */
 export function humanBytes(bytes: number): string {
   const units = ['bytes', 'kB', 'MB', 'GB', 'TB', 'PB'];
-  let value = bytes;
+  let value = Math.round(bytes);
   let unit = 0;
   for (; value >= 999.5 && unit < units.length - 1; unit++) value /= 1000;
   return `${unit === 0 ? value : value.toPrecision(3)} ${units[unit]}`;

@@ -6,14 +6,14 @@ import { isAbsolute, relative, resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { grouped } from '../weights/error.ts';
 import { createClient, type HubClient } from '../weights/hub/client.ts';
-import { HubError, InterruptedTransfer } from '../weights/hub/error.ts';
+import { HubError } from '../weights/hub/error.ts';
 import { findLocal } from '../weights/hub/local.ts';
 import { HUB_MODELS, type HubModel } from '../weights/hub/models.ts';
 import { cachePlace, folderPlace } from '../weights/hub/place.ts';
 import { type PlannedItem, planPull, pull, type PullPlan } from '../weights/hub/pull.ts';
 import { type HubSettings, readSettings } from '../weights/hub/settings.ts';
 import { agreed } from './ask.ts';
-import { InputError } from './errors.ts';
+import { InputError, interruptible } from './errors.ts';
 import { humanBytes } from './transfer-progress.ts';
 import type { CommandContext } from './upscale.ts';
 import { importModel } from './weights-import.ts';
@@ -56,7 +56,13 @@ export function pullCommand(context: CommandContext): Command {
     )
     .option('--json', 'one JSON object per line on stdout: progress, result, error')
     .addHelpText('after', EXAMPLES)
-    .action((name: string, flags: PullFlags) => run(modelOf(name), flags, context));
+    .action((name: string, flags: PullFlags) =>
+      interruptible(
+        context.signal,
+        () => 'nothing was fetched',
+        () => run(modelOf(name), flags, context),
+      ),
+    );
 }
 
 function collect(value: string, before: readonly string[] = []): readonly string[] {
@@ -153,24 +159,15 @@ async function fetchModel(model: HubModel, flags: PullFlags, work: Work): Promis
     }
   }
   let done = 0;
-  try {
-    await pull(plan, {
-      client,
-      place,
-      signal,
-      onProgress: (bytes) => {
-        done = bytes;
-        if (missingBytes > 0) {
-          reporter.transfer({ stage: 'download', doneBytes: bytes, totalBytes: plan.bytes });
-        }
-      },
-    });
-  } catch (error) {
-    if (!signal.aborted) throw error;
-    throw new InterruptedTransfer(
-      `interrupted; ${humanBytes(Math.max(0, done))} of ${humanBytes(plan.bytes)} are kept, the same command continues there`,
-    );
-  }
+  const kept = (): string =>
+    `${humanBytes(Math.max(0, done))} of ${humanBytes(plan.bytes)} are kept, the same command continues there`;
+  const onProgress = (bytes: number): void => {
+    done = bytes;
+    if (missingBytes === 0) return;
+    reporter.transfer({ stage: 'download', doneBytes: bytes, totalBytes: plan.bytes });
+    if (bytes === plan.bytes) reporter.note('all bytes are here; checking their checksums');
+  };
+  await interruptible(signal, kept, () => pull(plan, { client, place, signal, onProgress }));
   const use = to === undefined ? model.name : shown(to);
   reporter.result(summary, [
     `${model.name} is complete in ${place.folder}`,

@@ -5,7 +5,7 @@ import { HUB_MODELS } from '../weights/hub/models.ts';
 import { planRemoval, remove } from '../weights/hub/remove.ts';
 import { readSettings } from '../weights/hub/settings.ts';
 import { agreed } from './ask.ts';
-import { InputError } from './errors.ts';
+import { InputError, interruptible } from './errors.ts';
 import { humanBytes } from './transfer-progress.ts';
 import type { CommandContext } from './upscale.ts';
 import { modelOf } from './weights-pull.ts';
@@ -24,7 +24,13 @@ export function removeCommand(context: CommandContext): Command {
     .option('--all', 'also the files of it that Python fetched')
     .option('--dry-run', 'show what would be deleted')
     .option('--json', 'one JSON object on stdout')
-    .action((name: string, flags: RemoveFlags) => run(name, flags, context));
+    .action((name: string, flags: RemoveFlags) =>
+      interruptible(
+        context.signal,
+        () => 'nothing was deleted',
+        () => run(name, flags, context),
+      ),
+    );
 }
 
 async function run(

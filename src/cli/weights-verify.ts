@@ -6,7 +6,7 @@ import { HubError } from '../weights/hub/error.ts';
 import { findIn, findLocal, type LocalModel } from '../weights/hub/local.ts';
 import { HUB_MODELS, SD_TURBO } from '../weights/hub/models.ts';
 import { readSettings } from '../weights/hub/settings.ts';
-import { InputError } from './errors.ts';
+import { InputError, interruptible } from './errors.ts';
 import type { CommandContext } from './upscale.ts';
 import { modelOf } from './weights-pull.ts';
 
@@ -18,7 +18,13 @@ export function verifyCommand(context: CommandContext): Command {
       `${HUB_MODELS.map((m) => m.name).join(', ')}, or a folder of pull --to`,
     )
     .option('--json', 'one JSON object per line on stdout')
-    .action((name: string) => verify(name, context));
+    .action((name: string) =>
+      interruptible(
+        context.signal,
+        () => 'not all files were checked',
+        () => verify(name, context),
+      ),
+    );
 }
 
 interface Broken {

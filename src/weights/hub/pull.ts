@@ -47,11 +47,17 @@ export interface PlanOptions {
 
 export async function planPull(model: HubModel, options: PlanOptions): Promise<PullPlan> {
   const { client, place, signal } = options;
+  const stop = new AbortController();
+  const asking = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
   const repositories = await Promise.all(
-    model.sources.map(({ repo }) =>
-      readRepository(client, { repo, revision: options.revisions.get(repo) ?? 'main' }, { signal }),
-    ),
-  );
+    model.sources.map(({ repo }) => {
+      const revision = options.revisions.get(repo) ?? 'main';
+      return readRepository(client, { repo, revision }, { signal: asking });
+    }),
+  ).catch((error: unknown) => {
+    stop.abort(); // the others would go on trying
+    throw error;
+  });
   const items: PlannedItem[] = [];
   for (const [i, repository] of repositories.entries()) {
     for (const part of model.sources[i]?.parts ?? []) {
