@@ -4,19 +4,19 @@
  */
 import { isAbsolute, relative, resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
-import { grouped } from '../weights/error.ts';
 import { createClient, type HubClient } from '../weights/hub/client.ts';
 import { HubError } from '../weights/hub/error.ts';
 import { findLocal } from '../weights/hub/local.ts';
 import { HUB_MODELS, type HubModel } from '../weights/hub/models.ts';
 import { cachePlace, folderPlace } from '../weights/hub/place.ts';
-import { type PlannedItem, planPull, pull, type PullPlan } from '../weights/hub/pull.ts';
+import { planPull, pull } from '../weights/hub/pull.ts';
 import { type HubSettings, readSettings } from '../weights/hub/settings.ts';
 import { agreed } from './ask.ts';
 import { InputError, interruptible } from './errors.ts';
 import { humanBytes } from './transfer-progress.ts';
 import type { CommandContext } from './upscale.ts';
 import { importModel } from './weights-import.ts';
+import { summaryOf, tableOf } from './weights-table.ts';
 
 interface PullFlags {
   readonly yes?: boolean;
@@ -138,7 +138,7 @@ async function fetchModel(model: HubModel, flags: PullFlags, work: Work): Promis
     await expectThere(model, settings, work, 'no hub');
     return;
   }
-  for (const line of tableOf(model, plan, place.folder, settings)) reporter.note(line);
+  for (const line of tableOf(model, plan, place.folder, settings.endpoint)) reporter.note(line);
 
   const { missingBytes, writtenBytes, freeBytes } = plan;
   if (freeBytes !== undefined && writtenBytes > freeBytes) {
@@ -207,54 +207,6 @@ async function expectThere(
     `${model.name} is complete (${why}, so the hub was not asked)`,
   ]);
 }
-
-const stateOf = ({ found, resumedBytes, remote }: PlannedItem): string => {
-  if (found) return found.isElsewhere ? 'copied from the cache' : 'there';
-  if (resumedBytes === 0) return 'to fetch';
-  return `to fetch, ${Math.floor((100 * resumedBytes) / Math.max(1, remote.size))} % there`;
-};
-
-function tableOf(
-  model: HubModel,
-  plan: PullPlan,
-  folder: string,
-  { endpoint }: HubSettings,
-): string[] {
-  const { items, missingBytes, freeBytes } = plan;
-  const name = Math.max(...items.map((item) => item.target.length));
-  const size = Math.max(...items.map((item) => grouped(item.remote.size).length));
-  const free = freeBytes === undefined ? '' : `, ${humanBytes(freeBytes)} free there`;
-  return [
-    `${model.name}: ${items.length} files, ${humanBytes(plan.bytes)}`,
-    ...items.map((item) => {
-      const bytes = grouped(item.remote.size).padStart(size);
-      return `  ${item.target.padEnd(name)}  ${bytes}  ${stateOf(item)}`;
-    }),
-    `to fetch: ${humanBytes(missingBytes)} from ${endpoint} to ${folder}${free}`,
-    'licences:',
-    ...model.sources.map(
-      ({ repo, licence }) => `  ${repo}: ${licence.name}, ${licence.terms}; ${licence.url}`,
-    ),
-  ];
-}
-
-const summaryOf = (model: HubModel, plan: PullPlan, folder: string) => ({
-  model: model.name,
-  folder,
-  bytes: plan.bytes,
-  fetchedBytes: plan.missingBytes,
-  freeBytes: plan.freeBytes ?? null,
-  revisions: plan.revisions,
-  files: plan.items.map(({ target, remote, found, resumedBytes }) => ({
-    file: target,
-    repo: remote.repo,
-    bytes: remote.size,
-    checksum: remote.checksum ?? null,
-    state: found ? 'there' : 'fetch',
-    resumedBytes,
-  })),
-  licences: model.sources.map(({ repo, licence }) => ({ repo, ...licence })),
-});
 
 /** The shorter of the absolute path and the one from here. */
 function shown(folder: string): string {

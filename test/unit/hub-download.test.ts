@@ -108,10 +108,6 @@ describe('what passes', () => {
     ['a cut connection', { cutAfter: 1000 }],
     ['a cut before the first byte', { cutAfter: 0 }],
     ['silence in the middle', { stallAfter: 1000 }],
-    ['wrong bytes', { hasWrongBytes: true }],
-    ['another ETag', { etag: '"other"' }],
-    ['another size', { total: 400_000 }],
-    ['416', { status: 416 }],
     ['a Content-Length above the bytes', { length: 70_000 }],
     ['a Content-Length below the bytes', { length: 1000 }],
   ])('%s, twice', async (_, fault) => {
@@ -120,6 +116,21 @@ describe('what passes', () => {
     await fetchOne({ onBytes: (count) => (bytes += count), policy: { ...QUICK, attempts: 4 } });
     expectWhole();
     expect(bytes).toBe(300_000);
+  });
+
+  test.each<[string, Fault]>([
+    ['wrong bytes', { hasWrongBytes: true }],
+    ['another ETag', { etag: '"other"' }],
+    ['another size', { total: 400_000 }],
+    ['416', { status: 416 }],
+  ])('%s, once: starts again', async (_, fault) => {
+    first(1, fault);
+    let bytes = 0;
+    await fetchOne({ onBytes: (count) => (bytes += count) });
+    expectWhole();
+    expect(bytes).toBe(300_000);
+    const begins = server.requests.filter(isFile).map(beginOf);
+    expect(begins.filter((begin) => begin === 0)).toHaveLength(2);
   });
 
   test('after a cut only the rest is asked for, of the same version', async () => {
