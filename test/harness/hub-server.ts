@@ -239,7 +239,8 @@ function serve(
   if (request.method === 'HEAD') response.end();
   else if (upTo !== undefined) {
     response.write(body.subarray(0, upTo), () => {
-      if (fault.cutAfter !== undefined) response.destroy();
+      // A moment later: a client drops what it has not read when the connection breaks.
+      if (fault.cutAfter !== undefined) setTimeout(() => response.destroy(), 100);
     });
   } else if (fault.length !== undefined && fault.length > body.length) {
     response.write(body); // the rest never comes

@@ -125,6 +125,9 @@ describe('what pull leaves', () => {
     expect(server.transfers).toEqual([]);
     const { commits } = await findLocal(SD_TURBO, settings);
     expect(commits[0]?.commit).toBe('b'.repeat(40));
+    // Ours under either commit.
+    await remove(SD_TURBO, settings, await planRemoval(SD_TURBO, settings, { isAll: false }));
+    expect(await readdir(join(home, 'hub'))).toEqual([]);
   });
 
   test('a damaged file is fetched again, and nothing else', async () => {

@@ -288,6 +288,34 @@ describe('interrupted', () => {
     expect(Math.min(...server.requests.filter(isFile).map(beginOf))).toBe(bytes);
   });
 
+  test.each([
+    ['at a file server with another ETag: the id is the same, the rest is enough', LARGE, 100_000],
+    ['with another ETag and nothing that says the same: all of it', 'tokenizer/vocab.json', 3],
+  ])('%s', async (_, path, cutAfter) => {
+    const first = fetchOne(
+      {
+        limit: createLimit(1),
+        policy: { ...QUICK, attempts: 1 },
+        segmentBytes: 1e6,
+      },
+      path,
+    );
+    server.fault = ({ method, path: at }) =>
+      method === 'GET' && !at.includes('/api/') ? { cutAfter } : undefined;
+    await expect(first).rejects.toThrow(/cut/);
+    server.reset();
+    // Answers of the hub itself have no other id than their ETag.
+    server.fault = ({ at, path: asked }) =>
+      (path === LARGE ? at === 'files' : asked.includes('/resolve/'))
+        ? { etag: '"another server"' }
+        : undefined;
+    await fetchOne({ limit: createLimit(1), segmentBytes: 1e6 }, path);
+    expectWhole(path);
+    const begin = server.transfers.map(beginOf).at(-1);
+    if (path === LARGE) expect(begin).toBeGreaterThan(0);
+    else expect(begin).toBe(0);
+  });
+
   test('by a full disk: said in words, and what was written is kept', async () => {
     const full = Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' });
     let written = 0;

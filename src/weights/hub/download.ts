@@ -79,6 +79,8 @@ class Work {
   readonly #partial: PartialFile;
   readonly #options: DownloadOptions & { readonly onBytes: (count: number) => void };
   readonly #discard: () => Promise<void>;
+  /** The file server's ETag in this run. */
+  #version: string | undefined;
 
   constructor(
     file: RemoteFile,
@@ -93,6 +95,7 @@ class Work {
   }
 
   async fetchMissing(): Promise<void> {
+    this.#version = undefined;
     const { segmentBytes = 64 * 2 ** 20 } = this.#options;
     const segments = missing(this.#partial.done, this.#file.size, segmentBytes);
     try {
@@ -126,7 +129,7 @@ class Work {
   async #segment([begin, end]: Range, signal: AbortSignal): Promise<void> {
     let at = begin;
     const attempt = async (): Promise<void> => {
-      const { version } = this.#partial;
+      const version = this.#version;
       const isStrong = version !== undefined && !version.startsWith('W/');
       const answer = await this.#ask(signal, {
         range: `bytes=${at}-${end - 1}`,
@@ -197,12 +200,14 @@ class Work {
     const linked = plainEtag(answer.header('x-linked-etag'));
     const isOther = linked !== undefined && checksum !== undefined && linked !== id;
     const version = answer.header('etag');
-    const before = this.#partial.version;
+    // Another day's file server may have another ETag for the same file: the hub's id then counts.
+    const before = this.#version ?? (linked === id ? undefined : this.#partial.version);
     if (isOther || (before !== undefined && version !== undefined && version !== before)) {
       discardBody(answer);
       throw new ChangedError('it changed on the server while it was fetched');
     }
-    this.#partial.setVersion(before ?? version);
+    this.#version = version;
+    this.#partial.setVersion(version);
   }
 
   /** The body's bytes, from `at` to `end`; more is not read, less is a failure for now. */

@@ -74,18 +74,20 @@ export function cachePlace(settings: HubSettings, model: HubModel): Place {
     partial: ({ remote }) => of(remote).partial(remote.id),
     settle: async ({ remote, commit }) => {
       const repository = of(remote);
-      const { path, id, size, repo } = remote;
-      await move(repository.partial(id), repository.blob(id));
-      await repository.link(commit, path, id);
-      const isOther = (f: FetchedFile): boolean => f.commit !== commit || f.path !== path;
-      await note((fetched) => ({
-        fetched: [...fetched.filter(isOther), { repo, commit, path, size, id }],
-      }));
+      await move(repository.partial(remote.id), repository.blob(remote.id));
+      await repository.link(commit, remote.path, remote.id);
+      await note((fetched) => ({ fetched: withFile(fetched, remote, commit) }));
     },
     adopt: async ({ remote, commit }, { path }) => {
       const repository = of(remote);
       if (path !== repository.blob(remote.id)) return; // the snapshot's own, where links fail
       await repository.link(commit, remote.path, remote.id);
+      // Bytes of ours under a newer commit are ours there too; Python's stay Python's.
+      await note((fetched) =>
+        fetched.some((f) => f.repo === remote.repo && f.id === remote.id)
+          ? { fetched: withFile(fetched, remote, commit) }
+          : {},
+      );
     },
     finish: async (_, revisions) => {
       for (const { repo, revision, commit } of revisions) {
@@ -94,6 +96,15 @@ export function cachePlace(settings: HubSettings, model: HubModel): Place {
       await note(() => ({ commits: commitsOf(revisions) }));
     },
   };
+}
+
+function withFile(
+  fetched: readonly FetchedFile[],
+  { repo, path, size, id }: RemoteFile,
+  commit: string,
+): readonly FetchedFile[] {
+  const others = fetched.filter((f) => f.repo !== repo || f.commit !== commit || f.path !== path);
+  return [...others, { repo, commit, path, size, id }];
 }
 
 const commitsOf = (revisions: readonly Revision[]): Record<string, string> =>
