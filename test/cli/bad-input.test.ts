@@ -120,7 +120,6 @@ const CASES: Readonly<Record<string, readonly [args: string, sentence: RegExp]>>
     /sdxl is neither a known model nor a folder/,
   ],
   '--model is a file': ['good.png -o out.png --model good.png', /good\.png is a file/],
-  '--model sd-turbo': [
     'good.png -o out.png --model sd-turbo',
     /--model sd-turbo is not in \S+; fetch it: invsr weights pull sd-turbo/,
   ],
