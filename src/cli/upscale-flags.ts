@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import { TIMESTEPS } from '../invsr/scheduler.ts';
 import { DEFAULT_SEED } from '../invsr/tile-inputs.ts';
 import type { UpscalerOptions } from '../invsr/upscaler.ts';
-import { choice, integer, MAX_STEPS, number, tileSize, timestepList } from './options.ts';
+import { byteSize, choice, integer, MAX_STEPS, number, tileSize, timestepList } from './options.ts';
 
 export interface UpscaleFlags {
   readonly output: string;
@@ -20,6 +20,8 @@ export interface UpscaleFlags {
   readonly negativePrompt?: string;
   readonly precision: 'auto' | 'f16' | 'f32';
   readonly adapter: string;
+  readonly memory?: number;
+  readonly lowMemory?: boolean;
   readonly official?: boolean;
   readonly noise?: string;
   readonly dump?: string;
@@ -82,6 +84,12 @@ export function upscaleCommand(action: UpscaleAction): Command {
       'auto, software, or part of an adapter name (see invsr info)',
       'auto',
     )
+    .option(
+      '--memory <size>',
+      'GPU memory to stay within, e.g. 4GB: smaller batches, one network at a time, smaller tiles',
+      byteSize,
+    )
+    .option('--low-memory', 'one network on the device at a time')
     .option('--official', 'tiles, overlap, noise order and padding exactly as the official code')
     .option('--noise <file>', 'parity: take every random draw from a safetensors file')
     .option('--dump <file>', 'write every stage as float32 NCHW to a safetensors file')
@@ -92,13 +100,15 @@ export function upscaleCommand(action: UpscaleAction): Command {
 }
 
 export function upscalerOptions(flags: UpscaleFlags) {
-  const { tile, tileBatch, overlap, colorFix, cfg, official = false, precision } = flags;
+  const { tile, tileBatch, overlap, colorFix, cfg, precision } = flags;
+  const { official = false, lowMemory = false } = flags;
   return {
     timesteps: flags.timesteps ?? TIMESTEPS[flags.steps] ?? [],
     tile,
     colorFix,
     cfg,
     official,
+    lowMemory,
     ...(tileBatch !== undefined && { tileBatch }),
     ...(overlap !== undefined && { overlap }),
     ...(precision !== 'auto' && { precision }),

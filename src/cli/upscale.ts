@@ -79,8 +79,8 @@ export async function upscale(
   }
 
   async function open(opened: Model): Promise<Session> {
-    const made = await openSession(opened, options, flags.adapter);
-    if (made.notice !== undefined) reporter.note(made.notice);
+    const made = await openSession(opened, options, flags);
+    for (const note of made.notes) reporter.note(note);
     return made;
   }
 }
