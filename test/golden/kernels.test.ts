@@ -36,7 +36,8 @@ import {
 } from '../harness/golden-kernels.ts';
 import { type Golden, goldenPath, openGolden, toNhwc } from '../harness/goldens.ts';
 import { fromF16Bits } from '../harness/half.ts';
-import { syntheticWeight, type TinyPart, tinyShapes } from '../harness/synthetic.ts';
+import { syntheticWeight } from '../../src/weights/synthetic.ts';
+import { type TinyPart, tinyShapes } from '../harness/synthetic.ts';
 import { sumNmse } from '../kernels/cases.ts';
 
 /** Files of data/kernels about formats: test/unit/safetensors.test.ts, test/unit/half.test.ts. */

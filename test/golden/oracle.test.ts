@@ -9,7 +9,7 @@ import {
   type UNetJson,
   vaeKeys,
   type VaeJson,
-} from '../harness/model-keys.ts';
+} from '../../src/invsr/model-keys.ts';
 import {
   naiveDecode,
   naiveEncode,
@@ -18,7 +18,8 @@ import {
 } from '../harness/naive-models.ts';
 import { fromHalf, map, type Naive, naive, Scope } from '../harness/naive-ops.ts';
 import { relativeError } from '../harness/networks.ts';
-import { syntheticWeight, tinyShapes, type TinyPart } from '../harness/synthetic.ts';
+import { syntheticWeight } from '../../src/weights/synthetic.ts';
+import { tinyShapes, type TinyPart } from '../harness/synthetic.ts';
 
 /** The official run is f32: its moments of the noise predictor are 2.7e-6 off, the rest below 1.7e-6. */
 const GATE = 4e-6;
