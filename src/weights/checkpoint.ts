@@ -28,6 +28,8 @@ export interface Checkpoint extends AsyncDisposable {
   readonly bytes: number;
   /** A tensor's bytes, little-endian, aligned to 8. */
   read(name: string, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
+  /** A tensor's bytes in its file. */
+  byteLength(name: string): number;
   /** `length` of a tensor's bytes from `offset`: some rows of a table that is not needed whole. */
   readPart(
     name: string,
@@ -223,6 +225,7 @@ async function assemble(name: string, { sources, tensors }: Assembly): Promise<C
       const { source, entry } = at(tensor);
       return readTensor(source, entry, signal);
     },
+    byteLength: (tensor) => at(tensor).entry.bytes,
     readPart: async (tensor, offset, length, signal) => {
       const { source, entry } = at(tensor);
       return readTensorPart(source, entry, { offset, length }, signal);
