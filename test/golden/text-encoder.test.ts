@@ -23,6 +23,7 @@ import {
 } from '../harness/networks.ts';
 import { record } from '../harness/numerics.ts';
 import { tinyTextEncoder } from '../harness/synthetic.ts';
+import { END, START } from '../harness/tiny-tokenizer.ts';
 
 let golden: Golden;
 let model: TextModel;
@@ -30,9 +31,6 @@ beforeAll(async () => {
   golden = await openGolden('networks/clip_text');
   model = await openTextModel(tinyTextEncoder());
 });
-
-const START = 49406;
-const END = 49407;
 
 function idsOf(prompt: string): number[] {
   // The empty prompt has no ids in the file: begin, end, and the padding of SD 2, "!".
