@@ -24,7 +24,7 @@ import {
 import { createRunner, type StageProgress, valuesOf } from './runner.ts';
 import { readTokenRows, textEncoder } from './text-encoder.ts';
 import { openTextModel, type TextModel } from './text-model.ts';
-import { createTokenizer, readTokenizerFiles, type Tokens } from './tokenizer.ts';
+import { createTokenizer, readTokenizerFiles } from './tokenizer.ts';
 
 /** The prompts of the official code, letter by letter. */
 export const OFFICIAL_PROMPT =
@@ -116,14 +116,14 @@ export async function openPrompts(
         known.set(name, kept);
         continue;
       }
-      const tokens = (await createTokenizer(files)).encode(prompt, positions);
-      missing.push({ name, tokens, key });
+      const { ids, lost } = (await createTokenizer(files)).encode(prompt, positions);
+      const rows = await readTokenRows(model.checkpoint, ids, model.config, signal);
+      missing.push({ name, key, rows, lost });
     }
+    if (missing.length > 0) graphOf(model); // asks for every weight by name and shape
     const zeros = new Float32Array(positions * channels);
     const all = new Map(known);
-    for (const { name, tokens } of missing) {
-      all.set(name, { shape, data: zeros, lost: tokens.lost });
-    }
+    for (const { name, lost } of missing) all.set(name, { shape, data: zeros, lost });
     return {
       known: tensorsOf(all),
       missing: missing.length,
@@ -149,9 +149,11 @@ export async function openPrompts(
 
 interface Missing {
   readonly name: string;
-  readonly tokens: Tokens;
   /** In the cache. */
   readonly key: string | undefined;
+  /** The encoder's input, [L, C]. */
+  readonly rows: Float32Array<ArrayBuffer>;
+  readonly lost: string;
 }
 
 const tensorsOf = (states: ReadonlyMap<string, PromptStates>): Tensors =>
@@ -188,12 +190,8 @@ async function encode(
     const options = { model, keep: () => true, signal, onProgress };
     const runner = await createRunner(own, graphOf(model), options);
     try {
-      for (const { name, tokens } of prompts) {
-        const { ids, lost } = tokens;
-        await buffers.write(
-          'tokens',
-          await readTokenRows(model.checkpoint, ids, model.config, signal),
-        );
+      for (const { name, rows, lost } of prompts) {
+        await buffers.write('tokens', rows);
         await runner.run(buffers, { signal, onProgress });
         const data = valuesOf(await runner.read('states', buffers));
         result.set(name, { shape: [1, positions, channels], data, lost });
