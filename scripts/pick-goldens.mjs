@@ -104,6 +104,7 @@ const PICKS = {
   'goldens/full/vae_encode': { drop: /^image_up/ },
   'goldens/full/unet': {},
   'goldens/full/vae_decode': { drop: /u8/, sample: /^(decoded)$/, over: 1 },
+  'goldens/full/clip': { drop: /^negative/ },
 
   'nano/goldens/still-life-s1': { drop: /decoded|logvar|_mean/, sample: /^final$/ },
   'nano/goldens/still-life-s3': stillLife,
@@ -116,6 +117,8 @@ const COPIES = [
   ['goldens/tolerances.json', `${DATA}/tolerances.json`],
   ['goldens/mutations.json', `${DATA}/mutations.json`],
   ['goldens/networks/eps_probe_sensitivity.json', `${DATA}/networks/eps_probe_sensitivity.json`],
+  ['goldens/tolerances_full.json', `${DATA}/tolerances_full.json`],
+  ['goldens/full/final_512_invsr1_synthetic.png', `${DATA}/full/final_512.png`],
   ['goldens/tiny/model_index.json', `${DATA}/tiny/model_index.json`],
   ['goldens/tiny/scheduler/scheduler_config.json', `${DATA}/tiny/scheduler/scheduler_config.json`],
   ...['unet', 'vae', 'noise_predictor'].map((part) => [
