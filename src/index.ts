@@ -35,6 +35,7 @@ export { type Model, openModel, type Tensors } from './invsr/model.ts';
 export { type Dump, type NamedDump, ParityError } from './invsr/parity.ts';
 export type { Pixels } from './invsr/pixels.ts';
 export { TimestepError } from './invsr/scheduler.ts';
+export { NonFiniteError, type PrecisionWarning } from './invsr/stage-precision.ts';
 export {
   ImageSizeError,
   Upscaler,

@@ -2,6 +2,7 @@
 import { checkModel } from '../invsr/check-model.ts';
 import { type Model, openModel, type Tensors } from '../invsr/model.ts';
 import type { Dump } from '../invsr/parity.ts';
+import type { PrecisionWarning } from '../invsr/stage-precision.ts';
 import { SCALE } from '../invsr/tile-graph.ts';
 import { readTensors } from '../weights/checkpoint.ts';
 import { fileSource, nodeFolder } from '../weights/node-file.ts';
@@ -49,7 +50,10 @@ export async function upscale(
       ? undefined
       : await readTensors(await fileSource(flags.noise), signal);
   const work: Work = { flags, noise, reporter, signal };
-  const options = upscalerOptions(flags);
+  const options = {
+    ...upscalerOptions(flags),
+    onWarning: ({ message, ...facts }: PrecisionWarning) => reporter.warning(message, facts),
+  };
   const model = await openModel(nodeFolder(await modelFolder(flags.model)), noise);
   let session: Session | undefined;
   let failed = 0;

@@ -55,7 +55,7 @@ export function invsr(args: readonly string[], options: StartOptions): Promise<E
 }
 
 export interface Event {
-  readonly event: 'progress' | 'result' | 'error';
+  readonly event: 'progress' | 'warning' | 'result' | 'error';
   readonly [key: string]: unknown;
 }
 
