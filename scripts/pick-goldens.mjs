@@ -12,7 +12,7 @@
  *   flat index (j * 2654435761) mod numel. `__metadata__` has its shape as `shape.<name>`.
  * - `base` names another file: tensors it has with the same name and bytes are not repeated;
  *   `__metadata__.inherits` lists them. test/harness/goldens.ts puts them back.
- * - Tiny weights are not stored: they follow from `tiny/<part>.keys.json` (test/harness/synthetic.ts).
+ * - Tiny weights are not stored: they follow from `tiny/<part>.keys.json` (src/weights/synthetic.ts).
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
