@@ -12,7 +12,7 @@
  *   flat index (j * 2654435761) mod numel. `__metadata__` has its shape as `shape.<name>`.
  * - `base` names another file: tensors it has with the same name and bytes are not repeated;
  *   `__metadata__.inherits` lists them. test/harness/goldens.ts puts them back.
- * - Tiny weights are not stored: they follow from `tiny/<part>.keys.json` (test/harness/synthetic.ts).
+ * - Tiny weights are not stored: they follow from `tiny/<part>.keys.json` (src/weights/synthetic.ts).
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
@@ -103,10 +103,10 @@ const PICKS = {
 
   // 256 samples per block of the full-size networks: for machines that can run them.
   'goldens/full/noise_predictor': { drop: /^lr$/ },
-  'goldens/full/clip': { drop: /^negative/, sample: /embeds$/ },
   'goldens/full/vae_encode': { drop: /^image_up/ },
   'goldens/full/unet': {},
   'goldens/full/vae_decode': { drop: /u8/, sample: /^(decoded)$/, over: 1 },
+  'goldens/full/clip': { drop: /^negative/ },
 
   'nano/goldens/still-life-s1': { drop: /decoded|logvar|_mean/, sample: /^final$/ },
   'nano/goldens/still-life-s3': stillLife,
@@ -120,6 +120,8 @@ const COPIES = [
   ['goldens/mutations.json', `${DATA}/mutations.json`],
   ['goldens/networks/eps_probe_sensitivity.json', `${DATA}/networks/eps_probe_sensitivity.json`],
   ['goldens/networks/tokenizer.json', `${DATA}/networks/tokenizer.json`],
+  ['goldens/tolerances_full.json', `${DATA}/tolerances_full.json`],
+  ['goldens/full/final_512_invsr1_synthetic.png', `${DATA}/full/final_512.png`],
   ['goldens/tiny/model_index.json', `${DATA}/tiny/model_index.json`],
   ['goldens/tiny/scheduler/scheduler_config.json', `${DATA}/tiny/scheduler/scheduler_config.json`],
   ...TINY.map((part) => [`goldens/tiny/${part}/config.json`, `${DATA}/tiny/${part}/config.json`]),

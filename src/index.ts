@@ -42,6 +42,7 @@ export {
 } from './invsr/prompt.ts';
 export type { PromptCache } from './invsr/prompt-cache.ts';
 export { TimestepError } from './invsr/scheduler.ts';
+export { NonFiniteError, type PrecisionWarning } from './invsr/stage-precision.ts';
 export {
   ImageSizeError,
   Upscaler,

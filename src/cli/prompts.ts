@@ -42,7 +42,8 @@ export async function findPrompts(
     );
   }
   if (flags.negativePrompt !== undefined && !isGuided) {
-    reporter.note('--negative-prompt has no effect without --cfg above 1');
+    const flag = '--negative-prompt';
+    reporter.warning(`${flag} has no effect without --cfg above 1`, { flag });
   }
   if (!hasEncoder) return undefined;
 
@@ -67,7 +68,10 @@ export async function findPrompts(
   const prompts = await openPrompts(folder, texts, { cache, signal });
   for (const { prompt: name, words, tokens } of prompts.lost) {
     const flag = name === 'prompt_embeds' ? '--prompt' : '--negative-prompt';
-    reporter.note(`${flag} is longer than the ${tokens} tokens of the encoder; left out: ${words}`);
+    reporter.warning(
+      `${flag} is longer than the ${tokens} tokens of the encoder; left out: ${words}`,
+      { flag, lost: words },
+    );
   }
   return prompts;
 }

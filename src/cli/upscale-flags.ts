@@ -20,6 +20,7 @@ export interface UpscaleFlags {
   readonly negativePrompt?: string;
   readonly precision: 'auto' | 'f16' | 'f32';
   readonly adapter: string;
+  readonly check?: boolean;
   readonly official?: boolean;
   readonly noise?: string;
   readonly dump?: string;
@@ -85,6 +86,10 @@ export function upscaleCommand(action: UpscaleAction): Command {
       'auto, software, or part of an adapter name (see invsr info)',
       'auto',
     )
+    .option(
+      '--check',
+      'look for NaN and Infinity after every layer; go on in f32 where f16 is too narrow',
+    )
     .option('--official', 'tiles, overlap, noise order and padding exactly as the official code')
     .option('--noise <file>', 'parity: take every random draw from a safetensors file')
     .option('--dump <file>', 'write every stage as float32 NCHW to a safetensors file')
@@ -95,13 +100,23 @@ export function upscaleCommand(action: UpscaleAction): Command {
 }
 
 export function upscalerOptions(flags: UpscaleFlags) {
-  const { tile, tileBatch, overlap, colorFix, cfg, official = false, precision } = flags;
+  const {
+    tile,
+    tileBatch,
+    overlap,
+    colorFix,
+    cfg,
+    official = false,
+    precision,
+    check = false,
+  } = flags;
   return {
     timesteps: flags.timesteps ?? TIMESTEPS[flags.steps] ?? [],
     tile,
     colorFix,
     cfg,
     official,
+    check,
     ...(tileBatch !== undefined && { tileBatch }),
     ...(overlap !== undefined && { overlap }),
     ...(precision !== 'auto' && { precision }),

@@ -3,6 +3,7 @@ import type { EngineContext } from '../engine/context.ts';
 import { checkModel } from '../invsr/check-model.ts';
 import { type Model, openModel, type Tensors } from '../invsr/model.ts';
 import type { Dump } from '../invsr/parity.ts';
+import type { PrecisionWarning } from '../invsr/stage-precision.ts';
 import { SCALE } from '../invsr/tile-graph.ts';
 import { readTensors } from '../weights/checkpoint.ts';
 import { fileSource, nodeFolder } from '../weights/node-file.ts';
@@ -47,7 +48,10 @@ export async function upscale(
       ? undefined
       : await readTensors(await fileSource(flags.noise), signal);
   const work: Work = { flags, noise, reporter, signal };
-  const options = upscalerOptions(flags);
+  const options = {
+    ...upscalerOptions(flags),
+    onWarning: ({ message, ...facts }: PrecisionWarning) => reporter.warning(message, facts),
+  };
   const folder = nodeFolder(await modelFolder(flags.model));
   const prompts = await findPrompts(folder, flags, { reporter, signal, given: noise });
   let model: Model | undefined;
@@ -55,7 +59,7 @@ export async function upscale(
   let failed = 0;
   try {
     model = await openModel(folder, overrides(prompts?.known));
-    noteSteps(options.timesteps.length, reporter);
+    warnOfSteps(options.timesteps.length, reporter);
     checkModel(model, options);
     for (const job of jobs) {
       try {
@@ -103,9 +107,10 @@ export async function upscale(
   }
 }
 
-function noteSteps(steps: number, reporter: Reporter): void {
+function warnOfSteps(steps: number, reporter: Reporter): void {
   if (steps <= MAX_STEPS) return;
-  reporter.note(`--timesteps has ${steps} steps; the official code has at most ${MAX_STEPS}`);
+  const message = `--timesteps has ${steps} steps; the official code has at most ${MAX_STEPS}`;
+  reporter.warning(message, { steps });
 }
 
 /** --dump and --before-after: one picture, a place to write, a format that fits. */

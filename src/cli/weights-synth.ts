@@ -32,8 +32,8 @@ interface SynthFlags {
 }
 
 const MB = 1e6;
-/** A line of progress for so many bytes: a file of 1.7 GB takes some ten seconds. */
-const REPORT_BYTES = 500 * MB;
+/** A line of progress for so many bytes: a second or two. */
+const REPORT_BYTES = 200 * MB;
 
 export function synthCommand(context: CommandContext): Command {
   return new Command('synth')

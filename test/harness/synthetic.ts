@@ -19,20 +19,29 @@ export const tinyShapes = (part: TinyPart | 'text_encoder'): Readonly<Record<str
     number[]
   >;
 
+/** Changes a weight, given its f16 bits; `name` begins with the part: `vae.decoder.conv_in.weight`. */
+export type EditWeight = (name: string, bits: Uint16Array) => void;
+
 /** A tiny network's weights as a safetensors file. */
-export function tinySafetensors(part: TinyPart | 'text_encoder'): Uint8Array<ArrayBuffer> {
-  const tensors = Object.entries(tinyShapes(part)).map(([name, shape]): [string, TensorData] => [
-    name,
-    { dtype: 'F16', shape, bytes: new Uint8Array(syntheticWeight(part, name, shape).buffer) },
-  ]);
+export function tinySafetensors(
+  part: TinyPart | 'text_encoder',
+  edit?: EditWeight,
+): Uint8Array<ArrayBuffer> {
+  const tensors = Object.entries(tinyShapes(part)).map(([name, shape]): [string, TensorData] => {
+    const bits = syntheticWeight(part, name, shape);
+    edit?.(`${part}.${name}`, bits);
+    return [name, { dtype: 'F16', shape, bytes: new Uint8Array(bits.buffer) }];
+  });
   return concatBytes(safetensorsParts(new Map(tensors), { format: 'pt' }));
 }
 
 /** The whole tiny model in Hugging Face layout; made in a second, kept for the process. */
 let tiny: Folder | undefined;
 
-export function tinyModel(): Folder {
-  if (tiny) return tiny;
+export const tinyModel = (): Folder => (tiny ??= tinyModelWith());
+
+/** A tiny model of its own with other weights. */
+export function tinyModelWith(edit?: EditWeight): Folder {
   const files = new Map<string, Uint8Array<ArrayBuffer>>();
   const text = (file: string) =>
     files.set(file, new Uint8Array(readFileSync(goldenPath(`tiny/${file}`))));
@@ -40,10 +49,9 @@ export function tinyModel(): Folder {
   text('scheduler/scheduler_config.json');
   for (const part of TINY_PARTS) {
     text(`${part}/config.json`);
-    files.set(`${part}/diffusion_pytorch_model.fp16.safetensors`, tinySafetensors(part));
+    files.set(`${part}/diffusion_pytorch_model.fp16.safetensors`, tinySafetensors(part, edit));
   }
-  tiny = memoryFolder('tiny', files);
-  return tiny;
+  return memoryFolder('tiny', files);
 }
 
 /** The tiny text encoder alone, and what else a model folder has beside it. */
