@@ -64,7 +64,9 @@ describe('a model with a text encoder', () => {
 
   test('takes a negative prompt where guidance is on', async () => {
     const off = await upscale('off.png', '--prompt', 'a cat', '--negative-prompt', 'a dog');
-    expect(off.stderr).toMatch(/^invsr: warning: --negative-prompt has no effect without --cfg above 1$/m);
+    expect(off.stderr).toMatch(
+      /^invsr: warning: --negative-prompt has no effect without --cfg above 1$/m,
+    );
     expect(resultOf(off)).not.toHaveProperty('negativePrompt');
     expect(await pixels('off.png')).toEqual(await pixels('cat.png'));
 
@@ -87,7 +89,9 @@ describe('a model with a text encoder', () => {
     expect(ended.stderr).toMatch(
       /^invsr: warning: --prompt is longer than the 77 tokens of the encoder; left out: dog photo$/m,
     );
-    expect(ended.stderr).toMatch(/^invsr: warning: --timesteps has 6 steps; the official code has at most 5$/m);
+    expect(ended.stderr).toMatch(
+      /^invsr: warning: --timesteps has 6 steps; the official code has at most 5$/m,
+    );
   });
 
   test("keeps states in the user's cache where the model's folder cannot be written", async () => {
