@@ -10,6 +10,7 @@ import type { TextEncoderConfig } from '../../src/invsr/config.ts';
 import type { Dump } from '../../src/invsr/parity.ts';
 import { readTokenRows, textEncoder } from '../../src/invsr/text-encoder.ts';
 import { openTextModel, type TextModel } from '../../src/invsr/text-model.ts';
+import { adapterNames } from '../harness/device.ts';
 import { type Golden, openGolden } from '../harness/goldens.ts';
 import { comparable, withTaps } from '../harness/module-taps.ts';
 import {
@@ -76,6 +77,16 @@ describe.each(RUNS)('$adapter $precision', ({ adapter, precision }) => {
     record({ what: `text encoder, ${prompt} prompt`, adapter, precision, error });
     expect(error).toBeLessThan(GATE[precision]);
   });
+});
+
+test.each(adapterNames)("%s with GPUs' kernels", async (adapter) => {
+  const { context, close } = await openTestContext(adapter, 'alu');
+  try {
+    const dump = await run(context, graphOf('f32', model.config), 'positive');
+    expect(errorAgainst(dump, 'result', golden, 'positive.embeds')).toBeLessThan(GATE.f32);
+  } finally {
+    close();
+  }
 });
 
 const onNodes =
