@@ -1,5 +1,5 @@
 /** A device with an upscaler on it, opened when the first picture is ready and closed at the end. */
-import { createContext } from '../engine/context.ts';
+import { createContext, type EngineContext } from '../engine/context.ts';
 import { type Capabilities, nameOf } from '../engine/device.ts';
 import { createDevice } from '../engine/node-device.ts';
 import { fitMemory, gigabytes, type MemoryFit } from '../invsr/memory-fit.ts';
@@ -17,17 +17,21 @@ export interface Session {
   close(): Promise<void>;
 }
 
+/** `prepare` finishes the model on the device before the upscaler has it. */
 export async function openSession(
-  model: Model,
+  prepare: (context: EngineContext) => Promise<Model>,
   options: UpscalerOptions,
   { adapter, memory: limit }: { readonly adapter: string; readonly memory?: number | undefined },
 ): Promise<Session> {
   const { device, capabilities, notice } = await createDevice({ adapter });
   const context = createContext(device);
+  let model: Model;
   let fit: MemoryFit;
   try {
+    model = await prepare(context);
     fit = fitMemory(context, model, options, limit);
   } catch (error) {
+    context.dispose();
     device.destroy();
     throw error;
   }

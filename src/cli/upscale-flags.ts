@@ -22,6 +22,7 @@ export interface UpscaleFlags {
   readonly adapter: string;
   readonly memory?: number;
   readonly lowMemory?: boolean;
+  readonly check?: boolean;
   readonly official?: boolean;
   readonly noise?: string;
   readonly dump?: string;
@@ -74,8 +75,11 @@ export function upscaleCommand(action: UpscaleAction): Command {
       ),
     )
     .option('--cfg <scale>', 'classifier-free guidance from 1 (off) to 20', number(1, 20), 1)
-    .option('--prompt <text>', 'another prompt (not built yet)')
-    .option('--negative-prompt <text>', 'another negative prompt (not built yet)')
+    .option(
+      '--prompt <text>',
+      'what the picture shows or looks like (default: the official prompt)',
+    )
+    .option('--negative-prompt <text>', 'what it should not look like; needs --cfg above 1')
     .addOption(
       choice('--precision <kind>', 'storage of activations', ['auto', 'f16', 'f32'], 'auto'),
     )
@@ -90,6 +94,10 @@ export function upscaleCommand(action: UpscaleAction): Command {
       byteSize,
     )
     .option('--low-memory', 'one network on the device at a time')
+    .option(
+      '--check',
+      'look for NaN and Infinity after every layer; go on in f32 where f16 is too narrow',
+    )
     .option('--official', 'tiles, overlap, noise order and padding exactly as the official code')
     .option('--noise <file>', 'parity: take every random draw from a safetensors file')
     .option('--dump <file>', 'write every stage as float32 NCHW to a safetensors file')
@@ -101,7 +109,7 @@ export function upscaleCommand(action: UpscaleAction): Command {
 
 export function upscalerOptions(flags: UpscaleFlags) {
   const { tile, tileBatch, overlap, colorFix, cfg, precision } = flags;
-  const { official = false, lowMemory = false } = flags;
+  const { official = false, lowMemory = false, check = false } = flags;
   return {
     timesteps: flags.timesteps ?? TIMESTEPS[flags.steps] ?? [],
     tile,
@@ -109,6 +117,7 @@ export function upscalerOptions(flags: UpscaleFlags) {
     cfg,
     official,
     lowMemory,
+    check,
     ...(tileBatch !== undefined && { tileBatch }),
     ...(overlap !== undefined && { overlap }),
     ...(precision !== 'auto' && { precision }),
