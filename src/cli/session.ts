@@ -22,7 +22,8 @@ export async function openSession(
 ): Promise<Session> {
   const { device, capabilities, notice } = await createDevice({ adapter });
   const context = createContext(device);
-  const model = await prepare(context).catch((error: unknown) => {
+  const model = await prepare(context).catch(async (error: unknown) => {
+    await device.queue.onSubmittedWorkDone().catch(() => {}); // see close
     context.dispose();
     device.destroy();
     throw error;
