@@ -31,6 +31,7 @@ export async function openSession(
     model = await prepare(context);
     fit = fitMemory(context, model, options, limit);
   } catch (error) {
+    await device.queue.onSubmittedWorkDone().catch(() => {}); // see close
     context.dispose();
     device.destroy();
     throw error;
