@@ -24,6 +24,7 @@ const INPUT_ERRORS = new Set([
   'CheckpointError',
   'TimestepError',
   'HubSettingError',
+  'MemoryError',
 ]);
 
 /** By name: those of the library are no InputError. */

@@ -4,7 +4,7 @@ import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Folder } from '../weights/folder.ts';
-import { findLocal, localFolder } from '../weights/hub/local.ts';
+import { findLocal, importedFolder, localFolder } from '../weights/hub/local.ts';
 import { HUB_MODELS, type HubModel } from '../weights/hub/models.ts';
 import { readSettings } from '../weights/hub/settings.ts';
 import { nodeFolder } from '../weights/node-file.ts';
@@ -15,25 +15,43 @@ export const EMBEDDED: readonly string[] = ['invsr-nano'];
 
 export const embeddedFolder = (name: string): string => join(packageRoot(), 'weights', name);
 
+/** A model's files, and where small ones about it may be kept. */
+export interface ModelPlace {
+  readonly folder: Folder;
+  readonly notes: string;
+}
+
 /** The folder of a model given by name or path. */
 export async function modelFolder(model: string): Promise<Folder> {
-  if (EMBEDDED.includes(model)) return nodeFolder(embeddedFolder(model));
+  return (await modelPlace(model)).folder;
+}
+
+export async function modelPlace(model: string): Promise<ModelPlace> {
+  if (EMBEDDED.includes(model)) return placeOf(embeddedFolder(model));
   const hub = HUB_MODELS.find(({ name }) => name === model);
-  if (hub) return fetchedFolder(hub);
+  if (hub) return fetchedPlace(hub);
   const info = await stat(model).catch(() => undefined);
   if (info?.isDirectory() === true) {
     expectModel(model);
-    return nodeFolder(model);
+    return placeOf(model);
   }
   const what = info ? 'is a file' : 'is neither a known model nor a folder';
   const known = [...EMBEDDED, ...HUB_MODELS.map(({ name }) => name)].join(', ');
   throw new InputError(`--model ${model} ${what}; expected ${known} or a model folder`);
 }
 
-async function fetchedFolder(model: HubModel): Promise<Folder> {
+const NOTES = '.invsr';
+const placeOf = (path: string): ModelPlace => ({
+  folder: nodeFolder(path),
+  notes: join(path, NOTES),
+});
+
+async function fetchedPlace(model: HubModel): Promise<ModelPlace> {
   const settings = await readSettings();
   const local = await findLocal(model, settings);
-  if (local.missing.length === 0) return localFolder(local);
+  // Not in the hub's cache, which is Python's too.
+  const notes = join(importedFolder(settings, model), NOTES);
+  if (local.missing.length === 0) return { folder: localFolder(local), notes };
   const { name } = model;
   const what =
     local.files.length > 0

@@ -7,6 +7,8 @@ import { type Transfer, transferBar, transferEvents, transferLines } from './tra
 export interface Reporter {
   /** A fact worth a line: the adapter, what was written. */
   note(line: string): void;
+  /** Something that went another way than asked for; the work goes on. `facts` are for programs. */
+  warning(message: string, facts: Readonly<Record<string, unknown>>): void;
   progress(input: string, progress: UpscaleProgress): void;
   /** Work that is counted in bytes. */
   transfer(transfer: Transfer): void;
@@ -31,6 +33,10 @@ export function jsonReporter(): Reporter {
   let last = { stage: '', at: 0 };
   return {
     note: say,
+    warning: (message, facts) => {
+      emit({ event: 'warning', message, ...facts });
+      say(`invsr: warning: ${message}`);
+    },
     progress: (input, p) => {
       const seconds = eta(p);
       const now = performance.now();
@@ -71,6 +77,7 @@ function barReporter(): Reporter {
   };
   return {
     note,
+    warning: (message) => note(`invsr: warning: ${message}`),
     progress: (input, p) => {
       if (input !== current) stop();
       current = input;
@@ -112,6 +119,7 @@ function lineReporter(): Reporter {
   const bytes = transferLines(say);
   return {
     note: say,
+    warning: (message) => say(`invsr: warning: ${message}`),
     progress: (input, p) => {
       const line = `${input}: ${stageName(p)}`;
       if (line !== last) say(line);

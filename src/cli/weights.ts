@@ -5,6 +5,7 @@ import { listCommand } from './weights-list.ts';
 import { pullCommand } from './weights-pull.ts';
 import { removeCommand } from './weights-remove.ts';
 import { verifyCommand } from './weights-verify.ts';
+import { synthCommand } from './weights-synth.ts';
 
 export function weightsCommand(context: CommandContext): Command {
   return new Command('weights')
@@ -12,5 +13,6 @@ export function weightsCommand(context: CommandContext): Command {
     .addCommand(pullCommand(context))
     .addCommand(listCommand(context))
     .addCommand(verifyCommand(context))
-    .addCommand(removeCommand(context));
+    .addCommand(removeCommand(context))
+    .addCommand(synthCommand(context));
 }
