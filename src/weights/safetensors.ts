@@ -96,18 +96,20 @@ export async function readHeader(source: ByteSource, signal?: AbortSignal): Prom
   return { tensors, metadata };
 }
 
-/** What people hand over instead of a safetensors file. */
-function mistakenFor(start: Uint8Array): string | undefined {
+/** What people hand over instead of a checkpoint, from its first 64 bytes. */
+export function mistakenFor(start: Uint8Array): string | undefined {
   const text = String.fromCharCode(...start.subarray(0, 64));
   if (text.startsWith('version https://git-lfs')) {
     return 'it is a Git LFS pointer; run `git lfs pull`, or download the file itself';
   }
   if (/^\s*</.test(text)) return 'it is a web page; download the file itself';
-  if (text.startsWith('PK')) return 'it is a zip archive (PyTorch .pth?); convert it first';
+  if (text.startsWith('PK'))
+    return 'it is a zip archive (PyTorch .pth?); `invsr weights convert` makes safetensors of it';
   return undefined;
 }
 
-const CHUNK_BYTES = 16 * 1024 * 1024;
+/** The largest piece of a tensor that is held at once. */
+export const CHUNK_BYTES = 16 * 1024 * 1024;
 
 /** A tensor's bytes in pieces of whole rows (first axis), at most 16 MiB unless one row is more. */
 export async function* readChunks(
