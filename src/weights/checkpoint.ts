@@ -39,11 +39,7 @@ export interface Checkpoint extends AsyncDisposable {
 }
 
 export async function openCheckpoint(folder: Folder, signal?: AbortSignal): Promise<Checkpoint> {
-  const files = await folder.list();
-  const file = chooseFile(folder, files);
-  return isIndex(file)
-    ? assemble(`${folder.name}/${file}`, await openShards(folder, file, files, signal))
-    : openFile(folder, file, signal);
+  return openFile(folder, chooseFile(folder, await folder.list()), signal);
 }
 
 /** Every tensor of a small file, in memory, by name. Closes the source. */
@@ -64,12 +60,19 @@ export async function readTensors(
   }
 }
 
-/** One file of the folder by its name, e.g. `prompt_embeds.safetensors`; its ending tells the format. */
+/**
+ * One file of the folder by its name, e.g. `prompt_embeds.safetensors`; its ending tells the format.
+ * An index brings its shards.
+ */
 export async function openFile(
   folder: Folder,
   file: string,
   signal?: AbortSignal,
 ): Promise<Checkpoint> {
+  if (isIndex(file)) {
+    const shards = await openShards(folder, file, await folder.list(), signal);
+    return assemble(`${folder.name}/${file}`, shards);
+  }
   const source = await folder.open(file);
   try {
     const tensors = isTorchFile(file)
@@ -109,7 +112,7 @@ function chooseFile(folder: Folder, files: readonly string[]): string {
 }
 
 function chooseTorchFile(folder: Folder, files: readonly string[]): string {
-  const [first, rival] = files.filter(isTorchFile).toSorted();
+  const [first, rival] = files.filter((f) => /\.(?:pth|pt)$/i.test(f)).toSorted();
   if (first === undefined || files.some(isShard)) throw missing(folder, files);
   if (rival === undefined) return first;
   throw new CheckpointError(
@@ -126,10 +129,12 @@ function missing(folder: Folder, files: readonly string[]): CheckpointError {
       `${folder.name}: has shards (${shards[0]}, …) but no *.safetensors.index.json; download the index too`,
     );
   }
-  const pickled = files.find((f) => /\.(?:bin|ckpt)$/.test(f));
+  const pickled = files.find(isTorchFile);
   return new CheckpointError(
     `${folder.name}: no weights; looked for ${looked}, ${files.length > 0 ? `found ${files.slice(0, 8).join(', ')}` : 'the folder is empty or does not exist'}` +
-      (pickled ? `; ${pickled} may be a PyTorch checkpoint: name it .pth` : ''),
+      (pickled
+        ? `; ${pickled} may be a PyTorch checkpoint: \`invsr weights convert\` makes safetensors of it`
+        : ''),
   );
 }
 

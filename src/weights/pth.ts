@@ -18,8 +18,8 @@ export interface StoredTensor {
   chunks(signal?: AbortSignal): AsyncGenerator<Uint8Array<ArrayBuffer>>;
 }
 
-/** Endings that are read as PyTorch checkpoints. */
-export const isTorchFile = (file: string): boolean => /\.(?:pth|pt)$/i.test(file);
+/** Endings of files that torch.save may have written; .bin and .ckpt are used for others too. */
+export const isTorchFile = (file: string): boolean => /\.(?:pth|pt|bin|ckpt)$/i.test(file);
 
 /** The tensors of a checkpoint, by the name the model gives them. The source stays open. */
 export async function readTorch(

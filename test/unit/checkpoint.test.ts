@@ -94,7 +94,7 @@ describe('which file', () => {
     [
       'a checkpoint without its ending',
       ['pytorch_model.bin', 'config.json'],
-      /^model: no weights; .* and \*\.pth, found pytorch_model\.bin, config\.json; pytorch_model\.bin may be a PyTorch checkpoint: name it \.pth$/,
+      /^model: no weights; .* and \*\.pth, found pytorch_model\.bin, config\.json; pytorch_model\.bin may be a PyTorch checkpoint: `invsr weights convert` makes safetensors of it$/,
     ],
     [
       'two PyTorch files',
