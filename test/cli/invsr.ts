@@ -22,14 +22,16 @@ export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Sees the process and each line of its stdout. */
   readonly onLine?: (line: string, child: ChildProcess) => void;
+  readonly onStart?: (child: ChildProcess) => void;
 }
 
 const NATIVE =
   /^Warning: (?:max\w+ artificially reduced|vkCreateInstance).*\n(?:\s+at .*\/dawn\/.*\n)*/gm;
 
 export function invsr(args: readonly string[], options: StartOptions): Promise<Ended> {
-  const { cwd, env, onLine } = options;
+  const { cwd, env, onLine, onStart } = options;
   const child = spawn(process.execPath, [MAIN, ...args], { cwd, env: { ...process.env, ...env } });
+  onStart?.(child);
   let stdout = '';
   let stderr = '';
   let seen = 0;
