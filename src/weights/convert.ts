@@ -20,6 +20,11 @@ export interface Conversion {
 
 /** Floats become `target`, or stay as they are without one; integers stay. */
 export function convertCheckpoint(checkpoint: Checkpoint, target?: CastTarget): Conversion {
+  if (checkpoint.tensors.has('__metadata__')) {
+    throw new CheckpointError(
+      `${checkpoint.name}: has a tensor named __metadata__, which safetensors keep for themselves`,
+    );
+  }
   const tensors = new Map(
     [...checkpoint.tensors].map(([name, { dtype, shape }]) => [
       name,

@@ -5,7 +5,15 @@ import { memoryFolder } from '../../src/weights/folder.ts';
 import { CHUNK_BYTES } from '../../src/weights/safetensors.ts';
 import { concatBytes, safetensorsParts } from '../../src/weights/safetensors-write.ts';
 import { tinySafetensors } from '../harness/synthetic.ts';
-import { GENUINE_FILES, genuineNoisePredictor, torchGolden } from '../harness/torch-files.ts';
+import {
+  dict,
+  GENUINE_FILES,
+  genuineNoisePredictor,
+  pickle,
+  tensor,
+  torchGolden,
+  torchZip,
+} from '../harness/torch-files.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 const open = (name: string, file: Bytes): Promise<Checkpoint> =>
@@ -56,6 +64,13 @@ test('a value beyond f16 is told with the name of its tensor', async () => {
   await expect(converted(checkpoint, 'F16')).rejects.toThrow(
     /^model\/x\.safetensors: a\.b has the value -70000, more than F16 can hold; convert it to f32/,
   );
+});
+
+test('the one name that safetensors do not allow', async () => {
+  const root = dict({ __metadata__: tensor('0', [1], { type: 'ByteStorage' }) });
+  const file = torchZip({ 'data.pkl': pickle(root), 'data/0': new Uint8Array(1) });
+  const checkpoint = await open('x.pth', file);
+  expect(() => convertCheckpoint(checkpoint)).toThrow(/x\.pth: has a tensor named __metadata__/);
 });
 
 test('a tensor passes through in pieces, none read before the last one is written', async () => {
