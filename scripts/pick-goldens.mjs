@@ -13,11 +13,10 @@
  * - `base` names another file: tensors it has with the same name and bytes are not repeated;
  *   `__metadata__.inherits` lists them. test/harness/goldens.ts puts them back.
  * - Tiny weights are not stored: they follow from `tiny/<part>.keys.json` (test/harness/synthetic.ts).
- *   The PyTorch checkpoints that hold them are kept hollow: zeros for weights, gzipped.
  */
-import { gzipSync } from 'node:zlib';
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
+import { gzipSync } from 'node:zlib';
 
 const root = process.argv[2];
 if (!root) {
@@ -113,6 +112,7 @@ const PICKS = {
   'nano/goldens/garden-s1': { drop: /eps|latents|^final$/ },
 };
 
+/** PyTorch checkpoints of the tiny weights, kept hollow: zeros for weights, gzipped. */
 const HOLLOW = ['noise_predictor', 'noise_predictor_wrapped_fp16_cuda'];
 
 const COPIES = [

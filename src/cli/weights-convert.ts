@@ -33,7 +33,7 @@ export function convertCommand(context: CommandContext): Command {
     .argument('<in>', '.pth, .pt, .safetensors, .safetensors.index.json, or the folder of one')
     .argument('<out>', '.safetensors file')
     .addOption(choice('--dtype <type>', 'what floats become', Object.keys(TARGETS), 'f16'))
-    .option('--json', 'progress and result as JSON objects on stdout')
+    .option('--json', 'one JSON object on stdout: what was written')
     .addHelpText('after', EXAMPLES)
     .action((input: string, output: string, flags: ConvertFlags) =>
       convert(input, output, flags, context),

@@ -146,6 +146,7 @@ interface Assembly {
 const stored = (source: ByteSource, entry: TensorEntry): StoredTensor => ({
   ...entry,
   chunks: (signal) => readChunks(source, entry, signal),
+  part: (begin, length, signal) => source.read(entry.offset + begin, length, signal),
 });
 
 const storedTensors = (source: ByteSource, entries: TensorIndex): Map<string, StoredTensor> =>

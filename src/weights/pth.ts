@@ -4,6 +4,7 @@
  */
 import { CheckpointError } from './error.ts';
 import { DTYPE_BITS, type Fail, type FileDType } from './safetensors-header.ts';
+import { inChunks } from './safetensors.ts';
 import type { ByteSource } from './source.ts';
 import { tensorBytes, weightsOf } from './state-dict.ts';
 import { readStrided } from './strided.ts';
@@ -16,6 +17,8 @@ export interface StoredTensor {
   readonly bytes: number;
   /** In row-major order, in pieces of whole rows, at most 16 MiB unless one row is more. */
   chunks(signal?: AbortSignal): AsyncGenerator<Uint8Array<ArrayBuffer>>;
+  /** Some bytes of the same, by their place in it. */
+  part(begin: number, length: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
 }
 
 /** Endings of files that torch.save may have written; .bin and .ckpt are used for others too. */
@@ -36,16 +39,14 @@ export async function readTorch(
     file.expect(storage);
     const bytes = tensorBytes(tensor);
     const elementBytes = DTYPE_BITS[dtype] / 8;
-    result.set(name, {
-      dtype,
-      shape,
-      bytes,
-      async *chunks(asked) {
-        const start = (await file.locate(storage, asked)) + offset * elementBytes;
-        const view = { name, dtype, shape, stride, start, bytes, elementBytes };
-        yield* readStrided(source, view, asked);
-      },
-    });
+    const part: StoredTensor['part'] = async (begin, length, asked) => {
+      const start = (await file.locate(storage, asked)) + offset * elementBytes;
+      const view = { shape, stride, start, bytes, elementBytes };
+      return readStrided(source, view, { begin, length }, asked);
+    };
+    const chunks: StoredTensor['chunks'] = (asked) =>
+      inChunks({ shape, bytes }, (begin, length) => part(begin, length, asked));
+    result.set(name, { dtype, shape, bytes, chunks, part });
   }
   return result;
 }

@@ -122,11 +122,19 @@ export async function* readChunks(
       `${source.name}: ${name} is ${dtype}, which cannot be read; convert it to F16 or F32`,
     );
   }
+  yield* inChunks({ shape, bytes }, (begin, length) => source.read(offset + begin, length, signal));
+}
+
+/** The parts that `readChunks` promises, each by `read`. */
+export async function* inChunks(
+  { shape, bytes }: Pick<TensorEntry, 'shape' | 'bytes'>,
+  read: (begin: number, length: number) => Promise<Uint8Array<ArrayBuffer>>,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   if (bytes === 0) return;
   const row = bytes / (shape[0] ?? 1);
   const step = row * Math.max(1, Math.floor(CHUNK_BYTES / row));
   for (let at = 0; at < bytes; at += step) {
-    yield await source.read(offset + at, Math.min(step, bytes - at), signal);
+    yield await read(at, Math.min(step, bytes - at));
   }
 }
 

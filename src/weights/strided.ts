@@ -4,16 +4,13 @@
  *   element [i, j, …] = storage[offset + i·stride[0] + j·stride[1] + …]
  *
  * A contiguous view is one range of the file. Any other is gathered: the storage passes by in
- * windows of at most 16 MiB, once for every chunk of the result, and each window leaves its elements
- * in the chunk. So memory stays bounded, whatever the strides.
+ * windows of at most 16 MiB, once for every part that is asked for, and each window leaves its
+ * elements there. So memory stays bounded, whatever the strides.
  */
-import { CHUNK_BYTES, readChunks } from './safetensors.ts';
-import type { FileDType } from './safetensors-header.ts';
+import { CHUNK_BYTES } from './safetensors.ts';
 import type { ByteSource } from './source.ts';
 
 export interface StridedTensor {
-  readonly name: string;
-  readonly dtype: FileDType;
   readonly shape: readonly number[];
   /** In elements. */
   readonly stride: readonly number[];
@@ -42,29 +39,26 @@ export function spanOf(shape: readonly number[], stride: readonly number[]): num
   return shape.reduce((span, size, axis) => span + (size - 1) * (stride[axis] ?? 0), 1);
 }
 
-/** In pieces of whole rows (first axis), at most 16 MiB unless one row is more. */
-export async function* readStrided(
+/** Some bytes of a view, by their place in its row-major order. */
+export async function readStrided(
   source: ByteSource,
-  tensor: StridedTensor,
+  { shape, stride, bytes, start, elementBytes }: StridedTensor,
+  part: { readonly begin: number; readonly length: number },
   signal?: AbortSignal,
-): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  const { shape, stride, bytes, start, elementBytes } = tensor;
-  if (isContiguous(shape, stride)) {
-    yield* readChunks(source, { ...tensor, offset: start }, signal);
-    return;
-  }
+): Promise<Uint8Array<ArrayBuffer>> {
+  const { begin, length } = part;
+  if (isContiguous(shape, stride)) return source.read(start + begin, length, signal);
   const [rows = 1, ...inner] = shape;
   const row = bytes / rows;
-  const step = Math.max(1, Math.floor(CHUNK_BYTES / row));
-  for (let first = 0; first < rows; first += step) {
-    const chunk = {
-      shape: [Math.min(step, rows - first), ...inner],
-      stride,
-      start: start + first * (stride[0] ?? 0) * elementBytes,
-      elementBytes,
-    };
-    yield await gather(source, chunk, signal);
-  }
+  const first = Math.floor(begin / row);
+  const block = {
+    shape: [Math.ceil((begin + length) / row) - first, ...inner],
+    stride,
+    start: start + first * (stride[0] ?? 0) * elementBytes,
+    elementBytes,
+  };
+  const from = begin - first * row;
+  return (await gather(source, block, signal)).subarray(from, from + length);
 }
 
 type Block = Pick<StridedTensor, 'shape' | 'stride' | 'start' | 'elementBytes'>;

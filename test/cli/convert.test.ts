@@ -130,8 +130,8 @@ describe('writes', () => {
     const before = filesIn(cwd);
     const ended = await invsr(['weights', 'convert', 'large.safetensors', 'out.safetensors'], {
       cwd,
-      onStart: (child) => {
-        child.stderr?.once('data', () => child.kill('SIGINT')); // "converting, 10 %"
+      onStderr: (text, child) => {
+        if (text.includes('converting, 10 %')) child.kill('SIGINT');
       },
     });
     expectRefusal(ended, 130, /interrupted/);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { CHUNK_BYTES } from '../../src/weights/safetensors.ts';
+import { CHUNK_BYTES, inChunks } from '../../src/weights/safetensors.ts';
 import { bytesSource, type ByteSource } from '../../src/weights/source.ts';
 import { isContiguous, readStrided, spanOf } from '../../src/weights/strided.ts';
 import { uniform } from '../harness/random.ts';
@@ -31,13 +31,18 @@ async function read(
   const bytes = 4 * shape.reduce((n, d) => n * d, 1);
   const whole = new Uint8Array(bytes);
   const chunks: number[] = [];
-  const view = { name: 'a', dtype: 'I32', shape, stride, start: 4 * offset } as const;
+  const view = { shape, stride, start: 4 * offset, bytes, elementBytes: 4 };
   let at = 0;
-  for await (const chunk of readStrided(source, { ...view, bytes, elementBytes: 4 })) {
+  const part = (begin: number, length: number) => readStrided(source, view, { begin, length });
+  for await (const chunk of inChunks(view, part)) {
     whole.set(chunk, at);
     at += chunk.length;
     chunks.push(chunk.length);
   }
+  // Any other part is the same bytes.
+  const begin = Math.floor(bytes / 3);
+  const length = Math.min(5, bytes - begin);
+  expect(await part(begin, length)).toEqual(whole.slice(begin, begin + length));
   expect(at).toBe(bytes);
   return { values: new Int32Array(whole.buffer), chunks };
 }
