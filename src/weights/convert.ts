@@ -4,7 +4,7 @@
  */
 import { cast, castType, type CastTarget } from './cast.ts';
 import type { Checkpoint } from './checkpoint.ts';
-import { CheckpointError } from './error.ts';
+import { CheckpointError, printable } from './error.ts';
 import { DTYPE_BITS } from './safetensors-header.ts';
 import { safetensorsHeader } from './safetensors-write.ts';
 
@@ -48,7 +48,7 @@ export function convertCheckpoint(checkpoint: Checkpoint, target?: CastTarget): 
           const { bytes, beyond } = cast(chunk, dtype, target);
           if (beyond !== undefined) {
             throw new CheckpointError(
-              `${checkpoint.name}: ${name} has the value ${beyond}, more than ${target} can hold; convert it to f32, or keep its types`,
+              `${checkpoint.name}: ${printable(name)} has the value ${beyond}, more than ${target} can hold; convert it to f32, or keep its types`,
             );
           }
           yield bytes;

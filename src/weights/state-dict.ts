@@ -3,11 +3,10 @@
  * checkpoint as `state_dict` or `params_ema` (EMA weights of BasicSR), beside iteration counts and
  * such. Names lose the prefixes that PyTorch's wrappers put before them.
  */
-import { grouped } from './error.ts';
+import { grouped, printable } from './error.ts';
 import { isTensor, type PickleValue, type TorchTensor } from './pickle-values.ts';
 import { DTYPE_BITS, type Fail } from './safetensors-header.ts';
 import { spanOf } from './strided.ts';
-import { printable } from './torch-globals.ts';
 
 const WRAPPERS = ['state_dict', 'params_ema'] as const;
 /** Of DistributedDataParallel and torch.compile; one inside the other as often as they were used. */

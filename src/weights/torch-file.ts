@@ -8,13 +8,13 @@
  * Opening reads the pickle and where the storages lie; not one byte of a weight.
  * Source: torch/serialization.py of PyTorch 2.5, `_save` and `_legacy_save`.
  */
-import { CheckpointError, grouped } from './error.ts';
+import { CheckpointError, grouped, printable } from './error.ts';
 import { unpickle } from './pickle.ts';
 import type { PickleValue, TorchStorage } from './pickle-values.ts';
 import { DTYPE_BITS, type Fail } from './safetensors-header.ts';
 import { mistakenFor } from './safetensors.ts';
 import { type ByteSource, cutShort } from './source.ts';
-import { printable, torchHost } from './torch-globals.ts';
+import { torchHost } from './torch-globals.ts';
 import { readZip } from './zip.ts';
 
 export interface TorchFile {

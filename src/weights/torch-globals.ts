@@ -4,6 +4,7 @@
  * Names are compared with this list and looked up nowhere else. Any other name ends the reading with
  * that name in the message.
  */
+import { printable } from './error.ts';
 import type { PickleHost } from './pickle.ts';
 import {
   isPickleObject,
@@ -56,18 +57,18 @@ type Call = (args: readonly PickleValue[], fail: Fail) => PickleValue;
 const CALLS: Readonly<Record<string, Call>> = {
   // Its items follow. (Python 2 handed them over: files older than any of these models.)
   'collections.OrderedDict': (args, fail) =>
-    args.length === 0 ? new Map() : fail('an OrderedDict of its is made in an unknown way'),
+    args.length === 0 ? new Map() : fail('it makes an OrderedDict in an unknown way'),
   // (storage, offset, size, stride[, requires_grad, hooks[, metadata]])
   'torch._utils._rebuild_tensor': rebuildTensor,
   'torch._utils._rebuild_tensor_v2': rebuildTensor,
   // (storage, offset, size, stride, requires_grad, hooks, dtype[, metadata])
   'torch._utils._rebuild_tensor_v3': (args, fail) =>
-    rebuildTensor(args, fail, dtypeNamed(args[6]) ?? fail('a tensor of its has no known dtype')),
+    rebuildTensor(args, fail, dtypeNamed(args[6]) ?? fail('one of its tensors has no known dtype')),
   // (tensor, requires_grad, hooks)
   'torch._utils._rebuild_parameter': ([tensor], fail) =>
-    isTensor(tensor) ? tensor : fail('a parameter of its is no tensor'),
+    isTensor(tensor) ? tensor : fail('one of its parameters is no tensor'),
   'torch.Size': ([sizes], fail) =>
-    Array.isArray(sizes) ? sizes : fail('a torch.Size of its is no tuple'),
+    Array.isArray(sizes) ? sizes : fail('one of its sizes is no tuple'),
   'torch.device': () => ({ kind: 'opaque' }),
 };
 
@@ -110,16 +111,16 @@ export function torchHost(fail: Fail, storages: Map<string, TorchStorage>): Pick
 function rebuildTensor(args: readonly PickleValue[], fail: Fail, dtype?: FileDType): TorchTensor {
   const [storage, offset, shape, stride] = args;
   if (storage === undefined || storage === null || !isStorage(storage)) {
-    return fail('a tensor of its has no storage');
+    return fail('one of its tensors has no storage');
   }
   if (!isSize(offset) || !isSizes(shape) || !isSizes(stride)) {
     return fail(
-      `a tensor of its in storage ${printable(storage.key)} has an offset, shape or stride that is no list of at most ${MAX_AXES} non-negative integers`,
+      `a tensor in storage ${printable(storage.key)} has an offset, shape or stride that is no list of at most ${MAX_AXES} non-negative integers`,
     );
   }
   if (shape.length !== stride.length) {
     return fail(
-      `a tensor of its in storage ${printable(storage.key)} has ${shape.length} sizes and ${stride.length} strides`,
+      `a tensor in storage ${printable(storage.key)} has ${shape.length} sizes and ${stride.length} strides`,
     );
   }
   // Copies: the lists could still grow.
@@ -150,9 +151,3 @@ const isSize = (value: PickleValue | undefined): value is number =>
   typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 const isSizes = (value: PickleValue | undefined): value is number[] =>
   Array.isArray(value) && value.length <= MAX_AXES && value.every(isSize);
-
-/** A name of a hostile file, fit for a terminal. */
-export const printable = (name: string): string => {
-  const plain = name.replaceAll(/[^\x20-\x7e]/g, '?');
-  return plain.length > 80 ? `${plain.slice(0, 80)}…` : plain;
-};

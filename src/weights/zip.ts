@@ -10,12 +10,11 @@
  *
  * Format: PKWARE APPNOTE 6.3.9, sections 4.3.7 to 4.3.16 and 4.5.3.
  */
-import { CheckpointError, grouped } from './error.ts';
+import { CheckpointError, grouped, printable } from './error.ts';
 import type { Fail } from './safetensors-header.ts';
 import type { ByteSource } from './source.ts';
 
 export interface ZipEntry {
-  readonly name: string;
   readonly bytes: number;
   /** Where its data begins in the file. Reads the local header, once. */
   locate(signal?: AbortSignal): Promise<number>;
@@ -42,10 +41,9 @@ export async function readZip(
   refuseOverlaps(rows, directory.offset, fail);
   const entries = new Map<string, ZipEntry>();
   for (const row of rows) {
-    if (entries.has(row.name)) fail(`its zip directory has ${row.name} twice`);
+    if (entries.has(row.name)) fail(`its zip directory has ${printable(row.name)} twice`);
     let place: number | undefined;
     entries.set(row.name, {
-      name: row.name,
       bytes: row.bytes,
       locate: async (asked) => (place ??= await locate(source, row, fail, asked)),
     });
@@ -139,16 +137,18 @@ function parseDirectory(bytes: Uint8Array, count: number, fail: Fail): Row[] {
     }
     const rawName = bytes.slice(at + SIZE.entry, nameEnd);
     const name = new TextDecoder().decode(rawName);
+    const shown = printable(name);
     const flags = view.getUint16(at + 8, true);
     const method = view.getUint16(at + 10, true);
     if ((flags & 0x2041) !== 0)
-      fail(`${name} is encrypted; save the checkpoint without a password`);
+      fail(`${shown} is encrypted; save the checkpoint without a password`);
     if (method !== 0) {
-      fail(`${name} is compressed, torch.save stores its data as it is; save it with torch.save`);
+      fail(`${shown} is compressed, torch.save stores its data as it is; save it with torch.save`);
     }
     const wide = widened(view, at, nameEnd, extraEnd);
-    if (!wide) return fail(`its zip directory is damaged at ${name}`);
-    if (wide.stored !== wide.bytes) fail(`${name} has two sizes, ${wide.stored} and ${wide.bytes}`);
+    if (!wide) return fail(`its zip directory is damaged at ${shown}`);
+    if (wide.stored !== wide.bytes)
+      fail(`${shown} has two sizes, ${wide.stored} and ${wide.bytes}`);
     const least = wide.offset + SIZE.local + rawName.length + wide.bytes;
     rows.push({ name, rawName, bytes: wide.bytes, offset: wide.offset, end: least, limit: 0 });
     at = end;
@@ -187,8 +187,8 @@ function refuseOverlaps(rows: readonly Row[], directory: number, fail: Fail): vo
     if (row.end <= row.limit) continue;
     fail(
       next
-        ? `${row.name} and ${next.name} overlap in the file`
-        : `${row.name} ends at byte ${grouped(row.end)}, behind the ${grouped(directory)} bytes that hold data`,
+        ? `${printable(row.name)} and ${printable(next.name)} overlap in the file`
+        : `${printable(row.name)} ends at byte ${grouped(row.end)}, behind the ${grouped(directory)} bytes that hold data`,
     );
   }
 }
@@ -205,10 +205,11 @@ async function locate(
     view.getUint16(26, true) === rawName.length &&
     rawName.every((byte, i) => header[SIZE.local + i] === byte);
   if (view.getUint32(0, true) !== SIGNATURE.local || view.getUint16(8, true) !== 0 || !sameName) {
-    fail(`${name} is not where the zip directory says; download it again`);
+    fail(`${printable(name)} is not where the zip directory says; download it again`);
   }
   const start = offset + SIZE.local + rawName.length + view.getUint16(28, true);
-  if (start + bytes > limit) fail(`${name} runs over what follows it; download it again`);
+  if (start + bytes > limit)
+    fail(`${printable(name)} runs over what follows it; download it again`);
   return start;
 }
 

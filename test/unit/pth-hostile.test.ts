@@ -172,7 +172,7 @@ const CASES: Readonly<Record<string, readonly [file: Bytes, message: RegExp]>> =
   'a storage of 2^62 elements': [withTensor([1], { count: 2n ** 62n }), /refers to data in a way/],
   'a tensor without a storage': [
     holding(reduce(global('torch._utils', '_rebuild_tensor'), none, int(0), ints([]), ints([]))),
-    /a tensor of its has no storage/,
+    /one of its tensors has no storage/,
   ],
   'a negative offset': [withTensor([2], { offset: -1 }), /non-negative integers/],
   'a negative size': [withTensor([-2]), /non-negative integers/],
@@ -239,6 +239,10 @@ const CASES: Readonly<Record<string, readonly [file: Bytes, message: RegExp]>> =
       ['a/data.pkl', good],
     ]),
     /has a\/data\.pkl twice/,
+  ],
+  'an entry with control codes': [
+    zip([['\u001b[2J', data]], { tweaks: { '\u001b[2J': { method: 8 } } }),
+    /\?\[2J is compressed/,
   ],
   'two pickles': [
     zip([
