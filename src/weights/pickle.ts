@@ -5,10 +5,10 @@
  * calls nothing: names, calls and persistent ids go to a host (torch-globals.ts) that knows a few
  * and refuses the others. Every opcode takes at least a byte and makes at most one value, and no
  * value is ever copied, so time and memory are bounded by `MAX_STEPS`; nothing here recurses.
- *
- * Opcodes: Lib/pickletools.py of CPython 3.12.
  */
 import type { Fail } from './safetensors-header.ts';
+import { OP } from './pickle-opcodes.ts';
+import { EndOfBytes, type Reader, readerOf } from './pickle-reader.ts';
 import type { PickleDict, PickleValue } from './pickle-values.ts';
 
 /** What names, calls and persistent ids mean. Each throws where it refuses. */
@@ -25,10 +25,8 @@ export interface Unpickled {
   readonly end: number;
 }
 
-/** 25 opcodes make a tensor, 700 tensors a full-size UNet. */
+/** A tensor takes about 30, and a full-size UNet has 686. */
 const MAX_STEPS = 1_000_000;
-/** torch.save's own largest integer, the mark of its legacy files, has 10. */
-const MAX_INTEGER_BYTES = 255;
 
 /** The pickle from `start`; undefined where the bytes end before it does. */
 export function unpickle(bytes: Uint8Array, host: PickleHost, start = 0): Unpickled | undefined {
@@ -40,54 +38,6 @@ export function unpickle(bytes: Uint8Array, host: PickleHost, start = 0): Unpick
     throw error;
   }
 }
-
-// Named as in pickletools.
-const OP = {
-  MARK: 0x28,
-  STOP: 0x2e,
-  POP: 0x30,
-  POP_MARK: 0x31,
-  DUP: 0x32,
-  BINFLOAT: 0x47,
-  BININT: 0x4a,
-  BININT1: 0x4b,
-  BININT2: 0x4d,
-  NONE: 0x4e,
-  BINPERSID: 0x51,
-  REDUCE: 0x52,
-  BINSTRING: 0x54,
-  SHORT_BINSTRING: 0x55,
-  BINUNICODE: 0x58,
-  EMPTY_LIST: 0x5d,
-  APPEND: 0x61,
-  BUILD: 0x62,
-  GLOBAL: 0x63,
-  APPENDS: 0x65,
-  BINGET: 0x68,
-  LONG_BINGET: 0x6a,
-  BINPUT: 0x71,
-  LONG_BINPUT: 0x72,
-  SETITEM: 0x73,
-  TUPLE: 0x74,
-  SETITEMS: 0x75,
-  EMPTY_DICT: 0x7d,
-  EMPTY_TUPLE: 0x29,
-  BINBYTES: 0x42,
-  SHORT_BINBYTES: 0x43,
-  PROTO: 0x80,
-  TUPLE1: 0x85,
-  TUPLE2: 0x86,
-  TUPLE3: 0x87,
-  NEWTRUE: 0x88,
-  NEWFALSE: 0x89,
-  LONG1: 0x8a,
-  LONG4: 0x8b,
-  SHORT_BINUNICODE: 0x8c,
-  BINUNICODE8: 0x8d,
-  STACK_GLOBAL: 0x93,
-  MEMOIZE: 0x94,
-  FRAME: 0x95,
-} as const;
 
 function run(read: Reader, host: PickleHost): Unpickled {
   const { fail } = host;
@@ -291,57 +241,4 @@ function run(read: Reader, host: PickleHost): Unpickled {
 /** `items` alternate keys and values. */
 function fill(dict: PickleDict, items: readonly PickleValue[]): void {
   for (let i = 0; i + 1 < items.length; i += 2) dict.set(items[i] ?? null, items[i + 1] ?? null);
-}
-
-class EndOfBytes extends Error {}
-
-type Reader = ReturnType<typeof readerOf>;
-
-function readerOf(bytes: Uint8Array, start: number, fail: Fail) {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-  let at = start;
-  /** Steps over `count` bytes and tells where they began. */
-  const take = (count: number): number => {
-    if (!(count <= bytes.length - at)) throw new EndOfBytes();
-    at += count;
-    return at - count;
-  };
-  const text = (count: number): string => {
-    const from = take(count);
-    try {
-      return utf8.decode(bytes.subarray(from, at));
-    } catch {
-      return fail(`its pickle has text at byte ${from} that is not UTF-8`);
-    }
-  };
-  return {
-    position: () => at,
-    skip: (count: number): void => void take(count),
-    u8: () => view.getUint8(take(1)),
-    u16: () => view.getUint16(take(2), true),
-    u32: () => view.getUint32(take(4), true),
-    i32: () => view.getInt32(take(4), true),
-    u64: () => Number(view.getBigUint64(take(8), true)),
-    f64: () => view.getFloat64(take(8)), // the one big-endian number of the format
-    text,
-    /** Two's complement, little-endian. */
-    integer: (count: number): number | bigint => {
-      if (count > MAX_INTEGER_BYTES) return fail(`its pickle has an integer of ${count} bytes`);
-      const from = take(count);
-      let value = 0n;
-      for (let i = at - 1; i >= from; i--) value = (value << 8n) | BigInt(view.getUint8(i));
-      const signed = BigInt.asIntN(8 * count, value);
-      const small = Number(signed);
-      return Number.isSafeInteger(small) ? small : signed;
-    },
-    /** Up to the next newline, which is not part of it. */
-    line: (): string => {
-      const end = bytes.indexOf(0x0a, at);
-      if (end < 0) throw new EndOfBytes();
-      const value = text(end - at);
-      at = end + 1;
-      return value;
-    },
-  };
 }
