@@ -6,8 +6,8 @@
 import { lstat, mkdir, rm, symlink } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { checkModel } from '../invsr/check-model.ts';
-import { readUNetConfig } from '../invsr/config.ts';
-import { openModel, type Tensors } from '../invsr/model.ts';
+import { openModel } from '../invsr/model.ts';
+import { OFFICIAL_PROMPT, openPrompts } from '../invsr/prompt.ts';
 import { TIMESTEPS } from '../invsr/scheduler.ts';
 import { openCheckpoint } from '../weights/checkpoint.ts';
 import { sizeOf } from '../weights/hub/cache.ts';
@@ -128,7 +128,8 @@ async function findFiles(model: HubModel, from: string): Promise<Map<string, Pla
   }
   await require('scheduler/scheduler_config.json');
   const hasPrompt = await takeFile('prompt_embeds.safetensors');
-  if (!hasPrompt || (await takeFile('text_encoder/config.json'))) {
+  // With states of its own a model needs no encoder, and one without a tokenizer is of no use.
+  if (!hasPrompt || (await sizeOf(join(from, 'tokenizer/vocab.json'))) !== undefined) {
     await require('text_encoder/config.json');
     await takeWeights('text_encoder');
     await require('tokenizer/vocab.json');
@@ -148,22 +149,20 @@ async function findFiles(model: HubModel, from: string): Promise<Map<string, Pla
   return places;
 }
 
-/** Everything but the numbers: headers, names, shapes, and that the parts fit each other. */
+/** Everything but the numbers: headers, names, shapes, tokens, and that the parts fit each other. */
 async function validate(name: string, places: ReadonlyMap<string, Place>): Promise<void> {
   const folder = mappedFolder(name, places);
-  let overrides: Tensors = new Map();
-  if (!places.has('prompt_embeds.safetensors')) {
-    const text = await folder.readText('unet/config.json');
-    const { contextChannels } = readUNetConfig(text, `${name}/unet/config.json`);
-    const shape = [1, 77, contextChannels];
-    const bytes = new Uint8Array(4 * 77 * contextChannels);
-    const prompt = { name: 'prompt_embeds', dtype: 'F32', shape, bytes } as const;
-    overrides = new Map([[prompt.name, prompt]]);
-  }
-  const opened = await openModel(folder, overrides);
+  const prompts = places.has('text_encoder/config.json')
+    ? await openPrompts(folder, { prompt_embeds: OFFICIAL_PROMPT })
+    : undefined;
   try {
-    checkModel(opened, { tile: 128, timesteps: TIMESTEPS[1] ?? [], cfg: 1 });
+    const model = await openModel(folder, prompts?.known);
+    try {
+      checkModel(model, { tile: 128, timesteps: TIMESTEPS[1] ?? [], cfg: 1 });
+    } finally {
+      await model.close();
+    }
   } finally {
-    await opened.close();
+    await prompts?.close();
   }
 }

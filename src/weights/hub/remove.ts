@@ -3,7 +3,7 @@
  * folder. What Python fetched stays unless all is asked for, and so do blobs that another snapshot
  * links to.
  */
-import { rm } from 'node:fs/promises';
+import { lstat, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { cachedRepository, idOf, linkedIds, listOf, removeEmpty, sizeOf } from './cache.ts';
 import { diskError } from './error.ts';
@@ -66,8 +66,15 @@ export async function planRemoval(
   }
   const imported = importedFolder(settings, model);
   const folder = (await listOf(imported)).length > 0 ? imported : undefined;
-  const bytes = [...sizes.values()].reduce((a, b) => a + b, 0);
+  const bytes = [...sizes.values(), await bytesIn(imported)].reduce((a, b) => a + b, 0);
   return { files, partials, folder, kept, bytes };
+}
+
+/** Of the files in it; links count as what they are. */
+async function bytesIn(folder: string): Promise<number> {
+  const names = await readdir(folder, { recursive: true }).catch(() => []);
+  const infos = await Promise.all(names.map((name) => lstat(join(folder, name))));
+  return infos.reduce((sum, info) => sum + (info.isFile() ? info.size : 0), 0);
 }
 
 export async function remove(
