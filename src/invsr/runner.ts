@@ -43,21 +43,26 @@ export interface Runner {
 export const valuesOf = ({ bytes, type }: ReadTensor): Float32Array<ArrayBuffer> =>
   type.dtype === 'f16' ? toSingle(new Uint16Array(bytes)) : new Float32Array(bytes);
 
-/** `model` holds the weights the graph names; `keep` tells which named tensors can be read. */
-export async function createRunner(
+interface CreateOptions extends RunnerOptions {
+  /** Holds the weights that the graph names. */
+  readonly model?: Pick<Model, 'readWeight'> | undefined;
+}
+
+/** `keep` tells which named tensors can be read. @default none */
+export function createRunner(
   context: EngineContext,
   graph: Graph,
-  {
-    model,
-    keep = () => false,
-    signal,
-    onProgress,
-  }: RunnerOptions & {
-    readonly model?: Pick<Model, 'readWeight'> | undefined;
-    readonly keep?: (name: string) => boolean;
-  } = {},
+  { keep = () => false, ...options }: CreateOptions & { keep?: (name: string) => boolean } = {},
 ): Promise<Runner> {
-  const plan = lower(graph, targetOf(context.capabilities), { keep });
+  return runnerOf(context, lower(graph, targetOf(context.capabilities), { keep }), options);
+}
+
+/** The same for a plan made for this context's device. */
+export async function runnerOf(
+  context: EngineContext,
+  plan: Plan,
+  { model, signal, onProgress }: CreateOptions = {},
+): Promise<Runner> {
   if (model) context.weights.claim(model);
   const missing = plan.weights.filter((weight) => !context.weights.has(weight));
   for (const [i, weight] of missing.entries()) {
