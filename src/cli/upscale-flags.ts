@@ -60,7 +60,7 @@ export function upscaleCommand(action: UpscaleAction): Command {
     .option('--tile-batch <n>', 'tiles computed at once (default: 1)', integer(1, 64))
     .option(
       '--overlap <share>',
-      'share of a tile that its neighbour repeats, 0 to 0.5 (default: 0.25)',
+      'share of a tile that its neighbour repeats, 0 to 0.5 (default: 0.125)',
       number(0, 0.5),
     )
     .addOption(

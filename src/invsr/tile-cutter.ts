@@ -7,7 +7,7 @@ import { toHalf, toSingle } from '../weights/half.ts';
 import type { HostPlan } from './host-plan.ts';
 import { reflectedIndices } from './padding.ts';
 import type { RowSource } from './row-source.ts';
-import { LATENTS_PER_LR_PIXEL } from './tile-graph.ts';
+import { latentOrigin } from './tile-inputs.ts';
 import type { TileBatch } from './tile-source.ts';
 import type { Tile } from './tiles.ts';
 
@@ -42,10 +42,7 @@ export async function* cutTiles(
     yield {
       tiles,
       count: batch.length,
-      latentOrigins: batch.map(({ y, x }) => ({
-        y: (LATENTS_PER_LR_PIXEL * (y - padding.top)) >>> 0,
-        x: (LATENTS_PER_LR_PIXEL * (x - padding.left)) >>> 0,
-      })),
+      latentOrigins: batch.map((origin) => latentOrigin(origin, padding)),
     };
   }
 }

@@ -16,7 +16,7 @@ export interface UpscalerOptions {
   readonly tile?: number;
   /** Tiles computed at once. @default 1, or 8 with `official` */
   readonly tileBatch?: number;
-  /** Share of a tile that its neighbour repeats, 0 to 0.5. @default 0.25, or 0.5 with `official` */
+  /** Share of a tile that its neighbour repeats, 0 to 0.5. @default 0.125, or 0.5 with `official` */
   readonly overlap?: number;
   /** Classifier-free guidance; 1 is off, others need a negative prompt. @default 1 */
   readonly cfg?: number;
@@ -45,7 +45,7 @@ export function withDefaults(
     timesteps: [200],
     tile: 128,
     tileBatch: official ? 8 : 1,
-    overlap: official ? 0.5 : 0.25,
+    overlap: official ? 0.5 : 0.125,
     cfg: 1,
     colorFix: 'none',
     official,
