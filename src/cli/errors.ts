@@ -8,6 +8,11 @@ export class InputError extends Error {
   override readonly name = 'InputError';
 }
 
+/** The work was done, but its result could not be stored. */
+export class WriteError extends Error {
+  override readonly name = 'WriteError';
+}
+
 /** Errors of one picture among many: the others can still be done. */
 const PICTURE_ERRORS = ['InputError', 'ImageSizeError', 'ParityError'];
 
@@ -31,18 +36,25 @@ export function exitCodeOf(error: unknown): number {
   return INPUT_ERRORS.has(error.name) ? EXIT.usage : EXIT.failed;
 }
 
-export const INTERRUPTED = 'interrupted; nothing was written for the current image';
+/** Whether the current image can be gone on with; see job-folder.ts. */
+const current = { resumable: false };
+export const setResumable = (resumable: boolean): void => void (current.resumable = resumable);
+
+export const interrupted = (): string =>
+  current.resumable
+    ? 'interrupted; what is done of the current image is kept, the same command goes on with it'
+    : 'interrupted; nothing was written for the current image';
 
 /** The sentence for the user; INVSR_DEBUG=1 adds the stack. */
 export function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (process.env['INVSR_DEBUG']) return error.stack ?? error.message;
-  return error.name === 'AbortError' ? INTERRUPTED : error.message;
+  return error.name === 'AbortError' ? interrupted() : error.message;
 }
 
 /** The system's reason in plain words. */
 export function reasonOf(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const code = codeOf(error);
   const known: Readonly<Record<string, string>> = {
     ENOENT: 'no such file or folder',
     EACCES: 'permission denied',
@@ -56,4 +68,12 @@ export function reasonOf(error: unknown): string {
     ENAMETOOLONG: 'the name is too long',
   };
   return known[code] ?? (error instanceof Error ? error.message : String(error));
+}
+
+/** The system's error code; libvips gives the text only. */
+function codeOf(error: unknown): string {
+  if (!(error instanceof Error)) return '';
+  if ('code' in error) return String(error.code);
+  if (/no space left on device/i.test(error.message)) return 'ENOSPC';
+  return /permission denied/i.test(error.message) ? 'EACCES' : '';
 }

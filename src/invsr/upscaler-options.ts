@@ -6,6 +6,9 @@ import type { Dump } from './parity.ts';
 import type { Pixels } from './pixels.ts';
 import { OFFICIAL_VAE_TILING, type VaeTiling } from './vae-tiling.ts';
 
+/** The smallest without visible seams: docs/seams.md. */
+export const DEFAULT_OVERLAP = 0.125;
+
 /** Fixed for the life of an Upscaler. */
 export interface UpscalerOptions {
   /** Storage of activations. @default f16 where the device has shader-f16, else f32 */
@@ -45,7 +48,7 @@ export function withDefaults(
     timesteps: [200],
     tile: 128,
     tileBatch: official ? 8 : 1,
-    overlap: official ? 0.5 : 0.125,
+    overlap: official ? 0.5 : DEFAULT_OVERLAP,
     cfg: 1,
     colorFix: 'none',
     official,
