@@ -62,6 +62,7 @@ export function reasonOf(error: unknown): string {
     EROFS: 'the file system is read-only',
     ENOSPC: 'the disk is full',
     EDQUOT: 'the disk quota is used up',
+    EFBIG: 'the file is larger than this disk or user is allowed',
     EISDIR: 'it is a folder',
     ENOTDIR: 'a part of its path is a file, not a folder',
     EEXIST: 'a file of that name is in the way',

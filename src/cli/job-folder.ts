@@ -223,7 +223,7 @@ export function unlockFolder(output: string, { keep }: { readonly keep: boolean 
   const folder = folderOf(output);
   rmSync(keep ? join(folder, 'lock') : folder, { recursive: true, force: true });
   keepPartial(folder);
-  setResumable(false);
+  setResumable(keep);
 }
 
 async function stateOf(folder: string): Promise<JobState | undefined> {

@@ -125,6 +125,13 @@ export async function upscaleToFile(job: RowsJob, options: RowsOptions): Promise
     done = true;
     const { width, height } = plan.result;
     return { width, height, tiles, resumed, milliseconds: clock.laps() };
+  } catch (error) {
+    const isAbort = error instanceof Error && error.name === 'AbortError';
+    if (folder && folder.tilesDone > 0 && !isAbort) {
+      const share = `${folder.tilesDone} of ${plan.grid.tiles.length} tiles`;
+      options.onNote?.(`${job.output}: ${share} are kept; the same command goes on with them`);
+    }
+    throw error;
   } finally {
     await input?.file.close();
     await folder?.close();
