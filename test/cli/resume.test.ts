@@ -38,10 +38,19 @@ describe('killed at random, networks that can be predicted', () => {
     const next = uniform(17);
     const starts: number[] = [];
     for (let run = 0; ; run++) {
-      expect(run).toBeLessThan(60);
+      expect(run).toBeLessThan(100);
+      // Some batches after it began, at a moment between two of them or within one.
+      const [batches, delay] = [1 + Math.floor(20 * next()), 30 * next()];
+      let seen = 0;
       const { signal, lines } = await startRows(
         { ...job, output: at('killed.png') },
-        { onStart: (child) => setTimeout(() => child.kill('SIGKILL'), 250 + 500 * next()).unref() },
+        {
+          onLine: ({ tiles }, child) => {
+            if (tiles !== undefined && ++seen === batches) {
+              setTimeout(() => child.kill('SIGKILL'), delay).unref();
+            }
+          },
+        },
       );
       if (run === 0) expect(signal).toBe('SIGKILL');
       const note = lines.find((line) => line.note?.includes('resumed: '))?.note;

@@ -34,31 +34,33 @@ export function bundleRowsChild(): void {
 }
 
 interface StartOptions {
-  readonly onStart?: (child: ChildProcess) => void;
+  /** Sees the process and each line of its stdout. */
+  readonly onLine?: (line: Line, child: ChildProcess) => void;
   /** A program to start it with, and its arguments. */
   readonly under?: readonly string[];
 }
 
 export function startRows(
   options: ChildOptions,
-  {
-    onStart,
-    args = [],
-  }: { onStart?: (child: ChildProcess) => void; args?: readonly string[] } = {},
+  { onLine, under = [] }: StartOptions = {},
 ): Promise<RowsEnded> {
   const [program, ...args] = [...under, process.execPath, BUNDLE, JSON.stringify(options)];
-  const child = spawn(program!, args);
+  const child = spawn(program, args);
   let stdout = '';
   let stderr = '';
-  child.stdout.on('data', (data: Buffer) => (stdout += data.toString()));
+  const lines: Line[] = [];
+  child.stdout.on('data', (data: Buffer) => {
+    const parts = (stdout + data.toString()).split('\n');
+    stdout = parts.pop() ?? '';
+    for (const part of parts) {
+      const line = JSON.parse(part) as Line;
+      lines.push(line);
+      onLine?.(line, child);
+    }
+  });
   child.stderr.on('data', (data: Buffer) => (stderr += data.toString()));
-  onStart?.(child);
   return new Promise((resolve, reject) => {
     child.on('error', reject);
-    child.on('close', (code, signal) => {
-      const whole = stdout.slice(0, stdout.lastIndexOf('\n') + 1).split('\n');
-      const lines = whole.filter(Boolean).map((line) => JSON.parse(line) as Line);
-      resolve({ code, signal, lines, stderr });
-    });
+    child.on('close', (code, signal) => resolve({ code, signal, lines, stderr }));
   });
 }
