@@ -70,17 +70,21 @@ export interface Rows extends Size {
   readonly depth: 8 | 16;
   readonly hasAlpha: boolean;
   readonly bytes: number;
+  /** False: the colour profile only. */
+  readonly metadata: boolean;
 }
 
 /** Rows on disk → `to`, in the format that the extension of `file` names. */
 export async function encodeRows(
-  { path, depth, hasAlpha, bytes }: Rows,
+  { path, depth, hasAlpha, bytes, metadata }: Rows,
   file: string,
   to: string,
 ): Promise<void> {
-  const image = sharp(path, { limitInputPixels: false })
-    .keepMetadata()
-    .toColourspace(depth === 16 ? 'rgb16' : 'srgb');
+  const rows = sharp(path, { limitInputPixels: false });
+  // libvips makes up EXIF of its own where it may keep any.
+  const image = (metadata ? rows.keepMetadata() : rows.keepIccProfile()).toColourspace(
+    depth === 16 ? 'rgb16' : 'srgb',
+  );
   await encoded(image, file, hasAlpha, bytes).toFile(to);
 }
 

@@ -2,7 +2,7 @@
  * What a result says about itself: the input's EXIF, ICC profile, IPTC and XMP as they were, except
  * for orientation and size, and that a network made it, from which settings.
  *
- *   EXIF   Software                      invsr-webgpu <version> (AI-upscaled)
+ *   EXIF   Software                      invsr-webgpu <version>, AI-upscaled
  *   XMP    xmp:CreatorTool               invsr-webgpu <version>
  *          Iptc4xmpExt:DigitalSourceType compositeWithTrainedAlgorithmicMedia: a network added detail
  *          invsr:Note, invsr:Settings    in plain words; settings as JSON
@@ -39,7 +39,7 @@ export function resultFields(input: readonly VipsField[], settings: Settings): V
   });
   return [
     ...kept,
-    text(SOFTWARE, `${TOOL} (AI-upscaled)`),
+    text(SOFTWARE, `${TOOL}, AI-upscaled`),
     text(`png-comment-${texts}-Software`, TOOL),
     text(`png-comment-${texts + 1}-Comment`, note),
     {

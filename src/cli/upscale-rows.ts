@@ -142,7 +142,7 @@ export async function upscaleToFile(job: RowsJob, options: RowsOptions): Promise
 
 /** Rows → the output, under its name only when it is whole and on the disk. */
 async function finishFile(
-  { output, beforeAfter }: RowsJob,
+  { output, beforeAfter, settings }: RowsJob,
   {
     made,
     input,
@@ -156,6 +156,7 @@ async function finishFile(
     depth,
     hasAlpha: channels === 4,
     bytes: pixelBytes(layout),
+    metadata: settings !== null,
   };
   const partial = join(folderOf(output), `result${extname(output)}`);
   try {
