@@ -4,7 +4,16 @@ import { TIMESTEPS } from '../invsr/scheduler.ts';
 import { SCALE } from '../invsr/tile-graph.ts';
 import { DEFAULT_SEED } from '../invsr/tile-inputs.ts';
 import type { UpscalerOptions } from '../invsr/upscaler.ts';
-import { choice, depth, integer, MAX_STEPS, number, tileSize, timestepList } from './options.ts';
+import {
+  byteSize,
+  choice,
+  depth,
+  integer,
+  MAX_STEPS,
+  number,
+  tileSize,
+  timestepList,
+} from './options.ts';
 
 export interface UpscaleFlags {
   readonly output: string;
@@ -27,6 +36,9 @@ export interface UpscaleFlags {
   readonly metadata: boolean;
   /** False with --no-resume. */
   readonly resume: boolean;
+  readonly memory?: number;
+  readonly lowMemory?: boolean;
+  readonly check?: boolean;
   readonly official?: boolean;
   readonly noise?: string;
   readonly dump?: string;
@@ -81,8 +93,11 @@ export function upscaleCommand(action: UpscaleAction): Command {
       ),
     )
     .option('--cfg <scale>', 'classifier-free guidance from 1 (off) to 20', number(1, 20), 1)
-    .option('--prompt <text>', 'another prompt (not built yet)')
-    .option('--negative-prompt <text>', 'another negative prompt (not built yet)')
+    .option(
+      '--prompt <text>',
+      'what the picture shows or looks like (default: the official prompt)',
+    )
+    .option('--negative-prompt <text>', 'what it should not look like; needs --cfg above 1')
     .addOption(
       choice('--precision <kind>', 'storage of activations', ['auto', 'f16', 'f32'], 'auto'),
     )
@@ -99,6 +114,16 @@ export function upscaleCommand(action: UpscaleAction): Command {
     )
     .option('--no-metadata', "leave out the input's EXIF and XMP, and how the result was made")
     .option('--no-resume', 'begin anew where an interrupted run of the same command left off')
+    .option(
+      '--memory <size>',
+      'GPU memory to stay within, e.g. 4GB: smaller batches, one network at a time, smaller tiles',
+      byteSize,
+    )
+    .option('--low-memory', 'one network on the device at a time')
+    .option(
+      '--check',
+      'look for NaN and Infinity after every layer; go on in f32 where f16 is too narrow',
+    )
     .option('--official', 'tiles, overlap, noise order and padding exactly as the official code')
     .option('--noise <file>', 'parity: take every random draw from a safetensors file')
     .option('--dump <file>', 'write every stage as float32 NCHW to a safetensors file')
@@ -109,13 +134,16 @@ export function upscaleCommand(action: UpscaleAction): Command {
 }
 
 export function upscalerOptions(flags: UpscaleFlags) {
-  const { tile, tileBatch, overlap, colorFix, cfg, official = false, precision } = flags;
+  const { tile, tileBatch, overlap, colorFix, cfg, precision } = flags;
+  const { official = false, lowMemory = false, check = false } = flags;
   return {
     timesteps: flags.timesteps ?? TIMESTEPS[flags.steps] ?? [],
     tile,
     colorFix,
     cfg,
     official,
+    lowMemory,
+    check,
     ...(tileBatch !== undefined && { tileBatch }),
     ...(overlap !== undefined && { overlap }),
     ...(precision !== 'auto' && { precision }),

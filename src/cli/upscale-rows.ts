@@ -8,7 +8,7 @@ import { open, rename } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import sharp from 'sharp';
 import { upscaleRows } from '../invsr/host-frame.ts';
-import { type HostPlanOptions, planHost } from '../invsr/host-plan.ts';
+import { type HostPlan, type HostPlanOptions, planHost, resultSize } from '../invsr/host-plan.ts';
 import type { PatchProgress, PatchSource } from '../invsr/tile-source.ts';
 import { diskBytes, expectSpace } from './disk-space.ts';
 import { decode, inspect } from './image-file.ts';
@@ -23,7 +23,8 @@ import { writeError } from './whole-file.ts';
 export interface RowsJob {
   readonly input: string;
   readonly output: string;
-  readonly plan: HostPlanOptions;
+  /** Of the result, 1 to 8. */
+  readonly scale: number;
   readonly depth: 8 | 16 | 'auto';
   /** @default true */
   readonly resume: boolean;
@@ -36,6 +37,8 @@ export interface RowsJob {
 /** Asked for when everything about the picture itself is known to be right. */
 export interface Networks {
   readonly patches: PatchSource;
+  /** Tiles as they fit the device. */
+  readonly tiling: Omit<HostPlanOptions, 'scale'>;
   /** Hash of all that the patches depend on. */
   readonly key: string;
 }
@@ -63,11 +66,11 @@ export interface RowsResult {
 
 export async function upscaleToFile(job: RowsJob, options: RowsOptions): Promise<RowsResult> {
   const header = await inspect(job.input);
-  const plan = planHost(header, job.plan);
-  expectStorable(job.output, plan.result);
+  expectStorable(job.output, resultSize(header, job.scale));
   options.signal?.throwIfAborted();
   const before = hasJournal(job.output);
   lockFolder(job.output);
+  let plan: HostPlan | undefined;
   let folder: JobFolder | undefined;
   let input: InputRows | undefined;
   let done = false;
@@ -77,6 +80,10 @@ export async function upscaleToFile(job: RowsJob, options: RowsOptions): Promise
     await decode(job.input, path);
     input = await openInputRows(path);
     options.signal?.throwIfAborted();
+    clock.lap('read');
+
+    const { patches, tiling, key } = await options.networks();
+    plan = planHost(input, { ...tiling, scale: job.scale });
     const depth = job.depth === 'auto' ? input.layout.depth : job.depth;
     const layout: VipsLayout = {
       ...input.layout,
@@ -84,9 +91,6 @@ export async function upscaleToFile(job: RowsJob, options: RowsOptions): Promise
       depth: holds16Bits(job.output) ? depth : 8,
     };
     await expectSpace(job.output, diskBytes(plan, input.layout, layout));
-    clock.lap('read');
-
-    const { patches, key } = await options.networks();
     folder = await JobFolder.open(job.output, {
       plan,
       layout,
@@ -127,7 +131,7 @@ export async function upscaleToFile(job: RowsJob, options: RowsOptions): Promise
     return { width, height, tiles, resumed, milliseconds: clock.laps() };
   } catch (error) {
     const isAbort = error instanceof Error && error.name === 'AbortError';
-    if (folder && folder.tilesDone > 0 && !isAbort) {
+    if (plan && folder && folder.tilesDone > 0 && !isAbort) {
       const share = `${folder.tilesDone} of ${plan.grid.tiles.length} tiles`;
       options.onNote?.(`${job.output}: ${share} are kept; the same command goes on with them`);
     }

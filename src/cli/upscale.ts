@@ -1,9 +1,10 @@
 /** `invsr upscale`: files in, files out. The flags are in upscale-flags.ts. */
+import type { EngineContext } from '../engine/context.ts';
 import { checkModel } from '../invsr/check-model.ts';
 import { type Model, openModel, type Tensors } from '../invsr/model.ts';
+import type { PrecisionWarning } from '../invsr/stage-precision.ts';
 import { SCALE } from '../invsr/tile-graph.ts';
 import type { UpscaleProgress } from '../invsr/upscaler.ts';
-import { DEFAULT_OVERLAP } from '../invsr/upscaler-options.ts';
 import { readTensors } from '../weights/checkpoint.ts';
 import { fileSource, nodeFolder } from '../weights/node-file.ts';
 import type { Folder } from '../weights/folder.ts';
@@ -12,8 +13,10 @@ import { expectExtension, expectWritableFolder, type Job, planJobs } from './inp
 import { holds16Bits } from './image-output.ts';
 import { jobKey } from './job-key.ts';
 import { modelFolder } from './models.ts';
+import { MAX_STEPS } from './options.ts';
 import type { Settings } from './picture-metadata.ts';
 import type { Reporter } from './progress.ts';
+import { findPrompts, promptResult } from './prompts.ts';
 import { openSession, type Session } from './session.ts';
 import { type UpscaleFlags, upscalerOptions } from './upscale-flags.ts';
 import { type RowsJob, type RowsProgress, upscaleToFile } from './upscale-rows.ts';
@@ -42,11 +45,6 @@ export async function upscale(
   flags: UpscaleFlags,
   { reporter, signal }: CommandContext,
 ): Promise<void> {
-  if (flags.prompt !== undefined || flags.negativePrompt !== undefined) {
-    throw new InputError(
-      "--prompt and --negative-prompt need a text encoder, which this version does not run; leave them out to use the model's own prompt",
-    );
-  }
   const jobs = await planJobs(inputs, flags.output);
   await checkExtraFiles(flags, jobs);
   checkDepthAndScale(flags, jobs);
@@ -54,17 +52,24 @@ export async function upscale(
     flags.noise === undefined
       ? undefined
       : await readTensors(await fileSource(flags.noise), signal);
-  const options = upscalerOptions(flags);
+  const options = {
+    ...upscalerOptions(flags),
+    onWarning: ({ message, ...facts }: PrecisionWarning) => reporter.warning(message, facts),
+  };
   const folder = nodeFolder(await modelFolder(flags.model));
   const work: Work = { flags, noise, folder, reporter, signal };
-  const model = await openModel(folder, noise);
+  const prompts = await findPrompts(folder, flags, { reporter, signal, given: noise });
+  let model: Model | undefined;
   let session: Session | undefined;
   let failed = 0;
   try {
+    model = await openModel(folder, overrides(prompts?.known));
+    warnOfSteps(options.timesteps.length, reporter);
     checkModel(model, options);
     for (const job of jobs) {
       try {
-        await upscaleFile(job, work, async () => (session ??= await open(model)));
+        const opened = model;
+        await upscaleFile(job, work, async () => (session ??= await open(opened)));
       } catch (error) {
         if (jobs.length === 1 || !isPictureError(error)) throw error;
         failed++;
@@ -73,17 +78,39 @@ export async function upscale(
     }
   } finally {
     await session?.close();
-    await model.close();
+    await model?.close();
+    await prompts?.close();
   }
   if (failed > 0) {
     throw new InputError(`${failed} of ${jobs.length} images could not be upscaled, see above`);
   }
 
+  /** What replaces the model's own prompts. */
+  function overrides(states: Tensors = new Map()): Tensors {
+    return new Map([...(noise ?? []), ...states]);
+  }
+
+  /** The model with its prompts; the text encoder runs where their states are not known yet. */
+  async function complete(context: EngineContext, opened: Model): Promise<Model> {
+    if (!prompts || prompts.missing === 0) return opened;
+    reporter.note('encoding the prompt, once for this model');
+    const states = await prompts.states(context, { signal });
+    await opened.close();
+    return (model = await openModel(folder, overrides(states)));
+  }
+
   async function open(opened: Model): Promise<Session> {
-    const made = await openSession(opened, options, flags.adapter);
-    if (made.notice !== undefined) reporter.note(made.notice);
+    const prepare = async (context: EngineContext): Promise<Model> => complete(context, opened);
+    const made = await openSession(prepare, options, flags);
+    for (const note of made.notes) reporter.note(note);
     return made;
   }
+}
+
+function warnOfSteps(steps: number, reporter: Reporter): void {
+  if (steps <= MAX_STEPS) return;
+  const message = `--timesteps has ${steps} steps; the official code has at most ${MAX_STEPS}`;
+  reporter.warning(message, { steps });
 }
 
 /** --dump and --before-after: one picture, a place to write, a format that fits. */
@@ -132,7 +159,8 @@ async function upscaleFile(job: Job, work: Work, session: () => Promise<Session>
   const { extra, ...result } = made;
   const seconds = (result.milliseconds['total'] ?? 0) / 1000;
   const compared = '  before (bicubic) and after, side by side';
-  reporter.result({ ...job, ...result, adapter, precision, peakGpuBytes }, [
+  const facts = { ...result, adapter, precision, peakGpuBytes, ...promptResult(flags) };
+  reporter.result({ ...job, ...facts }, [
     `${job.output}  ${result.width}x${result.height} in ${seconds.toFixed(1)} s on ${adapter} (${precision})`,
     ...extra,
     ...(flags.beforeAfter === undefined ? [] : [`${flags.beforeAfter}${compared}`]),
@@ -174,11 +202,11 @@ async function throughHostFrame(
   { flags, folder, reporter, signal }: Work,
   session: () => Promise<Session>,
 ): Promise<Made> {
-  const { seed, scale, colorFix } = flags;
-  const { tile, tileBatch = 1, overlap = DEFAULT_OVERLAP, timesteps } = upscalerOptions(flags);
+  const { seed, scale } = flags;
+  const { timesteps } = upscalerOptions(flags);
   const rowsJob: RowsJob = {
     ...job,
-    plan: { tile, tileBatch, overlap, scale, colorFix },
+    scale,
     depth: flags.depth,
     resume: flags.resume,
     settings: flags.metadata ? settingsOf(flags, timesteps) : null,
@@ -189,6 +217,7 @@ async function throughHostFrame(
       const { upscaler, adapter } = await session();
       const options = { ...upscaler.options, scale, seed, adapter, ...promptsOf(flags) };
       return {
+        tiling: upscaler.options,
         patches: upscaler.patches({ seed }),
         key: await jobKey({ input: job.input, model: folder, options }),
       };

@@ -8,10 +8,13 @@ import { reasonOf, WriteError } from './errors.ts';
 /** Temporary files and folders that exist now and are worth nothing. */
 const partials = new Set<string>();
 
-/** Writes beside `file` and renames; makes the folder; leaves nothing behind on failure. */
+/**
+ * Writes beside `file` and renames; makes the folder; leaves nothing behind on failure. A generator's
+ * pieces are written one after another, so that it may reuse their memory.
+ */
 export async function writeWhole(
   file: string,
-  data: Uint8Array | readonly Uint8Array[],
+  data: Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
 ): Promise<void> {
   const folder = dirname(file);
   const name = `.${basename(file).slice(0, 200)}.${randomBytes(4).toString('hex')}.part`;
@@ -23,6 +26,7 @@ export async function writeWhole(
     await rename(partial, file);
   } catch (cause) {
     await rm(partial, { force: true }).catch(() => {});
+    if (cause instanceof Error && cause.name === 'AbortError') throw cause;
     throw writeError(file, cause);
   } finally {
     partials.delete(partial);
@@ -46,10 +50,9 @@ export async function replaceFile(file: string, data: Uint8Array | string): Prom
 }
 
 export const writeError = (file: string, cause: unknown): WriteError =>
-  new WriteError(
-    `cannot write ${file}: ${reasonOf(cause)}; choose another place with -o or make room`,
-    { cause },
-  );
+  new WriteError(`cannot write ${file}: ${reasonOf(cause)}; choose another place or make room`, {
+    cause,
+  });
 
 /** Removed with everything in it should the process be killed, until `keepPartial`. */
 export const addPartial = (path: string): void => void partials.add(path);

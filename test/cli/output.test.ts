@@ -19,11 +19,17 @@ const HEIGHT = 24;
 const SETTINGS = { model: 'fake', scale: 4, seed: 7, prompt: 'a <"cat"> & dog' };
 
 async function upscale(input: string, output: string, job: Partial<RowsJob> = {}) {
-  const plan = { tile: 16, tileBatch: 1, overlap: 0.125, colorFix: 'none', scale: 4 } as const;
+  const tiling = { tile: 16, tileBatch: 1, overlap: 0.125, colorFix: 'none' } as const;
   const settings = { input: at(input), output: at(output), resume: true, settings: SETTINGS };
   return upscaleToFile(
-    { ...settings, plan, depth: 'auto', ...job },
-    { networks: async () => ({ patches: fakeNetworks({ tile: 16, smooth: true }), key: 'k' }) },
+    { ...settings, scale: 4, depth: 'auto', ...job },
+    {
+      networks: async () => ({
+        patches: fakeNetworks({ tile: 16, smooth: true }),
+        tiling,
+        key: 'k',
+      }),
+    },
   );
 }
 
@@ -203,8 +209,7 @@ describe('size', () => {
     [5.5, 220, 132],
     [8, 320, 192],
   ])('--scale %f', async (scale, width, height) => {
-    const plan = { tile: 16, tileBatch: 1, overlap: 0.125, colorFix: 'none', scale } as const;
-    expect(await upscale('deep.png', 'n.png', { plan })).toMatchObject({ width, height });
+    expect(await upscale('deep.png', 'n.png', { scale })).toMatchObject({ width, height });
     const { info, values } = await stored('n.png');
     expect(info).toMatchObject({ width, height });
     for (let x = Math.ceil(4 * scale); x < width - 4 * scale; x++) {

@@ -39,13 +39,17 @@ const result = await upscaleToFile(
   {
     input,
     output,
-    plan: { tile, tileBatch: 2, overlap: 0.125, scale, colorFix },
+    scale,
     depth: 'auto',
     resume,
     settings: { model: 'fake', scale },
   },
   {
-    networks: async () => ({ patches, key }),
+    networks: async () => ({
+      patches,
+      tiling: { tile, tileBatch: 2, overlap: 0.125, colorFix },
+      key,
+    }),
     onNote: (note) => say({ note }),
     onProgress: ({ stage, done }) =>
       stage === 'finish' && say({ stage, done, maxRss: process.resourceUsage().maxRSS * 1024 }),
