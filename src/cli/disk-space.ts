@@ -20,7 +20,7 @@ export async function expectSpace(output: string, bytes: number): Promise<void> 
   const free = disk.bavail * disk.bsize;
   if (bytes <= free) return;
   throw new WriteError(
-    `${output} needs about ${gigabytes(bytes)} of disk while it is made, ${gigabytes(free)} are free; make room or choose another place with -o`,
+    `${output} needs about ${gigabytes(bytes)} of disk while it is made, ${gigabytes(free)} are free; choose another place or make room`,
   );
 }
 

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { expectSpace } from '../../src/cli/disk-space.ts';
 import { type RowsJob, upscaleToFile } from '../../src/cli/upscale-rows.ts';
 import { fakeNetworks } from '../harness/fake-networks.ts';
 import { filesIn, scratch } from './invsr.ts';
@@ -217,6 +218,13 @@ describe('size', () => {
       expect(Math.abs(values[3 * x]! - exact)).toBeLessThan(33);
     }
   });
+});
+
+test('a disk too small is told before the work', async () => {
+  await expect(expectSpace(at('o.png'), 1e18)).rejects.toThrow(
+    /^.*o\.png needs about 1000000000 GB of disk while it is made, [\d.]+ GB are free; choose another place or make room$/,
+  );
+  await expectSpace(at('o.png'), 1);
 });
 
 test('nothing else is left', () => {

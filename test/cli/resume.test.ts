@@ -146,9 +146,7 @@ test.runIf(process.platform === 'linux')(
       { under: ['prlimit', '--fsize=700000'] },
     );
     expect(full.code).not.toBe(0);
-    expect(full.stderr).toMatch(
-      /cannot write .*full\.png: .*; choose another place with -o or make room/,
-    );
+    expect(full.stderr).toMatch(/cannot write .*full\.png: .*; choose another place or make room/);
     expect(
       full.lines.some(({ note }) => note !== undefined && /\d+ of 35 tiles are kept/.test(note)),
     ).toBe(true);
