@@ -7,6 +7,9 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { upscaleToFile } from '../../src/cli/upscale-rows.ts';
+import { DeviceLostError } from '../../src/engine/errors.ts';
+import { fakeNetworks } from '../harness/fake-networks.ts';
 import { uniform } from '../harness/random.ts';
 import { bundleRowsChild, startRows } from '../harness/rows-process.ts';
 import { type Event, filesIn, invsr, ROOT, scratch } from './invsr.ts';
@@ -132,6 +135,36 @@ describe('the command line', () => {
     );
     expect(ended.code).toBe(2);
   });
+});
+
+test('a device that is lost: told, what is done is kept, and gone on with', async () => {
+  const notes: string[] = [];
+  const run = async (output: string, lostAt: number): Promise<unknown> => {
+    let batches = 0;
+    const patches = fakeNetworks({
+      tile: 32,
+      onBatch: () => {
+        if (++batches > lostAt) throw new DeviceLostError('the device is gone');
+      },
+    });
+    const tiling = { tile: 32, tileBatch: 1, overlap: 0.125, colorFix: 'none' } as const;
+    const job = { input: at('in.png'), output: at(output), scale: 4, resume: true } as const;
+    return upscaleToFile(
+      { ...job, depth: 'auto', settings: null },
+      {
+        networks: async () => ({ patches, tiling, key: 'k' }),
+        onNote: (note) => notes.push(note),
+      },
+    );
+  };
+  await run('plain.png', Infinity);
+  await expect(run('lost.png', 9)).rejects.toThrow('the device is gone');
+  expect(notes).toEqual([
+    expect.stringMatching(/lost\.png: 9 of 35 tiles are kept; the same command/),
+  ]);
+  await run('lost.png', Infinity);
+  expect(notes.at(-1)).toMatch(/lost\.png: resumed: 9 of 35 tiles$/);
+  expect(hashOf('lost.png')).toBe(hashOf('plain.png'));
 });
 
 test.runIf(process.platform === 'linux')(
