@@ -12,6 +12,11 @@ export class InputError extends Error {
   override readonly name = 'InputError';
 }
 
+/** The work was done, but its result could not be stored. */
+export class WriteError extends Error {
+  override readonly name = 'WriteError';
+}
+
 /** Errors of one picture among many: the others can still be done. */
 const PICTURE_ERRORS = ['InputError', 'ImageSizeError', 'ParityError'];
 
@@ -37,7 +42,14 @@ export function exitCodeOf(error: unknown): number {
   return INPUT_ERRORS.has(error.name) ? EXIT.usage : EXIT.failed;
 }
 
-export const INTERRUPTED = 'interrupted; nothing was written for the current image';
+/** Whether the current image can be gone on with; see job-folder.ts. */
+const current = { resumable: false };
+export const setResumable = (resumable: boolean): void => void (current.resumable = resumable);
+
+export const interrupted = (): string =>
+  current.resumable
+    ? 'interrupted; what is done of the current image is kept, the same command goes on with it'
+    : 'interrupted; nothing was written for the current image';
 
 /** Runs the action; should a signal end it, `sentence` says what that left behind. */
 export async function interruptible<T>(
@@ -58,5 +70,5 @@ export function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (process.env['INVSR_DEBUG']) return error.stack ?? error.message;
   if (error.name !== 'AbortError') return error.message;
-  return error instanceof InterruptedTransfer ? error.message : INTERRUPTED;
+  return error instanceof InterruptedTransfer ? error.message : interrupted();
 }

@@ -13,9 +13,13 @@ const KNOWN: Readonly<Record<string, string>> = {
   ENAMETOOLONG: 'the name is too long',
 };
 
-/** `ENOENT` and the like; empty where there is none. */
-export const codeOf = (error: unknown): string =>
-  error instanceof Error && 'code' in error ? String(error.code) : '';
+/** `ENOENT` and the like; empty where there is none. Libraries such as libvips give the text only. */
+export function codeOf(error: unknown): string {
+  if (!(error instanceof Error)) return '';
+  if ('code' in error) return String(error.code);
+  if (/no space left on device/i.test(error.message)) return 'ENOSPC';
+  return /permission denied/i.test(error.message) ? 'EACCES' : '';
+}
 
 export const reasonOf = (error: unknown): string =>
   KNOWN[codeOf(error)] ?? (error instanceof Error ? error.message : String(error));
