@@ -24,7 +24,7 @@ const MAX_BLOCK = 8;
 const loadQuery = (r: number, c: number) =>
   `let q${r}_${c} = params.scale * load_q(at${r} + ${c}u); var y${r}_${c} = vec4f();`;
 const addScore = (c: number, i: number, r: number) => `s${r}_${i} += dot(q${r}_${c}, k${i});`;
-const addValue = (c: number, i: number, r: number) => `y${r}_${c} += p${r}_${i} * v${i};`;
+const addValue = (_: number, i: number, r: number) => `part${r} += p${r}_${i} * v${i};`;
 
 export function attentionLanes({
   params,
@@ -97,8 +97,9 @@ ${unroll(
   vectors,
   (c) => `    {
       let v = load_v(at + ${c}u);
-      ${unroll(rows, (r) => `y${r}_${c} *= decay${r};`)}
+      ${unroll(rows, (r) => `var part${r} = vec4f();`)}
       ${unroll(block, (i) => `let v${i} = subgroupShuffle(v, ${i}u); ${unroll(rows, (r) => addValue(c, i, r))}`)}
+      ${unroll(rows, (r) => `y${r}_${c} = y${r}_${c} * decay${r} + part${r};`)}
     }`,
 )}
   }

@@ -170,14 +170,17 @@ fn main(
         staged[i] = v;
       }
       workgroupBarrier();
-      for (var r = 0u; r < ROWS; r++) {
-        y[pass_index * ROWS + r] *= decays[out_row + r * ROW_STEP];
-      }
+      var part: array<vec4f, ROWS>;
+      for (var r = 0u; r < ROWS; r++) { part[r] = vec4f(); }
       for (var key = 0u; key < tile_keys; key++) {
         let v = staged[key * COLUMNS + out_column];
         for (var r = 0u; r < ROWS; r++) {
-          y[pass_index * ROWS + r] += scores[(out_row + r * ROW_STEP) * (TILE + 1u) + key] * v;
+          part[r] += scores[(out_row + r * ROW_STEP) * (TILE + 1u) + key] * v;
         }
+      }
+      for (var r = 0u; r < ROWS; r++) {
+        let at = pass_index * ROWS + r;
+        y[at] = y[at] * decays[out_row + r * ROW_STEP] + part[r];
       }
       workgroupBarrier();
     }

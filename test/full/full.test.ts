@@ -44,6 +44,8 @@ const environment = (name: string): string => {
   return value;
 };
 
+type BlockError = readonly [path: string, error: number];
+
 interface Row {
   readonly part: string;
   readonly precision: Precision;
@@ -51,7 +53,9 @@ interface Row {
   readonly maxAbs: number;
   /** The independent implementation's rms/std and largest difference. */
   readonly reference: number;
-  readonly worstBlock?: readonly [path: string, error: number];
+  readonly worstBlock?: BlockError;
+  /** All of them, in the order of computation. */
+  readonly blocks: readonly BlockError[];
   readonly psnr?: number;
   readonly seconds: number;
   /** Of the whole process while it ran: more than `seconds` per core means a busy machine. */
@@ -111,19 +115,20 @@ describe('full size', () => {
         const dump = await runGraph(context, tapped(graph, part, blocks), model, inputs);
         const spent = clock();
 
-        const errors = blocks.map((path) => [path, blockError(dump, path, golden)] as const);
+        const paths = [...dump.keys()].filter((path) => blocks.includes(path));
+        const errors = paths.map((path) => [path, blockError(dump, path, golden)] as const);
         const worst = errors.toSorted(([, a], [, b]) => b - a)[0];
         const { error, maxAbs } = resultError(part, dump, golden);
         const reference = referenceOf(precision, part.references);
         const gpuBytes = weightBytes + slotBytes(plan);
-        const worstBlock = worst && { worstBlock: worst };
         record({
           part: name,
           precision,
           error,
           maxAbs,
           reference,
-          ...worstBlock,
+          ...(worst && { worstBlock: worst }),
+          blocks: errors,
           ...spent,
           gpuBytes,
         });
@@ -166,6 +171,7 @@ describe('full size', () => {
           maxAbs,
           reference: referenceOf(precision, ['decoded (chained)']),
           worstBlock: worst,
+          blocks: errors,
           psnr: db,
           ...spent,
           gpuBytes: upscaler.peakGpuBytes,
