@@ -3,7 +3,7 @@
  * official code's numbers with synthetic weights; writes the table of docs/numerics.md.
  *
  *   --model DIR        the folder of `invsr weights synth`; written where it is missing
- *   --part NAMES       some of noise_predictor, vae_encode, unet, unet_t99, vae_decode, e2e
+ *   --part NAMES       some of text_encoder, noise_predictor, vae_encode, unet, unet_t99, vae_decode, e2e
  *   --precision KINDS  f16, f32
  *   --adapter NAME     part of an adapter's name (default: llvmpipe)
  *   --again            parts that passed before, too
@@ -18,7 +18,15 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { installIfNeeded } from './install.mjs';
 
-const PARTS = ['noise_predictor', 'vae_encode', 'unet', 'unet_t99', 'vae_decode', 'e2e'];
+const PARTS = [
+  'text_encoder',
+  'noise_predictor',
+  'vae_encode',
+  'unet',
+  'unet_t99',
+  'vae_decode',
+  'e2e',
+];
 const PRECISIONS = ['f16', 'f32'];
 /** More processor time than this share of what the machine has: nothing else was at work. */
 const QUIET = 0.85;

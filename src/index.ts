@@ -34,6 +34,13 @@ export type { ColorFix } from './invsr/image-graphs.ts';
 export { type Model, openModel, type Tensors } from './invsr/model.ts';
 export { type Dump, type NamedDump, ParityError } from './invsr/parity.ts';
 export type { Pixels } from './invsr/pixels.ts';
+export {
+  OFFICIAL_NEGATIVE_PROMPT,
+  OFFICIAL_PROMPT,
+  type PromptOptions,
+  promptStates,
+} from './invsr/prompt.ts';
+export type { PromptCache } from './invsr/prompt-cache.ts';
 export { TimestepError } from './invsr/scheduler.ts';
 export { NonFiniteError, type PrecisionWarning } from './invsr/stage-precision.ts';
 export {

@@ -1,5 +1,5 @@
 /** A device with an upscaler on it, opened when the first picture is ready and closed at the end. */
-import { createContext } from '../engine/context.ts';
+import { createContext, type EngineContext } from '../engine/context.ts';
 import { nameOf } from '../engine/device.ts';
 import { createDevice } from '../engine/node-device.ts';
 import type { Model } from '../invsr/model.ts';
@@ -14,13 +14,20 @@ export interface Session {
   close(): Promise<void>;
 }
 
+/** `prepare` finishes the model on the device before the upscaler has it. */
 export async function openSession(
-  model: Model,
+  prepare: (context: EngineContext) => Promise<Model>,
   options: UpscalerOptions,
   adapter: string,
 ): Promise<Session> {
   const { device, capabilities, notice } = await createDevice({ adapter });
   const context = createContext(device);
+  const model = await prepare(context).catch(async (error: unknown) => {
+    await device.queue.onSubmittedWorkDone().catch(() => {}); // see close
+    context.dispose();
+    device.destroy();
+    throw error;
+  });
   const upscaler = new Upscaler(context, model, options);
   return {
     upscaler,

@@ -73,8 +73,11 @@ export function upscaleCommand(action: UpscaleAction): Command {
       ),
     )
     .option('--cfg <scale>', 'classifier-free guidance from 1 (off) to 20', number(1, 20), 1)
-    .option('--prompt <text>', 'another prompt (not built yet)')
-    .option('--negative-prompt <text>', 'another negative prompt (not built yet)')
+    .option(
+      '--prompt <text>',
+      'what the picture shows or looks like (default: the official prompt)',
+    )
+    .option('--negative-prompt <text>', 'what it should not look like; needs --cfg above 1')
     .addOption(
       choice('--precision <kind>', 'storage of activations', ['auto', 'f16', 'f32'], 'auto'),
     )

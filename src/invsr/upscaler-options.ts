@@ -71,6 +71,7 @@ function checkOptions({
   tile = 128,
   tileBatch = 1,
   overlap = 0,
+  cfg = 1,
   colorFix = 'none',
 }: UpscalerOptions): void {
   const refuse = (what: string, got: unknown, expected: string): never => {
@@ -82,6 +83,7 @@ function checkOptions({
     refuse('tileBatch', tileBatch, 'a whole number of at least 1');
   }
   if (!(overlap >= 0 && overlap <= 0.5)) refuse('overlap', overlap, 'a number from 0 to 0.5');
+  if (!(cfg >= 1 && cfg < Infinity)) refuse('cfg', cfg, 'a number from 1 (off) on');
   if (!['none', 'wavelet', 'ycbcr'].includes(colorFix)) {
     refuse('colorFix', colorFix, 'none, wavelet or ycbcr');
   }

@@ -29,6 +29,7 @@ const addValue = (_: number, i: number, r: number) => `part${r} += p${r}_${i} * 
 export function attentionLanes({
   params,
   headDim,
+  causal,
   dtype,
   kvDtype,
   target,
@@ -38,6 +39,14 @@ export function attentionLanes({
   const vectors = headDim / 4;
   // Two queries per lane share each load and shuffle, but double the text and its JIT time.
   const rows = headDim <= 16 ? 2 : 1;
+
+  // Causal: the loop ends at the workgroup's last query, and each query masks the keys after it,
+  // which are all that could lie past the end.
+  const end = causal ? 'min(params.keys, (workgroup.x + 1u) * ROWS * LANES)' : 'params.keys';
+  const scoreOf = (r: number, i: number) =>
+    causal
+      ? `var s${r}_${i} = select(0f, ${MASKED}, j + ${i}u > row${r});`
+      : `var s${r}_${i} = subgroupShuffle(mask, ${i}u);`;
 
   const softmax = (r: number) => `
     let next${r} = ${Array.from({ length: block }, (_, i) => i).reduce((text, i) => `max(${text}, s${r}_${i})`, `max${r}`)};
@@ -80,11 +89,11 @@ ${unroll(
   var sum${r} = 0f;
   ${unroll(vectors, (c) => loadQuery(r, c))}`,
 )}
-  for (var j = 0u; j < params.keys; j += BLOCK) {
+  for (var j = 0u; j < ${end}; j += BLOCK) {
     let key = j + lane % BLOCK;
     let at = kv + min(key, last_key) * params.row;
     let mask = select(0f, ${MASKED}, key > last_key);
-    ${unroll(block, (i) => unroll(rows, (r) => `var s${r}_${i} = subgroupShuffle(mask, ${i}u);`))}
+    ${unroll(block, (i) => unroll(rows, (r) => scoreOf(r, i)))}
 ${unroll(
   vectors,
   (c) => `    {

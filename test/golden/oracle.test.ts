@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { goldenPath, openGolden, type Golden } from '../harness/goldens.ts';
 import {
+  type ClipJson,
+  clipKeys,
   noisePredictorKeys,
   type NoisePredictorJson,
   unetKeys,
@@ -56,6 +58,10 @@ describe('names and shapes', () => {
   test('vae', () => expect(vaeKeys(config('vae'))).toEqual(tinyShapes('vae')));
   test('noise predictor', () =>
     expect(noisePredictorKeys(config('noise_predictor'))).toEqual(tinyShapes('noise_predictor')));
+  test('text encoder', () => {
+    const json = readFileSync(goldenPath('tiny/text_encoder/config.json'), 'utf8');
+    expect(clipKeys(JSON.parse(json) as ClipJson)).toEqual(tinyShapes('text_encoder'));
+  });
 });
 
 describe('numbers', () => {

@@ -8,7 +8,8 @@
 import type { Graph, Name, Tensor } from '../../src/graph/graph.ts';
 import type { Golden } from './goldens.ts';
 
-const FUSED_WITH_RESIDUAL = /(conv1|conv2|to_out\.0|attn1|attn2|ff|ff\.net\.2|proj_out)$/;
+const FUSED_WITH_RESIDUAL =
+  /(conv1|conv2|to_out\.0|attn1|attn2|ff|ff\.net\.2|proj_out|self_attn|mlp)$/;
 const NOT_COMPUTED = /(dropout|to_out\.1|ff\.net\.1|time_proj)$/;
 const WITH_SILU = /(resnets\.\d+\.norm[12]|conv_norm_out)$/;
 

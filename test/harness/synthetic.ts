@@ -13,7 +13,7 @@ import { goldenPath } from './goldens.ts';
 export const TINY_PARTS = ['unet', 'vae', 'noise_predictor'] as const;
 export type TinyPart = (typeof TINY_PARTS)[number];
 
-export const tinyShapes = (part: TinyPart): Readonly<Record<string, number[]>> =>
+export const tinyShapes = (part: TinyPart | 'text_encoder'): Readonly<Record<string, number[]>> =>
   JSON.parse(readFileSync(goldenPath(`tiny/${part}.keys.json`), 'utf8')) as Record<
     string,
     number[]
@@ -23,7 +23,10 @@ export const tinyShapes = (part: TinyPart): Readonly<Record<string, number[]>> =
 export type EditWeight = (name: string, bits: Uint16Array) => void;
 
 /** A tiny network's weights as a safetensors file. */
-export function tinySafetensors(part: TinyPart, edit?: EditWeight): Uint8Array<ArrayBuffer> {
+export function tinySafetensors(
+  part: TinyPart | 'text_encoder',
+  edit?: EditWeight,
+): Uint8Array<ArrayBuffer> {
   const tensors = Object.entries(tinyShapes(part)).map(([name, shape]): [string, TensorData] => {
     const bits = syntheticWeight(part, name, shape);
     edit?.(`${part}.${name}`, bits);
@@ -50,6 +53,20 @@ export function tinyModelWith(edit?: EditWeight): Folder {
   }
   return memoryFolder('tiny', files);
 }
+
+/** The tiny text encoder alone, and what else a model folder has beside it. */
+export function tinyTextEncoder(
+  others: Readonly<Record<string, Uint8Array<ArrayBuffer>>> = {},
+): Folder {
+  encoder ??= {
+    'text_encoder/config.json': new Uint8Array(
+      readFileSync(goldenPath('tiny/text_encoder/config.json')),
+    ),
+    'text_encoder/model.fp16.safetensors': tinySafetensors('text_encoder'),
+  };
+  return memoryFolder('tiny', new Map(Object.entries({ ...encoder, ...others })));
+}
+let encoder: Record<string, Uint8Array<ArrayBuffer>> | undefined;
 
 /** Stands in for the prompt where only single networks are run. */
 export const anyPrompt: Tensors = new Map([
