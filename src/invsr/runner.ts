@@ -57,7 +57,11 @@ export async function createRunner(
     readonly keep?: (name: string) => boolean;
   } = {},
 ): Promise<Runner> {
-  const plan = lower(graph, targetOf(context.capabilities), { keep });
+  const { capabilities } = context;
+  const plan = lower(graph, targetOf(capabilities), {
+    keep,
+    maxBindingBytes: capabilities.limits.maxStorageBufferBindingSize,
+  });
   if (model) context.weights.claim(model);
   const missing = plan.weights.filter((weight) => !context.weights.has(weight));
   for (const [i, weight] of missing.entries()) {
