@@ -103,6 +103,16 @@ export class WeightStore {
     }
   }
 
+  /** Frees the weights of one checkpoint: those whose keys begin with `component/`. */
+  release(component: string): void {
+    for (const [id, buffer] of this.#buffers) {
+      if (!id.startsWith(`${component}/`)) continue;
+      this.#buffers.delete(id);
+      this.#totalBytes -= buffer.size;
+      this.#allocator.destroy(buffer);
+    }
+  }
+
   dispose(): void {
     this.#generation++;
     this.#uploads.clear();

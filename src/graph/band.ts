@@ -26,6 +26,7 @@ import {
 } from './spans.ts';
 import {
   type Band,
+  limitsOf,
   type Parts,
   partsOf,
   type Strip,
@@ -41,8 +42,9 @@ export interface BandOptions {
 
 export function band(graph: Graph, { maxBindingBytes }: BandOptions): Graph {
   const uses = usesOf(graph);
-  const strips = stripsOf(graph, uses, maxBindingBytes);
-  const writer = new BandWriter(graph, uses, partsOf(strips, uses, maxBindingBytes));
+  const limits = limitsOf(graph, maxBindingBytes);
+  const strips = stripsOf(graph, uses, limits);
+  const writer = new BandWriter(graph, uses, partsOf(strips, uses, limits));
   for (const strip of strips) writer.write(strip);
   const banded = { ...graph, nodes: writer.nodes };
   expectBindings(banded, maxBindingBytes);

@@ -5,9 +5,18 @@
  * All lifetimes are known, so tensors are placed largest first: each takes the smallest slot that is
  * free while it lives, or makes a slot of its own size. No slot ever grows, and the large ones, which
  * make up the sum, are packed before small ones can get in their way.
+ *
+ * Tensors that lie in parts (band.ts) have parts of many sizes below PART_BYTES; they all get slots of
+ * that size, which the parts of other tensors and other plans then fit too.
  */
 import type { Slot } from '../engine/plan.ts';
 import type { Lifetime } from './liveness.ts';
+
+/** The most that one part of a tensor has. */
+export const PART_BYTES = 16 * 2 ** 20;
+
+const slotSizeOf = (bytes: number): number =>
+  bytes > PART_BYTES / 2 && bytes < PART_BYTES ? PART_BYTES : bytes;
 
 export interface Assignment {
   readonly slots: readonly Slot[];
@@ -18,7 +27,9 @@ export interface Assignment {
 export function assignSlots(lifetimes: readonly Lifetime[]): Assignment {
   const slots: { bytes: number; persistent: boolean; tenants: Lifetime[] }[] = [];
   const slotOf = new Map<number, number>();
-  const order = lifetimes.toSorted((a, b) => b.bytes - a.bytes || a.first - b.first);
+  const order = lifetimes.toSorted(
+    (a, b) => slotSizeOf(b.bytes) - slotSizeOf(a.bytes) || a.first - b.first,
+  );
   for (const tensor of order) {
     // A tensor that outlives the run must not share with one that a later run overwrites.
     const persistent = tensor.last === Infinity;
@@ -28,7 +39,11 @@ export function assignSlots(lifetimes: readonly Lifetime[]): Assignment {
     );
     if (index === -1) {
       slotOf.set(tensor.id, slots.length);
-      slots.push({ bytes: tensor.bytes, persistent, tenants: [tensor] });
+      slots.push({
+        bytes: persistent ? tensor.bytes : slotSizeOf(tensor.bytes),
+        persistent,
+        tenants: [tensor],
+      });
     } else {
       slotOf.set(tensor.id, index);
       slots[index]?.tenants.push(tensor);

@@ -10,6 +10,7 @@
  * a convolution of a convolution), and has bands only if one of its tensors is large.
  */
 import { byteLength } from '../engine/kernel.ts';
+import { PART_BYTES } from './slots.ts';
 import { type Graph, inputsOf, type Node, type Tensor } from './graph.ts';
 import {
   accessOf,
@@ -27,10 +28,13 @@ import {
   unitOf,
 } from './spans.ts';
 
-/** From this on a tensor is worth the trouble. */
+/** A graph without a tensor above this is not worth the trouble. */
 const LARGE_BYTES = 32 * 2 ** 20;
-/** Of a band's largest tensor: enough work for a large GPU, little beside what else is alive. */
-const BAND_BYTES = 16 * 2 ** 20;
+/**
+ * Of the largest tensor. With the rows around it a band then fits the slot of a part, and it is still
+ * enough work for a large GPU.
+ */
+const BANDS_PER_PART = 2;
 
 /** A span of one image. */
 export interface Band extends Span {
@@ -65,8 +69,30 @@ export function usesOf({ nodes, externals, names }: Graph): Uses {
   };
 }
 
-/** `maxBindingBytes` bounds what a dispatch binds of one tensor. */
-export function stripsOf(graph: Graph, uses: Uses, maxBindingBytes: number): Strip[] {
+export interface Limits {
+  /** What a dispatch may bind of one tensor. */
+  readonly bindingBytes: number;
+  /** Larger tensors are computed in bands, … */
+  readonly wholeBytes: number;
+  /** … and lie in parts of at most this. */
+  readonly partBytes: number;
+}
+
+export function limitsOf({ nodes }: Graph, maxBindingBytes: number): Limits {
+  const isLarge = nodes.some(({ output }) => byteLength(output) > LARGE_BYTES);
+  const partBytes = Math.min(PART_BYTES, maxBindingBytes);
+  return {
+    bindingBytes: maxBindingBytes,
+    wholeBytes: isLarge ? partBytes : maxBindingBytes,
+    partBytes,
+  };
+}
+
+export function stripsOf(
+  graph: Graph,
+  uses: Uses,
+  { bindingBytes, wholeBytes, partBytes }: Limits,
+): Strip[] {
   const runs: Node[][] = [];
   for (const node of graph.nodes) {
     const open = runs.at(-1);
@@ -75,7 +101,7 @@ export function stripsOf(graph: Graph, uses: Uses, maxBindingBytes: number): Str
   }
   const isLarge = (run: readonly Node[]): boolean =>
     run.every(hasBands) &&
-    run.some((node) => partlyRead(node).some((tensor) => isLargeTensor(tensor, maxBindingBytes)));
+    run.some((node) => partlyRead(node).some((tensor) => byteLength(tensor) > wholeBytes));
 
   // Strips of one resolution share their bands, so that these fit the parts that tensors lie in.
   const shared = new Map<string, Band[]>();
@@ -84,8 +110,7 @@ export function stripsOf(graph: Graph, uses: Uses, maxBindingBytes: number): Str
       isLarge(run) && run.some((node) => domainOf(node) === domain);
     const members = runs.filter(isMember).flat();
     const nodes = members.filter((node) => !isStatistics(node));
-    const bands =
-      shared.get(domain) ?? bandsFor(nodes, members.filter(isStatistics), maxBindingBytes);
+    const bands = shared.get(domain) ?? bandsFor(nodes, members.filter(isStatistics), partBytes);
     shared.set(domain, bands);
     return bands;
   };
@@ -93,13 +118,10 @@ export function stripsOf(graph: Graph, uses: Uses, maxBindingBytes: number): Str
     const [first] = nodes;
     if (!first || !isLarge(nodes)) return { nodes, bands: [] };
     if (!isStatistics(first)) return { nodes, bands: sharedBands(domainOf(first)) };
-    const isTooLarge = byteLength(first.inputs.x) > maxBindingBytes;
-    return { nodes, bands: isTooLarge ? bandsFor(nodes, [], maxBindingBytes) : [] };
+    const isTooLarge = byteLength(first.inputs.x) > bindingBytes;
+    return { nodes, bands: isTooLarge ? bandsFor(nodes, [], partBytes) : [] };
   });
 }
-
-const isLargeTensor = (tensor: Tensor, maxBindingBytes: number): boolean =>
-  byteLength(tensor) >= LARGE_BYTES || byteLength(tensor) > maxBindingBytes;
 
 const isStatistics = (node: Node | undefined): node is Node<'groupNormPartial'> =>
   node?.op === 'groupNormPartial';
@@ -139,11 +161,7 @@ const partlyRead = (node: Node): Tensor[] => [
  * The `statistics` of their tensors have bands of their own, but can read parts only if these hold
  * whole chunks: so do the bands, unless they would be too large.
  */
-function bandsFor(
-  nodes: readonly Node[],
-  statistics: readonly Node[],
-  maxBindingBytes: number,
-): Band[] {
+function bandsFor(nodes: readonly Node[], statistics: readonly Node[], partBytes: number): Band[] {
   const [first] = nodes;
   if (!first || !nodes.every(hasAlignedImages)) return [];
   const pixels = pixelsOf(domainTensor(first));
@@ -157,14 +175,13 @@ function bandsFor(
     ).flat();
 
   const largest = Math.max(...nodes.flatMap(bandedTensors).map(pixelBytes));
-  const most = Math.min(BAND_BYTES, maxBindingBytes);
-  const wanted = most / largest;
+  const wanted = partBytes / BANDS_PER_PART / largest;
   const least = nodes.map(unitOf).reduce(lcm, 1);
   const chunked = statistics.map(unitOf).reduce(lcm, least);
   const unit = chunked <= wanted ? chunked : least;
   let length = Math.max(1, Math.floor(wanted / unit)) * unit;
   const fits = (bands: readonly Band[]): boolean =>
-    bands.every((band) => nodes.every((node) => bytesRead(node, nodes, band) <= most));
+    bands.every((band) => nodes.every((node) => bytesRead(node, nodes, band) <= partBytes));
   while (length > unit && !fits(cut(length))) length -= unit;
   // As many bands of about the same length.
   return cut(Math.ceil(pixels / Math.ceil(pixels / length) / unit) * unit);
@@ -196,12 +213,12 @@ export type Parts = readonly Band[];
 
 /**
  * Which tensors lie in parts: large ones that every node accesses pixel by pixel, in bands. A part
- * is as many bands as BAND_BYTES hold.
+ * is as many bands as `partBytes` hold.
  */
 export function partsOf(
   strips: readonly Strip[],
   { consumers, producers, pinned }: Uses,
-  maxBindingBytes: number,
+  { wholeBytes, partBytes }: Limits,
 ): ReadonlyMap<number, Parts> {
   const bandsOf = new Map(strips.flatMap(({ nodes, bands }) => nodes.map((node) => [node, bands])));
   const parts = new Map<number, Parts>();
@@ -209,11 +226,8 @@ export function partsOf(
     const { output } = producer;
     const bands = bandsOf.get(producer) ?? [];
     if (pinned.has(id) || isStatistics(producer) || bands.length === 0) continue;
-    if (!isLargeTensor(output, maxBindingBytes)) continue;
-    const joined = joinBands(
-      bands,
-      Math.floor(Math.min(BAND_BYTES, maxBindingBytes) / pixelBytes(output)),
-    );
+    if (byteLength(output) <= wholeBytes) continue;
+    const joined = joinBands(bands, Math.floor(partBytes / pixelBytes(output)));
     const suits = (node: Node): boolean => {
       if (isStatistics(node)) {
         const unit = unitOf(node);

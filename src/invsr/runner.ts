@@ -1,6 +1,6 @@
 /** A graph made runnable: lowered, its weights uploaded, its pipelines compiled. */
 import type { EngineContext } from '../engine/context.ts';
-import { targetOf } from '../engine/device.ts';
+import { type Capabilities, targetOf } from '../engine/device.ts';
 import { createExecutor } from '../engine/executor.ts';
 import type { Plan } from '../engine/plan.ts';
 import type { Profiler } from '../engine/profiler.ts';
@@ -43,25 +43,40 @@ export interface Runner {
 export const valuesOf = ({ bytes, type }: ReadTensor): Float32Array<ArrayBuffer> =>
   type.dtype === 'f16' ? toSingle(new Uint16Array(bytes)) : new Float32Array(bytes);
 
-/** `model` holds the weights the graph names; `keep` tells which named tensors can be read. */
-export async function createRunner(
+interface CreateOptions extends RunnerOptions {
+  /** Holds the weights that the graph names. */
+  readonly model?: Pick<Model, 'readWeight'> | undefined;
+}
+
+interface PlanOptions {
+  /** Which named tensors can be read. @default none */
+  readonly keep?: ((name: string) => boolean) | undefined;
+}
+
+/** A plan for this device: its kernels, and bindings within its limits. */
+export function planFor(
+  capabilities: Capabilities,
+  graph: Graph,
+  { keep = () => false }: PlanOptions = {},
+): Plan {
+  const maxBindingBytes = capabilities.limits.maxStorageBufferBindingSize;
+  return lower(graph, targetOf(capabilities), { keep, maxBindingBytes });
+}
+
+export function createRunner(
   context: EngineContext,
   graph: Graph,
-  {
-    model,
-    keep = () => false,
-    signal,
-    onProgress,
-  }: RunnerOptions & {
-    readonly model?: Pick<Model, 'readWeight'> | undefined;
-    readonly keep?: (name: string) => boolean;
-  } = {},
+  { keep, ...options }: CreateOptions & PlanOptions = {},
 ): Promise<Runner> {
-  const { capabilities } = context;
-  const plan = lower(graph, targetOf(capabilities), {
-    keep,
-    maxBindingBytes: capabilities.limits.maxStorageBufferBindingSize,
-  });
+  return runnerOf(context, planFor(context.capabilities, graph, { keep }), options);
+}
+
+/** The same for a plan made for this context's device. */
+export async function runnerOf(
+  context: EngineContext,
+  plan: Plan,
+  { model, signal, onProgress }: CreateOptions = {},
+): Promise<Runner> {
   if (model) context.weights.claim(model);
   const missing = plan.weights.filter((weight) => !context.weights.has(weight));
   for (const [i, weight] of missing.entries()) {
