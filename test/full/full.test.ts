@@ -7,15 +7,13 @@ import { appendFileSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import sharp from 'sharp';
 import { createContext, type EngineContext } from '../../src/engine/context.ts';
-import { targetOf } from '../../src/engine/device.ts';
-import { byteLength } from '../../src/engine/kernel.ts';
 import { createDevice } from '../../src/engine/node-device.ts';
-import { slotBytes } from '../../src/engine/plan.ts';
+import { slotBytes, weightBytes } from '../../src/engine/plan.ts';
 import { GraphBuilder } from '../../src/graph/builder.ts';
 import type { Graph, Name } from '../../src/graph/graph.ts';
-import { lower } from '../../src/graph/lower.ts';
 import { type Model, openModel, type Tensors } from '../../src/invsr/model.ts';
 import { type Dump, toNchw } from '../../src/invsr/parity.ts';
+import { planFor } from '../../src/invsr/runner.ts';
 import { Upscaler } from '../../src/invsr/upscaler.ts';
 import { f16BitsToF32, f32ToF16Bits } from '../../src/weights/half.ts';
 import { nodeFolder } from '../../src/weights/node-file.ts';
@@ -108,8 +106,7 @@ describe('full size', () => {
       const model = await open(promptOf(clip));
       try {
         const graph = graphOf(part, model, inputs, precision);
-        const plan = lower(graph, targetOf(context.capabilities), { keep: (n) => n === 'result' });
-        const weightBytes = plan.weights.reduce((sum, { type }) => sum + byteLength(type), 0);
+        const plan = planFor(context.capabilities, graph, { keep: (n) => n === 'result' });
         const blocks = part.hasBlocks ? blocksOf(golden) : [];
         const clock = startClock();
         const dump = await runGraph(context, tapped(graph, part, blocks), model, inputs);
@@ -120,7 +117,7 @@ describe('full size', () => {
         const worst = errors.toSorted(([, a], [, b]) => b - a)[0];
         const { error, maxAbs } = resultError(part, dump, golden);
         const reference = referenceOf(precision, part.references);
-        const gpuBytes = weightBytes + slotBytes(plan);
+        const gpuBytes = weightBytes(plan) + slotBytes(plan);
         record({
           part: name,
           precision,
