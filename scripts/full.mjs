@@ -16,7 +16,6 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { installIfNeeded } from './install.mjs';
 
 const PARTS = [
   'text_encoder',
@@ -40,7 +39,6 @@ const { values: options } = parseArgs({
     again: { type: 'boolean', default: false },
   },
 });
-installIfNeeded();
 mkdirSync('.cache/full', { recursive: true });
 const rowsFile = '.cache/full/rows.jsonl';
 const passedFile = '.cache/full/passed.json';
