@@ -31,6 +31,8 @@ export { ShapeError } from './engine/kernel.ts';
 export { WeightError } from './graph/weights.ts';
 export { ConfigError } from './invsr/config-fields.ts';
 export type { ColorFix } from './invsr/image-graphs.ts';
+export { fitMemory, type MemoryFit } from './invsr/memory-fit.ts';
+export { MemoryError, type MemoryPlan } from './invsr/memory-plan.ts';
 export { type Model, openModel, type Tensors } from './invsr/model.ts';
 export { type Dump, type NamedDump, ParityError } from './invsr/parity.ts';
 export type { Pixels } from './invsr/pixels.ts';

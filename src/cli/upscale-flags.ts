@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import { TIMESTEPS } from '../invsr/scheduler.ts';
 import { DEFAULT_SEED } from '../invsr/tile-inputs.ts';
 import type { UpscalerOptions } from '../invsr/upscaler.ts';
-import { choice, integer, MAX_STEPS, number, tileSize, timestepList } from './options.ts';
+import { byteSize, choice, integer, MAX_STEPS, number, tileSize, timestepList } from './options.ts';
 
 export interface UpscaleFlags {
   readonly output: string;
@@ -20,6 +20,8 @@ export interface UpscaleFlags {
   readonly negativePrompt?: string;
   readonly precision: 'auto' | 'f16' | 'f32';
   readonly adapter: string;
+  readonly memory?: number;
+  readonly lowMemory?: boolean;
   readonly check?: boolean;
   readonly official?: boolean;
   readonly noise?: string;
@@ -87,6 +89,12 @@ export function upscaleCommand(action: UpscaleAction): Command {
       'auto',
     )
     .option(
+      '--memory <size>',
+      'GPU memory to stay within, e.g. 4GB: smaller batches, one network at a time, smaller tiles',
+      byteSize,
+    )
+    .option('--low-memory', 'one network on the device at a time')
+    .option(
       '--check',
       'look for NaN and Infinity after every layer; go on in f32 where f16 is too narrow',
     )
@@ -100,22 +108,15 @@ export function upscaleCommand(action: UpscaleAction): Command {
 }
 
 export function upscalerOptions(flags: UpscaleFlags) {
-  const {
-    tile,
-    tileBatch,
-    overlap,
-    colorFix,
-    cfg,
-    official = false,
-    precision,
-    check = false,
-  } = flags;
+  const { tile, tileBatch, overlap, colorFix, cfg, precision } = flags;
+  const { official = false, lowMemory = false, check = false } = flags;
   return {
     timesteps: flags.timesteps ?? TIMESTEPS[flags.steps] ?? [],
     tile,
     colorFix,
     cfg,
     official,
+    lowMemory,
     check,
     ...(tileBatch !== undefined && { tileBatch }),
     ...(overlap !== undefined && { overlap }),

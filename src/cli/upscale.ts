@@ -101,8 +101,8 @@ export async function upscale(
 
   async function open(opened: Model): Promise<Session> {
     const prepare = async (context: EngineContext): Promise<Model> => complete(context, opened);
-    const made = await openSession(prepare, options, flags.adapter);
-    if (made.notice !== undefined) reporter.note(made.notice);
+    const made = await openSession(prepare, options, flags);
+    for (const note of made.notes) reporter.note(note);
     return made;
   }
 }

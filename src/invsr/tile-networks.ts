@@ -14,6 +14,7 @@ import { byteLength } from '../engine/kernel.ts';
 import { type Plan, slotBytes, totalFlops, weightBytes } from '../engine/plan.ts';
 import { layerOf, WATCH, watch } from '../graph/watch.ts';
 import { Buffers } from './buffers.ts';
+import { type MemoryPlan, planMemory, type StagePlan } from './memory-plan.ts';
 import type { Model } from './model.ts';
 import { dumpNamed, type Dump } from './parity.ts';
 import { planFor, type Runner, runnerOf } from './runner.ts';
@@ -61,7 +62,7 @@ interface StageRun extends Omit<TileRequest, 'count' | 'onProgress'> {
 }
 
 /** Tiles that pass a stage together in low memory: their latents and LR pixels wait on the device. */
-const LOW_MEMORY_TILES = 64;
+const LOW_MEMORY_TILES = 32;
 
 export class TileNetworks {
   readonly #context: EngineContext;
@@ -95,13 +96,10 @@ export class TileNetworks {
   /** Loads and compiles all stages, unless memory is low. */
   async prepare(batch: number, request: Omit<TileRequest, 'count'>): Promise<void> {
     if (this.#options.lowMemory) return;
-    const stages = STAGES.map((stage) => ({ stage, plan: this.plan(stage, batch, request) }));
-    const total = stages.reduce((sum, { plan }) => sum + weightBytes(plan), 0);
+    const plans = this.#plansOf(batch, request);
+    const total = plans.reduce((sum, { plan }) => sum + weightBytes(plan), 0);
     let before = 0;
-    // The largest slots first: the others then find room in them.
-    for (const { stage, plan } of stages.toSorted(
-      (a, b) => slotBytes(b.plan) - slotBytes(a.plan),
-    )) {
+    for (const { stage, plan } of plans) {
       await this.#runner(stage, batch, {
         ...request,
         onProgress: (p) => {
@@ -112,6 +110,31 @@ export class TileNetworks {
       });
       before += weightBytes(plan);
     }
+  }
+
+  /** What `tiles` tiles in batches of `batch` will take; the default is the most that wait together. */
+  memory(batch: number, tiles = Math.max(batch, LOW_MEMORY_TILES)): MemoryPlan {
+    const { tile, lowMemory } = this.#options;
+    const count = Math.min(batch, tiles);
+    const group = lowMemory ? Math.min(tiles, LOW_MEMORY_TILES) : count;
+    const kind = { noise: 'generated' } as const;
+    const rest = tiles % count;
+    const first = this.#plansOf(count, kind);
+    const last =
+      rest > 0 ? STAGES.map((stage) => ({ stage, plan: this.plan(stage, rest, kind) })) : [];
+    return planMemory([...first, ...last], {
+      tile,
+      tileBatch: batch,
+      lowMemory,
+      jobs: Math.ceil(group / count),
+      alignment: this.#context.capabilities.limits.minUniformBufferOffsetAlignment,
+    });
+  }
+
+  /** All stages' plans, the largest slots first: the others then find room in them. */
+  #plansOf(batch: number, kind: Kind): readonly StagePlan[] {
+    const plans = STAGES.map((stage) => ({ stage, plan: this.plan(stage, batch, kind) }));
+    return plans.toSorted((a, b) => slotBytes(b.plan) - slotBytes(a.plan));
   }
 
   /**

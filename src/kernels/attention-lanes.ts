@@ -24,7 +24,9 @@ const MAX_BLOCK = 8;
 const loadQuery = (r: number, c: number) =>
   `let q${r}_${c} = params.scale * load_q(at${r} + ${c}u); var y${r}_${c} = vec4f();`;
 const addScore = (c: number, i: number, r: number) => `s${r}_${i} += dot(q${r}_${c}, k${i});`;
-const addValue = (_: number, i: number, r: number) => `part${r} += p${r}_${i} * v${i};`;
+// A block's values are summed by themselves: 16,384 keys added one by one would cost f32 a digit.
+const addValue = (c: number, i: number, r: number) =>
+  i === 0 ? `var b${r}_${c} = p${r}_0 * v0;` : `b${r}_${c} += p${r}_${i} * v${i};`;
 
 export function attentionLanes({
   params,
@@ -106,9 +108,8 @@ ${unroll(
   vectors,
   (c) => `    {
       let v = load_v(at + ${c}u);
-      ${unroll(rows, (r) => `var part${r} = vec4f();`)}
       ${unroll(block, (i) => `let v${i} = subgroupShuffle(v, ${i}u); ${unroll(rows, (r) => addValue(c, i, r))}`)}
-      ${unroll(rows, (r) => `y${r}_${c} = y${r}_${c} * decay${r} + part${r};`)}
+      ${unroll(rows, (r) => `y${r}_${c} = y${r}_${c} * decay${r} + b${r}_${c};`)}
     }`,
 )}
   }

@@ -177,17 +177,18 @@ fn main(
         staged[i] = v;
       }
       workgroupBarrier();
-      var part: array<vec4f, ROWS>;
-      for (var r = 0u; r < ROWS; r++) { part[r] = vec4f(); }
+      // Summed by themselves: 16,384 keys added one by one would cost f32 a digit.
+      var tile_sums: array<vec4f, ROWS>;
+      for (var r = 0u; r < ROWS; r++) { tile_sums[r] = vec4f(); }   // by hand, as above
       for (var key = 0u; key < tile_keys; key++) {
         let v = staged[key * COLUMNS + out_column];
         for (var r = 0u; r < ROWS; r++) {
-          part[r] += scores[(out_row + r * ROW_STEP) * (TILE + 1u) + key] * v;
+          tile_sums[r] += scores[(out_row + r * ROW_STEP) * (TILE + 1u) + key] * v;
         }
       }
       for (var r = 0u; r < ROWS; r++) {
         let at = pass_index * ROWS + r;
-        y[at] = y[at] * decays[out_row + r * ROW_STEP] + part[r];
+        y[at] = y[at] * decays[out_row + r * ROW_STEP] + tile_sums[r];
       }
       workgroupBarrier();
     }
