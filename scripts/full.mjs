@@ -3,7 +3,7 @@
  * official code's numbers with synthetic weights; writes the table of docs/numerics.md.
  *
  *   --model DIR        the folder of `invsr weights synth`; written where it is missing
- *   --part NAMES       some of text_encoder, noise_predictor, vae_encode, unet, unet_t99, vae_decode, e2e
+ *   --part NAMES       some of text_encoder, noise_predictor, vae_encode, unet, unet_t99, vae_decode, e2e, e2e_low_memory
  *   --precision KINDS  f16, f32
  *   --adapter NAME     part of an adapter's name (default: llvmpipe)
  *   --again            parts that passed before, too
@@ -25,6 +25,7 @@ const PARTS = [
   'unet_t99',
   'vae_decode',
   'e2e',
+  'e2e_low_memory',
 ];
 const PRECISIONS = ['f16', 'f32'];
 /** More processor time than this share of what the machine has: nothing else was at work. */
