@@ -9,6 +9,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import {
   readNoisePredictorConfig,
   readSchedulerConfig,
+  readTextEncoderConfig,
   readUNetConfig,
   readVaeConfig,
 } from '../invsr/config.ts';
@@ -104,7 +105,7 @@ const READERS = {
   vae: readVaeConfig,
   noise_predictor: readNoisePredictorConfig,
   scheduler: readSchedulerConfig,
-  text_encoder: undefined,
+  text_encoder: readTextEncoderConfig,
 } as const;
 
 /** Config files of another model; parts that are not written need none. */
@@ -119,7 +120,7 @@ async function readConfigs(folder: string, parts: readonly Part[]): Promise<Synt
         { cause },
       );
     });
-    READERS[part]?.(text, file);
+    READERS[part](text, file);
     configs[part] = JSON.parse(text) as object;
   }
   return configs as unknown as SyntheticConfigs;
