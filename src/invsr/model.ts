@@ -6,11 +6,18 @@
  *   scheduler/scheduler_config.json
  *   prompt_embeds.safetensors     prompt_embeds [1, L, C], optionally negative_prompt_embeds
  */
-import type { PlanWeight } from '../engine/plan.ts';
+import { sizeOf } from '../engine/kernel.ts';
+import type { WeightPlace, WeightSource } from '../graph/load-weights.ts';
 import { type CheckpointShapes, splitKey } from '../graph/weights.ts';
-import { type Checkpoint, openCheckpoint, openFile } from '../weights/checkpoint.ts';
+import {
+  type Checkpoint,
+  type CheckpointTensor,
+  openCheckpoint,
+  openFile,
+} from '../weights/checkpoint.ts';
 import type { Folder } from '../weights/folder.ts';
 import { convert, type Layout, type RawTensor } from '../weights/layout.ts';
+import { DTYPE_BITS } from '../weights/safetensors-header.ts';
 import { ConfigError } from './config-fields.ts';
 import {
   type NoisePredictorConfig,
@@ -41,13 +48,11 @@ export interface ModelShapes {
 }
 
 /** Made by {@link openModel}. */
-export interface Model {
+export interface Model extends WeightSource {
   /** The folder's path or URL. */
   readonly name: string;
   readonly configs: ModelConfigs;
   readonly shapes: ModelShapes;
-  /** Bytes of one weight in kernel layout, read from its file now. */
-  readWeight(weight: PlanWeight, signal?: AbortSignal): Promise<Uint8Array>;
   /** Closes the files. Not before the last `upscale`, which may still have weights to read. */
   close(): Promise<void>;
 }
@@ -97,6 +102,11 @@ export async function openModel(folder: Folder, overrides: Tensors = new Map()):
     throw error;
   }
 
+  const keys = [...checkpoints].flatMap(([component, { tensors }]) =>
+    [...tensors.keys()].map((name) => `${component}/${name}`),
+  );
+  const order = new Map(keys.map((key, i) => [key, i]));
+
   return {
     name: folder.name,
     configs,
@@ -119,7 +129,38 @@ export async function openModel(folder: Folder, overrides: Tensors = new Map()):
       const bytes = await checkpoint.read(name, signal);
       return convert(from, dtype, { name: key, dtype: entry.dtype, shape: entry.shape, bytes });
     },
+    placeOf({ key }): WeightPlace | undefined {
+      const { component, name } = splitKey(key);
+      if (component === 'prompt' && given.has(name)) return undefined;
+      const checkpoint = checkpoints.get(component);
+      const entry = checkpoint?.tensors.get(name);
+      return checkpoint && entry && placeIn(checkpoint, name, entry, order.get(key) ?? 0);
+    },
     close,
+  };
+}
+
+function placeIn(
+  checkpoint: Checkpoint,
+  name: string,
+  { dtype, shape }: CheckpointTensor,
+  order: number,
+): WeightPlace {
+  const bytes = (sizeOf(shape) * DTYPE_BITS[dtype]) / 8;
+  let whole: Promise<Uint8Array> | undefined;
+  return {
+    dtype,
+    shape,
+    bytes,
+    order,
+    async read(begin, target, signal) {
+      if (checkpoint.readInto) return checkpoint.readInto(name, begin, target, signal);
+      // Pieces are asked for in order: what the first one read is kept until the last.
+      whole ??= checkpoint.read(name, signal);
+      const all = whole;
+      if (begin + target.length === bytes) whole = undefined;
+      target.set((await all).subarray(begin, begin + target.length));
+    },
   };
 }
 

@@ -7,14 +7,14 @@ import type { Profiler } from '../engine/profiler.ts';
 import { readBuffer } from '../engine/readback.ts';
 import { byteLength, type TensorType } from '../engine/kernel.ts';
 import type { Graph } from '../graph/graph.ts';
+import { type LoadOptions, loadWeights, type WeightSource } from '../graph/load-weights.ts';
 import { lower } from '../graph/lower.ts';
 import { toSingle } from '../weights/half.ts';
 import type { Buffers } from './buffers.ts';
-import type { Model } from './model.ts';
 
 export interface StageProgress {
   readonly stage: 'load' | 'compile' | 'run';
-  /** Weights, pipelines, or work in the executor's unit. */
+  /** Bytes of weights, pipelines, or work in the executor's unit. `load` and `compile` overlap. */
   readonly done: number;
   readonly total: number;
 }
@@ -53,23 +53,25 @@ export async function createRunner(
     signal,
     onProgress,
   }: RunnerOptions & {
-    readonly model?: Pick<Model, 'readWeight'> | undefined;
+    readonly model?: WeightSource | undefined;
     readonly keep?: (name: string) => boolean;
   } = {},
 ): Promise<Runner> {
   const plan = lower(graph, targetOf(context.capabilities), { keep });
   if (model) context.weights.claim(model);
-  const missing = plan.weights.filter((weight) => !context.weights.has(weight));
-  for (const [i, weight] of missing.entries()) {
-    signal?.throwIfAborted();
-    if (!model) throw new Error(`the graph needs weight ${weight.key}, but there is no model`);
-    await context.weights.upload(weight, await model.readWeight(weight, signal));
-    onProgress?.({ stage: 'load', done: i + 1, total: missing.length });
-  }
-  const executor = await createExecutor(context, plan, {
-    signal,
-    onProgress: onProgress && (({ done, total }) => onProgress({ stage: 'compile', done, total })),
-  });
+  const report =
+    onProgress &&
+    ((stage: StageProgress['stage']) => (done: number, total: number) =>
+      onProgress({ stage, done, total }));
+  // Pipelines compile while weights are read.
+  await allOrNone(signal, (stops) => [
+    load(context, plan, model, { signal: stops, onProgress: report?.('load') }),
+    context.pipelines.compile([...plan.prepare, ...plan.dispatches], {
+      signal: stops,
+      onProgress: report?.('compile'),
+    }),
+  ]);
+  const executor = await createExecutor(context, plan, { signal });
   return {
     plan,
     run: async (buffers, options = {}) =>
@@ -93,4 +95,32 @@ export async function createRunner(
     },
     dispose: () => executor.dispose(),
   };
+}
+
+async function load(
+  context: EngineContext,
+  { weights }: Plan,
+  model: WeightSource | undefined,
+  options: LoadOptions,
+): Promise<void> {
+  const [missing] = weights.filter((weight) => !context.weights.has(weight));
+  if (!missing) return;
+  if (!model) throw new Error(`the graph needs weight ${missing.key}, but there is no model`);
+  await loadWeights(context, weights, model, options);
+}
+
+/**
+ * Waits until all of them have settled; the first that fails aborts the others, and its error is the
+ * one thrown.
+ */
+async function allOrNone(
+  signal: AbortSignal | undefined,
+  start: (signal: AbortSignal) => readonly Promise<unknown>[],
+): Promise<void> {
+  const failed = new AbortController();
+  const works = start(AbortSignal.any([failed.signal, ...(signal ? [signal] : [])]));
+  for (const work of works) work.catch((error: unknown) => failed.abort(error));
+  await Promise.allSettled(works);
+  signal?.throwIfAborted();
+  failed.signal.throwIfAborted();
 }

@@ -7,7 +7,7 @@ import type { Folder } from './folder.ts';
 import type { RawTensor } from './layout.ts';
 import type { FileDType } from './safetensors-header.ts';
 import { readChunks, readHeader, readTensor, type TensorEntry } from './safetensors.ts';
-import type { ByteSource } from './source.ts';
+import { type ByteSource, readInto } from './source.ts';
 
 export interface CheckpointTensor {
   readonly dtype: FileDType;
@@ -22,11 +22,18 @@ export interface Checkpoint extends AsyncDisposable {
   readonly bytes: number;
   /** A tensor's bytes, little-endian, aligned to 8. */
   read(name: string, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
-  /**
-   * The same in pieces of whole rows, at most 16 MiB, for uploads that do not hold a whole tensor.
-   * `Model.readWeight` reads whole tensors so far, because layouts are converted as one.
-   */
+  /** The same in pieces of whole rows, at most 16 MiB. */
   chunks(name: string, signal?: AbortSignal): AsyncGenerator<Uint8Array<ArrayBuffer>>;
+  /**
+   * Some of a tensor's bytes, from its byte `begin` on, into memory that the caller keeps. Only where
+   * tensors are ranges of a file; loads fall back to `read`.
+   */
+  readInto?(
+    name: string,
+    begin: number,
+    target: Uint8Array<ArrayBuffer>,
+    signal?: AbortSignal,
+  ): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -213,6 +220,11 @@ async function assemble(name: string, { sources, tensors }: Assembly): Promise<C
     chunks: (tensor, signal) => {
       const { source, entry } = at(tensor);
       return readChunks(source, entry, signal);
+    },
+    readInto: async (tensor, begin, target, signal) => {
+      const { source, entry } = at(tensor);
+      if (begin + target.length > entry.bytes) throw new RangeError(`${tensor}: read past its end`);
+      await readInto(source, entry.offset + begin, target, signal);
     },
     close,
     [Symbol.asyncDispose]: close,
