@@ -48,6 +48,7 @@ export class WeightStore {
   readonly #loads = new Set<Load>();
   #source: object | undefined;
   #pendingBytes = 0;
+  #releases = 0;
 
   constructor(queue: GPUQueue, allocator: Allocator) {
     this.#queue = queue;
@@ -65,6 +66,11 @@ export class WeightStore {
       bytes.set(component, (bytes.get(component) ?? 0) + buffer.size);
     }
     return bytes;
+  }
+
+  /** Grows when buffers are freed: what was bound before may be gone. */
+  get releases(): number {
+    return this.#releases;
   }
 
   /** Weights are known by their names alone, so all of them must come from one `source`. */
@@ -174,6 +180,7 @@ export class WeightStore {
    * of it that are under way reject at their end.
    */
   release(component: string): void {
+    this.#releases++;
     for (const load of this.#loads) load.isFreed ||= load.components.has(component);
     for (const [id, stored] of this.#buffers) {
       if (stored.component !== component) continue;
@@ -183,6 +190,7 @@ export class WeightStore {
   }
 
   dispose(): void {
+    this.#releases++;
     for (const load of this.#loads) load.isFreed = true;
     for (const { buffer } of this.#buffers.values()) this.#allocator.destroy(buffer);
     this.#buffers.clear();

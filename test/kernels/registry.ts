@@ -17,6 +17,7 @@ import { cases as matmul } from './matmul.cases.ts';
 import { cases as normalNoise } from './normal-noise.cases.ts';
 import { cases as posterior } from './posterior.cases.ts';
 import { cases as reflectPad } from './reflect-pad.cases.ts';
+import { cases as relayout } from './relayout.cases.ts';
 import { cases as resize } from './resize.cases.ts';
 import { cases as softmax } from './softmax.cases.ts';
 import { cases as tiles } from './tiles.cases.ts';
@@ -42,6 +43,7 @@ export const REGISTRY: Readonly<Record<string, readonly KernelCase[]>> = {
   'normal-noise': normalNoise,
   posterior,
   'reflect-pad': reflectPad,
+  relayout,
   resize,
   softmax,
   tiles,
