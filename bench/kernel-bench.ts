@@ -15,7 +15,7 @@ import { kernelOf } from '../src/graph/ops.ts';
 import { Buffers } from '../src/invsr/buffers.ts';
 import { type Spread, spreadOf } from '../src/invsr/measure.ts';
 import type { Model } from '../src/invsr/model.ts';
-import { tileGraph, type TileGraphOptions } from '../src/invsr/tile-graph.ts';
+import { stageGraph, STAGES, type TileGraphOptions } from '../src/invsr/tile-graph.ts';
 import { toHalf } from '../src/weights/half.ts';
 import { normal } from '../test/harness/random.ts';
 import type { HostData } from '../test/harness/run-kernel.ts';
@@ -65,12 +65,14 @@ export function planSubjects(
   target: Target,
   options: Pick<TileGraphOptions, 'precision' | 'tile' | 'timesteps'>,
 ): Subject[] {
-  const built = tileGraph(model, { ...options, batch: 1, cfg: 1, noise: 'generated' });
-  const graph = fuse({ ...built, names: new Map() });
-  const constant = constantNodes(graph);
+  const shape = { ...options, batch: 1, cfg: 1, noise: 'generated' } as const;
+  const nodes = STAGES.flatMap((stage) => {
+    const graph = fuse({ ...stageGraph(stage, model, shape), names: new Map() });
+    const constant = constantNodes(graph);
+    return graph.nodes.filter((node) => !constant.has(node));
+  });
   const subjects = new Map<string, Subject>();
-  for (const node of graph.nodes) {
-    if (constant.has(node)) continue;
+  for (const node of nodes) {
     const kernel = kernelOf(node.op, { ...node.inputs }, node.constants, target);
     const key = `${kernel.name} ${kernel.variant} ${kernel.wgsl}`;
     const known = subjects.get(key);

@@ -104,7 +104,7 @@ export function openNetwork(
   const x = network.inputs['x'];
   if (!x) throw new Error(`${network.name} has no input x`);
   const inputs = { x: toNhwc(x.data, x.shape) };
-  return openWorkload(context, network.graph(precision), { model, inputs, output: 'result' });
+  return openWorkload(context, [network.graph(precision)], { model, inputs, output: 'result' });
 }
 
 /** rms(actual − expected) / std(expected). */

@@ -78,7 +78,7 @@ export async function benchBeside(
 
 /** Our output as the peer has it. */
 async function nchwResult(work: Workload, { channels }: NetworkCase): Promise<Float32Array> {
-  const type = work.plan.named['result']?.type;
+  const type = work.plans.at(-1)?.named['result']?.type;
   if (!type) throw new Error('the network has no tensor named result');
   return toNchw((await work.run()).values, type.shape, { count: channels }).data;
 }

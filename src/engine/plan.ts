@@ -2,7 +2,7 @@
  * A Plan: the immutable, printable recipe that the executor replays. Plain data, JSON-able but for
  * the WGSL text, no GPU objects. Made by graph/lower.ts.
  */
-import type { Kernel, TensorType } from './kernel.ts';
+import { byteLength, type Kernel, type TensorType } from './kernel.ts';
 
 /** Where a tensor lives while the plan runs. */
 export type Location =
@@ -63,3 +63,6 @@ export const totalFlops = (dispatches: readonly Dispatch[]): number =>
 
 export const slotBytes = (plan: Plan): number =>
   plan.slots.reduce((sum, slot) => sum + slot.bytes, 0);
+
+export const weightBytes = (plan: Plan): number =>
+  plan.weights.reduce((sum, { type }) => sum + byteLength(type), 0);

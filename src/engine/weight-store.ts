@@ -38,7 +38,9 @@ interface Load {
   isFreed: boolean;
 }
 
-const identify = ({ key, layout, type }: PlanWeight): string => `${key} ${layout} ${type.dtype}`;
+/** Equal for weights that share a buffer. */
+export const identify = ({ key, layout, type }: PlanWeight): string =>
+  `${key} ${layout} ${type.dtype}`;
 
 export class WeightStore {
   readonly #queue: GPUQueue;

@@ -15,6 +15,7 @@ import { targetOf } from '../engine/device.ts';
 import { byteLength, type Kernel, type Target } from '../engine/kernel.ts';
 import type { PlanWeight } from '../engine/plan.ts';
 import { type UploadJob, Uploader } from '../engine/uploader.ts';
+import { identify } from '../engine/weight-store.ts';
 import { relayout, type RelayoutConstants } from '../kernels/relayout.ts';
 import { holdsBeyond } from '../weights/half.ts';
 import { convert, type Layout, type RawTensor } from '../weights/layout.ts';
@@ -66,6 +67,12 @@ export async function loadWeights(
   options: LoadOptions = {},
 ): Promise<void> {
   options.signal?.throwIfAborted();
+  const distinct = new Map(weights.map((weight) => [identify(weight), weight]));
+  const items = [...distinct.values()]
+    .filter((weight) => !context.weights.has(weight))
+    .map((weight) => ({ weight, place: source.placeOf?.(weight) }));
+  // Before anything is waited for: whoever compiles meanwhile is told of afterwards.
+  if (items.length > 0) options.onProgress?.(0, bytesOf(items));
   await context.weights.load(weights, (missing, buffers) =>
     fill(
       context,
@@ -78,6 +85,10 @@ export async function loadWeights(
     ),
   );
 }
+
+/** In the files; of weights without a place, in the kernels' layout. */
+const bytesOf = (items: readonly Pick<Item, 'weight' | 'place'>[]): number =>
+  items.reduce((sum, { weight, place }) => sum + (place?.bytes ?? byteLength(weight.type)), 0);
 
 interface Item {
   readonly weight: PlanWeight;
@@ -107,7 +118,7 @@ async function fill(
     deviceBytes,
   });
   const upload = await createUpload(context, items, batches, stops);
-  const total = tensors.reduce((sum, { bytes }) => sum + bytes, 0);
+  const total = bytesOf(items);
   let done = 0;
   try {
     await readAhead(

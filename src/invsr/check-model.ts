@@ -1,13 +1,13 @@
 /**
- * Says before any GPU work whether a model's weights fit its configs: builds the graph of one tile,
- * which asks for every tensor by name and shape, and looks at the types of those it asked for.
+ * Says before any GPU work whether a model's weights fit its configs: builds the graphs of one tile,
+ * which ask for every tensor by name and shape, and looks at the types of those it asked for.
  */
 import { splitKey } from '../graph/weights.ts';
 import { CheckpointError } from '../weights/error.ts';
 import { CONVERTIBLE } from '../weights/layout.ts';
 import { ConfigError } from './config-fields.ts';
 import type { CheckpointTensors, Model } from './model.ts';
-import { tileGraph, type TileGraphOptions } from './tile-graph.ts';
+import { stageGraph, STAGES, type TileGraphOptions } from './tile-graph.ts';
 
 /** Guidance steers away from a negative prompt: throws ConfigError where there is none. */
 export function checkGuidance({ shapes }: Pick<Model, 'shapes'>, cfg: number): void {
@@ -30,8 +30,9 @@ export function checkModel(
     noise_predictor: shapes.noisePredictor,
     prompt: shapes.prompt,
   };
-  const graph = tileGraph(model, { ...options, precision: 'f32', batch: 1, noise: 'generated' });
-  for (const { key } of graph.weights.values()) {
+  const shape = { ...options, precision: 'f32', batch: 1, noise: 'generated' } as const;
+  const weights = STAGES.flatMap((stage) => [...stageGraph(stage, model, shape).weights.values()]);
+  for (const { key } of weights) {
     const { component, name } = splitKey(key);
     const dtype = components[component]?.get(name)?.dtype;
     if (dtype === undefined || CONVERTIBLE.has(dtype)) continue;

@@ -17,7 +17,7 @@ import {
   type Workload,
 } from './measure.ts';
 import type { Model } from './model.ts';
-import { tileGraph, type TileGraphOptions } from './tile-graph.ts';
+import { stageGraph, STAGES, type TileGraphOptions } from './tile-graph.ts';
 import { DEFAULT_SEED, seedWords } from './tile-inputs.ts';
 
 export type Precision = TileGraphOptions['precision'];
@@ -87,27 +87,21 @@ function openPath(
   precision: Precision,
   { tile, timesteps, signal }: PathOptions,
 ): Promise<Workload> {
-  const graph = tileGraph(model, {
-    precision,
-    tile,
-    timesteps,
-    batch: 1,
-    cfg: 1,
-    noise: 'generated',
-  });
+  const shape = { precision, tile, timesteps, batch: 1, cfg: 1, noise: 'generated' } as const;
+  const graphs = STAGES.map((stage) => stageGraph(stage, model, shape));
   const inputs = {
     tiles: testImage(tile),
     latentOrigins: new Uint32Array(2),
     seed: seedWords(DEFAULT_SEED),
   };
-  return openWorkload(context, graph, { model, inputs, output: 'patch_out', signal });
+  return openWorkload(context, graphs, { model, inputs, output: 'patch_out', signal });
 }
 
 function resultOf({ precision, path, walls, profiles }: Side): PathResult {
   const timings = medianTimings(profiles);
   return {
     precision,
-    flops: totalFlops(path.plan.dispatches),
+    flops: totalFlops(path.plans.flatMap(({ dispatches }) => dispatches)),
     wall: spreadOf(walls),
     gpuMilliseconds: timings.reduce((sum, { nanoseconds }) => sum + nanoseconds / 1e6, 0),
     networks: groupTimings(timings, ({ path }) => networkOf(path)),

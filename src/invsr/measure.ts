@@ -4,11 +4,11 @@
  */
 import type { EngineContext } from '../engine/context.ts';
 import type { Plan } from '../engine/plan.ts';
-import { createProfiler, type DispatchTiming } from '../engine/profiler.ts';
+import { createProfiler, type DispatchTiming, type Profiler } from '../engine/profiler.ts';
 import type { Graph } from '../graph/graph.ts';
 import { Buffers } from './buffers.ts';
 import type { Model } from './model.ts';
-import { createRunner, valuesOf } from './runner.ts';
+import { createRunner, type Runner, valuesOf } from './runner.ts';
 
 /** The networks of the whole path, by the prefix of their layers' paths. */
 export const NETWORKS = ['noise_predictor', 'vae.encoder', 'unet', 'vae.decoder'] as const;
@@ -19,7 +19,8 @@ export const networkOf = (path: string): NetworkName | 'other' =>
   NETWORKS.find((name) => path.startsWith(`${name}.`)) ?? 'other';
 
 export interface Workload {
-  readonly plan: Plan;
+  /** Run one after another. */
+  readonly plans: readonly Plan[];
   /** Uploads the inputs, runs, reads the output back. */
   run(): Promise<TimedRun>;
   /** GPU time of every dispatch of one run, in the plan's order. Slower than `run`. */
@@ -37,30 +38,36 @@ export interface TimedRun {
 export interface WorkloadOptions {
   readonly model: Model;
   readonly inputs: Readonly<Record<string, Uint32Array | Float32Array>>;
-  /** A named tensor of the graph. */
+  /** A named tensor of the last graph. */
   readonly output: string;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** `graph` compiled and its weights on the device, ready to be timed. */
+/** `graphs` compiled and their weights on the device, ready to be timed one after another. */
 export async function openWorkload(
   context: EngineContext,
-  graph: Graph,
+  graphs: readonly Graph[],
   { model, inputs, output, signal }: WorkloadOptions,
 ): Promise<Workload> {
   const buffers = new Buffers(context);
   const keep = (name: string): boolean => name === output;
-  const runner = await createRunner(context, graph, { model, keep, signal });
+  const runners: Runner[] = [];
+  for (const graph of graphs) {
+    runners.push(await createRunner(context, graph, { model, keep, signal }));
+  }
+  const run = async (profiler?: Profiler): Promise<void> => {
+    for (const runner of runners) await runner.run(buffers, { profiler, signal });
+  };
   const upload = async (): Promise<void> => {
     for (const [name, data] of Object.entries(inputs)) await buffers.write(name, data);
   };
   return {
-    plan: runner.plan,
+    plans: runners.map(({ plan }) => plan),
     async run() {
       const start = performance.now();
       await upload();
-      await runner.run(buffers, { signal });
-      const read = await runner.read(output, buffers);
+      await run();
+      const read = await lastOf(runners).read(output, buffers);
       const milliseconds = performance.now() - start;
       return { milliseconds, values: valuesOf(read) };
     },
@@ -68,17 +75,23 @@ export async function openWorkload(
       const profiler = createProfiler(context.device);
       try {
         await upload();
-        await runner.run(buffers, { profiler, signal });
+        await run(profiler);
         return await profiler.read();
       } finally {
         profiler.dispose();
       }
     },
     dispose() {
-      runner.dispose();
+      for (const runner of runners) runner.dispose();
       buffers.dispose();
     },
   };
+}
+
+function lastOf(runners: readonly Runner[]): Runner {
+  const last = runners.at(-1);
+  if (!last) throw new Error('no graph to run');
+  return last;
 }
 
 /** [1, side, side, 3→4] in [0, 1]: smooth waves, different in every channel. */

@@ -2,7 +2,7 @@
 import type { EngineContext } from '../engine/context.ts';
 import { targetOf } from '../engine/device.ts';
 import { createExecutor } from '../engine/executor.ts';
-import type { Plan } from '../engine/plan.ts';
+import type { Plan, PlanWeight } from '../engine/plan.ts';
 import type { Profiler } from '../engine/profiler.ts';
 import { readBuffer } from '../engine/readback.ts';
 import { byteLength, type TensorType } from '../engine/kernel.ts';
@@ -43,34 +43,27 @@ export interface Runner {
 export const valuesOf = ({ bytes, type }: ReadTensor): Float32Array<ArrayBuffer> =>
   type.dtype === 'f16' ? toSingle(new Uint16Array(bytes)) : new Float32Array(bytes);
 
-/** `model` holds the weights the graph names; `keep` tells which named tensors can be read. */
-export async function createRunner(
+interface CreateOptions extends RunnerOptions {
+  /** Holds the weights that the graph names. */
+  readonly model?: WeightSource | undefined;
+}
+
+/** `keep` tells which named tensors can be read. @default none */
+export function createRunner(
   context: EngineContext,
   graph: Graph,
-  {
-    model,
-    keep = () => false,
-    signal,
-    onProgress,
-  }: RunnerOptions & {
-    readonly model?: WeightSource | undefined;
-    readonly keep?: (name: string) => boolean;
-  } = {},
+  { keep = () => false, ...options }: CreateOptions & { keep?: (name: string) => boolean } = {},
 ): Promise<Runner> {
-  const plan = lower(graph, targetOf(context.capabilities), { keep });
-  if (model) context.weights.claim(model);
-  const report =
-    onProgress &&
-    ((stage: StageProgress['stage']) => (done: number, total: number) =>
-      onProgress({ stage, done, total }));
-  // Pipelines compile while weights are read.
-  await allOrNone(signal, (stops) => [
-    load(context, plan, model, { signal: stops, onProgress: report?.('load') }),
-    context.pipelines.compile([...plan.prepare, ...plan.dispatches], {
-      signal: stops,
-      onProgress: report?.('compile'),
-    }),
-  ]);
+  return runnerOf(context, lower(graph, targetOf(context.capabilities), { keep }), options);
+}
+
+/** The same for a plan made for this context's device. */
+export async function runnerOf(
+  context: EngineContext,
+  plan: Plan,
+  { model, signal, onProgress }: CreateOptions = {},
+): Promise<Runner> {
+  await prepare(context, [plan], { model, signal, onProgress });
   const executor = await createExecutor(context, plan, { signal });
   return {
     plan,
@@ -97,9 +90,31 @@ export async function createRunner(
   };
 }
 
+/**
+ * Loads the weights of some plans, in the order of their files, and compiles their pipelines
+ * meanwhile: runners are made at once afterwards.
+ */
+export async function prepare(
+  context: EngineContext,
+  plans: readonly Plan[],
+  { model, signal, onProgress }: CreateOptions = {},
+): Promise<void> {
+  if (model) context.weights.claim(model);
+  const report =
+    onProgress &&
+    ((stage: StageProgress['stage']) => (done: number, total: number) =>
+      onProgress({ stage, done, total }));
+  const weights = plans.flatMap((plan) => plan.weights);
+  const dispatches = plans.flatMap((plan) => [...plan.prepare, ...plan.dispatches]);
+  await allOrNone(signal, (stops) => [
+    load(context, weights, model, { signal: stops, onProgress: report?.('load') }),
+    context.pipelines.compile(dispatches, { signal: stops, onProgress: report?.('compile') }),
+  ]);
+}
+
 async function load(
   context: EngineContext,
-  { weights }: Plan,
+  weights: readonly PlanWeight[],
   model: WeightSource | undefined,
   options: LoadOptions,
 ): Promise<void> {

@@ -1,23 +1,25 @@
 /**
- * The whole InvSR path for one batch of tiles, as one graph (paper algorithm 1, official order):
+ * The InvSR path for one batch of tiles (paper algorithm 1, official order) in four stages, each a
+ * graph of its own, so that one network at a time need be on the device:
  *
- *   tiles     [B, P, P, 3→4] f32 in [0, 1]       low-resolution tiles, values rounded to f16
- *   returns   [B, 4P, 4P, 3→4] f32 in [0, 1]     under the external name `patch`
+ *   noise_predictor   tiles → noise            sample of NoisePredictor(2·lr − 1, t₀)
+ *   encode            tiles → init_latents     z₀: sample of VaeEncoder(2·bicubic₄(lr) − 1) · scaling_factor
+ *   denoise           noise, init_latents → latents
+ *                     x = z₀ + σ₀ · noise;  per step: ε = UNet(x / √(σ² + 1), t, prompt);  x ← x + ε · (σ′ − σ)
+ *   decode            latents → patch          clamp(VaeDecoder(x / scaling_factor) / 2 + ½)
  *
- *   noise  = sample of NoisePredictor(2·lr − 1, t₀)
- *   z₀     = sample of VaeEncoder(2·bicubic₄(lr) − 1) · scaling_factor
- *   x      = z₀ + σ₀ · noise
- *   per step: ε = UNet(x / √(σ² + 1), t, prompt);  x ← x + ε · (σ′ − σ)
- *   patch  = clamp(VaeDecoder(x / scaling_factor) / 2 + ½)
+ * What is handed over is f32 under these external names: `tiles` [B, P, P, 3→4] in [0, 1] with values
+ * rounded to f16, `noise`, `init_latents` and `latents` [B, P/2, P/2, latent→4], `patch` [B, 4P, 4P, 3→4]
+ * in [0, 1].
  *
  * Both samples use a standard normal `draw`: from our generator, or given by the caller (parity).
  */
+import type { TensorType } from '../engine/kernel.ts';
 import { GraphBuilder, roundUp4 } from '../graph/builder.ts';
-import type { Weights } from '../graph/weights.ts';
 import type { Graph, Tensor } from '../graph/graph.ts';
 import type { ModelConfigs, ModelShapes } from './model.ts';
 import { noisePredictor } from './noise-predictor.ts';
-import { schedule } from './scheduler.ts';
+import { schedule, type Step } from './scheduler.ts';
 import { unet } from './unet.ts';
 import { vaeDecode, vaeEncode } from './vae.ts';
 import { exceeds, vaeDecodeTiled, vaeEncodeTiled, type VaeTiling } from './vae-tiling.ts';
@@ -47,75 +49,120 @@ export interface TileGraphOptions {
   readonly vaeTiling?: VaeTiling | null;
 }
 
-export function tileGraph(
-  { configs, shapes }: { readonly configs: ModelConfigs; readonly shapes: ModelShapes },
-  { precision, batch, tile, timesteps, cfg, noise, vaeTiling: tiling = null }: TileGraphOptions,
-): Graph {
-  const g = new GraphBuilder({ precision });
+export const STAGES = ['noise_predictor', 'encode', 'denoise', 'decode'] as const;
+export type Stage = (typeof STAGES)[number];
+
+/** The checkpoints whose weights a stage reads. */
+export const COMPONENTS: Readonly<Record<Stage, readonly string[]>> = {
+  noise_predictor: ['noise_predictor'],
+  encode: ['vae'],
+  denoise: ['unet', 'prompt'],
+  decode: ['vae'],
+};
+
+export interface ModelFacts {
+  readonly configs: ModelConfigs;
+  readonly shapes: ModelShapes;
+}
+
+/** One stage for `batch` tiles. */
+export function stageGraph(stage: Stage, model: ModelFacts, options: TileGraphOptions): Graph {
+  const g = new GraphBuilder({ precision: options.precision });
+  STAGE_GRAPHS[stage](g, model, options);
+  return g.build();
+}
+
+type AddStage = (g: GraphBuilder, model: ModelFacts, options: TileGraphOptions) => void;
+
+const STAGE_GRAPHS: Readonly<Record<Stage, AddStage>> = {
+  noise_predictor: addNoisePredictor,
+  encode: addEncode,
+  denoise: addDenoise,
+  decode: addDecode,
+};
+
+/** The noise that the predictor would add at the first timestep; it sees the LR tile itself. */
+function addNoisePredictor(
+  g: GraphBuilder,
+  { configs, shapes }: ModelFacts,
+  options: TileGraphOptions,
+): void {
   const latent = configs.vae.latentChannels;
-  const side = latentSide(tile);
-  const latentShape = [batch, side, side, roundUp4(latent)];
-  const weights = {
-    unet: g.checkpoint('unet', shapes.unet),
-    vae: g.checkpoint('vae', shapes.vae),
-    noisePredictor: g.checkpoint('noise_predictor', shapes.noisePredictor),
-    prompt: g.checkpoint('prompt', shapes.prompt),
-  };
-  const steps = schedule(timesteps, configs.scheduler);
-  const first = steps[0];
-  if (!first) throw new Error('schedule returned no step');
-
-  const lr = g.external('tiles', { dtype: 'f32', shape: [batch, tile, tile, 4] });
-  const draw = drawTensors(g, { noise, batch, side, latent, latentShape });
-
-  // The noise that the predictor would add at the first timestep.
-  const centred = g.affine('lr.centre', { a: lr }, { alpha: 2, gamma: -1, dtype: precision });
-  const noiseMoments = noisePredictor(
+  const [first] = stepsOf(options, configs);
+  const lr = tilesOf(g, options);
+  const centred = g.affine('lr.centre', { a: lr }, { alpha: 2, gamma: -1, dtype: g.precision });
+  const moments = noisePredictor(
     g,
     { lr: centred, timestep: first.timestep },
-    weights.noisePredictor,
+    g.checkpoint('noise_predictor', shapes.noisePredictor),
     configs.noisePredictor,
   );
-  const startNoise = sample(g, 'noise', noiseMoments, draw('noisePredictor'), latent, 1);
-  g.name('np_moments', noiseMoments, 2 * latent);
-  g.name('noise', startNoise, latent);
+  const draw = drawOf(g, 'noisePredictor', latent, options);
+  const noise = sample(g, 'noise', { moments, draw, latent, scale: 1 });
+  g.output('noise', noise);
+  g.name('np_moments', moments, 2 * latent);
+  g.name('noise', noise, latent);
+}
 
-  // The latent of the bicubically upsampled tile; overshoot beyond [-1, 1] stays.
+/** The latent of the bicubically upsampled tile; overshoot beyond [-1, 1] stays. */
+function addEncode(
+  g: GraphBuilder,
+  { configs, shapes }: ModelFacts,
+  options: TileGraphOptions,
+): void {
+  const { batch, tile, vaeTiling: tiling } = options;
+  const { latentChannels: latent, scalingFactor } = configs.vae;
+  const side = tile * SCALE;
   const up = g.emit(
     'bicubic',
     'image_up',
-    { x: lr },
-    { height: tile * SCALE, width: tile * SCALE, dtype: precision },
-    { dtype: precision, shape: [batch, tile * SCALE, tile * SCALE, 4] },
+    { x: tilesOf(g, options) },
+    { height: side, width: side, dtype: g.precision },
+    { dtype: g.precision, shape: [batch, side, side, 4] },
   );
   const image = g.affine('image_up.centre', { a: up }, { alpha: 2, gamma: -1 });
-  const imageMoments =
+  const weights = g.checkpoint('vae', shapes.vae);
+  const moments =
     tiling && exceeds(image, tiling.image)
-      ? vaeEncodeTiled(g, image, weights.vae, { ...configs.vae, tiling })
-      : vaeEncode(g, image, weights.vae, configs.vae);
-  const z0 = sample(
-    g,
-    'init_latents',
-    imageMoments,
-    draw('vae'),
-    latent,
-    configs.vae.scalingFactor,
-  );
-  g.name('vae_moments', imageMoments, 2 * latent);
+      ? vaeEncodeTiled(g, image, weights, { ...configs.vae, tiling })
+      : vaeEncode(g, image, weights, configs.vae);
+  const draw = drawOf(g, 'vae', latent, options);
+  const z0 = sample(g, 'init_latents', { moments, draw, latent, scale: scalingFactor });
+  g.output('init_latents', z0);
+  g.name('vae_moments', moments, 2 * latent);
   g.name('init_latents', z0, latent);
+}
 
-  let x = g.affine('latents_T', { a: z0, b: startNoise }, { alpha: 1, beta: first.sigma });
+/** Euler steps from the noised latent. */
+function addDenoise(
+  g: GraphBuilder,
+  { configs, shapes }: ModelFacts,
+  options: TileGraphOptions,
+): void {
+  const { cfg } = options;
+  const latent = configs.vae.latentChannels;
+  const type = latentType(latent, options);
+  const weights = g.checkpoint('unet', shapes.unet);
+  const prompt = g.checkpoint('prompt', shapes.prompt);
+  const steps = stepsOf(options, configs);
+
+  const z0 = g.external('init_latents', type);
+  const noise = g.external('noise', type);
+  let x = g.affine('latents_T', { a: z0, b: noise }, { alpha: 1, beta: steps[0].sigma });
   g.name('latents_T', x, latent);
-
-  const context = (name: string): Tensor => contextOf(weights.prompt, name, precision);
   for (const [i, { timestep, sigma, nextSigma }] of steps.entries()) {
     const scaled = g.affine(
       `step${i}.scaled_input`,
       { a: x },
       { alpha: 1 / Math.sqrt(sigma ** 2 + 1) },
     );
-    const predict = (prompt: string): Tensor =>
-      unet(g, { latent: scaled, context: context(prompt), timestep }, weights.unet, configs.unet);
+    const predict = (name: string): Tensor =>
+      unet(
+        g,
+        { latent: scaled, context: prompt.get(name, 'rows', g.precision), timestep },
+        weights,
+        configs.unet,
+      );
     const positive = predict('prompt_embeds');
     const eps =
       cfg === 1
@@ -129,72 +176,87 @@ export function tileGraph(
     x = g.affine(`step${i}.latents`, { a: x, b: eps }, { alpha: 1, beta: nextSigma - sigma });
     g.name(`step${i}.latents`, x, latent);
   }
+  g.output('latents', x);
+}
 
-  const decodeIn = g.affine('decode_in', { a: x }, { alpha: 1 / configs.vae.scalingFactor });
+function addDecode(
+  g: GraphBuilder,
+  { configs, shapes }: ModelFacts,
+  options: TileGraphOptions,
+): void {
+  const { vaeTiling: tiling } = options;
+  const { latentChannels: latent, scalingFactor } = configs.vae;
+  const latents = g.external('latents', latentType(latent, options));
+  const scaled = g.affine('decode_in', { a: latents }, { alpha: 1 / scalingFactor });
+  const weights = g.checkpoint('vae', shapes.vae);
   const decoded =
-    tiling && exceeds(decodeIn, tiling.latent)
-      ? vaeDecodeTiled(g, decodeIn, weights.vae, { ...configs.vae, tiling })
-      : vaeDecode(g, decodeIn, weights.vae, configs.vae);
+    tiling && exceeds(scaled, tiling.latent)
+      ? vaeDecodeTiled(g, scaled, weights, { ...configs.vae, tiling })
+      : vaeDecode(g, scaled, weights, configs.vae);
   g.name('decoded', decoded, 3);
   const patch = g.affine('patch', { a: decoded }, { alpha: 0.5, gamma: 0.5, min: 0, max: 1 });
   g.output('patch', patch);
   g.name('patch_out', patch, 3);
-  return g.build();
+}
+
+// --- parts ----------------------------------------------------------------------------------------
+
+const tilesOf = (g: GraphBuilder, { batch, tile }: TileGraphOptions): Tensor =>
+  g.external('tiles', { dtype: 'f32', shape: [batch, tile, tile, 4] });
+
+const latentType = (channels: number, { batch, tile }: TileGraphOptions): TensorType => ({
+  dtype: 'f32',
+  shape: [batch, latentSide(tile), latentSide(tile), roundUp4(channels)],
+});
+
+function stepsOf(
+  { timesteps }: TileGraphOptions,
+  { scheduler }: ModelConfigs,
+): readonly [Step, ...Step[]] {
+  const [first, ...others] = schedule(timesteps, scheduler);
+  if (!first) throw new Error('schedule returned no step');
+  return [first, ...others];
 }
 
 /** A draw from the diagonal Gaussian that `moments` describes, times `scale`. */
 function sample(
   g: GraphBuilder,
   path: string,
-  moments: Tensor,
-  noise: Tensor,
-  channels: number,
-  scale: number,
+  {
+    moments,
+    draw,
+    latent,
+    scale,
+  }: {
+    readonly moments: Tensor;
+    readonly draw: Tensor;
+    readonly latent: number;
+    readonly scale: number;
+  },
 ): Tensor {
-  return g.emit(
-    'posterior',
-    path,
-    { moments, noise },
-    { channels, scale },
-    {
-      dtype: 'f32',
-      shape: noise.shape,
-    },
-  );
+  const type = { dtype: 'f32', shape: draw.shape } as const;
+  return g.emit('posterior', path, { moments, noise: draw }, { channels: latent, scale }, type);
 }
 
-function drawTensors(
+/** Standard normal [B, h, w, latent→4] f32, keyed by absolute latent position, or the caller's. */
+function drawOf(
   g: GraphBuilder,
-  {
-    noise,
-    batch,
-    side,
-    latent,
-    latentShape,
-  }: {
-    readonly noise: 'generated' | 'given';
-    readonly batch: number;
-    readonly side: number;
-    readonly latent: number;
-    readonly latentShape: readonly number[];
-  },
-): (stage: keyof typeof NOISE_STAGE) => Tensor {
-  const type = { dtype: 'f32', shape: latentShape } as const;
-  if (noise === 'given') {
-    return (stage) => g.external(`draw${NOISE_STAGE[stage]}`, type);
-  }
+  of: keyof typeof NOISE_STAGE,
+  latent: number,
+  options: TileGraphOptions,
+): Tensor {
+  const { batch, tile, noise } = options;
+  const stage = NOISE_STAGE[of];
+  const type = latentType(latent, options);
+  if (noise === 'given') return g.external(`draw${stage}`, type);
   const origins = g.external('latentOrigins', { dtype: 'u32', shape: [batch, 2] });
   const seed = g.external('seed', { dtype: 'u32', shape: [4] });
-  return (stage) =>
-    g.emit(
-      'normalNoise',
-      `draw${NOISE_STAGE[stage]}`,
-      { origins, seed },
-      { stage: NOISE_STAGE[stage], height: side, width: side, channels: latent },
-      type,
-    );
+  const side = latentSide(tile);
+  return g.emit(
+    'normalNoise',
+    `draw${stage}`,
+    { origins, seed },
+    { stage, height: side, width: side, channels: latent },
+    type,
+  );
 }
-
-/** The prompt's states [1, L, contextChannels], stored like the activations. */
-const contextOf = (prompt: Weights, name: string, dtype: 'f16' | 'f32'): Tensor =>
-  prompt.get(name, 'rows', dtype);

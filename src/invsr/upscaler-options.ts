@@ -29,6 +29,8 @@ export interface UpscalerOptions {
    * @default null (whole tiles), or 1024 pixels with `official`
    */
   readonly vaeTiling?: VaeTiling | null;
+  /** One network on the device at a time: less memory, weights read again for every 64 tiles. @default false */
+  readonly lowMemory?: boolean;
 }
 
 /** Every default filled in, as `official` and the device have it. */
@@ -48,6 +50,7 @@ export function withDefaults(
     colorFix: 'none',
     official,
     vaeTiling: official ? OFFICIAL_VAE_TILING : null,
+    lowMemory: false,
     ...options,
   };
 }
@@ -77,8 +80,8 @@ function checkOptions({
 export interface UpscaleProgress {
   readonly stage: 'load' | 'compile' | 'tiles' | 'finish';
   /**
-   * In the stage's own units: `load` weights, `compile` pipelines, `tiles` tiles with the fraction
-   * of the one being computed, `finish` 0 or 1 of 1.
+   * In the stage's own units: `load` bytes of weights, `compile` pipelines (the two overlap), `tiles`
+   * tiles with the fraction of the one being computed, `finish` 0 or 1 of 1.
    */
   readonly done: number;
   readonly total: number;

@@ -1,10 +1,10 @@
 /**
  * Upscaler: a whole image through the networks, tile by tile.
  *
- *   pixels ─loadGraph→ image ─cropGraph→ tiles ─tileGraph→ patch ─blendGraph→ content ─finishGraph→ pixels
+ *   pixels ─loadGraph→ image ─cropGraph→ tiles ─networks→ patch ─blendGraph→ content ─finishGraph→ pixels
  *
- * Everything between the first and the last `pixels` stays on the GPU. The networks' plan depends on
- * the tile batch only and is kept; the small plans around it follow the image's size.
+ * Everything between the first and the last `pixels` stays on the GPU. The networks' plans depend on
+ * the tile batch only and are kept; the small plans around them follow the image's size.
  */
 import type { EngineContext } from '../engine/context.ts';
 import { createQueue } from '../engine/queue.ts';
@@ -17,9 +17,10 @@ import { type PaddingPlan, planPadding } from './padding.ts';
 import { dumpNamed } from './parity.ts';
 import { checkPixels, cropTopLeft, type Pixels, reflectable } from './pixels.ts';
 import { createRunner, type Runner } from './runner.ts';
-import { SCALE, tileGraph } from './tile-graph.ts';
+import { SCALE } from './tile-graph.ts';
 import { checkDraws, DEFAULT_SEED, writeDraws, writePlaces, writeSeed } from './tile-inputs.ts';
-import { type TileGrid, tileGrid } from './tiles.ts';
+import { type TileJob, TileNetworks, type TileRequest } from './tile-networks.ts';
+import { type Tile, type TileGrid, tileGrid } from './tiles.ts';
 import {
   type UpscaleRequest,
   type UpscaleResult,
@@ -54,8 +55,7 @@ export class Upscaler {
   readonly options: Required<UpscalerOptions>;
   readonly #context: EngineContext;
   readonly #model: Model;
-  /** The networks, by batch size and kind. */
-  readonly #networks = new Map<string, Runner>();
+  readonly #networks: TileNetworks;
   readonly #queue = createQueue();
 
   /** ConfigError where `cfg` needs a negative prompt and the model has none. */
@@ -64,6 +64,7 @@ export class Upscaler {
     this.#model = model;
     this.options = withDefaults(options, context);
     checkGuidance(model, this.options.cfg);
+    this.#networks = new TileNetworks(context, model, this.options);
   }
 
   /** Bytes of GPU buffers at the worst moment so far. */
@@ -108,7 +109,8 @@ export class Upscaler {
     const buffers = new Buffers(this.#context);
     const job: Job = { image, padding, grid, buffers, request };
     try {
-      await timed('prepare', this.#network(Math.min(tileBatch, grid.tiles.length), request));
+      const first = Math.min(tileBatch, grid.tiles.length);
+      await timed('prepare', this.#networks.prepare(first, tileRequest(request)));
       await timed('load', this.#loadImage(job));
       await timed('tiles', this.#runTiles(job));
       const result = await timed('finish', this.#finish(job));
@@ -121,8 +123,7 @@ export class Upscaler {
 
   /** Frees the networks' plans; weights stay with the context. */
   dispose(): void {
-    for (const network of this.#networks.values()) network.dispose();
-    this.#networks.clear();
+    this.#networks.dispose();
   }
 
   // --- stages -----------------------------------------------------------------------------------
@@ -143,8 +144,7 @@ export class Upscaler {
   async #runTiles({ image, grid, padding, buffers, request }: Job): Promise<void> {
     const { tileBatch, tile, official } = this.options;
     const { latentChannels } = this.#model.configs.vae;
-    const { signal, onProgress, dump, noise, seed = DEFAULT_SEED } = request;
-    const total = grid.tiles.length;
+    const { signal, noise, seed = DEFAULT_SEED } = request;
     const small = new Map<string, Runner>();
     const around = async (kind: 'crop' | 'blend', batch: number): Promise<Runner> => {
       const known = small.get(`${kind} ${batch}`);
@@ -155,33 +155,23 @@ export class Upscaler {
       small.set(`${kind} ${batch}`, runner);
       return runner;
     };
+    const jobs = batchesOf(grid.tiles, tileBatch);
+    const begin = async (own: Buffers, { call, count: batch, tiles }: TileBatch): Promise<void> => {
+      await writePlaces(own, tiles, { tile, grid, padding });
+      if (noise) {
+        await writeDraws(own, noise, { call, batch, tile, latentChannels });
+      } else {
+        const strideOfOwn = official ? tile : undefined;
+        await writeSeed(own, tiles, { seed, strideOfOwn, first: call * tileBatch });
+      }
+      await (await around('crop', batch)).run(own, { signal });
+    };
     try {
-      for (let first = 0, call = 0; first < total; first += tileBatch, call++) {
-        const tiles = grid.tiles.slice(first, first + tileBatch);
-        const batch = tiles.length;
-        const network = await this.#network(batch, request);
-        const crop = await around('crop', batch);
-        const blend = await around('blend', batch);
-
-        await writePlaces(buffers, tiles, { tile, grid, padding });
-        if (noise) {
-          await writeDraws(buffers, noise, { call, batch, tile, latentChannels });
-        } else {
-          const strideOfOwn = official ? tile : undefined;
-          await writeSeed(buffers, tiles, { seed, strideOfOwn, first });
-        }
-        await crop.run(buffers, { signal });
-        await network.run(buffers, {
-          signal,
-          onProgress:
-            onProgress &&
-            ((p) => {
-              const done = first + (p.done / p.total) * batch;
-              onProgress({ stage: 'tiles', done, total, tile: first + 1, tiles: total });
-            }),
-        });
-        if (dump) await dumpNamed(network, buffers, `call${call}.`, dump);
-        await blend.run(buffers, { signal });
+      await buffers.create('content', contentBytes(image));
+      const count = grid.tiles.length;
+      const run = { ...tileRequest(request), count, shared: buffers };
+      for await (const { job, buffers: own } of this.#networks.run(jobs, begin, run)) {
+        await (await around('blend', job.count)).run(own, { signal });
       }
     } finally {
       for (const runner of small.values()) runner.dispose();
@@ -212,38 +202,52 @@ export class Upscaler {
 
   // --- details ----------------------------------------------------------------------------------
 
-  /** The networks for `batch` tiles; made once per kind. */
-  async #network(batch: number, request: UpscaleRequest): Promise<Runner> {
-    const { precision, tile, timesteps, cfg, vaeTiling } = this.options;
-    const { signal, onProgress, dump } = request;
-    const noise = request.noise ? 'given' : 'generated';
-    const key = `${batch} ${noise} ${dump !== undefined}`;
-    const known = this.#networks.get(key);
-    if (known) return known;
-    const shape = { precision, batch, tile, timesteps, cfg, vaeTiling };
-    const graph = tileGraph(this.#model, { ...shape, noise });
-    const network = await createRunner(this.#context, graph, {
-      model: this.#model,
-      keep: () => dump !== undefined,
-      signal,
-      onProgress:
-        onProgress &&
-        (({ stage, done, total }) => {
-          if (stage !== 'run') onProgress({ stage, done, total });
-        }),
-    });
-    this.#networks.set(key, network);
-    return network;
-  }
-
   /** The result must fit one storage buffer. */
   #checkSize({ width, height }: Pixels): void {
     const limit = this.#context.capabilities.limits.maxStorageBufferBindingSize;
-    const bytesPerPixel = SCALE * SCALE * 4 * Float32Array.BYTES_PER_ELEMENT;
-    if (width * height * bytesPerPixel <= limit) return;
-    const pixels = Math.floor(limit / bytesPerPixel);
+    if (contentBytes({ width, height }) <= limit) return;
+    const pixels = Math.floor(limit / contentBytes({ width: 1, height: 1 }));
     throw new ImageSizeError(
       `the image has ${width}x${height} pixels; this adapter's buffers of ${limit} bytes allow ${pixels} (such as ${Math.floor(Math.sqrt(pixels))} squared): cut the image into parts, make it smaller, or use another --adapter`,
     );
   }
 }
+
+interface TileBatch extends TileJob {
+  /** Counts batches from 0. */
+  readonly call: number;
+  readonly tiles: readonly Tile[];
+}
+
+/** Tiles in groups of `size`, the last one smaller. */
+function batchesOf(tiles: readonly Tile[], size: number): TileBatch[] {
+  const batches: TileBatch[] = [];
+  for (let first = 0; first < tiles.length; first += size) {
+    const group = tiles.slice(first, first + size);
+    batches.push({ call: batches.length, count: group.length, tiles: group });
+  }
+  return batches;
+}
+
+/** Bytes of the blended image [1, 4H, 4W, 4] f32. */
+const contentBytes = ({ width, height }: Pick<Pixels, 'width' | 'height'>): number =>
+  width * height * SCALE * SCALE * 4 * Float32Array.BYTES_PER_ELEMENT;
+
+/** The networks' part of a request. */
+const tileRequest = ({
+  noise,
+  signal,
+  dump,
+  onProgress,
+}: UpscaleRequest): Omit<TileRequest, 'count'> => ({
+  noise: noise ? 'given' : 'generated',
+  signal,
+  dump,
+  onProgress:
+    onProgress &&
+    ((p) => {
+      if (p.stage !== 'tiles') return onProgress(p);
+      const tile = Math.min(p.total, Math.floor(p.done) + 1);
+      onProgress({ ...p, tile, tiles: p.total });
+    }),
+});

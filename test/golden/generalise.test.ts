@@ -9,7 +9,6 @@ import type { Weights } from '../../src/graph/weights.ts';
 import type { Graph, Tensor } from '../../src/graph/graph.ts';
 import { type Model, openModel } from '../../src/invsr/model.ts';
 import { noisePredictor } from '../../src/invsr/noise-predictor.ts';
-import { tileGraph } from '../../src/invsr/tile-graph.ts';
 import { unet } from '../../src/invsr/unet.ts';
 import { vaeDecode, vaeEncode } from '../../src/invsr/vae.ts';
 import type { GoldenTensor } from '../harness/goldens.ts';
@@ -21,7 +20,14 @@ import {
 } from '../harness/naive-models.ts';
 import { type Naive, naive } from '../harness/naive-ops.ts';
 import { naivePath } from '../harness/naive-path.ts';
-import { GATE, openTestContext, relativeError, runGraph, RUNS } from '../harness/networks.ts';
+import {
+  GATE,
+  openTestContext,
+  pathGraphs,
+  relativeError,
+  runGraph,
+  RUNS,
+} from '../harness/networks.ts';
 import { record } from '../harness/numerics.ts';
 import { normal } from '../harness/random.ts';
 import { modelFolder, naiveModel } from '../harness/synthetic-models.ts';
@@ -118,7 +124,7 @@ describe.each(RUNS)('$adapter $precision', ({ adapter, precision }) => {
       const { tile, batch, timesteps, cfg } = CASES[name];
       const { tiles, draws } = pathInputs(name);
       const options = { precision, batch, tile, timesteps, cfg, noise: 'given' } as const;
-      const dump = await runGraph(context, tileGraph(model, options), model, {
+      const dump = await runGraph(context, pathGraphs(model, options), model, {
         tiles: f32(tiles),
         draw0: f32(draws[0]),
         draw1: f32(draws[1]),

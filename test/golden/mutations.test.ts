@@ -13,13 +13,12 @@ import type { Weights } from '../../src/graph/weights.ts';
 import type { Graph, Node, Tensor } from '../../src/graph/graph.ts';
 import { type Model, type ModelConfigs, openModel, type Tensors } from '../../src/invsr/model.ts';
 import { noisePredictor } from '../../src/invsr/noise-predictor.ts';
-import { tileGraph } from '../../src/invsr/tile-graph.ts';
 import { unet } from '../../src/invsr/unet.ts';
 import { vaeDecode, vaeEncode } from '../../src/invsr/vae.ts';
 import { adapterNames } from '../harness/device.ts';
 import { type Golden, type GoldenTensor, goldenPath, openGolden } from '../harness/goldens.ts';
 import { roundF16 } from '../harness/half.ts';
-import { GATE, openTestContext, relativeError, runGraph } from '../harness/networks.ts';
+import { GATE, openTestContext, pathGraphs, relativeError, runGraph } from '../harness/networks.ts';
 import { anyPrompt, tinyModel } from '../harness/synthetic.ts';
 
 type Inputs = Record<string, GoldenTensor<Float32Array>>;
@@ -240,7 +239,7 @@ describe.each(adapterNames.slice(-1))('%s', (adapter) => {
       rename: (key) => key,
     };
     const subject: Subject = { ...right, ...mistake(right) };
-    const graph = graphOf(name, { ...model, configs: subject.configs }, subject);
+    const graphs = graphsOf(name, { ...model, configs: subject.configs }, subject);
     const wrongModel: Model = {
       ...model,
       readWeight: async (weight, signal) =>
@@ -250,7 +249,7 @@ describe.each(adapterNames.slice(-1))('%s', (adapter) => {
         ),
       placeOf: undefined, // or the right bytes would be streamed
     };
-    const mutated = { ...graph, nodes: graph.nodes.map(subject.node) };
+    const mutated = graphs.map((graph) => ({ ...graph, nodes: graph.nodes.map(subject.node) }));
     try {
       const dump = await runGraph(context, mutated, wrongModel, subject.inputs);
       return relativeError(dump.get(name === 'e2e_s1' ? 'decoded' : 'result')!.data, expected);
@@ -292,10 +291,10 @@ function rightOf(name: string, golden: Golden): { inputs: Inputs; expected: Floa
   }
 }
 
-function graphOf(name: string, model: Model, { timestep, inputs }: Subject): Graph {
+function graphsOf(name: string, model: Model, { timestep, inputs }: Subject): readonly Graph[] {
   if (name === 'e2e_s1') {
     const options = { batch: 1, tile: 32, timesteps: [timestep + 1], cfg: 1 } as const;
-    return tileGraph(model, { precision: 'f32', ...options, noise: 'given' });
+    return pathGraphs(model, { precision: 'f32', ...options, noise: 'given' });
   }
   const { configs, shapes } = model;
   const g = new GraphBuilder({ precision: 'f32' });
@@ -324,5 +323,5 @@ function graphOf(name: string, model: Model, { timestep, inputs }: Subject): Gra
     }
   };
   g.name('result', ...make());
-  return g.build();
+  return [g.build()];
 }

@@ -7,6 +7,12 @@ import { Buffers } from '../../src/invsr/buffers.ts';
 import type { Model } from '../../src/invsr/model.ts';
 import { type Dump, dumpNamed } from '../../src/invsr/parity.ts';
 import { createRunner } from '../../src/invsr/runner.ts';
+import {
+  type ModelFacts,
+  stageGraph,
+  STAGES,
+  type TileGraphOptions,
+} from '../../src/invsr/tile-graph.ts';
 import { adapterNames, openTestDevice } from './device.ts';
 import { type Golden, type GoldenTensor, samplesOf, toNhwc } from './goldens.ts';
 
@@ -44,28 +50,40 @@ export async function openTestContext(
   };
 }
 
-/** The graph's named tensors after one run, NCHW. Inputs are goldens, NCHW (or sequences [1, L, C]). */
+/**
+ * The graphs' named tensors after one run of each in turn, NCHW. Inputs are goldens, NCHW (or
+ * sequences [1, L, C]).
+ */
 export async function runGraph(
   context: EngineContext,
-  graph: Graph,
+  graphs: Graph | readonly Graph[],
   model: Model,
   inputs: Readonly<Record<string, GoldenTensor<Float32Array>>>,
 ): Promise<Dump> {
   const buffers = new Buffers(context);
-  const runner = await createRunner(context, graph, { model, keep: () => true });
+  const dump: Dump = new Map();
   try {
     for (const [name, tensor] of Object.entries(inputs)) {
       await buffers.write(name, tensor.shape.length === 4 ? toNhwc(tensor).data : tensor.data);
     }
-    await runner.run(buffers);
-    const dump: Dump = new Map();
-    await dumpNamed(runner, buffers, '', dump);
+    for (const graph of [graphs].flat()) {
+      const runner = await createRunner(context, graph, { model, keep: () => true });
+      try {
+        await runner.run(buffers);
+        await dumpNamed(runner, buffers, '', dump);
+      } finally {
+        runner.dispose();
+      }
+    }
     return dump;
   } finally {
-    runner.dispose();
     buffers.dispose();
   }
 }
+
+/** The whole path of a batch of tiles. */
+export const pathGraphs = (model: ModelFacts, options: TileGraphOptions): Graph[] =>
+  STAGES.map((stage) => stageGraph(stage, model, options));
 
 /** rms(actual − expected) / std(expected). */
 export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {

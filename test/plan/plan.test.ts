@@ -8,7 +8,7 @@ import { printPlan } from '../../src/graph/print.ts';
 import { lower } from '../../src/graph/lower.ts';
 import { finishGraph } from '../../src/invsr/image-graphs.ts';
 import { planPadding } from '../../src/invsr/padding.ts';
-import { tileGraph } from '../../src/invsr/tile-graph.ts';
+import { stageGraph, STAGES } from '../../src/invsr/tile-graph.ts';
 import { nodeFolder } from '../../src/weights/node-file.ts';
 
 const options = { batch: 1, tile: 128, timesteps: [200], cfg: 1, noise: 'generated' } as const;
@@ -19,9 +19,12 @@ test.each([
   ['nano-128-alu-f16', { family: 'alu', shaderF16: true, subgroupSize: 32 }, 'f16'],
 ] as const)('%s', async (name, target, precision) => {
   const model = await openModel(nodeFolder('weights/invsr-nano'));
-  const plan = lower(tileGraph(model, { ...options, precision }), target, { keep: () => false });
   await model.close();
-  await expect(printPlan(plan)).toMatchFileSnapshot(`./${name}.plan.txt`);
+  const printed = STAGES.map((stage) => {
+    const graph = stageGraph(stage, model, { ...options, precision });
+    return `${stage}\n\n${printPlan(lower(graph, target, { keep: () => false }))}`;
+  });
+  await expect(printed.join('\n')).toMatchFileSnapshot(`./${name}.plan.txt`);
 });
 
 test('finish-100x80-wavelet', async () => {

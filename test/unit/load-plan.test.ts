@@ -62,7 +62,14 @@ describe('all kinds of tensors', () => {
   test('the device gets what its kernel takes, in eights of rows', () => {
     const ways = TENSORS.map((_, i) => pieces.find((piece) => piece.tensor === i)?.way);
     expect(ways.slice(0, 8)).toEqual([
-      ...['host', 'device', 'host', 'device', 'device', 'host', 'whole', 'whole'],
+      'host',
+      'device',
+      'host',
+      'device',
+      'device',
+      'host',
+      'whole',
+      'whole',
     ]);
     expect(ways.slice(-2)).toEqual(['whole', 'host']);
     for (const { way, tensor, first, rows, begin, bytes } of pieces) {

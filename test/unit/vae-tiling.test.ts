@@ -4,7 +4,7 @@ import { GraphBuilder } from '../../src/graph/builder.ts';
 import type { Graph } from '../../src/graph/graph.ts';
 import { lower } from '../../src/graph/lower.ts';
 import { type Model, openModel } from '../../src/invsr/model.ts';
-import { tileGraph } from '../../src/invsr/tile-graph.ts';
+import { type Stage, stageGraph } from '../../src/invsr/tile-graph.ts';
 import { OFFICIAL_VAE_TILING, vaeEncodeTiled } from '../../src/invsr/vae-tiling.ts';
 import { anyPrompt, tinyModel } from '../harness/synthetic.ts';
 
@@ -16,8 +16,8 @@ beforeAll(async () => {
 });
 afterAll(() => model.close());
 
-const graphOf = (tile: number, vaeTiling = OFFICIAL_VAE_TILING): Graph =>
-  tileGraph(model, {
+const graphOf = (stage: Stage, tile: number, vaeTiling = OFFICIAL_VAE_TILING): Graph =>
+  stageGraph(stage, model, {
     precision: 'f16',
     batch: 2,
     tile,
@@ -31,23 +31,20 @@ const pathsOf = ({ nodes }: Graph, op: string): string[] =>
   nodes.filter((node) => node.op === op).map(({ path }) => path);
 
 describe('a tile of', () => {
-  test('256 LR pixels is one image of 1024: nothing is cut', () => {
-    expect(pathsOf(graphOf(256), 'crop')).toEqual([]);
-    expect(pathsOf(graphOf(256), 'blendEdges')).toEqual([]);
+  test.each(['encode', 'decode'] as const)('256 LR pixels is one image of 1024: %s', (stage) => {
+    expect(pathsOf(graphOf(stage, 256), 'crop')).toEqual([]);
+    expect(pathsOf(graphOf(stage, 256), 'blendEdges')).toEqual([]);
   });
 
-  test('272 LR pixels is cut in four', () => {
-    const blends = pathsOf(graphOf(272), 'blendEdges');
-    expect(blends).toEqual(
-      ['encoder', 'decoder'].flatMap((part) =>
-        ['0.1', '1.0', '1.1'].map((at) => `vae.${part}.tiles.${at}.blend`),
-      ),
+  test.each(['encode', 'decode'] as const)('272 LR pixels is cut in four: %s', (stage) => {
+    expect(pathsOf(graphOf(stage, 272), 'blendEdges')).toEqual(
+      ['0.1', '1.0', '1.1'].map((at) => `vae.${stage}r.tiles.${at}.blend`),
     );
   });
 
   // A strip of 2048x1536 pixels has more vectors than one grid dimension has workgroups.
   test('512 LR pixels makes a plan', () => {
-    const plan = lower(graphOf(512), target, { keep: () => false });
+    const plan = lower(graphOf('decode', 512), target, { keep: () => false });
     const concats = plan.dispatches.filter(({ path }) => path === 'vae.decoder.tiles');
     expect(concats.at(-1)?.kernel.output.type.shape).toEqual([2, 2048 * 2048 * 4]);
   });

@@ -8,7 +8,7 @@ import { lower } from '../../src/graph/lower.ts';
 import { blendGraph, cropGraph, finishGraph, loadGraph } from '../../src/invsr/image-graphs.ts';
 import { openModel } from '../../src/invsr/model.ts';
 import { planPadding } from '../../src/invsr/padding.ts';
-import { tileGraph } from '../../src/invsr/tile-graph.ts';
+import { stageGraph, STAGES } from '../../src/invsr/tile-graph.ts';
 import { nodeFolder } from '../../src/weights/node-file.ts';
 import { openNullDevice } from '../harness/device.ts';
 import { REGISTRY } from '../kernels/registry.ts';
@@ -57,8 +57,10 @@ describe('the plans of invsr-nano', () => {
     const texts = new Map<string, string>();
     for (const target of TARGETS) {
       const graphs = [
-        tileGraph(model, { ...options, precision: 'f32' }),
-        tileGraph(model, { ...options, precision: 'f16' }),
+        ...STAGES.flatMap((stage) => [
+          stageGraph(stage, model, { ...options, precision: 'f32' }),
+          stageGraph(stage, model, { ...options, precision: 'f16' }),
+        ]),
         loadGraph(size, padding),
         cropGraph(padding, 2, tile),
         blendGraph(size, 2, tile),

@@ -1,0 +1,202 @@
+/**
+ * The networks for batches of tiles, stage by stage (tile-graph.ts).
+ *
+ * Resident: the plans and weights of all stages stay on the device, and each batch passes all of
+ * them. Low memory: one stage at a time; a group of batches passes a stage before its weights and
+ * buffers make room for the next one's.
+ */
+import type { EngineContext } from '../engine/context.ts';
+import { targetOf } from '../engine/device.ts';
+import { byteLength } from '../engine/kernel.ts';
+import { type Plan, slotBytes, totalFlops } from '../engine/plan.ts';
+import { lower } from '../graph/lower.ts';
+import { Buffers } from './buffers.ts';
+import type { Model } from './model.ts';
+import { dumpNamed, type Dump } from './parity.ts';
+import { prepare, type Runner, runnerOf } from './runner.ts';
+import { COMPONENTS, type Stage, stageGraph, STAGES, type TileGraphOptions } from './tile-graph.ts';
+
+export interface TileNetworksOptions extends Omit<TileGraphOptions, 'batch' | 'noise'> {
+  readonly lowMemory: boolean;
+}
+
+/** One batch of tiles. */
+export interface TileJob {
+  /** Tiles in it. */
+  readonly count: number;
+}
+
+export interface TileRequest {
+  readonly noise: TileGraphOptions['noise'];
+  /** Tiles in all jobs together, for progress. */
+  readonly count: number;
+  readonly signal?: AbortSignal | undefined;
+  /** Filled with every named tensor, as `call<k>.<name>`. */
+  readonly dump?: Dump | undefined;
+  readonly onProgress?: ((progress: TileProgress) => void) | undefined;
+}
+
+export interface TileProgress {
+  /** `load` counts bytes of weights, `compile` pipelines, both at once; `tiles` tiles. */
+  readonly stage: 'load' | 'compile' | 'tiles';
+  readonly done: number;
+  readonly total: number;
+}
+
+type Kind = Pick<TileRequest, 'noise' | 'dump'>;
+
+/** Tiles that pass a stage together in low memory: their latents and LR pixels wait on the device. */
+const LOW_MEMORY_TILES = 64;
+
+export class TileNetworks {
+  readonly #context: EngineContext;
+  readonly #model: Model;
+  readonly #options: TileNetworksOptions;
+  readonly #plans = new Map<string, Plan>();
+  readonly #runners = new Map<string, Runner>();
+
+  constructor(context: EngineContext, model: Model, options: TileNetworksOptions) {
+    this.#context = context;
+    this.#model = model;
+    this.#options = options;
+  }
+
+  /** The stage's plan for `batch` tiles, made once. */
+  plan(stage: Stage, batch: number, { noise, dump }: Kind): Plan {
+    const key = keyOf(stage, batch, { noise, dump });
+    const known = this.#plans.get(key);
+    if (known) return known;
+    const graph = stageGraph(stage, this.#model, { ...this.#options, batch, noise });
+    const target = targetOf(this.#context.capabilities);
+    const plan = lower(graph, target, { keep: () => dump !== undefined });
+    this.#plans.set(key, plan);
+    return plan;
+  }
+
+  /** Loads and compiles all stages, unless memory is low. */
+  async prepare(batch: number, request: Omit<TileRequest, 'count'>): Promise<void> {
+    if (this.#options.lowMemory) return;
+    const stages = STAGES.map((stage) => ({ stage, plan: this.plan(stage, batch, request) }));
+    await prepare(
+      this.#context,
+      stages.map(({ plan }) => plan),
+      {
+        model: this.#model,
+        signal: request.signal,
+        onProgress: ({ stage: what, done, total }) => {
+          if (what !== 'run') request.onProgress?.({ stage: what, done, total });
+        },
+      },
+    );
+    // The largest slots first: the others then find room in them.
+    for (const { stage } of stages.toSorted((a, b) => slotBytes(b.plan) - slotBytes(a.plan))) {
+      await this.#runner(stage, batch, { ...request, onProgress: undefined });
+    }
+  }
+
+  /**
+   * Takes every job through the networks, in order. `begin` writes the externals `tiles` and, by the
+   * kind of noise, `seed` and `latentOrigins` or `draw0` and `draw1`. Yields as soon as the job's `patch`
+   * is there; it is overwritten after that. `shared` has buffers of the caller's that may be needed
+   * beside a job's own.
+   */
+  async *run<Job extends TileJob>(
+    jobs: Iterable<Job> | AsyncIterable<Job>,
+    begin: (buffers: Buffers, job: Job) => Promise<void>,
+    { shared, ...request }: TileRequest & { readonly shared?: Buffers | undefined },
+  ): AsyncGenerator<{ readonly job: Job; readonly buffers: Buffers }> {
+    const { lowMemory } = this.#options;
+    const { signal, dump, onProgress, count: total } = request;
+    const patches = new Buffers(this.#context, shared);
+    const scopes: Buffers[] = [];
+    let done = 0;
+    let call = 0;
+    try {
+      for await (const group of groupsOf(jobs, lowMemory ? LOW_MEMORY_TILES : 1)) {
+        if (call === 0) await this.prepare(group[0]?.count ?? 1, request);
+        for (const stage of STAGES) {
+          for (const [i, job] of group.entries()) {
+            const buffers = (scopes[i] ??= new Buffers(this.#context, patches));
+            if (stage === 'noise_predictor') await begin(buffers, job);
+            const runner = await this.#runner(stage, job.count, {
+              ...request,
+              onProgress: undefined,
+            });
+            const { patch } = runner.plan.externals;
+            // Read at once, so all jobs may write to the same.
+            if (patch) await patches.create('patch', byteLength(patch));
+            const share = job.count * this.#share(stage, job.count, request);
+            const from = done;
+            await runner.run(buffers, {
+              signal,
+              onProgress: (p) =>
+                onProgress?.({ stage: 'tiles', done: from + share * (p.done / p.total), total }),
+            });
+            done += share;
+            if (dump) await dumpNamed(runner, buffers, `call${call + i}.`, dump);
+            if (stage === 'decode') yield { job, buffers };
+          }
+          if (lowMemory) this.#evict(stage);
+        }
+        call += group.length;
+      }
+    } finally {
+      for (const buffers of [...scopes, patches]) buffers.dispose();
+    }
+  }
+
+  /** Frees the plans; weights stay with the context. */
+  dispose(): void {
+    for (const runner of this.#runners.values()) runner.dispose();
+    this.#runners.clear();
+  }
+
+  async #runner(stage: Stage, batch: number, request: Omit<TileRequest, 'count'>): Promise<Runner> {
+    const key = keyOf(stage, batch, request);
+    const known = this.#runners.get(key);
+    if (known) return known;
+    const runner = await runnerOf(this.#context, this.plan(stage, batch, request), {
+      model: this.#model,
+      signal: request.signal,
+      onProgress: ({ stage: what, done, total }) => {
+        if (what !== 'run') request.onProgress?.({ stage: what, done, total });
+      },
+    });
+    this.#runners.set(key, runner);
+    return runner;
+  }
+
+  /** Frees a stage's plans and weights. */
+  #evict(stage: Stage): void {
+    for (const [key, runner] of this.#runners) {
+      if (!key.startsWith(`${stage} `)) continue;
+      runner.dispose();
+      this.#runners.delete(key);
+    }
+    for (const component of COMPONENTS[stage]) this.#context.weights.release(component);
+  }
+
+  /** What a stage takes of a tile's floating point operations. */
+  #share(stage: Stage, batch: number, kind: Kind): number {
+    const flops = (of: Stage): number => totalFlops(this.plan(of, batch, kind).dispatches);
+    return flops(stage) / STAGES.reduce((sum, of) => sum + flops(of), 0);
+  }
+}
+
+const keyOf = (stage: Stage, batch: number, { noise, dump }: Kind): string =>
+  `${stage} ${batch} ${noise} ${dump !== undefined}`;
+
+/** Jobs in groups of at least `tiles` tiles, pulled when they are needed. */
+async function* groupsOf<Job extends TileJob>(
+  jobs: Iterable<Job> | AsyncIterable<Job>,
+  tiles: number,
+): AsyncGenerator<readonly Job[]> {
+  let group: Job[] = [];
+  for await (const job of jobs) {
+    group.push(job);
+    if (group.reduce((sum, { count }) => sum + count, 0) < tiles) continue;
+    yield group;
+    group = [];
+  }
+  if (group.length > 0) yield group;
+}

@@ -1,0 +1,79 @@
+/** One network at a time on the device: the same picture in less memory, and nothing left behind. */
+import { afterEach, describe, expect, test } from 'vitest';
+import { patchSource } from '../../src/invsr/patch-source.ts';
+import { openModel } from '../../src/invsr/model.ts';
+import { TileNetworks } from '../../src/invsr/tile-networks.ts';
+import type { TileBatch } from '../../src/invsr/tile-source.ts';
+import { nodeFolder } from '../../src/weights/node-file.ts';
+import { adapterNames } from '../harness/device.ts';
+import { roundF16 } from '../harness/half.ts';
+import { openTestContext } from '../harness/networks.ts';
+import { uniform } from '../harness/random.ts';
+
+const TILE = 16;
+
+const closers: (() => void)[] = [];
+afterEach(() => {
+  for (const close of closers.splice(0)) close();
+});
+
+/** Batches of 2, 2 and 1 tiles of noise at different places. */
+async function* batches(): AsyncGenerator<TileBatch> {
+  const next = uniform(5);
+  for (const [call, count] of [2, 2, 1].entries()) {
+    const tiles = roundF16(Float32Array.from({ length: count * TILE * TILE * 4 }, next));
+    const latentOrigins = Array.from({ length: count }, (_, i) => ({ y: 8 * call, x: 8 * i }));
+    yield {
+      tiles: Float32Array.from(tiles, (v, i) => (i % 4 === 3 ? 0 : v)),
+      count,
+      latentOrigins,
+    };
+  }
+}
+
+async function patchesOf(adapter: (typeof adapterNames)[number], lowMemory: boolean) {
+  const { context, close } = await openTestContext(adapter);
+  closers.push(close);
+  const model = await openModel(nodeFolder('weights/invsr-nano'));
+  const options = { precision: 'f32', tile: TILE, timesteps: [200], cfg: 1, lowMemory } as const;
+  const networks = new TileNetworks(context, model, options);
+  const source = patchSource(context, networks, { tile: TILE });
+  const stages = new Set<string>();
+  const done: number[] = [];
+  const patches: Float32Array[] = [];
+  const onProgress = (p: { stage: string; done: number }): void => {
+    stages.add(p.stage);
+    if (p.stage === 'run') done.push(p.done);
+  };
+  for await (const patch of source(batches(), { count: 5, onProgress })) patches.push(patch);
+  const { peakBytes, bytes } = context.memory;
+  const weights = context.weights.totalBytes;
+  networks.dispose();
+  await model.close();
+  return { patches, peakBytes, bytes, weights, stages, done, context };
+}
+
+describe.each(adapterNames)('%s', (adapter) => {
+  test('low memory gives the same patches with one network at a time', async () => {
+    const resident = await patchesOf(adapter, false);
+    const low = await patchesOf(adapter, true);
+    expect(resident.patches.map(({ length }) => length)).toEqual(
+      [2, 2, 1].map((count) => count * (4 * TILE) ** 2 * 4),
+    );
+    for (const [i, patch] of resident.patches.entries()) {
+      expect(Math.max(...patch.subarray(0, 400))).toBeGreaterThan(0);
+      expect(low.patches[i]).toEqual(patch);
+    }
+    // All weights at once against those of the largest network.
+    expect(low.peakBytes).toBeLessThan(0.8 * resident.peakBytes);
+    expect(low.weights).toBe(0);
+    expect(low.context.memory.bytes).toBe(0);
+    expect(resident.weights).toBeGreaterThan(0);
+    expect(resident.context.memory.bytes).toBe(resident.weights);
+    for (const { done } of [resident, low]) {
+      expect(done).toEqual(done.toSorted((a, b) => a - b));
+      expect(done.at(-1)).toBeCloseTo(5, 6);
+    }
+    expect([...resident.stages].toSorted()).toEqual(['compile', 'load', 'run']);
+  });
+});
