@@ -69,12 +69,17 @@ export class Uploader {
     return new Uploader(context, compiled, slots);
   }
 
-  async submit(batch: Uint8Array<ArrayBuffer>, jobs: readonly UploadJob[]): Promise<void> {
+  /** `offset`: where the kernels expect the batch's first byte; a multiple of 4. */
+  async submit(
+    batch: Uint8Array<ArrayBuffer>,
+    offset: number,
+    jobs: readonly UploadJob[],
+  ): Promise<void> {
     const slot = this.#slots[this.#next++ % SLOTS];
     if (!slot) return;
     const error = await slot.done;
     if (error !== undefined) throw new Error(error);
-    if (jobs.length > 0) slot.done = this.#submit(slot, batch, jobs);
+    slot.done = this.#submit(slot, batch, offset, jobs);
     // Nobody may ask for it, after an abort.
     slot.done.catch(() => {});
   }
@@ -82,6 +87,7 @@ export class Uploader {
   #submit(
     { raw, params }: Slot,
     batch: Uint8Array<ArrayBuffer>,
+    offset: number,
     jobs: readonly UploadJob[],
   ): Promise<string | undefined> {
     const { device } = this.#context;
@@ -90,7 +96,7 @@ export class Uploader {
     device.pushErrorScope('validation');
     let scope: Promise<GPUError | null>;
     try {
-      device.queue.writeBuffer(raw, 0, batch);
+      device.queue.writeBuffer(raw, offset, batch);
       const encoder = device.createCommandEncoder({ label: 'invsr/upload' });
       const pass = encoder.beginComputePass({ label: 'invsr/upload' });
       let current: GPUComputePipeline | undefined;
@@ -127,18 +133,16 @@ export class Uploader {
     return Promise.all([scope, finished]).then(([error]) => error?.message);
   }
 
-  /** Waits for everything submitted; throws where the device refused some of it. */
-  async drain(): Promise<void> {
-    const errors = await Promise.all(this.#slots.map(({ done }) => done));
-    const error = errors.find((message) => message !== undefined);
-    if (error !== undefined) throw new Error(error);
-  }
-
-  /** Not before `drain` has settled. */
-  dispose(): void {
+  /** Waits for everything submitted and frees the buffers; throws where the device refused some. */
+  async close(): Promise<void> {
+    const ends = await Promise.allSettled(this.#slots.map(({ done }) => done));
     for (const { raw, params } of this.#slots) {
       this.#context.allocator.destroy(raw);
       this.#context.allocator.destroy(params);
+    }
+    for (const end of ends) {
+      if (end.status === 'rejected') throw end.reason;
+      if (end.value !== undefined) throw new Error(end.value);
     }
   }
 }

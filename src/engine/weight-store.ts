@@ -10,10 +10,11 @@ import { byteLength, format } from './kernel.ts';
 import type { Allocator } from './memory.ts';
 import type { PlanWeight } from './plan.ts';
 
-const CHUNK_BYTES = 32 * 2 ** 20;
+/** Larger writes get staging memory of their own from Dawn instead of what it uses again. */
+const CHUNK_BYTES = 4 * 2 ** 20;
 
-/** Staging that may pile up before an upload waits for the queue. */
-const MAX_PENDING_BYTES = 4 * CHUNK_BYTES;
+/** Twice as much staging may pile up before an upload waits for the queue. */
+const FENCE_BYTES = 32 * 2 ** 20;
 
 const USAGE = (): GPUBufferUsageFlags =>
   GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
@@ -50,6 +51,8 @@ export class WeightStore {
   readonly #loads = new Set<Load>();
   #source: object | undefined;
   #pendingBytes = 0;
+  /** The latest point that the queue was asked to tell of. */
+  #fence: Promise<unknown> = Promise.resolve();
   #releases = 0;
 
   constructor(queue: GPUQueue, allocator: Allocator) {
@@ -171,9 +174,11 @@ export class WeightStore {
       const chunk = bytes.subarray(offset, offset + CHUNK_BYTES);
       this.#queue.writeBuffer(buffer, offset, wholeWords(chunk));
       this.#pendingBytes += chunk.byteLength;
-      if (this.#pendingBytes < MAX_PENDING_BYTES) continue;
+      if (this.#pendingBytes < FENCE_BYTES) continue;
       this.#pendingBytes = 0;
-      await this.#queue.onSubmittedWorkDone();
+      const before = this.#fence;
+      this.#fence = this.#queue.onSubmittedWorkDone();
+      await before;
     }
   }
 
@@ -189,6 +194,8 @@ export class WeightStore {
       this.#buffers.delete(id);
       this.#allocator.destroy(stored.buffer);
     }
+    // Dawn gives memory back when it has seen the end of a later submit.
+    this.#queue.submit([]);
   }
 
   dispose(): void {

@@ -3,7 +3,8 @@
  * another in the batch. Pure.
  *
  *   device   whole rows, eight or a multiple, that the relayout kernel moves (kernels/relayout.ts)
- *   host     a whole small tensor that `convert` takes out of the batch (weights/layout.ts)
+ *   rows     the same, moved by `convertRows` (weights/layout.ts)
+ *   host     a whole small tensor that `convert` takes out of the batch
  *   whole    no part of a batch: too large and odd, or without a place to read from
  */
 import { canRelayout } from '../kernels/relayout.ts';
@@ -22,7 +23,7 @@ export interface LoadTensor {
 }
 
 export interface LoadPiece {
-  readonly way: 'device' | 'host' | 'whole';
+  readonly way: 'device' | 'rows' | 'host' | 'whole';
   /** Index of its tensor. */
   readonly tensor: number;
   /** From the tensor's byte `begin` on, */
@@ -30,7 +31,7 @@ export interface LoadPiece {
   readonly bytes: number;
   /** at this byte of the batch. */
   readonly offset: number;
-  /** Of the first axis; of the way `device`. */
+  /** Of the first axis. */
   readonly first: number;
   readonly rows: number;
 }
@@ -43,7 +44,9 @@ export interface LoadBatch {
 export interface LoadLimits {
   readonly batchBytes: number;
   readonly batchPieces: number;
-  /** Below so many bytes of pieces for the device, all goes through `convert`. */
+  /** Weights that are better turned by the device, where there are enough of them. */
+  readonly isForDevice: (tensor: LoadTensor) => boolean;
+  /** Bytes of such weights from which their kernels are worth compiling. */
   readonly deviceBytes: number;
 }
 
@@ -55,10 +58,15 @@ const ROWS = 8;
 const SLIVER_BYTES = 256 * 1024;
 
 export function planLoad(tensors: readonly LoadTensor[], limits: LoadLimits): LoadBatch[] {
-  const { batchBytes, batchPieces, deviceBytes } = limits;
-  const fits = tensors.map((tensor) => fitsDevice(tensor, batchBytes));
-  const total = tensors.reduce((sum, { bytes }, i) => sum + (fits[i] ? bytes : 0), 0);
-  const hasDevice = total >= deviceBytes && total > 0;
+  const { batchBytes, batchPieces, isForDevice, deviceBytes } = limits;
+  const isForRows = (tensor: LoadTensor): boolean => fitsRows(tensor, batchBytes);
+  const forDevice = tensors.filter((tensor) => isForRows(tensor) && isForDevice(tensor));
+  const hasDevice = forDevice.reduce((sum, { bytes }) => sum + bytes, 0) >= deviceBytes;
+  const wayOf = (tensor: LoadTensor): LoadPiece['way'] => {
+    if (isForRows(tensor) && hasDevice && isForDevice(tensor)) return 'device';
+    if (isForRows(tensor) && tensor.layout !== 'phase') return 'rows';
+    return tensor.hasPlace && tensor.bytes <= batchBytes ? 'host' : 'whole';
+  };
 
   const batches: { bytes: number; pieces: LoadPiece[] }[] = [];
   let batch: { bytes: number; pieces: LoadPiece[] } = { bytes: 0, pieces: [] };
@@ -75,9 +83,11 @@ export function planLoad(tensors: readonly LoadTensor[], limits: LoadLimits): Lo
     if (piece.way !== 'whole') batch.bytes = offset + piece.bytes;
   };
 
-  for (const [tensor, { bytes, shape, hasPlace }] of tensors.entries()) {
-    const all = { tensor, begin: 0, bytes, first: 0, rows: shape[0] ?? 1 };
-    if (hasDevice && fits[tensor]) {
+  for (const [tensor, item] of tensors.entries()) {
+    const { bytes, shape } = item;
+    const way = wayOf(item);
+    const all = { way, tensor, begin: 0, bytes, first: 0, rows: shape[0] ?? 1 };
+    if (way === 'device' || way === 'rows') {
       const rowBytes = bytes / all.rows;
       for (let first = 0; first < all.rows;) {
         const left = all.rows - first;
@@ -87,14 +97,12 @@ export function planLoad(tensors: readonly LoadTensor[], limits: LoadLimits): Lo
           continue;
         }
         const begin = first * rowBytes;
-        add({ way: 'device', tensor, begin, bytes: rows * rowBytes, first, rows });
+        add({ way, tensor, begin, bytes: rows * rowBytes, first, rows });
         first += rows;
       }
-    } else if (hasPlace && bytes <= batchBytes) {
-      if (bytes > room()) close();
-      add({ ...all, way: 'host' });
     } else {
-      add({ ...all, way: 'whole' });
+      if (way === 'host' && bytes > room()) close();
+      add(all);
     }
   }
   close();
@@ -103,7 +111,8 @@ export function planLoad(tensors: readonly LoadTensor[], limits: LoadLimits): Lo
 
 const align = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 
-function fitsDevice(tensor: LoadTensor, batchBytes: number): boolean {
+/** Whole rows of it can be moved on their own. */
+function fitsRows(tensor: LoadTensor, batchBytes: number): boolean {
   const { layout, to, dtype, shape, bytes, hasPlace } = tensor;
   return (
     hasPlace &&

@@ -7,7 +7,7 @@
  *   prompt_embeds.safetensors     prompt_embeds [1, L, C], optionally negative_prompt_embeds
  */
 import { sizeOf } from '../engine/kernel.ts';
-import type { WeightPlace, WeightSource } from '../graph/load-weights.ts';
+import type { WeightPlace, WeightSource } from '../graph/weight-source.ts';
 import { type CheckpointShapes, splitKey } from '../graph/weights.ts';
 import {
   type Checkpoint,

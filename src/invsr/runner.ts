@@ -7,8 +7,9 @@ import type { Profiler } from '../engine/profiler.ts';
 import { readBuffer } from '../engine/readback.ts';
 import { byteLength, type TensorType } from '../engine/kernel.ts';
 import type { Graph } from '../graph/graph.ts';
-import { type LoadOptions, loadWeights, type WeightSource } from '../graph/load-weights.ts';
+import { type LoadOptions, loadWeights } from '../graph/load-weights.ts';
 import { lower } from '../graph/lower.ts';
+import type { WeightSource } from '../graph/weight-source.ts';
 import { toSingle } from '../weights/half.ts';
 import type { Buffers } from './buffers.ts';
 

@@ -53,7 +53,17 @@ export function bf16BitsToF32(bits: number): number {
 export function toHalf(values: Float32Array): Uint16Array<ArrayBuffer> {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
   const half = new Uint16Array(values.length);
-  for (let i = 0; i < bits.length; i++) half[i] = roundToHalf(bits[i] ?? 0);
+  for (let i = 0; i < bits.length; i++) {
+    const word = bits[i] ?? 0;
+    const magnitude = word & 0x7fff_ffff;
+    // What nearly all weights are: normal in f16.
+    if (magnitude >= 0x3880_0000 && magnitude < 0x4780_0000) {
+      const rebased = magnitude - (112 << 23);
+      half[i] = ((word >>> 16) & 0x8000) | ((rebased + 0xfff + ((rebased >>> 13) & 1)) >>> 13);
+    } else {
+      half[i] = roundToHalf(word);
+    }
+  }
   return half;
 }
 

@@ -1,8 +1,13 @@
 /** Batches cover every byte of every tensor once, in order, within their limits. */
 import { describe, expect, test } from 'vitest';
-import { type LoadTensor, planLoad } from '../../src/graph/load-plan.ts';
+import { type LoadLimits, type LoadTensor, planLoad } from '../../src/graph/load-plan.ts';
 
-const LIMITS = { batchBytes: 2 ** 20, batchPieces: 8, deviceBytes: 0 };
+const LIMITS: LoadLimits = {
+  batchBytes: 2 ** 20,
+  batchPieces: 8,
+  isForDevice: () => true,
+  deviceBytes: 0,
+};
 
 function tensor(
   layout: string,
@@ -89,9 +94,20 @@ describe('all kinds of tensors', () => {
   });
 });
 
+const waysOf = (limits: LoadLimits): string[] => {
+  const pieces = planLoad(TENSORS, limits).flatMap((batch) => batch.pieces);
+  return TENSORS.slice(0, 5).map((_, i) => pieces.find(({ tensor }) => tensor === i)?.way ?? '');
+};
+
+test('what the device is not for: its rows are turned here', () => {
+  const isForDevice = ({ layout }: LoadTensor) => layout === 'phase';
+  expect(waysOf({ ...LIMITS, isForDevice })).toEqual(['host', 'rows', 'host', 'rows', 'device']);
+});
+
 test('too little for the device: all of it by the host', () => {
-  const pieces = planLoad(TENSORS, { ...LIMITS, deviceBytes: 2 ** 30 }).flatMap((b) => b.pieces);
-  expect(pieces.filter(({ way }) => way === 'device')).toEqual([]);
+  const limits = { ...LIMITS, deviceBytes: 2 ** 30 };
+  expect(waysOf(limits)).toEqual(['host', 'rows', 'host', 'rows', 'host']);
+  const pieces = planLoad(TENSORS, limits).flatMap((batch) => batch.pieces);
   expect(pieces.reduce((sum, { bytes }) => sum + bytes, 0)).toBe(
     TENSORS.reduce((sum, { bytes }) => sum + bytes, 0),
   );

@@ -28,7 +28,7 @@ function fakeStore(allocate: () => Promise<void>) {
     },
     destroy: () => log.push('destroy'),
   } as unknown as Allocator;
-  const queue = { writeBuffer: () => log.push('write') } as unknown as GPUQueue;
+  const queue = { writeBuffer: () => log.push('write'), submit: () => {} } as unknown as GPUQueue;
   return { store: new WeightStore(queue, allocator), log };
 }
 
