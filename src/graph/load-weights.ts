@@ -31,12 +31,12 @@ export interface LoadOptions {
 }
 
 const MIB = 2 ** 20;
-const BATCH_BYTES = 8 * MIB;
+const BATCH_BYTES = 16 * MIB;
 const BATCH_PIECES = 64;
 /** What a software adapter compiles a kernel for, 0.3 s, JavaScript turns as `phase` meanwhile. */
 const DEVICE_BYTES = 16 * MIB;
 /** Batches being read or waiting for their turn. */
-const READ_AHEAD = 3;
+const READ_AHEAD = 2;
 
 /** Uploads what is missing of `weights`; all of it or, where it rejects, nothing. */
 export async function loadWeights(

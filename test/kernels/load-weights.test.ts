@@ -70,7 +70,7 @@ const ALL = SHAPES.flatMap(([layout, ...shapes]) =>
     ),
   ),
 );
-/** 22 MB, three batches: several pieces of a tensor, cut anywhere, and small ones among them. */
+/** 22 MB, two batches: several pieces of a tensor, cut anywhere, and small ones among them. */
 const LARGE = [
   subject('linear', 'F32', 'f16', [1280, 2560]),
   subject('vector', 'F16', 'f32', [1280]),
