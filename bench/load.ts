@@ -16,7 +16,7 @@ import { promisify } from 'node:util';
 import { createContext, type EngineContext } from '../src/engine/context.ts';
 import { byteLength } from '../src/engine/kernel.ts';
 import { createDevice } from '../src/engine/node-device.ts';
-import { identify } from '../src/engine/weight-store.ts';
+import { weightId } from '../src/engine/weight-store.ts';
 import { loadWeights } from '../src/graph/load-weights.ts';
 import type { WeightPlace } from '../src/graph/weight-source.ts';
 import { type Spread, spreadOf } from '../src/invsr/measure.ts';
@@ -127,7 +127,7 @@ async function startOnce(path: string, adapter: string, cache: string | undefine
 export function loadOnce(path: string, { adapter }: Pick<LoadFlags, 'adapter'>): Promise<Start> {
   return withNetworks(path, adapter, async ({ context, networks }) => {
     const weights = STAGES.flatMap((stage) => networks.plan(stage, 1, KIND).weights);
-    const stored = new Map(weights.map((weight) => [identify(weight), byteLength(weight.type)]));
+    const stored = new Map(weights.map((weight) => [weightId(weight), byteLength(weight.type)]));
     const weightBytes = [...stored.values()].reduce((sum, bytes) => sum + bytes, 0);
     const idle = process.memoryUsage.rss();
     // On a software adapter the weights loaded so far are in this process, and no fault of ours.
@@ -161,7 +161,7 @@ async function rounds(
   onProgress: (text: string) => void,
 ): Promise<Pick<LoadRecord, 'model' | 'fileBytes' | 'weightBytes' | 'rows'>> {
   const all = STAGES.flatMap((stage) => networks.plan(stage, 1, KIND).weights);
-  const weights = [...new Map(all.map((weight) => [identify(weight), weight])).values()];
+  const weights = [...new Map(all.map((weight) => [weightId(weight), weight])).values()];
   const subjects = weights
     .flatMap((weight) => {
       const place = model.placeOf?.(weight);

@@ -39,8 +39,8 @@ interface Load {
   isFreed: boolean;
 }
 
-/** Equal for weights that share a buffer. */
-export const identify = ({ key, layout, type }: PlanWeight): string =>
+/** Weights with the same are one buffer. */
+export const weightId = ({ key, layout, type }: PlanWeight): string =>
   `${key} ${layout} ${type.dtype}`;
 
 export class WeightStore {
@@ -87,12 +87,12 @@ export class WeightStore {
   }
 
   has(weight: PlanWeight): boolean {
-    return this.#buffers.has(identify(weight));
+    return this.#buffers.has(weightId(weight));
   }
 
   at(weight: PlanWeight): GPUBuffer {
-    const buffer = this.#buffers.get(identify(weight))?.buffer;
-    if (!buffer) throw new Error(`weight ${identify(weight)} is not uploaded`);
+    const buffer = this.#buffers.get(weightId(weight))?.buffer;
+    if (!buffer) throw new Error(`weight ${weightId(weight)} is not uploaded`);
     return buffer;
   }
 
@@ -100,7 +100,7 @@ export class WeightStore {
   async upload(weight: PlanWeight, bytes: Uint8Array): Promise<void> {
     if (!this.has(weight) && bytes.byteLength !== byteLength(weight.type)) {
       throw new Error(
-        `weight ${identify(weight)} is ${format(weight.type)}, expected ${byteLength(weight.type)} bytes, got ${bytes.byteLength}`,
+        `weight ${weightId(weight)} is ${format(weight.type)}, expected ${byteLength(weight.type)} bytes, got ${bytes.byteLength}`,
       );
     }
     await this.load([weight], async (_, [buffer]) => {
@@ -117,9 +117,9 @@ export class WeightStore {
     for (;;) {
       const missing = weights.filter((weight) => !this.has(weight));
       const under = [...this.#loads].filter(
-        ({ ids, isFreed }) => !isFreed && missing.some((weight) => ids.has(identify(weight))),
+        ({ ids, isFreed }) => !isFreed && missing.some((weight) => ids.has(weightId(weight))),
       );
-      const own = missing.filter((weight) => !under.some(({ ids }) => ids.has(identify(weight))));
+      const own = missing.filter((weight) => !under.some(({ ids }) => ids.has(weightId(weight))));
       if (own.length > 0) await this.#load(own, fill);
       else if (under.length > 0) await Promise.all(under.map(({ ended }) => ended));
       else return;
@@ -127,7 +127,7 @@ export class WeightStore {
   }
 
   async #load(weights: readonly PlanWeight[], fill: Fill): Promise<void> {
-    const distinct = new Map(weights.map((weight) => [identify(weight), weight]));
+    const distinct = new Map(weights.map((weight) => [weightId(weight), weight]));
     const load: Load = {
       ids: new Set(distinct.keys()),
       components: new Set(weights.map(({ key }) => componentOf(key))),
@@ -158,7 +158,7 @@ export class WeightStore {
       for (const [i, weight] of weights.entries()) {
         const buffer = buffers[i];
         const component = componentOf(weight.key);
-        if (buffer) this.#buffers.set(identify(weight), { component, buffer });
+        if (buffer) this.#buffers.set(weightId(weight), { component, buffer });
       }
     } catch (error) {
       for (const buffer of buffers) this.#allocator.destroy(buffer);

@@ -9,7 +9,7 @@ import type { EngineContext } from '../engine/context.ts';
 import { targetOf } from '../engine/device.ts';
 import { byteLength, type Kernel, type Target } from '../engine/kernel.ts';
 import type { PlanWeight } from '../engine/plan.ts';
-import { type UploadJob, Uploader } from '../engine/uploader.ts';
+import { BATCH_BYTES, type UploadJob, Uploader } from '../engine/uploader.ts';
 import { relayout, type RelayoutConstants } from '../kernels/relayout.ts';
 import { holdsBeyond } from '../weights/half.ts';
 import { convert, convertRows, type Layout } from '../weights/layout.ts';
@@ -30,16 +30,10 @@ export interface LoadWork {
   readonly signal: AbortSignal;
 }
 
-interface BatchLimits {
-  readonly bytes: number;
-  readonly pieces: number;
-}
-
 export class BatchUploader {
   readonly #context: EngineContext;
   readonly #work: LoadWork;
   readonly #target: Target;
-  readonly #limits: BatchLimits;
   /** Where pieces are for the device. */
   #uploader: Uploader | undefined;
   /** The tensor whose rows gather. */
@@ -47,10 +41,9 @@ export class BatchUploader {
   /** Tensors that may hold what f16 cannot. */
   readonly #doubtful = new Set<LoadItem>();
 
-  private constructor(context: EngineContext, work: LoadWork, limits: BatchLimits) {
+  private constructor(context: EngineContext, work: LoadWork) {
     this.#context = context;
     this.#work = work;
-    this.#limits = limits;
     this.#target = targetOf(context.capabilities);
     const rows = work.batches.flatMap(({ pieces }) => pieces.filter(({ way }) => way === 'rows'));
     const sizes = rows.map((piece) => byteLength(this.#itemOf(piece).weight.type));
@@ -60,9 +53,9 @@ export class BatchUploader {
   static async create(
     context: EngineContext,
     work: LoadWork,
-    limits: BatchLimits,
+    batchPieces: number,
   ): Promise<BatchUploader> {
-    const made = new BatchUploader(context, work, limits);
+    const made = new BatchUploader(context, work);
     const onDevice = work.batches.flatMap(({ pieces }) =>
       pieces.filter(({ way }) => way === 'device'),
     );
@@ -72,8 +65,7 @@ export class BatchUploader {
       kernel: made.#kernelOf(piece),
     }));
     made.#uploader = await Uploader.create(context, {
-      bytes: limits.bytes,
-      jobs: limits.pieces,
+      jobs: batchPieces,
       compiled: await context.pipelines.compile(requests, { signal: work.signal }),
     });
     return made;
@@ -168,7 +160,7 @@ export class BatchUploader {
     const { weight, place } = this.#itemOf(piece);
     const { offset, first, rows } = piece;
     return relayout(
-      { raw: { dtype: 'u32', shape: [this.#limits.bytes / 4] } },
+      { raw: { dtype: 'u32', shape: [BATCH_BYTES / 4] } },
       // As load-plan.ts chose it.
       {
         layout: weight.layout,

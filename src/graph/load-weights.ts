@@ -14,7 +14,8 @@
 import type { EngineContext } from '../engine/context.ts';
 import { byteLength } from '../engine/kernel.ts';
 import type { PlanWeight } from '../engine/plan.ts';
-import { identify } from '../engine/weight-store.ts';
+import { BATCH_BYTES } from '../engine/uploader.ts';
+import { weightId } from '../engine/weight-store.ts';
 import { readAhead } from '../weights/read-ahead.ts';
 import { BatchUploader, type LoadItem } from './load-batch.ts';
 import { type LoadTensor, planLoad } from './load-plan.ts';
@@ -31,7 +32,6 @@ export interface LoadOptions {
 }
 
 const MIB = 2 ** 20;
-const BATCH_BYTES = 16 * MIB;
 const BATCH_PIECES = 64;
 /** What a software adapter compiles a kernel for, 0.3 s, JavaScript turns as `phase` meanwhile. */
 const DEVICE_BYTES = 16 * MIB;
@@ -46,7 +46,7 @@ export async function loadWeights(
   options: LoadOptions = {},
 ): Promise<void> {
   options.signal?.throwIfAborted();
-  const distinct = new Map(weights.map((weight) => [identify(weight), weight]));
+  const distinct = new Map(weights.map((weight) => [weightId(weight), weight]));
   const items = [...distinct.values()]
     .filter((weight) => !context.weights.has(weight))
     .map((weight) => ({ weight, place: source.placeOf?.(weight) }));
@@ -86,9 +86,8 @@ async function fill(
     isForDevice: ({ layout }) => turnedBy === 'device' || layout === 'phase',
     deviceBytes,
   });
-  const limits = { bytes: BATCH_BYTES, pieces: BATCH_PIECES };
   const work = { items, batches, source, signal: stops };
-  const uploader = await BatchUploader.create(context, work, limits);
+  const uploader = await BatchUploader.create(context, work, BATCH_PIECES);
   const total = bytesOf(items);
   let done = 0;
   try {

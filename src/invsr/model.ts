@@ -6,18 +6,11 @@
  *   scheduler/scheduler_config.json
  *   prompt_embeds.safetensors     prompt_embeds [1, L, C], optionally negative_prompt_embeds
  */
-import { sizeOf } from '../engine/kernel.ts';
 import type { WeightPlace, WeightSource } from '../graph/weight-source.ts';
 import { type CheckpointShapes, splitKey } from '../graph/weights.ts';
-import {
-  type Checkpoint,
-  type CheckpointTensor,
-  openCheckpoint,
-  openFile,
-} from '../weights/checkpoint.ts';
+import { type Checkpoint, openCheckpoint, openFile } from '../weights/checkpoint.ts';
 import type { Folder } from '../weights/folder.ts';
 import { convert, type Layout, type RawTensor } from '../weights/layout.ts';
-import { DTYPE_BITS } from '../weights/safetensors-header.ts';
 import { ConfigError } from './config-fields.ts';
 import {
   type NoisePredictorConfig,
@@ -29,6 +22,7 @@ import {
   type UNetConfig,
   type VaeConfig,
 } from './config.ts';
+import { placeIn } from './weight-place.ts';
 
 export interface ModelConfigs {
   readonly unet: UNetConfig;
@@ -137,30 +131,6 @@ export async function openModel(folder: Folder, overrides: Tensors = new Map()):
       return checkpoint && entry && placeIn(checkpoint, name, entry, order.get(key) ?? 0);
     },
     close,
-  };
-}
-
-function placeIn(
-  checkpoint: Checkpoint,
-  name: string,
-  { dtype, shape }: CheckpointTensor,
-  order: number,
-): WeightPlace {
-  const bytes = (sizeOf(shape) * DTYPE_BITS[dtype]) / 8;
-  let whole: Promise<Uint8Array> | undefined;
-  return {
-    dtype,
-    shape,
-    bytes,
-    order,
-    async read(begin, target, signal) {
-      if (checkpoint.readInto) return checkpoint.readInto(name, begin, target, signal);
-      // Pieces are asked for in order: what the first one read is kept until the last.
-      whole ??= checkpoint.read(name, signal);
-      const all = whole;
-      if (begin + target.length === bytes) whole = undefined;
-      target.set((await all).subarray(begin, begin + target.length));
-    },
   };
 }
 

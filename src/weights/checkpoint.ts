@@ -6,7 +6,13 @@ import { CheckpointError } from './error.ts';
 import type { Folder } from './folder.ts';
 import type { RawTensor } from './layout.ts';
 import type { FileDType } from './safetensors-header.ts';
-import { readChunks, readHeader, readTensor, type TensorEntry } from './safetensors.ts';
+import {
+  readChunks,
+  readHeader,
+  readTensor,
+  readTensorPart,
+  type TensorEntry,
+} from './safetensors.ts';
 import { type ByteSource, readInto } from './source.ts';
 
 export interface CheckpointTensor {
@@ -22,7 +28,18 @@ export interface Checkpoint extends AsyncDisposable {
   readonly bytes: number;
   /** A tensor's bytes, little-endian, aligned to 8. */
   read(name: string, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
-  /** The same in pieces of whole rows, at most 16 MiB. */
+  /** A tensor's bytes in its file. */
+  byteLength(name: string): number;
+  /** `length` of a tensor's bytes from `offset`: some rows of a table that is not needed whole. */
+  readPart(
+    name: string,
+    offset: number,
+    length: number,
+    signal?: AbortSignal,
+  ): Promise<Uint8Array<ArrayBuffer>>;
+  /**
+   * A tensor in pieces of whole rows, at most 16 MiB.
+   */
   chunks(name: string, signal?: AbortSignal): AsyncGenerator<Uint8Array<ArrayBuffer>>;
   /**
    * Some of a tensor's bytes, from its byte `begin` on, into memory that the caller keeps. Only where
@@ -216,6 +233,11 @@ async function assemble(name: string, { sources, tensors }: Assembly): Promise<C
     read: async (tensor, signal) => {
       const { source, entry } = at(tensor);
       return readTensor(source, entry, signal);
+    },
+    byteLength: (tensor) => at(tensor).entry.bytes,
+    readPart: async (tensor, offset, length, signal) => {
+      const { source, entry } = at(tensor);
+      return readTensorPart(source, entry, { offset, length }, signal);
     },
     chunks: (tensor, signal) => {
       const { source, entry } = at(tensor);
