@@ -4,9 +4,10 @@
  *
  *   read          the same bytes into one buffer that is used again
  *   read + copy   and from there, as they are, into weight buffers of the same sizes
- *   load          graph/load-weights.ts
+ *   load, host    graph/load-weights.ts, the cores turning the weights
+ *   load, device  the device turning them
  *
- * Each round does all three, in turns, with new weight buffers. Starts are processes of their own.
+ * Each round does all four, in turns, with new weight buffers. Starts are processes of their own.
  */
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -43,12 +44,21 @@ export interface Start {
   readonly hostBytes: number;
 }
 
+export interface LoadRow {
+  readonly name: string;
+  readonly milliseconds: Spread;
+  /** Of all cores together: what other work on the machine disturbs less. */
+  readonly cpuMilliseconds: Spread;
+}
+
 export interface LoadRecord {
   readonly machine: Machine;
   readonly model: string;
   readonly fileBytes: number;
   readonly weightBytes: number;
-  readonly rows: Readonly<Record<'read' | 'copy' | 'load', Spread>>;
+  readonly rows: readonly LoadRow[];
+  /** Who turns weights here by default. */
+  readonly turnedBy: 'host' | 'device';
   readonly first: Start;
   readonly second: Start;
 }
@@ -153,13 +163,14 @@ export function loadOnce(path: string, { adapter }: Pick<LoadFlags, 'adapter'>):
   });
 }
 
+const COPY = 'read + copy';
 const KIND = { noise: 'generated', dump: undefined } as const;
 
 async function rounds(
   { context, model, networks }: Opened,
   runs: number,
   onProgress: (text: string) => void,
-): Promise<Pick<LoadRecord, 'model' | 'fileBytes' | 'weightBytes' | 'rows'>> {
+): Promise<Pick<LoadRecord, 'model' | 'fileBytes' | 'weightBytes' | 'rows' | 'turnedBy'>> {
   const all = STAGES.flatMap((stage) => networks.plan(stage, 1, KIND).weights);
   const weights = [...new Map(all.map((weight) => [weightId(weight), weight])).values()];
   const subjects = weights
@@ -169,12 +180,23 @@ async function rounds(
     })
     .toSorted((a, b) => a.place.order - b.place.order);
   const memory = new Uint8Array(CHUNK_BYTES);
-  const times = { read: [] as number[], copy: [] as number[], load: [] as number[] };
-  const timed = async (row: keyof typeof times, work: () => Promise<void>): Promise<void> => {
+  const works: Readonly<Record<string, () => Promise<void>>> = {
+    read: async () => {
+      for (const { place } of subjects) await readChunks(place, memory);
+    },
+    [COPY]: () => copy(context, subjects, memory),
+    'load, host': () => loadWeights(context, weights, model, { turnedBy: 'host' }),
+    'load, device': () => loadWeights(context, weights, model, { turnedBy: 'device' }),
+  };
+  const times = Object.keys(works).map(() => ({ wall: [] as number[], cpu: [] as number[] }));
+  const timed = async (row: number, work: () => Promise<void>): Promise<void> => {
+    const cpu = process.cpuUsage();
     const began = performance.now();
     await work();
     await context.device.queue.onSubmittedWorkDone();
-    times[row].push(performance.now() - began);
+    times[row]?.wall.push(performance.now() - began);
+    const { user, system } = process.cpuUsage(cpu);
+    times[row]?.cpu.push((user + system) / 1000);
     context.weights.dispose();
     // Dawn gives memory back when it has seen the end of a later submit; new memory is slower.
     context.device.queue.submit([]);
@@ -183,21 +205,18 @@ async function rounds(
   // One more than counts: it compiles, and touches memory that the process did not have before.
   for (let round = 0; round <= runs; round++) {
     onProgress(round === 0 ? 'rounds: warm-up' : `round ${round} of ${runs}`);
-    await timed('read', async () => {
-      for (const { place } of subjects) await readChunks(place, memory);
-    });
-    await timed('copy', () => copy(context, subjects, memory));
-    await timed('load', () => loadWeights(context, weights, model));
+    for (const [row, work] of Object.values(works).entries()) await timed(row, work);
   }
   return {
     model: model.name,
     fileBytes: subjects.reduce((sum, { place }) => sum + place.bytes, 0),
     weightBytes: subjects.reduce((sum, { bytes }) => sum + bytes, 0),
-    rows: {
-      read: spreadOf(times.read.slice(1)),
-      copy: spreadOf(times.copy.slice(1)),
-      load: spreadOf(times.load.slice(1)),
-    },
+    rows: Object.keys(works).map((name, row) => ({
+      name,
+      milliseconds: spreadOf(times[row]?.wall.slice(1) ?? []),
+      cpuMilliseconds: spreadOf(times[row]?.cpu.slice(1) ?? []),
+    })),
+    turnedBy: context.capabilities.isSoftware ? 'host' : 'device',
   };
 }
 
@@ -244,31 +263,23 @@ async function copy(
   for (const buffer of buffers) allocator.destroy(buffer);
 }
 
-interface Row {
-  readonly name: string;
-  readonly milliseconds: Spread;
-}
-
 export function loadReport(
-  { machine, model, fileBytes, weightBytes, rows, first, second }: LoadRecord,
+  { machine, model, fileBytes, weightBytes, rows, turnedBy, first, second }: LoadRecord,
   { isMarkdown }: { readonly isMarkdown: boolean },
 ): string {
   const table = isMarkdown ? markdownTable : textTable;
-  const rowsOf: Row[] = [
-    { name: 'read', milliseconds: rows.read },
-    { name: 'read + copy', milliseconds: rows.copy },
-    { name: 'load', milliseconds: rows.load },
-  ];
-  const columns: Column<Row>[] = [
+  const least = rows.find(({ name }) => name === COPY)?.milliseconds;
+  const columns: Column<LoadRow>[] = [
     { title: 'ms', align: 'left', cell: ({ name }) => name },
     { title: 'median', cell: ({ milliseconds }) => digits(milliseconds.median) },
     { title: 'p10', cell: ({ milliseconds }) => digits(milliseconds.p10) },
     { title: 'p90', cell: ({ milliseconds }) => digits(milliseconds.p90) },
+    { title: 'CPU', cell: ({ cpuMilliseconds }) => digits(cpuMilliseconds.median) },
     { title: 'GB/s', cell: ({ milliseconds }) => digits(fileBytes / milliseconds.median / 1e6) },
     {
       title: 'speed of read + copy (by p10)',
       cell: ({ milliseconds: { median, p10 } }) =>
-        `${percent(rows.copy.median / median)} (${percent(rows.copy.p10 / p10)})`,
+        least ? `${percent(least.median / median)} (${percent(least.p10 / p10)})` : '',
     },
   ];
   const starts = [
@@ -284,8 +295,8 @@ export function loadReport(
   ];
   return `${[
     describeMachine(machine),
-    `${model}: ${digits(fileBytes / 1e9)} GB in the files, ${digits(weightBytes / 1e9)} GB on the device`,
-    table(columns, rowsOf),
+    `${model}: ${digits(fileBytes / 1e9)} GB in the files, ${digits(weightBytes / 1e9)} GB on the device; by default the ${turnedBy} turns them`,
+    table(columns, rows),
     table(startColumns, starts),
   ].join('\n\n')}\n`;
 }
