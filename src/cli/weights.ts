@@ -1,10 +1,12 @@
 /** `invsr weights`: one file per subcommand, weights-<name>.ts. */
 import { Command } from 'commander';
 import type { CommandContext } from './upscale.ts';
+import { convertCommand } from './weights-convert.ts';
 import { synthCommand } from './weights-synth.ts';
 
 export function weightsCommand(context: CommandContext): Command {
   return new Command('weights')
     .description("models' weights: fetch, check, convert")
+    .addCommand(convertCommand(context))
     .addCommand(synthCommand(context));
 }

@@ -11,20 +11,11 @@ export function placeIn(
   { dtype, shape }: CheckpointTensor,
   order: number,
 ): WeightPlace {
-  const bytes = (sizeOf(shape) * DTYPE_BITS[dtype]) / 8;
-  let whole: Promise<Uint8Array> | undefined;
   return {
     dtype,
     shape,
-    bytes,
+    bytes: (sizeOf(shape) * DTYPE_BITS[dtype]) / 8,
     order,
-    async read(begin, target, signal) {
-      if (checkpoint.readInto) return checkpoint.readInto(name, begin, target, signal);
-      // Pieces are asked for in order: what the first one read is kept until the last.
-      whole ??= checkpoint.read(name, signal);
-      const all = whole;
-      if (begin + target.length === bytes) whole = undefined;
-      target.set((await all).subarray(begin, begin + target.length));
-    },
+    read: (begin, target, signal) => checkpoint.readInto(name, begin, target, signal),
   };
 }
