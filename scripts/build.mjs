@@ -47,6 +47,8 @@ if (!fast) {
     bundle: true,
     minify: true,
     format: 'esm',
+    // Loaded on demand, where a prompt is tokenized.
+    external: ['@huggingface/tokenizers'],
     write: false,
   });
   const kilobytes = gzipSync(outputFiles[0].contents).length / 1024;

@@ -12,7 +12,7 @@
  *   flat index (j * 2654435761) mod numel. `__metadata__` has its shape as `shape.<name>`.
  * - `base` names another file: tensors it has with the same name and bytes are not repeated;
  *   `__metadata__.inherits` lists them. test/harness/goldens.ts puts them back.
- * - Tiny weights are not stored: they follow from `tiny/<part>.keys.json` (test/harness/synthetic.ts).
+ * - Tiny weights are not stored: they follow from `tiny/<part>.keys.json` (src/weights/synthetic.ts).
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
@@ -24,6 +24,7 @@ if (!root) {
 }
 const DATA = 'test/golden/data';
 const SAMPLES = 4096;
+const TINY = ['unet', 'vae', 'noise_predictor', 'text_encoder'];
 const HASH = 2654435761n;
 
 const never = /$^/;
@@ -58,7 +59,8 @@ const PICKS = {
   'goldens/networks/vae_decode': { drop: /^act.*\.to_out\.1$/, sample: /^act\./, over: big },
   'goldens/networks/vae_decode_shapes': {},
   'goldens/networks/vae_tiled': { drop: /^untiled/, sample: /^tiled\.image$/, over: big },
-  'goldens/networks/eps_probe': { drop: /^text_encoder/ },
+  'goldens/networks/clip_text': {},
+  'goldens/networks/eps_probe': {},
   'goldens/networks/scheduler': {},
   'goldens/networks/bicubic': { drop: /^20x27\.(x4_antialias|x4_minus1_1|to_30x50)/ },
   'goldens/networks/reflect_pad': { drop: /^100x90/ },
@@ -104,6 +106,7 @@ const PICKS = {
   'goldens/full/vae_encode': { drop: /^image_up/ },
   'goldens/full/unet': {},
   'goldens/full/vae_decode': { drop: /u8/, sample: /^(decoded)$/, over: 1 },
+  'goldens/full/clip': { drop: /^negative/ },
 
   'nano/goldens/still-life-s1': { drop: /decoded|logvar|_mean/, sample: /^final$/ },
   'nano/goldens/still-life-s3': stillLife,
@@ -116,12 +119,12 @@ const COPIES = [
   ['goldens/tolerances.json', `${DATA}/tolerances.json`],
   ['goldens/mutations.json', `${DATA}/mutations.json`],
   ['goldens/networks/eps_probe_sensitivity.json', `${DATA}/networks/eps_probe_sensitivity.json`],
+  ['goldens/networks/tokenizer.json', `${DATA}/networks/tokenizer.json`],
+  ['goldens/tolerances_full.json', `${DATA}/tolerances_full.json`],
+  ['goldens/full/final_512_invsr1_synthetic.png', `${DATA}/full/final_512.png`],
   ['goldens/tiny/model_index.json', `${DATA}/tiny/model_index.json`],
   ['goldens/tiny/scheduler/scheduler_config.json', `${DATA}/tiny/scheduler/scheduler_config.json`],
-  ...['unet', 'vae', 'noise_predictor'].map((part) => [
-    `goldens/tiny/${part}/config.json`,
-    `${DATA}/tiny/${part}/config.json`,
-  ]),
+  ...TINY.map((part) => [`goldens/tiny/${part}/config.json`, `${DATA}/tiny/${part}/config.json`]),
   ['nano/model', 'weights/invsr-nano'],
   ...['still-life-lr.png', 'still-life.png', 'garden-lr.png', 'still-life-degraded.jpg'].map(
     (image) => [`images/${image}`, `examples/images/${image}`],
@@ -254,7 +257,7 @@ for (const [file, { drop = never, sample = never, over = big, base, verbatim }] 
     metadata,
   );
 }
-for (const part of ['unet', 'vae', 'noise_predictor']) {
+for (const part of TINY) {
   const [file] = readdirSync(join(root, 'goldens/tiny', part)).filter((f) =>
     f.endsWith('.safetensors'),
   );

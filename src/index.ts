@@ -31,10 +31,20 @@ export { ShapeError } from './engine/kernel.ts';
 export { WeightError } from './graph/weights.ts';
 export { ConfigError } from './invsr/config-fields.ts';
 export type { ColorFix } from './invsr/image-graphs.ts';
+export { fitMemory, type MemoryFit } from './invsr/memory-fit.ts';
+export { MemoryError, type MemoryPlan } from './invsr/memory-plan.ts';
 export { type Model, openModel, type Tensors } from './invsr/model.ts';
 export { type Dump, type NamedDump, ParityError } from './invsr/parity.ts';
 export type { Pixels } from './invsr/pixels.ts';
+export {
+  OFFICIAL_NEGATIVE_PROMPT,
+  OFFICIAL_PROMPT,
+  type PromptOptions,
+  promptStates,
+} from './invsr/prompt.ts';
+export type { PromptCache } from './invsr/prompt-cache.ts';
 export { TimestepError } from './invsr/scheduler.ts';
+export { NonFiniteError, type PrecisionWarning } from './invsr/stage-precision.ts';
 export {
   ImageSizeError,
   Upscaler,

@@ -8,3 +8,4 @@ export {
 } from './engine/node-device.ts';
 export type { Capabilities } from './engine/device.ts';
 export { fileSource, nodeFolder } from './weights/node-file.ts';
+export { type NodeCache, nodeCache } from './weights/node-cache.ts';

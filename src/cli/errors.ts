@@ -19,6 +19,7 @@ const INPUT_ERRORS = new Set([
   'WeightError',
   'CheckpointError',
   'TimestepError',
+  'MemoryError',
 ]);
 
 /** By name: those of the library are no InputError. */

@@ -36,6 +36,25 @@ export function timestepList(text: string): number[] {
   return values;
 }
 
+const UNITS: Readonly<Record<string, number>> = {
+  MB: 1e6,
+  GB: 1e9,
+  MiB: 2 ** 20,
+  GiB: 2 ** 30,
+};
+
+/** `4GB`, `1.9 GB`, `512MiB` → bytes. */
+export function byteSize(text: string): number {
+  const [, digits = '', unit = ''] = /^([\d.]+) ?([MG]i?B)$/.exec(text) ?? [];
+  const bytes = Number(digits) * (UNITS[unit] ?? Number.NaN);
+  if (!(bytes > 0)) {
+    throw new InvalidArgumentError(
+      `expected a size with one of the units ${Object.keys(UNITS).join(', ')}, such as 4GB.`,
+    );
+  }
+  return Math.floor(bytes);
+}
+
 /** Tiles give latents of half their side, which the UNet likes divisible. */
 export function tileSize(text: string): number {
   const value = integer(16, 1024)(text);

@@ -6,6 +6,8 @@ import type { UpscaleProgress } from '../invsr/upscaler.ts';
 export interface Reporter {
   /** A fact worth a line: the adapter, what was written. */
   note(line: string): void;
+  /** Something that went another way than asked for; the work goes on. `facts` are for programs. */
+  warning(message: string, facts: Readonly<Record<string, unknown>>): void;
   progress(input: string, progress: UpscaleProgress): void;
   result(result: Readonly<Record<string, unknown>>, lines: readonly string[]): void;
   /** `input` names the one image that failed, when others go on. */
@@ -27,6 +29,10 @@ export function jsonReporter(): Reporter {
   let last = { stage: '', at: 0 };
   return {
     note: say,
+    warning: (message, facts) => {
+      emit({ event: 'warning', message, ...facts });
+      say(`invsr: warning: ${message}`);
+    },
     progress: (input, p) => {
       const seconds = eta(p);
       const now = performance.now();
@@ -64,6 +70,7 @@ function barReporter(): Reporter {
   };
   return {
     note,
+    warning: (message) => note(`invsr: warning: ${message}`),
     progress: (input, p) => {
       if (input !== current) stop();
       current = input;
@@ -103,6 +110,7 @@ function lineReporter(): Reporter {
   let last = '';
   return {
     note: say,
+    warning: (message) => say(`invsr: warning: ${message}`),
     progress: (input, p) => {
       const line = `${input}: ${stageName(p)}`;
       if (line !== last) say(line);

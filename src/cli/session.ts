@@ -1,7 +1,9 @@
 /** A device with an upscaler on it, opened when the first picture is ready and closed at the end. */
-import { createContext } from '../engine/context.ts';
-import { nameOf } from '../engine/device.ts';
+import { createContext, type EngineContext } from '../engine/context.ts';
+import { type Capabilities, nameOf } from '../engine/device.ts';
 import { createDevice } from '../engine/node-device.ts';
+import { fitMemory, gigabytes, type MemoryFit } from '../invsr/memory-fit.ts';
+import type { MemoryPlan } from '../invsr/memory-plan.ts';
 import type { Model } from '../invsr/model.ts';
 import { Upscaler, type UpscalerOptions } from '../invsr/upscaler.ts';
 
@@ -9,23 +11,37 @@ export interface Session {
   readonly upscaler: Upscaler;
   /** The adapter, for people. */
   readonly adapter: string;
-  /** One line for the user when there is no GPU. */
-  readonly notice: string | undefined;
+  /** Lines for the user: that there is no GPU, what memory the work takes. */
+  readonly notes: readonly string[];
+  readonly memory: MemoryPlan;
   close(): Promise<void>;
 }
 
+/** `prepare` finishes the model on the device before the upscaler has it. */
 export async function openSession(
-  model: Model,
+  prepare: (context: EngineContext) => Promise<Model>,
   options: UpscalerOptions,
-  adapter: string,
+  { adapter, memory: limit }: { readonly adapter: string; readonly memory?: number | undefined },
 ): Promise<Session> {
   const { device, capabilities, notice } = await createDevice({ adapter });
   const context = createContext(device);
-  const upscaler = new Upscaler(context, model, options);
+  let model: Model;
+  let fit: MemoryFit;
+  try {
+    model = await prepare(context);
+    fit = fitMemory(context, model, options, limit);
+  } catch (error) {
+    await device.queue.onSubmittedWorkDone().catch(() => {}); // see close
+    context.dispose();
+    device.destroy();
+    throw error;
+  }
+  const upscaler = new Upscaler(context, model, fit.options);
   return {
     upscaler,
     adapter: nameOf(capabilities),
-    notice,
+    notes: [...(notice === undefined ? [] : [notice]), ...memoryNotes(fit, capabilities)],
+    memory: fit.plan,
     async close() {
       // After an interruption work is still under way. Destroying a device waits for it and blocks
       // the process meanwhile, so wait here, where the signal's deadline (main.ts) can cut in.
@@ -35,4 +51,24 @@ export async function openSession(
       device.destroy();
     },
   };
+}
+
+/** A software adapter's memory is the host's, and the host can say how much it has left. */
+function memoryNotes({ plan, changes }: MemoryFit, { family }: Capabilities): string[] {
+  const parts = {
+    weights: plan.weightBytes,
+    activations: plan.slotBytes,
+    'between networks': plan.betweenBytes,
+    staging: plan.stagingBytes,
+  };
+  const listed = Object.entries(parts).map(([what, bytes]) => `${what} ${gigabytes(bytes)}`);
+  const notes = [`memory: ${gigabytes(plan.peakBytes)} at most (${listed.join(', ')})`];
+  if (changes.length > 0) notes.push(`to stay within --memory: ${changes.join(', ')}`);
+  const free = process.availableMemory();
+  if (family === 'cpu' && plan.peakBytes > free) {
+    notes.push(
+      `this machine has ${gigabytes(free)} of memory left: expect swapping, or use --low-memory or a smaller --tile`,
+    );
+  }
+  return notes;
 }

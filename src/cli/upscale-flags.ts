@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import { TIMESTEPS } from '../invsr/scheduler.ts';
 import { DEFAULT_SEED } from '../invsr/tile-inputs.ts';
 import type { UpscalerOptions } from '../invsr/upscaler.ts';
-import { choice, integer, MAX_STEPS, number, tileSize, timestepList } from './options.ts';
+import { byteSize, choice, integer, MAX_STEPS, number, tileSize, timestepList } from './options.ts';
 
 export interface UpscaleFlags {
   readonly output: string;
@@ -20,6 +20,9 @@ export interface UpscaleFlags {
   readonly negativePrompt?: string;
   readonly precision: 'auto' | 'f16' | 'f32';
   readonly adapter: string;
+  readonly memory?: number;
+  readonly lowMemory?: boolean;
+  readonly check?: boolean;
   readonly official?: boolean;
   readonly noise?: string;
   readonly dump?: string;
@@ -72,8 +75,11 @@ export function upscaleCommand(action: UpscaleAction): Command {
       ),
     )
     .option('--cfg <scale>', 'classifier-free guidance from 1 (off) to 20', number(1, 20), 1)
-    .option('--prompt <text>', 'another prompt (not built yet)')
-    .option('--negative-prompt <text>', 'another negative prompt (not built yet)')
+    .option(
+      '--prompt <text>',
+      'what the picture shows or looks like (default: the official prompt)',
+    )
+    .option('--negative-prompt <text>', 'what it should not look like; needs --cfg above 1')
     .addOption(
       choice('--precision <kind>', 'storage of activations', ['auto', 'f16', 'f32'], 'auto'),
     )
@@ -81,6 +87,16 @@ export function upscaleCommand(action: UpscaleAction): Command {
       '--adapter <name>',
       'auto, software, or part of an adapter name (see invsr info)',
       'auto',
+    )
+    .option(
+      '--memory <size>',
+      'GPU memory to stay within, e.g. 4GB: smaller batches, one network at a time, smaller tiles',
+      byteSize,
+    )
+    .option('--low-memory', 'one network on the device at a time')
+    .option(
+      '--check',
+      'look for NaN and Infinity after every layer; go on in f32 where f16 is too narrow',
     )
     .option('--official', 'tiles, overlap, noise order and padding exactly as the official code')
     .option('--noise <file>', 'parity: take every random draw from a safetensors file')
@@ -92,13 +108,16 @@ export function upscaleCommand(action: UpscaleAction): Command {
 }
 
 export function upscalerOptions(flags: UpscaleFlags) {
-  const { tile, tileBatch, overlap, colorFix, cfg, official = false, precision } = flags;
+  const { tile, tileBatch, overlap, colorFix, cfg, precision } = flags;
+  const { official = false, lowMemory = false, check = false } = flags;
   return {
     timesteps: flags.timesteps ?? TIMESTEPS[flags.steps] ?? [],
     tile,
     colorFix,
     cfg,
     official,
+    lowMemory,
+    check,
     ...(tileBatch !== undefined && { tileBatch }),
     ...(overlap !== undefined && { overlap }),
     ...(precision !== 'auto' && { precision }),

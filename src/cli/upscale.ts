@@ -1,7 +1,9 @@
 /** `invsr upscale`: files in, files out. The flags are in upscale-flags.ts. */
+import type { EngineContext } from '../engine/context.ts';
 import { checkModel } from '../invsr/check-model.ts';
 import { type Model, openModel, type Tensors } from '../invsr/model.ts';
 import type { Dump } from '../invsr/parity.ts';
+import type { PrecisionWarning } from '../invsr/stage-precision.ts';
 import { SCALE } from '../invsr/tile-graph.ts';
 import { readTensors } from '../weights/checkpoint.ts';
 import { fileSource, nodeFolder } from '../weights/node-file.ts';
@@ -11,7 +13,9 @@ import { type Picture, readPicture } from './image-file.ts';
 import { expectStorable, resizeAlpha, writeBeforeAfter, writePicture } from './image-output.ts';
 import { expectExtension, expectWritableFolder, type Job, planJobs } from './inputs.ts';
 import { modelFolder } from './models.ts';
+import { MAX_STEPS } from './options.ts';
 import type { Reporter } from './progress.ts';
+import { findPrompts, promptResult } from './prompts.ts';
 import { openSession, type Session } from './session.ts';
 import { type UpscaleFlags, upscalerOptions } from './upscale-flags.ts';
 import { writeWhole } from './whole-file.ts';
@@ -37,11 +41,6 @@ export async function upscale(
   flags: UpscaleFlags,
   { reporter, signal }: CommandContext,
 ): Promise<void> {
-  if (flags.prompt !== undefined || flags.negativePrompt !== undefined) {
-    throw new InputError(
-      "--prompt and --negative-prompt need a text encoder, which this version does not run; leave them out to use the model's own prompt",
-    );
-  }
   const jobs = await planJobs(inputs, flags.output);
   await checkExtraFiles(flags, jobs);
   const noise =
@@ -49,11 +48,18 @@ export async function upscale(
       ? undefined
       : await readTensors(await fileSource(flags.noise), signal);
   const work: Work = { flags, noise, reporter, signal };
-  const options = upscalerOptions(flags);
-  const model = await openModel(nodeFolder(await modelFolder(flags.model)), noise);
+  const options = {
+    ...upscalerOptions(flags),
+    onWarning: ({ message, ...facts }: PrecisionWarning) => reporter.warning(message, facts),
+  };
+  const folder = nodeFolder(await modelFolder(flags.model));
+  const prompts = await findPrompts(folder, flags, { reporter, signal, given: noise });
+  let model: Model | undefined;
   let session: Session | undefined;
   let failed = 0;
   try {
+    model = await openModel(folder, overrides(prompts?.known));
+    warnOfSteps(options.timesteps.length, reporter);
     checkModel(model, options);
     for (const job of jobs) {
       try {
@@ -72,17 +78,39 @@ export async function upscale(
     }
   } finally {
     await session?.close();
-    await model.close();
+    await model?.close();
+    await prompts?.close();
   }
   if (failed > 0) {
     throw new InputError(`${failed} of ${jobs.length} images could not be upscaled, see above`);
   }
 
+  /** What replaces the model's own prompts. */
+  function overrides(states: Tensors = new Map()): Tensors {
+    return new Map([...(noise ?? []), ...states]);
+  }
+
+  /** The model with its prompts; the text encoder runs where their states are not known yet. */
+  async function complete(context: EngineContext, opened: Model): Promise<Model> {
+    if (!prompts || prompts.missing === 0) return opened;
+    reporter.note('encoding the prompt, once for this model');
+    const states = await prompts.states(context, { signal });
+    await opened.close();
+    return (model = await openModel(folder, overrides(states)));
+  }
+
   async function open(opened: Model): Promise<Session> {
-    const made = await openSession(opened, options, flags.adapter);
-    if (made.notice !== undefined) reporter.note(made.notice);
+    const prepare = async (context: EngineContext): Promise<Model> => complete(context, opened);
+    const made = await openSession(prepare, options, flags);
+    for (const note of made.notes) reporter.note(note);
     return made;
   }
+}
+
+function warnOfSteps(steps: number, reporter: Reporter): void {
+  if (steps <= MAX_STEPS) return;
+  const message = `--timesteps has ${steps} steps; the official code has at most ${MAX_STEPS}`;
+  reporter.warning(message, { steps });
 }
 
 /** --dump and --before-after: one picture, a place to write, a format that fits. */
@@ -143,7 +171,8 @@ async function upscaleFile(
   const { precision } = upscaler.options;
   const { peakGpuBytes } = upscaler;
   const seconds = (milliseconds.total / 1000).toFixed(1);
-  reporter.result({ ...job, width, height, milliseconds, adapter, precision, peakGpuBytes }, [
+  const facts = { width, height, milliseconds, adapter, precision, peakGpuBytes };
+  reporter.result({ ...job, ...facts, ...promptResult(flags) }, [
     `${job.output}  ${width}x${height} in ${seconds} s on ${adapter} (${precision})`,
     ...extra,
   ]);

@@ -13,10 +13,13 @@ class WriteError extends Error {
 /** Temporary files that exist now. */
 const partials = new Set<string>();
 
-/** Writes beside `file` and renames; makes the folder; leaves nothing behind on failure. */
+/**
+ * Writes beside `file` and renames; makes the folder; leaves nothing behind on failure. A generator's
+ * pieces are written one after another, so that it may reuse their memory.
+ */
 export async function writeWhole(
   file: string,
-  data: Uint8Array | readonly Uint8Array[],
+  data: Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
 ): Promise<void> {
   const folder = dirname(file);
   const name = `.${basename(file).slice(0, 200)}.${randomBytes(4).toString('hex')}.part`;
@@ -28,8 +31,9 @@ export async function writeWhole(
     await rename(partial, file);
   } catch (cause) {
     await rm(partial, { force: true }).catch(() => {});
+    if (cause instanceof Error && cause.name === 'AbortError') throw cause;
     throw new WriteError(
-      `cannot write ${file}: ${reasonOf(cause)}; choose another place with -o or make room`,
+      `cannot write ${file}: ${reasonOf(cause)}; choose another place or make room`,
       { cause },
     );
   } finally {

@@ -76,7 +76,7 @@ export class Allocator {
     buffer: GPUBuffer;
     outOfMemory: Promise<string | undefined>;
   } {
-    const size = Math.max(16, Math.ceil(bytes / 4) * 4);
+    const size = bufferSize(bytes);
     this.#device.pushErrorScope('out-of-memory');
     const buffer = this.#device.createBuffer({ label: `invsr/${label}`, size, usage });
     const scope = this.#device.popErrorScope();
@@ -89,6 +89,9 @@ export class Allocator {
     buffer.destroy();
   }
 }
+
+/** Bytes of the buffer made for `bytes`: whole words, at least one vec4f. */
+export const bufferSize = (bytes: number): number => Math.max(16, Math.ceil(bytes / 4) * 4);
 
 export interface SlotRequest {
   readonly bytes: number;
@@ -109,6 +112,45 @@ interface PooledBuffer {
   leases: number;
 }
 
+// A large request must not find its buffer taken by a small one.
+const largestFirst = (requests: readonly SlotRequest[]): [index: number, request: SlotRequest][] =>
+  [...requests.entries()].toSorted(([, a], [, b]) => b.bytes - a.bytes);
+
+/** Request → buffer of a pool with these `sizes`, best fit; requests that need a new one are left out. */
+function fitSlots(
+  requests: readonly SlotRequest[],
+  sizes: readonly number[],
+): ReadonlyMap<number, number> {
+  const chosen = new Map<number, number>();
+  const free = new Set(sizes.keys());
+  for (const [index, { bytes, isExclusive }] of largestFirst(requests)) {
+    if (isExclusive) continue;
+    let best: number | undefined;
+    for (const at of free) {
+      const size = sizes[at] ?? 0;
+      if (size >= bytes && size < (best === undefined ? Infinity : (sizes[best] ?? 0))) best = at;
+    }
+    if (best === undefined) continue;
+    free.delete(best);
+    chosen.set(index, best);
+  }
+  return chosen;
+}
+
+/** Bytes of the pool's buffers after leases by several plans, in this order. */
+export function pooledBytes(leases: readonly (readonly SlotRequest[])[]): number {
+  const pool: number[] = [];
+  let exclusive = 0;
+  for (const requests of leases) {
+    const fits = fitSlots(requests, pool);
+    for (const [index, { bytes, isExclusive }] of requests.entries()) {
+      if (isExclusive) exclusive += bufferSize(bytes);
+      else if (!fits.has(index)) pool.push(bufferSize(bytes));
+    }
+  }
+  return exclusive + pool.reduce((a, b) => a + b, 0);
+}
+
 export class SlotPool {
   readonly #allocator: Allocator;
   readonly #shared = new Set<PooledBuffer>();
@@ -124,21 +166,17 @@ export class SlotPool {
   }
 
   async #lease(requests: readonly SlotRequest[]): Promise<SlotLease> {
+    const pool = [...this.#shared];
     const chosen = new Map<number, PooledBuffer>();
-    const used = new Set<PooledBuffer>();
-    // Largest first: a large request must not find its buffer taken by a small one.
-    const order = [...requests.entries()].toSorted(([, a], [, b]) => b.bytes - a.bytes);
-    for (const [index, { bytes, isExclusive }] of order) {
-      if (isExclusive) continue;
-      let best: PooledBuffer | undefined;
-      for (const entry of this.#shared) {
-        if (used.has(entry) || entry.buffer.size < bytes) continue;
-        if (!best || entry.buffer.size < best.buffer.size) best = entry;
-      }
-      if (!best) continue;
-      used.add(best);
-      chosen.set(index, best);
+    for (const [index, at] of fitSlots(
+      requests,
+      pool.map(({ buffer }) => buffer.size),
+    )) {
+      const entry = pool[at];
+      if (entry) chosen.set(index, entry);
     }
+    const used = new Set(chosen.values());
+    const order = largestFirst(requests);
     const missing = order.filter(([index]) => !chosen.has(index));
     // Held while we wait for the new ones.
     for (const entry of used) entry.leases++;

@@ -10,7 +10,12 @@ const CHUNK_BYTES = 32 * 2 ** 20;
 /** Staging that may pile up before an upload waits for the queue. */
 const MAX_PENDING_BYTES = 4 * CHUNK_BYTES;
 
-const identify = ({ key, layout, type }: PlanWeight): string => `${key} ${layout} ${type.dtype}`;
+/** Memory that an upload takes besides the weights, at most. */
+export const UPLOAD_STAGING_BYTES = MAX_PENDING_BYTES;
+
+/** Weights with the same are one buffer. */
+export const weightId = ({ key, layout, type }: PlanWeight): string =>
+  `${key} ${layout} ${type.dtype}`;
 
 export class WeightStore {
   readonly #queue: GPUQueue;
@@ -42,18 +47,18 @@ export class WeightStore {
   }
 
   has(weight: PlanWeight): boolean {
-    return this.#buffers.has(identify(weight));
+    return this.#buffers.has(weightId(weight));
   }
 
   at(weight: PlanWeight): GPUBuffer {
-    const buffer = this.#buffers.get(identify(weight));
-    if (!buffer) throw new Error(`weight ${identify(weight)} is not uploaded`);
+    const buffer = this.#buffers.get(weightId(weight));
+    if (!buffer) throw new Error(`weight ${weightId(weight)} is not uploaded`);
     return buffer;
   }
 
   /** Uploads a weight in the kernels' layout; nothing happens if it is there or on its way. */
   async upload(weight: PlanWeight, bytes: Uint8Array): Promise<void> {
-    const id = identify(weight);
+    const id = weightId(weight);
     if (this.#buffers.has(id)) return;
     const upload = this.#uploads.get(id) ?? this.#upload(weight, bytes);
     this.#uploads.set(id, upload);
@@ -65,7 +70,7 @@ export class WeightStore {
   }
 
   async #upload(weight: PlanWeight, bytes: Uint8Array): Promise<void> {
-    const id = identify(weight);
+    const id = weightId(weight);
     if (bytes.byteLength !== byteLength(weight.type)) {
       throw new Error(
         `weight ${id} is ${format(weight.type)}, expected ${byteLength(weight.type)} bytes, got ${bytes.byteLength}`,

@@ -226,13 +226,13 @@ export class GraphBuilder {
 
   // --- layers without weights -----------------------------------------------------------------
 
-  /** softmax(q·kᵀ/√d)·v per head. q [N, Lq, C]; k, v [N or 1, Lk, C]. */
+  /** softmax(q·kᵀ/√d)·v per head. q [N, Lq, C]; k, v [N or 1, Lk, C]. `causal`: no later keys. */
   attention(
     path: string,
     { q, k, v }: { readonly q: Tensor; readonly k: Tensor; readonly v: Tensor },
-    { heads }: { readonly heads: number },
+    { heads, causal }: { readonly heads: number; readonly causal?: boolean },
   ): Tensor {
-    return this.emit('attention', path, { q, k, v }, { heads }, q);
+    return this.emit('attention', path, { q, k, v }, { heads, ...(causal && { causal }) }, q);
   }
 
   /** First half of the channels times gelu of the second. */

@@ -38,7 +38,9 @@ const ACCESS: {
 export const accessOf = ({ op }: Node, input: string): Access | undefined =>
   (ACCESS[op] as Readonly<Record<string, Access>> | undefined)?.[input];
 
-export const hasBands = ({ op }: Node): boolean => ACCESS[op] !== undefined;
+/** In causal attention a query depends on its place, which a window would hide. */
+export const hasBands = (node: Node): boolean =>
+  ACCESS[node.op] !== undefined && !(node.op === 'attention' && node.constants.causal);
 
 /** The ops that read rows around a pixel. */
 export type Convolution = Node<'conv2d'> | Node<'upsampleConv2d'>;

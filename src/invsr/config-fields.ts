@@ -48,6 +48,12 @@ export class Fields {
     return value;
   }
 
+  text(field: string, fallback?: string): string {
+    const value = this.#json[field] ?? fallback;
+    if (typeof value !== 'string') this.fail(field, value, 'a text');
+    return value;
+  }
+
   boolean(field: string, fallback: boolean): boolean {
     const value = this.#json[field] ?? fallback;
     if (typeof value !== 'boolean') this.fail(field, value, 'true or false');

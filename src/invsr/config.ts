@@ -50,6 +50,17 @@ export interface NoisePredictorConfig {
   readonly freqShift: number;
 }
 
+export interface TextEncoderConfig {
+  readonly layers: number;
+  readonly heads: number;
+  readonly channels: number;
+  /** Tokens of every prompt, padding included. */
+  readonly positions: number;
+  readonly vocabulary: number;
+  readonly activation: 'gelu' | 'quickGelu';
+  readonly eps: number;
+}
+
 export interface SchedulerConfig {
   readonly betaStart: number;
   readonly betaEnd: number;
@@ -173,6 +184,36 @@ export function readNoisePredictorConfig(text: string, file: string): NoisePredi
     groups,
     flipSinToCos: f.boolean('flip_sin_to_cos', true),
     freqShift: f.number('freq_shift', 0),
+  };
+}
+
+/** CLIPTextModel of transformers. */
+export function readTextEncoderConfig(text: string, file: string): TextEncoderConfig {
+  const f = new Fields(text, file);
+  f.only('model_type', 'clip_text_model');
+  f.only('hidden_act', 'gelu', 'quick_gelu');
+  const channels = f.integer('hidden_size');
+  const heads = f.integer('num_attention_heads');
+  if (channels % (4 * heads) !== 0) {
+    f.fail(
+      'num_attention_heads',
+      heads,
+      `heads of a multiple of 4 channels; there are ${channels}`,
+    );
+  }
+  const layers = f.integer('num_hidden_layers');
+  // SD 2 takes the last layer but one of OpenCLIP. Its files end with that layer and say so by their
+  // number of layers; files that have them all say by diffusers' name how many to leave out.
+  const skipped = f.optionalInteger('clip_skip') ?? 0;
+  if (skipped >= layers) f.fail('clip_skip', skipped, `less than num_hidden_layers, ${layers}`);
+  return {
+    layers: layers - skipped,
+    heads,
+    channels,
+    positions: f.integer('max_position_embeddings', 77),
+    vocabulary: f.integer('vocab_size', 49408),
+    activation: f.text('hidden_act', 'quick_gelu') === 'gelu' ? 'gelu' : 'quickGelu',
+    eps: f.number('layer_norm_eps', 1e-5),
   };
 }
 

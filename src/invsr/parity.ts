@@ -102,6 +102,7 @@ export async function dumpNamed(
   for (const [name, { channels }] of Object.entries(runner.plan.named)) {
     const read = await runner.read(name, buffers);
     const { type } = read;
+    if (type.dtype === 'u32') continue; // a watch's flags
     const data = valuesOf(read);
     if (type.shape.length !== 4) {
       dump.set(prefix + name, { shape: type.shape, data }); // a sequence [N, L, C]

@@ -4,18 +4,29 @@
  * Resident: the plans and weights of all stages stay on the device, and each batch passes all of
  * them. Low memory: one stage at a time; a group of batches passes a stage before its weights and
  * buffers make room for the next one's.
+ *
+ * Checked: every stage says which of its layers gave NaN or Infinity first. In f16 that is what an
+ * activation too large for it gives, so the stage is built anew in f32 and goes on so.
  */
 import type { EngineContext } from '../engine/context.ts';
+import { targetOf } from '../engine/device.ts';
 import { byteLength } from '../engine/kernel.ts';
 import { type Plan, slotBytes, totalFlops, weightBytes } from '../engine/plan.ts';
+import { layerOf, WATCH, watch } from '../graph/watch.ts';
 import { Buffers } from './buffers.ts';
+import { type MemoryPlan, planMemory, type StagePlan } from './memory-plan.ts';
 import type { Model } from './model.ts';
 import { dumpNamed, type Dump } from './parity.ts';
 import { planFor, type Runner, runnerOf } from './runner.ts';
+import { type PrecisionWarning, StagePrecision } from './stage-precision.ts';
 import { COMPONENTS, type Stage, stageGraph, STAGES, type TileGraphOptions } from './tile-graph.ts';
 
 export interface TileNetworksOptions extends Omit<TileGraphOptions, 'batch' | 'noise'> {
   readonly lowMemory: boolean;
+  /** Looks for NaN and Infinity after every layer. @default false */
+  readonly check?: boolean;
+  /** Hears of stages that go on in f32. */
+  readonly onWarning?: ((warning: PrecisionWarning) => void) | undefined;
 }
 
 /** One batch of tiles. */
@@ -43,8 +54,15 @@ export interface TileProgress {
 
 type Kind = Pick<TileRequest, 'noise' | 'dump'>;
 
+/** One run of one stage. */
+interface StageRun extends Omit<TileRequest, 'count' | 'onProgress'> {
+  readonly buffers: Buffers;
+  /** Hears the share that is done. */
+  readonly onRun: (share: number) => void;
+}
+
 /** Tiles that pass a stage together in low memory: their latents and LR pixels wait on the device. */
-const LOW_MEMORY_TILES = 64;
+const LOW_MEMORY_TILES = 32;
 
 export class TileNetworks {
   readonly #context: EngineContext;
@@ -52,20 +70,25 @@ export class TileNetworks {
   readonly #options: TileNetworksOptions;
   readonly #plans = new Map<string, Plan>();
   readonly #runners = new Map<string, Runner>();
+  readonly #precision: StagePrecision;
 
   constructor(context: EngineContext, model: Model, options: TileNetworksOptions) {
     this.#context = context;
     this.#model = model;
     this.#options = options;
+    this.#precision = new StagePrecision(options.precision);
   }
 
   /** The stage's plan for `batch` tiles, made once. */
   plan(stage: Stage, batch: number, { noise, dump }: Kind): Plan {
-    const key = keyOf(stage, batch, { noise, dump });
+    const key = this.#keyOf(stage, batch, { noise, dump });
     const known = this.#plans.get(key);
     if (known) return known;
-    const graph = stageGraph(stage, this.#model, { ...this.#options, batch, noise });
-    const plan = planFor(this.#context.capabilities, graph, { keep: () => dump !== undefined });
+    const precision = this.#precision.of(stage);
+    const graph = stageGraph(stage, this.#model, { ...this.#options, precision, batch, noise });
+    const { capabilities } = this.#context;
+    const lowered = planFor(capabilities, graph, { keep: () => dump !== undefined });
+    const plan = this.#options.check ? watch(lowered, targetOf(capabilities)) : lowered;
     this.#plans.set(key, plan);
     return plan;
   }
@@ -73,13 +96,10 @@ export class TileNetworks {
   /** Loads and compiles all stages, unless memory is low. */
   async prepare(batch: number, request: Omit<TileRequest, 'count'>): Promise<void> {
     if (this.#options.lowMemory) return;
-    const stages = STAGES.map((stage) => ({ stage, plan: this.plan(stage, batch, request) }));
-    const total = stages.reduce((sum, { plan }) => sum + weightBytes(plan), 0);
+    const plans = this.#plansOf(batch, request);
+    const total = plans.reduce((sum, { plan }) => sum + weightBytes(plan), 0);
     let before = 0;
-    // The largest slots first: the others then find room in them.
-    for (const { stage, plan } of stages.toSorted(
-      (a, b) => slotBytes(b.plan) - slotBytes(a.plan),
-    )) {
+    for (const { stage, plan } of plans) {
       await this.#runner(stage, batch, {
         ...request,
         onProgress: (p) => {
@@ -90,6 +110,31 @@ export class TileNetworks {
       });
       before += weightBytes(plan);
     }
+  }
+
+  /** What `tiles` tiles in batches of `batch` will take; the default is the most that wait together. */
+  memory(batch: number, tiles = Math.max(batch, LOW_MEMORY_TILES)): MemoryPlan {
+    const { tile, lowMemory } = this.#options;
+    const count = Math.min(batch, tiles);
+    const group = lowMemory ? Math.min(tiles, LOW_MEMORY_TILES) : count;
+    const kind = { noise: 'generated' } as const;
+    const rest = tiles % count;
+    const first = this.#plansOf(count, kind);
+    const last =
+      rest > 0 ? STAGES.map((stage) => ({ stage, plan: this.plan(stage, rest, kind) })) : [];
+    return planMemory([...first, ...last], {
+      tile,
+      tileBatch: batch,
+      lowMemory,
+      jobs: Math.ceil(group / count),
+      alignment: this.#context.capabilities.limits.minUniformBufferOffsetAlignment,
+    });
+  }
+
+  /** All stages' plans, the largest slots first: the others then find room in them. */
+  #plansOf(batch: number, kind: Kind): readonly StagePlan[] {
+    const plans = STAGES.map((stage) => ({ stage, plan: this.plan(stage, batch, kind) }));
+    return plans.toSorted((a, b) => slotBytes(b.plan) - slotBytes(a.plan));
   }
 
   /**
@@ -104,7 +149,7 @@ export class TileNetworks {
     { shared, ...request }: TileRequest & { readonly shared?: Buffers | undefined },
   ): AsyncGenerator<{ readonly job: Job; readonly buffers: Buffers }> {
     const { lowMemory } = this.#options;
-    const { signal, dump, onProgress, count: total } = request;
+    const { dump, onProgress, count: total } = request;
     const patches = new Buffers(this.#context, shared);
     const scopes: Buffers[] = [];
     let done = 0;
@@ -116,19 +161,15 @@ export class TileNetworks {
           for (const [i, job] of group.entries()) {
             const buffers = (scopes[i] ??= new Buffers(this.#context, patches));
             if (stage === 'noise_predictor') await begin(buffers, job);
-            const runner = await this.#runner(stage, job.count, {
-              ...request,
-              onProgress: undefined,
-            });
-            const { patch } = runner.plan.externals;
+            const { patch } = this.plan(stage, job.count, request).externals;
             // Read at once, so all jobs may write to the same.
             if (patch) await patches.create('patch', byteLength(patch));
             const share = job.count * this.#share(stage, job.count, request);
             const from = done;
-            await runner.run(buffers, {
-              signal,
-              onProgress: (p) =>
-                onProgress?.({ stage: 'tiles', done: from + share * (p.done / p.total), total }),
+            const runner = await this.#runStage(stage, job.count, {
+              ...request,
+              buffers,
+              onRun: (part) => onProgress?.({ stage: 'tiles', done: from + share * part, total }),
             });
             done += share;
             if (dump) await dumpNamed(runner, buffers, `call${call + i}.`, dump);
@@ -149,8 +190,29 @@ export class TileNetworks {
     this.#runners.clear();
   }
 
+  /** Runs a stage; where a check finds it out of f16's range, once more in f32. */
+  async #runStage(
+    stage: Stage,
+    batch: number,
+    { buffers, onRun, ...request }: StageRun,
+  ): Promise<Runner> {
+    const runner = await this.#runner(stage, batch, { ...request, onProgress: undefined });
+    await runner.run(buffers, {
+      signal: request.signal,
+      onProgress: ({ done, total }) => onRun(done / total),
+    });
+    if (!this.#options.check) return runner;
+    const { bytes } = await runner.read(WATCH, buffers);
+    const layer = layerOf(runner.plan, new Uint32Array(bytes));
+    if (layer === undefined) return runner;
+    const warning = this.#precision.widen(stage, layer, this.#model.name);
+    this.#forget(stage);
+    this.#options.onWarning?.(warning);
+    return this.#runStage(stage, batch, { buffers, onRun, ...request });
+  }
+
   async #runner(stage: Stage, batch: number, request: Omit<TileRequest, 'count'>): Promise<Runner> {
-    const key = keyOf(stage, batch, request);
+    const key = this.#keyOf(stage, batch, request);
     const known = this.#runners.get(key);
     if (known) return known;
     const runner = await runnerOf(this.#context, this.plan(stage, batch, request), {
@@ -164,14 +226,23 @@ export class TileNetworks {
     return runner;
   }
 
-  /** Frees a stage's plans and weights. */
-  #evict(stage: Stage): void {
+  /** Frees a stage's plans. */
+  #forget(stage: Stage): void {
     for (const [key, runner] of this.#runners) {
       if (!key.startsWith(`${stage} `)) continue;
       runner.dispose();
       this.#runners.delete(key);
     }
+  }
+
+  /** Frees a stage's plans and weights. */
+  #evict(stage: Stage): void {
+    this.#forget(stage);
     for (const component of COMPONENTS[stage]) this.#context.weights.release(component);
+  }
+
+  #keyOf(stage: Stage, batch: number, { noise, dump }: Kind): string {
+    return `${stage} ${this.#precision.of(stage)} ${batch} ${noise} ${dump !== undefined}`;
   }
 
   /** What a stage takes of a tile's floating point operations. */
@@ -180,9 +251,6 @@ export class TileNetworks {
     return flops(stage) / STAGES.reduce((sum, of) => sum + flops(of), 0);
   }
 }
-
-const keyOf = (stage: Stage, batch: number, { noise, dump }: Kind): string =>
-  `${stage} ${batch} ${noise} ${dump !== undefined}`;
 
 /** Jobs in groups of at least `tiles` tiles, pulled when they are needed. */
 async function* groupsOf<Job extends TileJob>(

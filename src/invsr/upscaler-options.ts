@@ -4,6 +4,7 @@ import type { ColorFix } from './image-graphs.ts';
 import type { Tensors } from './model.ts';
 import type { Dump } from './parity.ts';
 import type { Pixels } from './pixels.ts';
+import type { PrecisionWarning } from './stage-precision.ts';
 import { OFFICIAL_VAE_TILING, type VaeTiling } from './vae-tiling.ts';
 
 /** Fixed for the life of an Upscaler. */
@@ -29,8 +30,16 @@ export interface UpscalerOptions {
    * @default null (whole tiles), or 1024 pixels with `official`
    */
   readonly vaeTiling?: VaeTiling | null;
-  /** One network on the device at a time: less memory, weights read again for every 64 tiles. @default false */
+  /** One network on the device at a time: less memory, weights read again for every 32 tiles. @default false */
   readonly lowMemory?: boolean;
+  /**
+   * Looks for NaN and Infinity after every layer: a network that leaves the range of f16 is computed
+   * again in f32 and goes on so; damaged weights are told by the first layer that shows them.
+   * @default false
+   */
+  readonly check?: boolean;
+  /** With `check`: hears of networks that go on in f32. @default nobody */
+  readonly onWarning?: (warning: PrecisionWarning) => void;
 }
 
 /** Every default filled in, as `official` and the device have it. */
@@ -50,6 +59,8 @@ export function withDefaults(
     colorFix: 'none',
     official,
     vaeTiling: official ? OFFICIAL_VAE_TILING : null,
+    check: false,
+    onWarning: () => {},
     lowMemory: false,
     ...options,
   };
@@ -60,6 +71,7 @@ function checkOptions({
   tile = 128,
   tileBatch = 1,
   overlap = 0,
+  cfg = 1,
   colorFix = 'none',
 }: UpscalerOptions): void {
   const refuse = (what: string, got: unknown, expected: string): never => {
@@ -71,6 +83,7 @@ function checkOptions({
     refuse('tileBatch', tileBatch, 'a whole number of at least 1');
   }
   if (!(overlap >= 0 && overlap <= 0.5)) refuse('overlap', overlap, 'a number from 0 to 0.5');
+  if (!(cfg >= 1 && cfg < Infinity)) refuse('cfg', cfg, 'a number from 1 (off) on');
   if (!['none', 'wavelet', 'ycbcr'].includes(colorFix)) {
     refuse('colorFix', colorFix, 'none, wavelet or ycbcr');
   }

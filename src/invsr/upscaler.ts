@@ -12,6 +12,7 @@ import { readBuffer } from '../engine/readback.ts';
 import { Buffers } from './buffers.ts';
 import { checkGuidance } from './check-model.ts';
 import { blendGraph, cropGraph, finishGraph, loadGraph } from './image-graphs.ts';
+import type { MemoryPlan } from './memory-plan.ts';
 import type { Model } from './model.ts';
 import { type PaddingPlan, planPadding } from './padding.ts';
 import { dumpNamed } from './parity.ts';
@@ -65,6 +66,11 @@ export class Upscaler {
     this.options = withDefaults(options, context);
     checkGuidance(model, this.options.cfg);
     this.#networks = new TileNetworks(context, model, this.options);
+  }
+
+  /** What the networks take on the device, known before they are there. */
+  get memory(): MemoryPlan {
+    return this.#networks.memory(this.options.tileBatch);
   }
 
   /** Bytes of GPU buffers at the worst moment so far. */

@@ -24,11 +24,14 @@ const MAX_BLOCK = 8;
 const loadQuery = (r: number, c: number) =>
   `let q${r}_${c} = params.scale * load_q(at${r} + ${c}u); var y${r}_${c} = vec4f();`;
 const addScore = (c: number, i: number, r: number) => `s${r}_${i} += dot(q${r}_${c}, k${i});`;
-const addValue = (c: number, i: number, r: number) => `y${r}_${c} += p${r}_${i} * v${i};`;
+// A block's values are summed by themselves: 16,384 keys added one by one would cost f32 a digit.
+const addValue = (c: number, i: number, r: number) =>
+  i === 0 ? `var b${r}_${c} = p${r}_0 * v0;` : `b${r}_${c} += p${r}_${i} * v${i};`;
 
 export function attentionLanes({
   params,
   headDim,
+  causal,
   dtype,
   kvDtype,
   target,
@@ -38,6 +41,14 @@ export function attentionLanes({
   const vectors = headDim / 4;
   // Two queries per lane share each load and shuffle, but double the text and its JIT time.
   const rows = headDim <= 16 ? 2 : 1;
+
+  // Causal: the loop ends at the workgroup's last query, and each query masks the keys after it,
+  // which are all that could lie past the end.
+  const end = causal ? 'min(params.keys, (workgroup.x + 1u) * ROWS * LANES)' : 'params.keys';
+  const scoreOf = (r: number, i: number) =>
+    causal
+      ? `var s${r}_${i} = select(0f, ${MASKED}, j + ${i}u > row${r});`
+      : `var s${r}_${i} = subgroupShuffle(mask, ${i}u);`;
 
   const softmax = (r: number) => `
     let next${r} = ${Array.from({ length: block }, (_, i) => i).reduce((text, i) => `max(${text}, s${r}_${i})`, `max${r}`)};
@@ -80,11 +91,11 @@ ${unroll(
   var sum${r} = 0f;
   ${unroll(vectors, (c) => loadQuery(r, c))}`,
 )}
-  for (var j = 0u; j < params.keys; j += BLOCK) {
+  for (var j = 0u; j < ${end}; j += BLOCK) {
     let key = j + lane % BLOCK;
     let at = kv + min(key, last_key) * params.row;
     let mask = select(0f, ${MASKED}, key > last_key);
-    ${unroll(block, (i) => unroll(rows, (r) => `var s${r}_${i} = subgroupShuffle(mask, ${i}u);`))}
+    ${unroll(block, (i) => unroll(rows, (r) => scoreOf(r, i)))}
 ${unroll(
   vectors,
   (c) => `    {
@@ -97,8 +108,8 @@ ${unroll(
   vectors,
   (c) => `    {
       let v = load_v(at + ${c}u);
-      ${unroll(rows, (r) => `y${r}_${c} *= decay${r};`)}
       ${unroll(block, (i) => `let v${i} = subgroupShuffle(v, ${i}u); ${unroll(rows, (r) => addValue(c, i, r))}`)}
+      ${unroll(rows, (r) => `y${r}_${c} = y${r}_${c} * decay${r} + b${r}_${c};`)}
     }`,
 )}
   }

@@ -20,6 +20,8 @@ import { enableF16, readWgsl, writeWgsl } from './storage.ts';
 export interface AttentionSpec {
   readonly params: Params;
   readonly headDim: number;
+  /** Query i sees keys 0 to i only. */
+  readonly causal: boolean;
   readonly dtype: DType;
   readonly kvDtype: DType;
   readonly target: Target;
@@ -42,12 +44,17 @@ const TILE = 32;
 export function attentionTiles({
   params,
   headDim,
+  causal,
   dtype,
   kvDtype,
   target,
 }: AttentionSpec): AttentionDesign {
   const vectors = headDim / 4;
   const columns = vectors <= 4 ? 4 : vectors <= 8 ? 8 : 16;
+  // Causal: no key tile after the workgroup's last query. Each query masks the keys after it, which
+  // are all that could lie past the end.
+  const end = causal ? 'min(params.keys, first + TILE)' : 'params.keys';
+  const last = causal ? 'first + score_row' : 'last_key';
   return {
     queriesPerWorkgroup: TILE,
     wgsl: wgsl`
@@ -97,7 +104,7 @@ fn main(
     sums[soft_row] = 0f;
   }
 
-  for (var j = 0u; j < params.keys; j += TILE) {
+  for (var j = 0u; j < ${end}; j += TILE) {
     // Initialised by hand: with an uninitialised array here, scores kept the last tile's sums.
     var s0 = vec4f();
     var s1 = vec4f();
@@ -130,9 +137,9 @@ fn main(
     }
     for (var i = 0u; i < 4u; i++) {
       let key = score_key + 8u * i;
-      let masked = j + key > last_key;
+      let masked = j + key > ${last};
       scores[score_row * (TILE + 1u) + key] = select(s0[i], ${MASKED}, masked);
-      scores[(score_row + 16u) * (TILE + 1u) + key] = select(s1[i], ${MASKED}, masked);
+      scores[(score_row + 16u) * (TILE + 1u) + key] = select(s1[i], ${MASKED}, ${causal ? `j + key > ${last} + 16u` : 'masked'});
     }
     workgroupBarrier();
 
@@ -170,14 +177,18 @@ fn main(
         staged[i] = v;
       }
       workgroupBarrier();
-      for (var r = 0u; r < ROWS; r++) {
-        y[pass_index * ROWS + r] *= decays[out_row + r * ROW_STEP];
-      }
+      // Summed by themselves: 16,384 keys added one by one would cost f32 a digit.
+      var tile_sums: array<vec4f, ROWS>;
+      for (var r = 0u; r < ROWS; r++) { tile_sums[r] = vec4f(); }   // by hand, as above
       for (var key = 0u; key < tile_keys; key++) {
         let v = staged[key * COLUMNS + out_column];
         for (var r = 0u; r < ROWS; r++) {
-          y[pass_index * ROWS + r] += scores[(out_row + r * ROW_STEP) * (TILE + 1u) + key] * v;
+          tile_sums[r] += scores[(out_row + r * ROW_STEP) * (TILE + 1u) + key] * v;
         }
+      }
+      for (var r = 0u; r < ROWS; r++) {
+        let at = pass_index * ROWS + r;
+        y[at] = y[at] * decays[out_row + r * ROW_STEP] + tile_sums[r];
       }
       workgroupBarrier();
     }

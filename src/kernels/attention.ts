@@ -6,6 +6,8 @@
  *   q, y   [N, Lq, C]         f16 or f32; C holds the heads one after another, d a multiple of 4
  *   k, v   [N or 1, Lk, C]    one dtype; a single one serves every batch entry
  *
+ * With `causal`, query i sees keys 0 to i only, and Lq = Lk.
+ *
  * Keys are taken in blocks; each query keeps the maximum m and the sum l of its exponentials so far
  * in f32 and rescales its output when m grows (Milakov & Gimelshein 2018, FlashAttention). q is
  * multiplied by log2(e)/√d in f32, so scores are exponents of 2. Keys past the end get MASKED.
@@ -38,11 +40,13 @@ export interface AttentionInputs {
 
 export interface AttentionConstants {
   readonly heads: number;
+  /** Text encoders: no query sees a later key. @default false */
+  readonly causal?: boolean;
 }
 
 export function attention(
   { q, k, v }: AttentionInputs,
-  { heads }: AttentionConstants,
+  { heads, causal = false }: AttentionConstants,
   target: Target,
 ): Kernel {
   const [batch = 0, queries = 0, channels = 0] = q.shape;
@@ -54,6 +58,11 @@ export function attention(
   if (keys === 0) throw new ShapeError(`k is ${format(k)}, it must have at least one key`);
   expectShape('k', k, [kvBatch === 1 ? 1 : batch, keys, channels]);
   expectShape('v', v, k.shape);
+  if (causal && queries !== keys) {
+    throw new ShapeError(
+      `causal attention has as many keys as queries: q is ${format(q)}, k is ${format(k)}`,
+    );
+  }
   if (k.dtype !== v.dtype) throw new ShapeError(`k is ${format(k)}, v is ${format(v)}`);
 
   const params = {
@@ -68,20 +77,22 @@ export function attention(
   const { wgsl, queriesPerWorkgroup } = (lanes ? attentionLanes : attentionTiles)({
     params,
     headDim,
+    causal,
     dtype: q.dtype,
     kvDtype: k.dtype,
     target,
   });
+  const pairs = causal ? (queries * (queries + 1)) / 2 : queries * keys;
   return {
     name: 'attention',
-    variant: `${format(q)} × ${format(k)} h${heads}`,
+    variant: `${format(q)} × ${format(k)} h${heads}${causal ? ' causal' : ''}`,
     wgsl,
     bindings: { q: 1, k: 2, v: 3 },
     params,
     output: { binding: 4, type: q },
     workgroups: [Math.ceil(queries / queriesPerWorkgroup), heads, batch],
     cost: {
-      flops: 4 * batch * queries * keys * channels,
+      flops: 4 * batch * pairs * channels,
       bytes: 2 * byteLength(q) + byteLength(k) + byteLength(v),
     },
   };
@@ -91,6 +102,7 @@ export function attentionReference(
   { q, k, v }: { q: Float32Array; k: Float32Array; v: Float32Array },
   {
     heads,
+    causal = false,
     batch,
     queries,
     keys,
@@ -107,17 +119,18 @@ export function attentionReference(
       for (let h = 0; h < heads; h++) {
         const qAt = (n * queries + i) * channels + h * headDim;
         const kvAt = (kvBatch === 1 ? 0 : n * keys * channels) + h * headDim;
-        for (let j = 0; j < keys; j++) {
+        const seen = causal ? i + 1 : keys;
+        for (let j = 0; j < seen; j++) {
           let dot = 0;
           for (let c = 0; c < headDim; c++) {
             dot += (q[qAt + c] ?? 0) * (k[kvAt + j * channels + c] ?? 0);
           }
           scores[j] = dot / Math.sqrt(headDim);
         }
-        const highest = scores.reduce((a, b) => Math.max(a, b), -Infinity);
+        const highest = scores.subarray(0, seen).reduce((a, b) => Math.max(a, b), -Infinity);
         let total = 0;
         sums.fill(0);
-        for (let j = 0; j < keys; j++) {
+        for (let j = 0; j < seen; j++) {
           const p = Math.exp((scores[j] ?? 0) - highest);
           total += p;
           for (let c = 0; c < headDim; c++) {

@@ -3,8 +3,9 @@
  *
  *   silu(v) = v / (1 + exp(-v))
  *   gelu(v) = v/2 * (1 + erf(v / √2))      the exact form; the tanh form is off by up to 5e-4
+ *   quickGelu(v) = v / (1 + exp(-1.702·v))      of some CLIP text encoders
  */
-export type Activation = 'none' | 'silu' | 'gelu';
+export type Activation = 'none' | 'silu' | 'gelu' | 'quickGelu';
 
 /**
  * erf by Abramowitz & Stegun 7.1.26 has 1.5e-7 absolute error, which is f32 resolution near 1 but
@@ -27,6 +28,8 @@ export function activationWgsl(activation: Activation): string {
     case 'gelu':
       return `${ERF}
 fn activate(v: vec4f) -> vec4f { return 0.5 * v * (1.0 + erf(v * 0.70710678)); }`;
+    case 'quickGelu':
+      return 'fn activate(v: vec4f) -> vec4f { return v / (1.0 + exp(-1.702 * v)); }';
   }
 }
 
@@ -38,6 +41,8 @@ export function activate(activation: Activation, v: number): number {
       return v / (1 + Math.exp(-v));
     case 'gelu':
       return 0.5 * v * (1 + erf(v / Math.SQRT2));
+    case 'quickGelu':
+      return v / (1 + Math.exp(-1.702 * v));
   }
 }
 

@@ -6,7 +6,13 @@ import { CheckpointError } from './error.ts';
 import type { Folder } from './folder.ts';
 import type { RawTensor } from './layout.ts';
 import type { FileDType } from './safetensors-header.ts';
-import { readChunks, readHeader, readTensor, type TensorEntry } from './safetensors.ts';
+import {
+  readChunks,
+  readHeader,
+  readTensor,
+  readTensorPart,
+  type TensorEntry,
+} from './safetensors.ts';
 import type { ByteSource } from './source.ts';
 
 export interface CheckpointTensor {
@@ -22,8 +28,17 @@ export interface Checkpoint extends AsyncDisposable {
   readonly bytes: number;
   /** A tensor's bytes, little-endian, aligned to 8. */
   read(name: string, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
+  /** A tensor's bytes in its file. */
+  byteLength(name: string): number;
+  /** `length` of a tensor's bytes from `offset`: some rows of a table that is not needed whole. */
+  readPart(
+    name: string,
+    offset: number,
+    length: number,
+    signal?: AbortSignal,
+  ): Promise<Uint8Array<ArrayBuffer>>;
   /**
-   * The same in pieces of whole rows, at most 16 MiB, for uploads that do not hold a whole tensor.
+   * A tensor in pieces of whole rows, at most 16 MiB, for uploads that do not hold a whole tensor.
    * `Model.readWeight` reads whole tensors so far, because layouts are converted as one.
    */
   chunks(name: string, signal?: AbortSignal): AsyncGenerator<Uint8Array<ArrayBuffer>>;
@@ -209,6 +224,11 @@ async function assemble(name: string, { sources, tensors }: Assembly): Promise<C
     read: async (tensor, signal) => {
       const { source, entry } = at(tensor);
       return readTensor(source, entry, signal);
+    },
+    byteLength: (tensor) => at(tensor).entry.bytes,
+    readPart: async (tensor, offset, length, signal) => {
+      const { source, entry } = at(tensor);
+      return readTensorPart(source, entry, { offset, length }, signal);
     },
     chunks: (tensor, signal) => {
       const { source, entry } = at(tensor);

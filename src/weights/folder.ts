@@ -26,6 +26,8 @@ const KNOWN_FILES = [
   'model_index.json',
   'scheduler_config.json',
   'prompt_embeds.safetensors',
+  'special_tokens_map.json',
+  'tokenizer_config.json',
   ...['diffusion_pytorch_model', 'model'].flatMap((stem) => [
     `${stem}.fp16.safetensors`,
     `${stem}.safetensors`,

@@ -13,36 +13,51 @@ export interface TensorData {
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
-/** The file's parts in order: for a Blob, a file stream, or `concatBytes`. The data is not copied. */
-export function safetensorsParts(
-  tensors: ReadonlyMap<string, TensorData>,
+/** A file's beginning, and the tensors' names in the order in which their bytes follow. */
+export function safetensorsHeader(
+  tensors: ReadonlyMap<string, Omit<TensorData, 'bytes'>>,
   metadata: Readonly<Record<string, string>> = {},
-): Uint8Array<ArrayBuffer>[] {
+): { readonly bytes: Uint8Array<ArrayBuffer>; readonly names: readonly string[] } {
   const sorted = [...tensors].toSorted(
     ([nameA, a], [nameB, b]) => rank(b.dtype) - rank(a.dtype) || (nameA < nameB ? -1 : 1),
   );
   const header = new Map<string, unknown>();
   if (Object.keys(metadata).length > 0) header.set('__metadata__', metadata);
   let end = 0;
-  for (const [name, { dtype, shape, bytes }] of sorted) {
-    const expected = shape.reduce((n, d) => n * d, DTYPE_BITS[dtype]) / 8;
-    if (bytes.length !== expected) {
-      throw new CheckpointError(
-        `${name}: ${dtype} [${shape.join(',')}] takes ${expected} bytes, got ${bytes.length}`,
-      );
-    }
-    header.set(name, { dtype, shape, data_offsets: [end, (end += bytes.length)] });
+  for (const [name, { dtype, shape }] of sorted) {
+    const data_offsets = [end, (end += byteSize(dtype, shape))];
+    header.set(name, { dtype, shape, data_offsets });
   }
   // Entry by entry: an object would move integer-like names to the front.
   const members = [...header].map(
     ([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`,
   );
   const text = new TextEncoder().encode(`{${members.join(',')}}`);
-  const padded = new Uint8Array(8 + Math.ceil(text.length / 8) * 8).fill(0x20);
-  new DataView(padded.buffer).setBigUint64(0, BigInt(padded.length - 8), true);
-  padded.set(text, 8);
-  return [padded, ...sorted.map(([, { bytes }]) => bytes)];
+  const bytes = new Uint8Array(8 + Math.ceil(text.length / 8) * 8).fill(0x20);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(bytes.length - 8), true);
+  bytes.set(text, 8);
+  return { bytes, names: sorted.map(([name]) => name) };
 }
+
+/** The file's parts in order: for a Blob, a file stream, or `concatBytes`. The data is not copied. */
+export function safetensorsParts(
+  tensors: ReadonlyMap<string, TensorData>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array<ArrayBuffer>[] {
+  for (const [name, { dtype, shape, bytes }] of tensors) {
+    const expected = byteSize(dtype, shape);
+    if (bytes.length !== expected) {
+      throw new CheckpointError(
+        `${name}: ${dtype} [${shape.join(',')}] takes ${expected} bytes, got ${bytes.length}`,
+      );
+    }
+  }
+  const { bytes, names } = safetensorsHeader(tensors, metadata);
+  return [bytes, ...names.flatMap((name) => tensors.get(name)?.bytes ?? [])];
+}
+
+const byteSize = (dtype: FileDType, shape: readonly number[]): number =>
+  shape.reduce((n, d) => n * d, DTYPE_BITS[dtype]) / 8;
 
 const DTYPES = Object.keys(DTYPE_BITS);
 const rank = (dtype: FileDType): number => DTYPES.indexOf(dtype);

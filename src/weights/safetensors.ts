@@ -128,6 +128,21 @@ export async function* readChunks(
   }
 }
 
+/** Some bytes of a tensor, by their place in it. */
+export async function readTensorPart(
+  source: ByteSource,
+  { name, offset, bytes }: TensorEntry,
+  part: { readonly offset: number; readonly length: number },
+  signal?: AbortSignal,
+): Promise<Uint8Array<ArrayBuffer>> {
+  if (part.offset + part.length > bytes) {
+    throw new CheckpointError(
+      `${source.name}: ${name} has ${grouped(bytes)} bytes, asked for ${part.length} from ${part.offset}`,
+    );
+  }
+  return source.read(offset + part.offset, part.length, signal);
+}
+
 /** All bytes of a tensor, aligned to 8. */
 export async function readTensor(
   source: ByteSource,

@@ -94,7 +94,17 @@ const CASES: Readonly<Record<string, readonly [args: string, sentence: RegExp]>>
     /Allowed choices are none, wavelet, ycbcr/,
   ],
   '--precision': ['good.png -o out.png --precision f64', /Allowed choices are auto, f16, f32/],
-  '--prompt': ['good.png -o out.png --prompt cat', /need a text encoder/],
+  '--cfg negative': ['good.png -o out.png --cfg=-1', /'-1' is invalid.*from 1 to 20/],
+  '--timesteps too high': ['good.png -o out.png --timesteps 1001,9', /list from 1000 to 1/],
+  '--timesteps 0': ['good.png -o out.png --timesteps 9,0', /list from 1000 to 1/],
+  '--prompt without a text encoder': [
+    'good.png -o out.png --prompt cat',
+    /^invsr: --prompt needs a text encoder, and .*invsr-nano has no text_encoder\/config\.json; leave it out to use the model's own prompt$/,
+  ],
+  '--negative-prompt without a text encoder': [
+    'good.png -o out.png --cfg 2 --negative-prompt cat',
+    /^invsr: --negative-prompt needs a text encoder, and/,
+  ],
   '--dump of two': [
     'good.png link.png -o out --dump d.safetensors',
     /--dump takes one input image, got 2/,

@@ -22,18 +22,23 @@ export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Sees the process and each line of its stdout. */
   readonly onLine?: (line: string, child: ChildProcess) => void;
+  /** Sees all of its stderr so far. */
+  readonly onStderr?: (text: string, child: ChildProcess) => void;
 }
 
 const NATIVE =
   /^Warning: (?:max\w+ artificially reduced|vkCreateInstance).*\n(?:\s+at .*\/dawn\/.*\n)*/gm;
 
 export function invsr(args: readonly string[], options: StartOptions): Promise<Ended> {
-  const { cwd, env, onLine } = options;
+  const { cwd, env, onLine, onStderr } = options;
   const child = spawn(process.execPath, [MAIN, ...args], { cwd, env: { ...process.env, ...env } });
   let stdout = '';
   let stderr = '';
   let seen = 0;
-  child.stderr.on('data', (data: Buffer) => (stderr += data.toString()));
+  child.stderr.on('data', (data: Buffer) => {
+    stderr += data.toString();
+    onStderr?.(stderr, child);
+  });
   child.stdout.on('data', (data: Buffer) => {
     stdout += data.toString();
     for (let end = stdout.indexOf('\n', seen); end >= 0; end = stdout.indexOf('\n', seen)) {
@@ -50,7 +55,7 @@ export function invsr(args: readonly string[], options: StartOptions): Promise<E
 }
 
 export interface Event {
-  readonly event: 'progress' | 'result' | 'error';
+  readonly event: 'progress' | 'warning' | 'result' | 'error';
   readonly [key: string]: unknown;
 }
 

@@ -102,7 +102,7 @@ describe('files are whole or not there', () => {
     writeFileSync(join(folder, 'out.png/inside'), '');
     // A folder of that name: the temporary file can be written, but not renamed.
     await expect(writeWhole(join(folder, 'out.png'), new Uint8Array(10))).rejects.toThrow(
-      /^cannot write .*out\.png: .*; choose another place with -o or make room$/,
+      /^cannot write .*out\.png: .*; choose another place or make room$/,
     );
     expect(filesIn(folder)).toEqual(['out.png/inside']);
   });

@@ -2,8 +2,6 @@
  * Each norm's eps, through single blocks on inputs so small (std 0.001) that a wrong one shows: whole
  * networks hide it (mutations.json: 4e-6 to 6e-5). The blocks are cut out of the networks' own
  * graphs, so it is the networks' eps that is tested. f32 only: f16 hides eps by its rounding.
- *
- * The text encoder's probes wait until there is a text encoder.
  */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -13,13 +11,15 @@ import { type Graph, inputsOf, type Node } from '../../src/graph/graph.ts';
 import { type Model, openModel } from '../../src/invsr/model.ts';
 import { noisePredictor } from '../../src/invsr/noise-predictor.ts';
 import { toNchw } from '../../src/invsr/parity.ts';
+import { textEncoder } from '../../src/invsr/text-encoder.ts';
+import { openTextModel, type TextModel } from '../../src/invsr/text-model.ts';
 import { unet } from '../../src/invsr/unet.ts';
 import { vaeDecode, vaeEncode } from '../../src/invsr/vae.ts';
 import { adapterNames } from '../harness/device.ts';
 import { type Golden, type GoldenTensor, goldenPath, openGolden } from '../harness/goldens.ts';
 import { fusedReference } from '../harness/module-taps.ts';
 import { GATE, openTestContext, relativeError, runGraph } from '../harness/networks.ts';
-import { anyPrompt, tinyModel } from '../harness/synthetic.ts';
+import { anyPrompt, tinyModel, tinyTextEncoder } from '../harness/synthetic.ts';
 
 interface Probe {
   readonly eps: number;
@@ -32,9 +32,7 @@ const PROBES = Object.entries(
     string,
     Record<string, Probe>
   >,
-)
-  .filter(([block]) => !block.startsWith('text_encoder'))
-  .map(([block, norms]) => ({ block, norms }));
+).map(([block, norms]) => ({ block, norms }));
 
 /** Wrong values that move less than this drown in the gate; their norms are checked by value alone. */
 const VISIBLE = 3 * GATE.f32;
@@ -43,16 +41,23 @@ describe.each(adapterNames)('%s', (adapter) => {
   let context: EngineContext;
   let close: () => void;
   let model: Model;
+  let text: TextModel;
+  /** Of both: a context holds the weights of one. */
+  let reader: Pick<Model, 'readWeight'>;
   let golden: Golden;
   beforeAll(async () => {
     ({ context, close } = await openTestContext(adapter));
     model = await openModel(tinyModel(), anyPrompt);
+    text = await openTextModel(tinyTextEncoder());
+    reader = {
+      readWeight: (weight) => (isText(weight.key) ? text : model).readWeight(weight),
+    };
     golden = await openGolden('networks/eps_probe');
   });
   afterAll(() => close());
 
   test.each(PROBES)('$block', async ({ block, norms }) => {
-    const whole = networkOf(model, block);
+    const whole = isText(block) ? textGraph(text) : networkOf(model, block);
     expect(await errorOf(whole, block)).toBeLessThan(GATE.f32);
 
     for (const [norm, { eps, wrong_eps: wrongEps, rms_over_std: sensitivity }] of Object.entries(
@@ -69,7 +74,7 @@ describe.each(adapterNames)('%s', (adapter) => {
 
   async function errorOf(whole: Graph, block: string): Promise<number> {
     const { graph, inputs } = cutOut(whole, block, golden);
-    const { shape, data } = (await runGraph(context, graph, model, inputs)).get('result')!;
+    const { shape, data } = (await runGraph(context, graph, reader, inputs)).get('result')!;
     const expected = golden.f32(`${block}.out`);
     const [n = 1, l = 1, c = 1] = shape;
     // Attentions over pixels end as sequences here and as images there.
@@ -80,6 +85,19 @@ describe.each(adapterNames)('%s', (adapter) => {
     return relativeError(ours, fusedReference(block, expected.data));
   }
 });
+
+const isText = (block: string): boolean => block.startsWith('text_encoder');
+
+/** The probes have seven tokens; the position embedding, which is not probed, would have 77. */
+function textGraph({ checkpoint, config }: TextModel): Graph {
+  const positions = 'text_model.embeddings.position_embedding.weight';
+  const shapes = new Map<string, { shape: readonly number[] }>(checkpoint.tensors);
+  shapes.set(positions, { shape: [7, config.channels] });
+  const g = new GraphBuilder({ precision: 'f32' });
+  const tokens = g.external('tokens', { dtype: 'f32', shape: [1, 7, config.channels] });
+  textEncoder(g, tokens, g.checkpoint('text_encoder', shapes), config);
+  return g.build();
+}
 
 /** The graph of the network a block belongs to, of a size that gives the block 6x5 pixels. */
 function networkOf({ configs, shapes }: Model, block: string): Graph {

@@ -36,13 +36,12 @@ import {
 } from '../harness/golden-kernels.ts';
 import { type Golden, goldenPath, openGolden, toNhwc } from '../harness/goldens.ts';
 import { fromF16Bits } from '../harness/half.ts';
-import { syntheticWeight, type TinyPart, tinyShapes } from '../harness/synthetic.ts';
+import { syntheticWeight } from '../../src/weights/synthetic.ts';
+import { type TinyPart, tinyShapes } from '../harness/synthetic.ts';
 import { sumNmse } from '../kernels/cases.ts';
 
 /** Files of data/kernels about formats: test/unit/safetensors.test.ts, test/unit/half.test.ts. */
 const ELSEWHERE = ['edge', 'f16_rounding'];
-/** Operations of the CLIP text encoder, which is not part of this repository. */
-const OUT_OF_SCOPE = /^attention\/causal_|^activations\/quick_gelu$/;
 
 const open = async (name: string) => watched(await openGolden(`kernels/${name}`));
 const goldens = {
@@ -153,6 +152,7 @@ describe.each(KERNEL_RUNS)('$adapter $precision', ({ adapter, precision }) => {
   test.each([
     ['gelu', 'gelu_erf'],
     ['silu', 'silu'],
+    ['quickGelu', 'quick_gelu'],
   ] as const)('activation %s', async (kind, name) => {
     const x = stored(goldens.activations.f32('x'));
     const actual = await run({ x }, (types, target) => activation(types, { kind }, target));
@@ -174,18 +174,18 @@ describe.each(KERNEL_RUNS)('$adapter $precision', ({ adapter, precision }) => {
     expectClose(actual, y, limit(Math.max(F32_NMSE, sumNmse(sums))));
   });
 
-  test.each(casesOf(goldens.attention, 'q').filter((n) => !OUT_OF_SCOPE.test(`attention/${n}`)))(
-    'attention %s',
-    async (name) => {
-      const golden = goldens.attention;
-      const [q, k, v] = ['q', 'k', 'v'].map((t) => stored(golden.f32(`${name}.${t}`)));
-      const heads = Number(golden.at(`${name}.heads`).data[0]);
-      const actual = await run({ q: q!, k: k!, v: v! }, (types, target) =>
-        attention(types, { heads }, target),
-      );
-      expectClose(actual, golden.f32(`${name}.out`), limit(ATTENTION_NMSE));
-    },
-  );
+  test.each(casesOf(goldens.attention, 'q'))('attention %s', async (name) => {
+    const golden = goldens.attention;
+    const [q, k, v] = ['q', 'k', 'v'].map((t) => stored(golden.f32(`${name}.${t}`)));
+    const constants = {
+      heads: Number(golden.at(`${name}.heads`).data[0]),
+      causal: name.startsWith('causal_'),
+    };
+    const actual = await run({ q: q!, k: k!, v: v! }, (types, target) =>
+      attention(types, constants, target),
+    );
+    expectClose(actual, golden.f32(`${name}.out`), limit(ATTENTION_NMSE));
+  });
 
   test.each([
     ['x', 'x2'],
@@ -318,5 +318,5 @@ test('no golden was forgotten', () => {
   const unread = Object.entries(goldens).flatMap(([file, golden]) =>
     golden.unread().map((name) => `${file}/${name}`),
   );
-  expect(unread.filter((name) => !OUT_OF_SCOPE.test(name))).toEqual([]);
+  expect(unread).toEqual([]);
 });

@@ -3,13 +3,15 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { goldenPath, openGolden, type Golden } from '../harness/goldens.ts';
 import {
+  type ClipJson,
+  clipKeys,
   noisePredictorKeys,
   type NoisePredictorJson,
   unetKeys,
   type UNetJson,
   vaeKeys,
   type VaeJson,
-} from '../harness/model-keys.ts';
+} from '../../src/invsr/model-keys.ts';
 import {
   naiveDecode,
   naiveEncode,
@@ -18,7 +20,8 @@ import {
 } from '../harness/naive-models.ts';
 import { fromHalf, map, type Naive, naive, Scope } from '../harness/naive-ops.ts';
 import { relativeError } from '../harness/networks.ts';
-import { syntheticWeight, tinyShapes, type TinyPart } from '../harness/synthetic.ts';
+import { syntheticWeight } from '../../src/weights/synthetic.ts';
+import { tinyShapes, type TinyPart } from '../harness/synthetic.ts';
 
 /** The official run is f32: its moments of the noise predictor are 2.7e-6 off, the rest below 1.7e-6. */
 const GATE = 4e-6;
@@ -55,6 +58,10 @@ describe('names and shapes', () => {
   test('vae', () => expect(vaeKeys(config('vae'))).toEqual(tinyShapes('vae')));
   test('noise predictor', () =>
     expect(noisePredictorKeys(config('noise_predictor'))).toEqual(tinyShapes('noise_predictor')));
+  test('text encoder', () => {
+    const json = readFileSync(goldenPath('tiny/text_encoder/config.json'), 'utf8');
+    expect(clipKeys(JSON.parse(json) as ClipJson)).toEqual(tinyShapes('text_encoder'));
+  });
 });
 
 describe('numbers', () => {

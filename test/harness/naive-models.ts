@@ -3,8 +3,8 @@
  * description of the models and from config.json's own fields. Shares nothing with src/; slow.
  * test/golden/oracle.test.ts holds it against the official numbers.
  */
-import type { NoisePredictorJson, UNetJson, VaeJson } from './model-keys.ts';
-import { perLevel } from './model-keys.ts';
+import type { NoisePredictorJson, UNetJson, VaeJson } from '../../src/invsr/model-keys.ts';
+import { perLevel } from '../../src/invsr/model-keys.ts';
 import {
   attend,
   concat,

@@ -1,5 +1,5 @@
 /** One batch of tiles through all networks in f64: the oracle of src/invsr/tile-graph.ts, by its names. */
-import type { NoisePredictorJson, UNetJson, VaeJson } from './model-keys.ts';
+import type { NoisePredictorJson, UNetJson, VaeJson } from '../../src/invsr/model-keys.ts';
 import { naiveDecode, naiveEncode, naiveNoisePredictor, naiveUNet } from './naive-models.ts';
 import { map, type Naive, naive, type Scope } from './naive-ops.ts';
 

@@ -57,7 +57,7 @@ export async function openTestContext(
 export async function runGraph(
   context: EngineContext,
   graphs: Graph | readonly Graph[],
-  model: Model,
+  model: Pick<Model, 'readWeight'>,
   inputs: Readonly<Record<string, GoldenTensor<Float32Array>>>,
 ): Promise<Dump> {
   const buffers = new Buffers(context);

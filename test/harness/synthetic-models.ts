@@ -13,10 +13,11 @@ import {
   type UNetJson,
   vaeKeys,
   type VaeJson,
-} from './model-keys.ts';
+} from '../../src/invsr/model-keys.ts';
 import { fromHalf, naive, Scope } from './naive-ops.ts';
 import type { NaiveModel } from './naive-path.ts';
-import { pseudoNormal, syntheticWeight, TINY_PARTS, type TinyPart } from './synthetic.ts';
+import { pseudoNormal, syntheticWeight } from '../../src/weights/synthetic.ts';
+import { TINY_PARTS, type TinyPart } from './synthetic.ts';
 
 export interface ModelDescription {
   readonly unet: UNetJson;

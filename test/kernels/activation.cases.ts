@@ -23,10 +23,12 @@ const activationCase = (
   reference: ({ x }) => activationReference({ x: x as Float32Array }, { kind }),
 });
 
-export const cases: readonly KernelCase[] = (['silu', 'gelu'] as const).flatMap((kind) => [
-  activationCase({ dtype: 'f32', shape: [4] }, { kind }, ['edge']),
-  activationCase({ dtype: 'f16', shape: [1, 4] }, { kind }, ['edge']),
-  activationCase({ dtype: 'f32', shape: [3, 5, 7, 4] }, { kind }, ['edge']),
-  activationCase({ dtype: 'f16', shape: [3, 5, 7, 4] }, { kind }, ['edge']),
-  activationCase({ dtype: 'f32', shape: [1, 1280] }, { kind }, ['real']),
-]);
+export const cases: readonly KernelCase[] = (['silu', 'gelu', 'quickGelu'] as const).flatMap(
+  (kind) => [
+    activationCase({ dtype: 'f32', shape: [4] }, { kind }, ['edge']),
+    activationCase({ dtype: 'f16', shape: [1, 4] }, { kind }, ['edge']),
+    activationCase({ dtype: 'f32', shape: [3, 5, 7, 4] }, { kind }, ['edge']),
+    activationCase({ dtype: 'f16', shape: [3, 5, 7, 4] }, { kind }, ['edge']),
+    activationCase({ dtype: 'f32', shape: [1, 1280] }, { kind }, ['real']),
+  ],
+);

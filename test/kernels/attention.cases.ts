@@ -10,6 +10,7 @@ interface Spec {
   /** @default self-attention */
   readonly kv?: readonly [batch: number, length: number];
   readonly heads?: number;
+  readonly causal?: boolean;
   /** Standard deviation of q and k. @default 1 */
   readonly std?: number;
   readonly tags?: KernelCase['tags'];
@@ -22,6 +23,7 @@ function attentionCase({
   q: [batch, queries, channels],
   kv: [kvBatch, keys] = [batch, queries],
   heads = 1,
+  causal = false,
   std = 1,
   tags = ['edge'],
   maxNmse,
@@ -29,7 +31,7 @@ function attentionCase({
   const q: TensorType = { dtype, shape: [batch, queries, channels] };
   const k: TensorType = { dtype: kvDtype, shape: [kvBatch, keys, channels] };
   return {
-    name: `attention ${format(q)} × ${format(k)} h${heads}${std === 1 ? '' : ` std ${std}`}`,
+    name: `attention ${format(q)} × ${format(k)} h${heads}${causal ? ' causal' : ''}${std === 1 ? '' : ` std ${std}`}`,
     tags,
     inputs: { q, k, v: k },
     data: (name, { shape }, seed) =>
@@ -38,10 +40,11 @@ function attentionCase({
         seed,
         { std: name === 'v' ? 1 : std },
       ),
-    kernel: (target) => attention({ q, k, v: k }, { heads }, target),
+    kernel: (target) => attention({ q, k, v: k }, { heads, causal }, target),
     reference: (data) =>
       attentionReference(data as Record<'q' | 'k' | 'v', Float32Array>, {
         heads,
+        causal,
         batch,
         queries,
         keys,
@@ -64,6 +67,13 @@ export const cases: readonly KernelCase[] = [
   // Scores of ±3000 as exponents carry 2^-12 of rounding, which the few near ties see.
   attentionCase({ q: [1, 64, 16], std: 30, maxNmse: 1e-9 }),
   attentionCase({ dtype: 'f16', q: [1, 40, 128], kv: [1, 77], heads: 2, std: 30 }),
+  // one query; blocks and tiles that end in the middle; batches; a head too wide for lanes
+  attentionCase({ q: [1, 1, 16], causal: true }),
+  attentionCase({ q: [2, 77, 32], heads: 2, causal: true }),
+  attentionCase({ dtype: 'f16', q: [2, 33, 64], heads: 2, causal: true }),
+  attentionCase({ q: [1, 40, 320], heads: 2, causal: true }),
+  // later keys far above the seen ones: one that leaks would be all of the output
+  attentionCase({ q: [1, 35, 16], std: 30, causal: true, maxNmse: 1e-9 }),
   // nano
   attentionCase({ dtype: 'f16', q: [1, 1024, 32], heads: 2, tags: ['real', 'perf'] }),
   attentionCase({ q: [1, 256, 32], heads: 2, tags: ['real'] }),
@@ -74,4 +84,6 @@ export const cases: readonly KernelCase[] = [
   // SD-Turbo's lowest levels
   attentionCase({ dtype: 'f16', q: [1, 64, 1280], heads: 20, tags: ['real'] }),
   attentionCase({ dtype: 'f16', q: [1, 64, 1280], kv: [1, 77], heads: 20, tags: ['real'] }),
+  // its text encoder's
+  attentionCase({ q: [1, 77, 1024], heads: 16, causal: true, tags: ['real', 'perf'] }),
 ];

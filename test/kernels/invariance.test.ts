@@ -43,6 +43,30 @@ describe.each(adapterNames)('%s', (name) => {
     expect(nmse(await run(permute(k), permute(v)), await run(k, v))).toBeLessThan(1e-12);
   });
 
+  test.each(FAMILIES)('%s: causal attention does not know later keys', async (family) => {
+    const [length, channels, known] = [77, 32, 41];
+    const type: TensorType = { dtype: 'f32', shape: [1, length, channels] };
+    const constants = { heads: 2, causal: true };
+    const kernel = attention({ q: type, k: type, v: type }, constants, {
+      ...opened.target,
+      family,
+    });
+    const [q, k, v] = [1, 2, 3].map((seed) => normal(length * channels, seed));
+    const changed = (data: Float32Array) =>
+      data.map((x, i) => (i < known * channels ? x : 50 - 3 * x));
+    const run = (kData: Float32Array, vData: Float32Array) =>
+      runKernel(opened.device, kernel, {
+        q: { type, data: q! },
+        k: { type, data: kData },
+        v: { type, data: vData },
+      });
+    const before = await run(k!, v!);
+    const after = await run(changed(k!), changed(v!));
+    // A masked key's share is exactly zero: the same bits.
+    expect(after.subarray(0, known * channels)).toEqual(before.subarray(0, known * channels));
+    expect(after.subarray(known * channels)).not.toEqual(before.subarray(known * channels));
+  });
+
   test.each(FAMILIES)('%s: layerNorm and softmax ignore a constant added to x', async (family) => {
     const [rows, channels] = [9, 80];
     const x: TensorType = { dtype: 'f32', shape: [rows, channels] };

@@ -14,6 +14,7 @@ import { cases as groupNormStats } from './group-norm-stats.cases.ts';
 import { cases as image } from './image.cases.ts';
 import { cases as layerNorm } from './layer-norm.cases.ts';
 import { cases as matmul } from './matmul.cases.ts';
+import { cases as nonFinite } from './non-finite.cases.ts';
 import { cases as normalNoise } from './normal-noise.cases.ts';
 import { cases as posterior } from './posterior.cases.ts';
 import { cases as reflectPad } from './reflect-pad.cases.ts';
@@ -39,6 +40,7 @@ export const REGISTRY: Readonly<Record<string, readonly KernelCase[]>> = {
   image,
   'layer-norm': layerNorm,
   matmul,
+  'non-finite': nonFinite,
   'normal-noise': normalNoise,
   posterior,
   'reflect-pad': reflectPad,

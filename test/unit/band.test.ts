@@ -6,7 +6,8 @@ import { band } from '../../src/graph/band.ts';
 import { GraphBuilder } from '../../src/graph/builder.ts';
 import { fuse } from '../../src/graph/fuse.ts';
 import { type Graph, inputsOf, type Tensor, wholeOf } from '../../src/graph/graph.ts';
-import { fullSizeGraph, NETWORKS } from '../harness/full-size.ts';
+import { STAGES } from '../../src/invsr/tile-graph.ts';
+import { fullSizeGraph } from '../harness/full-size.ts';
 
 const KIB = 1024;
 
@@ -127,8 +128,8 @@ describe('band', () => {
   });
 });
 
-describe.each(NETWORKS)('the full-size %s in bands', (network) => {
-  const graph = fuse(fullSizeGraph(network, { tile: 256, precision: 'f16', batch: 2 }));
+describe.each(STAGES)('the full-size %s in bands', (stage) => {
+  const graph = fuse(fullSizeGraph(stage, { tile: 256, precision: 'f16', batch: 2 }));
   const banded = band(graph, { maxBindingBytes: 2 ** 27 });
 
   test('writes every byte before it is read', () => {

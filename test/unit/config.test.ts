@@ -4,12 +4,21 @@ import { describe, expect, test } from 'vitest';
 import {
   readNoisePredictorConfig,
   readSchedulerConfig,
+  readTextEncoderConfig,
   readUNetConfig,
   readVaeConfig,
 } from '../../src/invsr/config.ts';
 
 const nano = (path: string): Record<string, unknown> =>
   JSON.parse(readFileSync(`weights/invsr-nano/${path}`, 'utf8'));
+const clip = {
+  architectures: ['CLIPTextModel'],
+  model_type: 'clip_text_model',
+  hidden_act: 'gelu',
+  hidden_size: 1024,
+  num_attention_heads: 16,
+  num_hidden_layers: 23,
+};
 const text = (config: object, changes: object = {}): string =>
   JSON.stringify({ ...config, ...changes });
 
@@ -42,8 +51,53 @@ test('invsr-nano', () => {
   });
 });
 
+describe("a text encoder's", () => {
+  test('defaults are those of transformers', () => {
+    expect(readTextEncoderConfig(text(clip), 'clip')).toEqual({
+      layers: 23,
+      heads: 16,
+      channels: 1024,
+      positions: 77,
+      vocabulary: 49408,
+      activation: 'gelu',
+      eps: 1e-5,
+    });
+    const { activation } = readTextEncoderConfig(text(clip, { hidden_act: null }), 'clip');
+    expect(activation).toBe('quickGelu');
+  });
+
+  test('last layers are left out where the config says so', () => {
+    const skipping = text(clip, { num_hidden_layers: 24, clip_skip: 1 });
+    expect(readTextEncoderConfig(skipping, 'clip').layers).toBe(23);
+  });
+});
+
 describe('refused', () => {
   test.each([
+    [
+      readTextEncoderConfig,
+      clip,
+      { hidden_act: 'relu' },
+      /"hidden_act" is "relu", expected "gelu" or "quick_gelu"/,
+    ],
+    [
+      readTextEncoderConfig,
+      clip,
+      { model_type: 't5' },
+      /"model_type" is "t5", expected "clip_text_model"/,
+    ],
+    [
+      readTextEncoderConfig,
+      clip,
+      { num_attention_heads: 12 },
+      /"num_attention_heads" is 12, expected heads of a multiple of 4 channels; there are 1024/,
+    ],
+    [
+      readTextEncoderConfig,
+      clip,
+      { clip_skip: 23 },
+      /"clip_skip" is 23, expected less than num_hidden_layers, 23/,
+    ],
     [
       readUNetConfig,
       unet,

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { type Kernel, type Shape, ShapeError, type TensorType } from '../../src/engine/kernel.ts';
 import { activation } from '../../src/kernels/activation.ts';
+import { attention } from '../../src/kernels/attention.ts';
 import { ycbcrFix } from '../../src/kernels/color-fix.ts';
 import { concat } from '../../src/kernels/concat.ts';
 import { imageToTensor, tensorToImage } from '../../src/kernels/image.ts';
@@ -90,6 +91,16 @@ test.each<readonly [string, () => Kernel, message: string]>([
     'a short seed',
     () => normalNoise({ origins: u32(1, 2), seed: u32(2) }, noise),
     'seed is u32 [2], expected [4]',
+  ],
+  [
+    'a causal order of other keys',
+    () =>
+      attention(
+        { q: f32(1, 3, 4), k: f32(1, 4, 4), v: f32(1, 4, 4) },
+        { heads: 1, causal: true },
+        target,
+      ),
+    'as many keys as queries: q is f32 [1,3,4], k is f32 [1,4,4]',
   ],
   [
     'an odd embedding',

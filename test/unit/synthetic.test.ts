@@ -4,26 +4,29 @@ import { describe, expect, test } from 'vitest';
 import { openCheckpoint } from '../../src/weights/checkpoint.ts';
 import { f32ToF16Bits } from '../../src/weights/half.ts';
 import { goldenPath, openGolden, samplesOf, toNchw, toNhwc } from '../harness/goldens.ts';
+import { SIZES } from '../../src/invsr/synthetic-configs.ts';
+import { weightFile, weightKeys, type WeightPart } from '../../src/invsr/synthetic-model.ts';
+import { concatBytes } from '../../src/weights/safetensors-write.ts';
+import { memoryFolder } from '../../src/weights/folder.ts';
 import {
-  type Component,
+  amplitude,
+  fillWeight,
   fnv1a32,
   lowbias32,
   pseudoNormal,
-  scale,
   SEEDS,
   streamHash,
   streamKey,
-  TINY_PARTS,
-  tinyModel,
   weightAt,
-} from '../harness/synthetic.ts';
+} from '../../src/weights/synthetic.ts';
+import { TINY_PARTS, tinyShapes } from '../harness/synthetic.ts';
 
 interface Answers {
   readonly lowbias32: readonly { x: string; lowbias32: string }[];
   readonly fnv1a32: readonly { s: string; fnv1a32: string }[];
   readonly pseudo_normal: readonly { name: string; value: number[] }[];
   readonly tensors: readonly {
-    component: Component;
+    component: WeightPart;
     name: string;
     shape: number[];
     key: string;
@@ -47,7 +50,7 @@ describe('known answers', () => {
 
   test.each(answers.tensors.map((t) => [t.component, t.name, t] as const))('%s %s', (_, __, t) => {
     const key = streamKey(SEEDS[t.component], t.name);
-    const rule = scale(t.name, t.shape);
+    const rule = amplitude(t.name, t.shape);
     expect(hex(key)).toBe(t.key);
     expect(rule).toEqual({ a: t.a, offset: t.offset });
     for (const { index, h, f32, f16 } of t.elements) {
@@ -57,7 +60,27 @@ describe('known answers', () => {
         hex(f32Bits(value)),
         hex(f32ToF16Bits(value), 4),
       ]).toEqual([h, f32, f16]);
+      // As whole tensors are made, from an element in the middle.
+      const bits = new Uint16Array(1);
+      fillWeight(bits, { key, rule, from: index });
+      expect(hex(bits[0]!, 4)).toBe(f16);
     }
+  });
+
+  test('all of them', () => {
+    expect(answers.tensors.length).toBe(26);
+    expect(answers.tensors.flatMap((t) => t.elements).length).toBe(95);
+  });
+
+  test('a tensor made in pieces is the tensor made at once', () => {
+    const stream = { key: streamKey(SEEDS.unet, 'x.weight'), rule: amplitude('x.weight', [3, 5]) };
+    const whole = new Uint16Array(70_001); // four blocks and a rest
+    fillWeight(whole, stream);
+    const pieces = new Uint16Array(whole.length);
+    for (let from = 0; from < whole.length; from += 30_011) {
+      fillWeight(pieces.subarray(from, from + 30_011), { ...stream, from });
+    }
+    expect(pieces).toEqual(whole);
   });
 
   test('noise', () => {
@@ -66,20 +89,51 @@ describe('known answers', () => {
     }
   });
 
-  test.each(TINY_PARTS)('all weights of the tiny %s', async (part) => {
-    const checkpoint = await openCheckpoint(tinyModel().folder(part));
-    let checksum = 0;
-    let elements = 0;
-    for (const name of [...checkpoint.tensors.keys()].toSorted()) {
-      const bits = new Uint16Array((await checkpoint.read(name)).buffer);
-      let sum = 0; // below 2^53: a tensor has under 2^20 elements of 16 bits times 16 bits
-      for (const [i, b] of bits.entries()) sum += b * ((i % 65521) + 1);
-      checksum = (Math.imul(checksum, 31) + (sum % 2 ** 32)) >>> 0;
-      elements += bits.length;
-    }
-    expect({ tensors: checkpoint.tensors.size, elements, checksum: hex(checksum) }).toEqual(
-      answers.tiny_model_checksums[part],
-    );
+  test.each(Object.keys(answers.tiny_model_checksums) as WeightPart[])(
+    'all weights of the tiny %s, as a file',
+    async (part) => {
+      const file = weightFile('w.safetensors', part, weightKeys(part, SIZES.tiny));
+      const pieces = Array.from(file.content(), (piece) => piece.slice()); // each is reused
+      const bytes = concatBytes(pieces);
+      expect(bytes.length).toBe(file.bytes);
+      const checkpoint = await openCheckpoint(
+        memoryFolder('m', new Map([['w.safetensors', bytes]])),
+      );
+      let checksum = 0;
+      let elements = 0;
+      for (const name of [...checkpoint.tensors.keys()].toSorted()) {
+        const bits = new Uint16Array((await checkpoint.read(name)).buffer);
+        let sum = 0; // below 2^53: a tensor has under 2^22 elements of 16 bits times 16 bits
+        for (const [i, b] of bits.entries()) sum += b * ((i % 65521) + 1);
+        checksum = (Math.imul(checksum, 31) + (sum % 2 ** 32)) >>> 0;
+        elements += bits.length;
+      }
+      expect({ tensors: checkpoint.tensors.size, elements, checksum: hex(checksum) }).toEqual(
+        answers.tiny_model_checksums[part],
+      );
+    },
+  );
+});
+
+describe('configs', () => {
+  test.each(TINY_PARTS)('tiny %s: as the goldens were made with', (part) => {
+    const stored = JSON.parse(
+      readFileSync(goldenPath(`tiny/${part}/config.json`), 'utf8'),
+    ) as object;
+    expect(SIZES.tiny[part]).toEqual(stored);
+    expect(weightKeys(part, SIZES.tiny)).toEqual(tinyShapes(part));
+  });
+
+  // Published numbers of the models: parameters and tensors.
+  test.each([
+    ['unet', 865_910_724, 686],
+    ['vae', 83_653_863, 248],
+    ['noise_predictor', 33_837_576, 164],
+    ['text_encoder', 340_387_840, 372],
+  ] as const)('full %s: %i parameters in %i tensors', (part, parameters, tensors) => {
+    const shapes = Object.values(weightKeys(part, SIZES.full));
+    const count = shapes.reduce((sum, shape) => sum + shape.reduce((n, d) => n * d, 1), 0);
+    expect([count, shapes.length]).toEqual([parameters, tensors]);
   });
 });
 

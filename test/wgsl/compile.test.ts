@@ -4,13 +4,17 @@
  */
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Target } from '../../src/engine/kernel.ts';
+import { GraphBuilder } from '../../src/graph/builder.ts';
 import { lower } from '../../src/graph/lower.ts';
 import { blendGraph, cropGraph, finishGraph, loadGraph } from '../../src/invsr/image-graphs.ts';
 import { openModel } from '../../src/invsr/model.ts';
 import { planPadding } from '../../src/invsr/padding.ts';
 import { stageGraph, STAGES } from '../../src/invsr/tile-graph.ts';
+import { textEncoder } from '../../src/invsr/text-encoder.ts';
+import { openTextModel } from '../../src/invsr/text-model.ts';
 import { nodeFolder } from '../../src/weights/node-file.ts';
 import { openNullDevice } from '../harness/device.ts';
+import { tinyTextEncoder } from '../harness/synthetic.ts';
 import { REGISTRY } from '../kernels/registry.ts';
 
 const TARGETS: readonly Target[] = [
@@ -78,4 +82,22 @@ describe('the plans of invsr-nano', () => {
     expect(texts.size).toBeGreaterThan(100);
     for (const [wgsl, label] of texts) await compile(label, wgsl);
   });
+});
+
+test.each(['gelu', 'quickGelu'] as const)('the plan of a text encoder, %s', async (activation) => {
+  const { checkpoint, config } = await openTextModel(tinyTextEncoder());
+  const texts = new Map<string, string>();
+  for (const target of TARGETS) {
+    for (const precision of ['f32', 'f16'] as const) {
+      const g = new GraphBuilder({ precision });
+      const tokens = g.external('tokens', { dtype: 'f32', shape: [1, 77, 64] });
+      const weights = g.checkpoint('text_encoder', checkpoint.tensors);
+      g.name('states', textEncoder(g, tokens, weights, { ...config, activation }));
+      for (const { path, kernel } of lower(g.build(), target, { keep: () => true }).dispatches) {
+        texts.set(kernel.wgsl, `${path} ${kernel.name} ${kernel.variant}`);
+      }
+    }
+  }
+  expect(texts.size).toBeGreaterThan(20);
+  for (const [wgsl, label] of texts) await compile(label, wgsl);
 });

@@ -1,7 +1,13 @@
 /**
- * The tensors a checkpoint has, by name, as its config.json implies them; test/golden/oracle.test.ts
- * holds the lists against those of the official code.
+ * The tensors a checkpoint has, name → shape, as its config.json implies them. Names are those of
+ * diffusers' and transformers' state dicts, the noise predictor's those of the official code;
+ * test/golden/oracle.test.ts holds the lists against the official ones.
+ *
+ * The graphs ask for the same names one by one while they are built; these lists exist without a
+ * graph, for `invsr weights synth` and for tests.
  */
+import type { Shape } from '../engine/kernel.ts';
+
 export interface UNetJson {
   readonly in_channels: number;
   readonly out_channels: number;
@@ -42,22 +48,34 @@ export interface NoisePredictorJson {
   readonly freq_shift?: number;
 }
 
-export type Keys = Readonly<Record<string, number[]>>;
+export interface ClipJson {
+  readonly vocab_size: number;
+  readonly hidden_size: number;
+  readonly intermediate_size: number;
+  readonly num_hidden_layers: number;
+  readonly num_attention_heads: number;
+  readonly max_position_embeddings: number;
+}
 
-export const perLevel = (value: number | readonly number[], levels: readonly unknown[]) =>
-  typeof value === 'number' ? levels.map(() => value) : value;
+export type Keys = Readonly<Record<string, Shape>>;
+
+/** One value for all levels, or one for each. */
+export const perLevel = (
+  value: number | readonly number[],
+  levels: readonly unknown[],
+): readonly number[] => (typeof value === 'number' ? levels.map(() => value) : value);
 
 class List {
-  readonly keys: Record<string, number[]> = {};
+  readonly keys: Record<string, Shape> = {};
 
   vector(path: string, length: number): void {
     this.keys[`${path}.weight`] = [length];
     this.keys[`${path}.bias`] = [length];
   }
 
-  layer(path: string, shape: number[], { bias = true } = {}): void {
+  layer(path: string, shape: Shape, { bias = true } = {}): void {
     this.keys[`${path}.weight`] = shape;
-    if (bias) this.keys[`${path}.bias`] = [shape[0]!];
+    if (bias) this.keys[`${path}.bias`] = [shape[0] ?? 0];
   }
 
   conv(path: string, from: number, to: number, side = 3): void {
@@ -127,9 +145,9 @@ export function unetKeys(config: UNetJson): Keys {
   const former = (path: string, level: number): void =>
     list.transformer(
       path,
-      channels[level]!,
+      channels[level] ?? 0,
       context,
-      depth[level]!,
+      depth[level] ?? 1,
       config.use_linear_projection ?? false,
     );
 
@@ -138,7 +156,7 @@ export function unetKeys(config: UNetJson): Keys {
   let c = first;
   const skips = [c];
   for (const [i, to] of channels.entries()) {
-    for (let j = 0; j < layers[i]!; j++) {
+    for (let j = 0; j < (layers[i] ?? 0); j++) {
       list.resnet(`down_blocks.${i}.resnets.${j}`, c, to, temb);
       if (config.down_block_types[i] === 'CrossAttnDownBlock2D') {
         former(`down_blocks.${i}.attentions.${j}`, i);
@@ -154,9 +172,9 @@ export function unetKeys(config: UNetJson): Keys {
   list.resnet('mid_block.resnets.1', c, c, temb);
   for (let i = 0; i <= last; i++) {
     const level = last - i;
-    const to = channels[level]!;
-    for (let j = 0; j <= layers[level]!; j++) {
-      list.resnet(`up_blocks.${i}.resnets.${j}`, c + skips.pop()!, to, temb);
+    const to = channels[level] ?? 0;
+    for (let j = 0; j <= (layers[level] ?? 0); j++) {
+      list.resnet(`up_blocks.${i}.resnets.${j}`, c + (skips.pop() ?? 0), to, temb);
       if (config.up_block_types[i] === 'CrossAttnUpBlock2D') {
         former(`up_blocks.${i}.attentions.${j}`, level);
       }
@@ -195,7 +213,7 @@ export function vaeKeys(config: VaeJson, { isOld = false } = {}): Keys {
       }
       if (i < last) list.conv(`${block}.${sampler}samplers.0.conv`, c, c);
     }
-    mid(`${half}.mid_block`, channels[last]!);
+    mid(`${half}.mid_block`, channels[last] ?? 0);
     list.vector(`${half}.conv_norm_out`, c);
     list.conv(`${half}.conv_out`, c, to);
   }
@@ -213,7 +231,7 @@ export function noisePredictorKeys(config: NoisePredictorJson): Keys {
   list.time('encoder.', Math.max(128, c), temb);
   for (const [i, to] of channels.entries()) {
     const block = `encoder.down_blocks.${i}`;
-    for (let j = 0; j < layers[i]!; j++) {
+    for (let j = 0; j < (layers[i] ?? 0); j++) {
       list.resnet(`${block}.resnets.${j}`, c, to, temb);
       if (config.down_block_types[i] === 'AttnDownBlock2D')
         list.attention(`${block}.attentions.${j}`, to, headDim);
@@ -227,5 +245,25 @@ export function noisePredictorKeys(config: NoisePredictorJson): Keys {
   list.resnet('encoder.mid_block.resnets.1', c, c, temb);
   list.vector('encoder.conv_norm_out', c);
   list.conv('encoder.conv_out', c, 2 * config.latent_channels);
+  return list.keys;
+}
+
+export function clipKeys(config: ClipJson): Keys {
+  const list = new List();
+  const { hidden_size: width, intermediate_size: inner } = config;
+  const embeddings = 'text_model.embeddings';
+  list.keys[`${embeddings}.token_embedding.weight`] = [config.vocab_size, width];
+  list.keys[`${embeddings}.position_embedding.weight`] = [config.max_position_embeddings, width];
+  for (let i = 0; i < config.num_hidden_layers; i++) {
+    const layer = `text_model.encoder.layers.${i}`;
+    for (const name of ['q_proj', 'k_proj', 'v_proj', 'out_proj']) {
+      list.layer(`${layer}.self_attn.${name}`, [width, width]);
+    }
+    list.vector(`${layer}.layer_norm1`, width);
+    list.layer(`${layer}.mlp.fc1`, [inner, width]);
+    list.layer(`${layer}.mlp.fc2`, [width, inner]);
+    list.vector(`${layer}.layer_norm2`, width);
+  }
+  list.vector('text_model.final_layer_norm', width);
   return list.keys;
 }

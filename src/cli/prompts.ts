@@ -1,0 +1,95 @@
+/**
+ * --prompt and --negative-prompt: which states the model's text encoder has to make, and where they
+ * are kept. A model may bring states of its own (prompt_embeds.safetensors), and so may --noise.
+ */
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import type { Tensors } from '../invsr/model.ts';
+import {
+  OFFICIAL_NEGATIVE_PROMPT,
+  OFFICIAL_PROMPT,
+  openPrompts,
+  type Prompts,
+} from '../invsr/prompt.ts';
+import { hasTextModel } from '../invsr/text-model.ts';
+import { openFile } from '../weights/checkpoint.ts';
+import type { Folder } from '../weights/folder.ts';
+import { nodeCache } from '../weights/node-cache.ts';
+import { InputError, reasonOf } from './errors.ts';
+import type { CommandContext } from './upscale.ts';
+import type { UpscaleFlags } from './upscale-flags.ts';
+
+type PromptFlags = Pick<UpscaleFlags, 'prompt' | 'negativePrompt' | 'cfg'>;
+
+const STATES = 'prompt_embeds.safetensors';
+
+/** undefined: the states at hand are the ones that are wanted. */
+export async function findPrompts(
+  folder: Folder,
+  flags: PromptFlags,
+  {
+    reporter,
+    signal,
+    given = new Map(),
+  }: CommandContext & { readonly given?: Tensors | undefined },
+): Promise<Prompts | undefined> {
+  const isGuided = flags.cfg > 1;
+  const hasEncoder = await hasTextModel(folder);
+  const asked = flags.prompt === undefined ? '--negative-prompt' : '--prompt';
+  if ((flags.prompt ?? flags.negativePrompt) !== undefined && !hasEncoder) {
+    throw new InputError(
+      `${asked} needs a text encoder, and ${folder.name} has no text_encoder/config.json; leave it out to use the model's own prompt`,
+    );
+  }
+  if (flags.negativePrompt !== undefined && !isGuided) {
+    const flag = '--negative-prompt';
+    reporter.warning(`${flag} has no effect without --cfg above 1`, { flag });
+  }
+  if (!hasEncoder) return undefined;
+
+  const own = new Set([...given.keys(), ...(await namesIn(folder))]);
+  const orOfficial = (name: string, official: string): string | undefined =>
+    own.has(name) ? undefined : official;
+  const prompt = flags.prompt ?? orOfficial('prompt_embeds', OFFICIAL_PROMPT);
+  const negative = isGuided
+    ? (flags.negativePrompt ?? orOfficial('negative_prompt_embeds', OFFICIAL_NEGATIVE_PROMPT))
+    : undefined;
+  if (prompt === undefined && negative === undefined) return undefined;
+
+  const texts = {
+    ...(prompt !== undefined && { prompt_embeds: prompt }),
+    ...(negative !== undefined && { negative_prompt_embeds: negative }),
+  };
+  const cache = nodeCache([join(folder.name, '.invsr'), userCache()], (reason) =>
+    reporter.note(
+      `the prompt's states cannot be kept (${reasonOf(reason)}): the next run computes them again`,
+    ),
+  );
+  const prompts = await openPrompts(folder, texts, { cache, signal });
+  for (const { prompt: name, words, tokens } of prompts.lost) {
+    const flag = name === 'prompt_embeds' ? '--prompt' : '--negative-prompt';
+    reporter.warning(
+      `${flag} is longer than the ${tokens} tokens of the encoder; left out: ${words}`,
+      { flag, lost: words },
+    );
+  }
+  return prompts;
+}
+
+/** Which states the folder has; none without the file. */
+async function namesIn(folder: Folder): Promise<string[]> {
+  if (!(await folder.list()).includes(STATES)) return [];
+  const file = await openFile(folder, STATES);
+  await file.close();
+  return [...file.tensors.keys()];
+}
+
+/** For models in folders that cannot be written. */
+const userCache = (): string =>
+  join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'invsr', 'prompts');
+
+/** What `--json` tells of prompts that are not the default ones. */
+export const promptResult = ({ prompt, negativePrompt, cfg }: PromptFlags): object => ({
+  ...(prompt !== undefined && { prompt }),
+  ...(negativePrompt !== undefined && cfg > 1 && { negativePrompt }),
+});

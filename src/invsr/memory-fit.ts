@@ -1,0 +1,61 @@
+/** Options made modest until a run fits in a given memory. */
+import type { EngineContext } from '../engine/context.ts';
+import { MemoryError, type MemoryPlan } from './memory-plan.ts';
+import type { Model } from './model.ts';
+import { TileNetworks } from './tile-networks.ts';
+import { type UpscalerOptions, withDefaults } from './upscaler-options.ts';
+
+/** Tried in turn where nothing else helps: smaller tiles see less of the picture at a time. */
+const SMALLER_TILES = [96, 64, 48, 32];
+
+export interface MemoryFit {
+  readonly options: Required<UpscalerOptions>;
+  readonly plan: MemoryPlan;
+  /** What was given up, for people; empty where all fits as asked. */
+  readonly changes: readonly string[];
+}
+
+/**
+ * Gives up, in this order, as little as brings the plan under `limitBytes`: tile batches, networks
+ * staying on the device, tile size. MemoryError where even that is too much.
+ */
+export function fitMemory(
+  context: EngineContext,
+  model: Model,
+  asked: UpscalerOptions,
+  limitBytes = Infinity,
+): MemoryFit {
+  const wanted = withDefaults(asked, context);
+  const smaller = SMALLER_TILES.filter((tile) => tile < wanted.tile);
+  const candidates = [
+    wanted,
+    { ...wanted, tileBatch: 1 },
+    ...[wanted.tile, ...smaller].map((tile) => ({
+      ...wanted,
+      tileBatch: 1,
+      lowMemory: true,
+      tile,
+    })),
+  ];
+  let least = Infinity;
+  for (const options of candidates) {
+    const plan = new TileNetworks(context, model, options).memory(options.tileBatch);
+    if (plan.peakBytes <= limitBytes) return { options, plan, changes: changesOf(wanted, options) };
+    least = Math.min(least, plan.peakBytes);
+  }
+  throw new MemoryError(
+    `the model needs at least ${gigabytes(least)} of memory on this device, --memory allows ${gigabytes(limitBytes)}; allow more, or use a smaller model`,
+  );
+}
+
+const changesOf = (
+  from: Required<UpscalerOptions>,
+  to: Required<UpscalerOptions>,
+): readonly string[] => [
+  ...(to.tileBatch === from.tileBatch ? [] : [`tiles one by one instead of ${from.tileBatch}`]),
+  ...(to.lowMemory === from.lowMemory ? [] : ['one network at a time']),
+  ...(to.tile === from.tile ? [] : [`tiles of ${to.tile} instead of ${from.tile} pixels`]),
+];
+
+/** Decimal, as device makers count. */
+export const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(2)} GB`;

@@ -1,0 +1,115 @@
+/**
+ * What a run takes of the device's memory, known from its plans before a byte is allocated.
+ *
+ *   peak = weights + slots + between + staging
+ *
+ * Resident, the weights of all stages count, and their plans share slots; in low memory, the stage
+ * that takes most.
+ */
+import { packPlanParams, slotRequests } from '../engine/binder.ts';
+import { byteLength } from '../engine/kernel.ts';
+import { bufferSize, pooledBytes } from '../engine/memory.ts';
+import type { Plan } from '../engine/plan.ts';
+import { UPLOAD_STAGING_BYTES, weightId } from '../engine/weight-store.ts';
+import type { Stage } from './tile-graph.ts';
+
+export interface StageMemory {
+  readonly stage: Stage;
+  readonly weightBytes: number;
+  /** Activations. */
+  readonly slotBytes: number;
+}
+
+export interface MemoryPlan {
+  readonly tile: number;
+  readonly tileBatch: number;
+  readonly lowMemory: boolean;
+  /** Each by itself. */
+  readonly stages: readonly StageMemory[];
+  /** Weights and activations on the device at the worst moment. */
+  readonly weightBytes: number;
+  readonly slotBytes: number;
+  /** What stages hand over (tiles, latents, patch), and the parameters of their dispatches. */
+  readonly betweenBytes: number;
+  /** Weights on their way up, later a patch on its way down. */
+  readonly stagingBytes: number;
+  readonly peakBytes: number;
+}
+
+/** More memory than allowed, whatever is given up. */
+export class MemoryError extends Error {
+  override readonly name = 'MemoryError';
+}
+
+export interface MemoryOptions {
+  readonly tile: number;
+  readonly tileBatch: number;
+  readonly lowMemory: boolean;
+  /** Batches that pass a stage together. */
+  readonly jobs: number;
+  /** The device's minUniformBufferOffsetAlignment. */
+  readonly alignment: number;
+}
+
+export interface StagePlan {
+  readonly stage: Stage;
+  readonly plan: Plan;
+}
+
+/** `plans` in the order in which they take slots; a stage has another one for a smaller last batch. */
+export function planMemory(
+  plans: readonly StagePlan[],
+  { tile, tileBatch, lowMemory, jobs, alignment }: MemoryOptions,
+): MemoryPlan {
+  const paramsOf = ({ prepare, dispatches }: Plan): number =>
+    bufferSize(packPlanParams([...prepare, ...dispatches], alignment).bytes.byteLength);
+  const measure = (together: readonly Plan[]) => ({
+    weightBytes: weightBytes(together),
+    slotBytes: pooledBytes(together.map(slotRequests)),
+    paramBytes: together.reduce((sum, plan) => sum + paramsOf(plan), 0),
+  });
+  const stages = [...new Set(plans.map(({ stage }) => stage))].map((stage) => ({
+    stage,
+    ...measure(plans.filter((p) => p.stage === stage).map(({ plan }) => plan)),
+  }));
+  const heaviest = stages.toSorted((a, b) => total(b) - total(a))[0];
+  const all = measure(plans.map(({ plan }) => plan));
+  const { paramBytes, ...worst } = lowMemory && heaviest ? heaviest : all;
+
+  // The first batch is the largest one.
+  const externals = new Map<string, number>();
+  for (const { plan } of plans) {
+    for (const [name, type] of Object.entries(plan.externals)) {
+      externals.set(name, Math.max(externals.get(name) ?? 0, bufferSize(byteLength(type))));
+    }
+  }
+  const patch = externals.get('patch') ?? 0;
+  const perJob = [...externals.values()].reduce((sum, bytes) => sum + bytes, 0) - patch;
+  const parts = {
+    weightBytes: worst.weightBytes,
+    slotBytes: worst.slotBytes,
+    betweenBytes: jobs * perJob + patch + paramBytes,
+    stagingBytes: Math.max(Math.min(UPLOAD_STAGING_BYTES, worst.weightBytes), patch),
+  };
+  return {
+    tile,
+    tileBatch,
+    lowMemory,
+    stages: stages.map(({ stage, weightBytes: w, slotBytes: s }) => ({
+      stage,
+      weightBytes: w,
+      slotBytes: s,
+    })),
+    ...parts,
+    peakBytes: Object.values(parts).reduce((sum, bytes) => sum + bytes, 0),
+  };
+}
+
+const total = (stage: { readonly weightBytes: number; readonly slotBytes: number }): number =>
+  stage.weightBytes + stage.slotBytes;
+
+/** Plans share weights. */
+function weightBytes(plans: readonly Plan[]): number {
+  const weights = new Map(plans.flatMap((plan) => plan.weights.map((w) => [weightId(w), w])));
+  return [...weights.values()].reduce((sum, { type }) => sum + bufferSize(byteLength(type)), 0);
+}

@@ -1,0 +1,53 @@
+/**
+ * A model folder's text encoder and tokenizer, opened: configs read, names and shapes known, weights
+ * still on disk.
+ *
+ *   text_encoder/   config.json beside the weights
+ *   tokenizer/      vocab.json, merges.txt, special_tokens_map.json
+ */
+import type { PlanWeight } from '../engine/plan.ts';
+import { splitKey } from '../graph/weights.ts';
+import { type Checkpoint, openCheckpoint } from '../weights/checkpoint.ts';
+import type { Folder } from '../weights/folder.ts';
+import { convert, type Layout } from '../weights/layout.ts';
+import { ConfigError } from './config-fields.ts';
+import { readTextEncoderConfig, type TextEncoderConfig } from './config.ts';
+
+export interface TextModel {
+  /** The folder's path or URL. */
+  readonly name: string;
+  readonly config: TextEncoderConfig;
+  /** config.json as it is. */
+  readonly configText: string;
+  readonly checkpoint: Checkpoint;
+  /** As {@link Model.readWeight}. */
+  readWeight(weight: PlanWeight, signal?: AbortSignal): Promise<Uint8Array>;
+  close(): Promise<void>;
+}
+
+export async function hasTextModel(folder: Folder): Promise<boolean> {
+  return (await folder.folder('text_encoder').list()).includes('config.json');
+}
+
+export async function openTextModel(folder: Folder): Promise<TextModel> {
+  const encoder = folder.folder('text_encoder');
+  const configText = await encoder.readText('config.json');
+  const config = readTextEncoderConfig(configText, `${encoder.name}/config.json`);
+  const checkpoint = await openCheckpoint(encoder);
+  return {
+    name: folder.name,
+    config,
+    configText,
+    checkpoint,
+    async readWeight({ key, layout, type }, signal) {
+      const { name } = splitKey(key);
+      const entry = checkpoint.tensors.get(name);
+      if (!entry) throw new ConfigError(`${folder.name}: no tensor ${key}`);
+      const bytes = await checkpoint.read(name, signal);
+      const raw = { name: key, dtype: entry.dtype, shape: entry.shape, bytes };
+      // The planner took it from a Layout; plans carry it as text.
+      return convert(layout as Layout, type.dtype === 'f16' ? 'f16' : 'f32', raw);
+    },
+    close: () => checkpoint.close(),
+  };
+}

@@ -1,0 +1,89 @@
+/** A text encoder's files: rows of its table, and what is said before a device when they do not fit. */
+import { describe, expect, test } from 'vitest';
+import { WeightError } from '../../src/graph/weights.ts';
+import { ConfigError } from '../../src/invsr/config-fields.ts';
+import { openPrompts } from '../../src/invsr/prompt.ts';
+import { readTokenRows } from '../../src/invsr/text-encoder.ts';
+import { hasTextModel, openTextModel } from '../../src/invsr/text-model.ts';
+import { memoryFolder } from '../../src/weights/folder.ts';
+import { toSingle } from '../../src/weights/half.ts';
+import { syntheticWeight } from '../../src/weights/synthetic.ts';
+import { tinyModel, tinyTextEncoder } from '../harness/synthetic.ts';
+import { tokenizerFiles } from '../harness/tiny-tokenizer.ts';
+
+const TABLE = 'text_model.embeddings.token_embedding.weight';
+const WIDTH = 64;
+
+describe('token rows', () => {
+  test('are those of the table, in the order of the ids', async () => {
+    const { checkpoint, config } = await openTextModel(tinyTextEncoder());
+    const table = toSingle(syntheticWeight('text_encoder', TABLE, [49408, WIDTH]));
+    const ids = [49406, 7, 7, 0, 49407];
+    const rows = await readTokenRows(checkpoint, ids, config);
+    const expected = ids.flatMap((id) => [...table.subarray(id * WIDTH, (id + 1) * WIDTH)]);
+    expect([...rows]).toEqual(expected);
+  });
+
+  test('a token that the encoder does not know', async () => {
+    const { checkpoint, config } = await openTextModel(tinyTextEncoder());
+    await expect(readTokenRows(checkpoint, [1, 49408], config)).rejects.toThrow(
+      /the tokenizer gives token 49408, the encoder knows 49408; they are of different models/,
+    );
+  });
+
+  test('a table of another size', async () => {
+    const { checkpoint, config } = await openTextModel(tinyTextEncoder());
+    const wrong = readTokenRows(checkpoint, [1], { ...config, vocabulary: 100 });
+    await expect(wrong).rejects.toThrow(ConfigError);
+    await expect(wrong).rejects.toThrow(/is \[49408,64\], expected \[100,64\] by its config\.json/);
+  });
+
+  test('no read goes beyond its tensor', async () => {
+    const { checkpoint } = await openTextModel(tinyTextEncoder());
+    const bytes = checkpoint.byteLength(TABLE);
+    expect(await checkpoint.readPart(TABLE, bytes - 2, 2)).toHaveLength(2);
+    await expect(checkpoint.readPart(TABLE, bytes - 1, 2)).rejects.toThrow(
+      /token_embedding\.weight has 6,324,224 bytes, asked for 2 from 6324223/,
+    );
+  });
+});
+
+describe('before there is a device', () => {
+  const withConfig = async (changes: object) => {
+    const encoder = tinyTextEncoder().folder('text_encoder');
+    const config = JSON.parse(await encoder.readText('config.json')) as object;
+    const source = await encoder.open('model.fp16.safetensors');
+    return memoryFolder(
+      'model',
+      new Map([
+        [
+          'text_encoder/config.json',
+          new TextEncoder().encode(JSON.stringify({ ...config, ...changes })),
+        ],
+        ['text_encoder/model.safetensors', await source.read(0, await source.size())],
+        ...Object.entries(tokenizerFiles()),
+      ]),
+    );
+  };
+
+  test('a layer that the weights lack', async () => {
+    const folder = await withConfig({ num_hidden_layers: 3 });
+    const opened = openPrompts(folder, { prompt_embeds: 'a cat' });
+    await expect(opened).rejects.toThrow(WeightError);
+    await expect(opened).rejects.toThrow(
+      /text_encoder: the checkpoint has no tensor "text_model\.encoder\.layers\.2\./,
+    );
+  });
+
+  test('a width that the weights do not have', async () => {
+    const folder = await withConfig({ hidden_size: 32 });
+    await expect(openPrompts(folder, { prompt_embeds: 'a cat' })).rejects.toThrow(
+      /token_embedding\.weight is \[49408,64\], expected \[49408,32\]/,
+    );
+  });
+
+  test('whether there is an encoder at all', async () => {
+    expect(await hasTextModel(tinyTextEncoder())).toBe(true);
+    expect(await hasTextModel(tinyModel())).toBe(false);
+  });
+});

@@ -1,0 +1,57 @@
+/** The pass that looks for NaN and Infinity: which dispatches it follows, what flags mean. */
+import { expect, test } from 'vitest';
+import type { Target } from '../../src/engine/kernel.ts';
+import { GraphBuilder } from '../../src/graph/builder.ts';
+import { lower } from '../../src/graph/lower.ts';
+import { layerOf, WATCH, watch } from '../../src/graph/watch.ts';
+
+const target: Target = { family: 'cpu', shaderF16: false, subgroupSize: 4 };
+
+/** time (constant) · a → b → pixels (u32) */
+function plan() {
+  const g = new GraphBuilder({ precision: 'f16' });
+  const type = { dtype: 'f32', shape: [1, 4] } as const;
+  const constants = { timestep: 3, dim: 4, flipSinToCos: true, freqShift: 0 };
+  const time = g.emit('timestepEmbedding', 'time', {}, constants, type);
+  const x = g.external('x', { dtype: 'f32', shape: [1, 4] });
+  const a = g.affine('a', { a: x, b: time }, { alpha: 1, beta: 1, dtype: 'f16' });
+  const b = g.affine('b', { a }, { alpha: 2, dtype: 'f32' });
+  const image = g.reshape(b, [1, 1, 1, 4]);
+  g.output(
+    'pixels',
+    g.emit('tensorToImage', 'pixels', { x: image }, {}, { dtype: 'u32', shape: [1, 1] }),
+  );
+  return lower(g.build(), target);
+}
+
+test('one look after each dispatch of floats, at the buffer that it wrote', () => {
+  const before = plan();
+  const after = watch(before, target);
+  const looks = [...after.prepare, ...after.dispatches].filter(
+    (d) => d.kernel.name === 'nonFinite',
+  );
+  expect(looks.map((d) => d.path)).toEqual(['time', 'a', 'b']);
+  for (const { path, inputs, kernel } of looks) {
+    const seen = [...before.prepare, ...before.dispatches].find((d) => d.path === path)!;
+    expect(inputs['x']).toEqual(seen.output);
+    expect(kernel.variant).toBe(`${seen.kernel.output.type.dtype} [1,4]`);
+  }
+  const isOurs = (d: { kernel: { name: string } }) => d.kernel.name !== 'nonFinite';
+  expect(after.prepare.filter(isOurs)).toEqual(before.prepare);
+  expect(after.dispatches.filter(isOurs)).toEqual(before.dispatches);
+  // A slot of its own that nothing else overwrites.
+  expect(after.slots).toEqual([...before.slots, { bytes: 16, persistent: true }]);
+  expect(after.named[WATCH]?.location).toEqual({ kind: 'slot', index: before.slots.length });
+});
+
+test('the largest mark is the first dispatch', () => {
+  const after = watch(plan(), target);
+  const marks = [...after.prepare, ...after.dispatches].flatMap(({ path, kernel }) =>
+    kernel.name === 'nonFinite' ? [[path, kernel.params['mark']!.value] as const] : [],
+  );
+  const largest = Math.max(...marks.map(([, mark]) => mark));
+  expect(marks[0]).toEqual(['time', largest]);
+  for (const [path, mark] of marks)
+    expect(layerOf(after, Uint32Array.of(mark, 0, 0, 0))).toBe(path);
+  expect(layerOf(after, new Uint32Array(4))).toBeUndefined();
+});
