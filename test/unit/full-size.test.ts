@@ -2,8 +2,11 @@
 import { describe, expect, test } from 'vitest';
 import { slotRequests } from '../../src/engine/binder.ts';
 import { pooledBytes } from '../../src/engine/memory.ts';
-import { type Location, type Plan, slotBytes } from '../../src/engine/plan.ts';
+import { type Location, type Plan, slotBytes, totalFlops } from '../../src/engine/plan.ts';
+import { fuse } from '../../src/graph/fuse.ts';
+import type { Graph } from '../../src/graph/graph.ts';
 import { lower } from '../../src/graph/lower.ts';
+import { kernelOf } from '../../src/graph/ops.ts';
 import { STAGES } from '../../src/invsr/tile-graph.ts';
 import { fullSizeGraph } from '../harness/full-size.ts';
 
@@ -35,10 +38,18 @@ const CASES = [
 const locationsOf = ({ prepare, dispatches }: Plan): Location[] =>
   [...prepare, ...dispatches].flatMap(({ inputs, output }) => [...Object.values(inputs), output]);
 
+/** Without bands, hence without rows that are computed twice. */
+const flopsOf = (graph: Graph): number =>
+  fuse(graph)
+    .nodes.map((node) => kernelOf(node.op, { ...node.inputs }, node.constants, target))
+    .reduce((sum, { cost }) => sum + cost.flops, 0);
+
 describe.each(CASES)('tiles of $tile in $precision', ({ tile, precision, most }) => {
   test.each(STAGES)('%s', (stage) => {
-    const plan = lower(fullSizeGraph(stage, { tile, precision }), target);
+    const graph = fullSizeGraph(stage, { tile, precision });
+    const plan = lower(graph, target);
     expect(slotBytes(plan)).toBeLessThan(most[stage] * 1e6);
+    expect(totalFlops([...plan.prepare, ...plan.dispatches]) / flopsOf(graph)).toBeLessThan(1.004);
     for (const at of locationsOf(plan)) {
       if (at.kind === 'weight') continue;
       const { offset = 0, bytes = 0 } = at;
