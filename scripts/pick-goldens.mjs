@@ -16,6 +16,7 @@
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
+import { gzipSync } from 'node:zlib';
 
 const root = process.argv[2];
 if (!root) {
@@ -114,7 +115,14 @@ const PICKS = {
   'nano/goldens/garden-s1': { drop: /eps|latents|^final$/ },
 };
 
+/** PyTorch checkpoints of the tiny weights, kept hollow: zeros for weights, gzipped. */
+const HOLLOW = ['noise_predictor', 'noise_predictor_wrapped_fp16_cuda'];
+
 const COPIES = [
+  ...['edge_views.pth', 'edge_views_legacy.pth', 'edge_views.json'].map((file) => [
+    `goldens/kernels/${file}`,
+    `${DATA}/torch/${file}`,
+  ]),
   ['goldens/kat_synth.json', `${DATA}/kat_synth.json`],
   ['goldens/tolerances.json', `${DATA}/tolerances.json`],
   ['goldens/mutations.json', `${DATA}/mutations.json`],
@@ -270,6 +278,25 @@ for (const part of TINY) {
 }
 for (const [from, to] of COPIES) {
   copy(join(root, from), to);
+}
+for (const name of HOLLOW) {
+  const file = hollow(readFileSync(join(root, `goldens/tiny/noise_predictor/${name}.pth`)));
+  writeFileSync(join(DATA, `torch/${name}.hollow.pth.gz`), gzipSync(file, { level: 9 }));
+}
+
+/** A zip file of torch.save with zeros for the bytes of its `data/…` entries. */
+function hollow(file) {
+  let at = file.readUInt32LE(file.length - 6); // no comment: the end record is the last 22 bytes
+  const count = file.readUInt16LE(file.length - 12);
+  for (let i = 0; i < count; i++) {
+    const [bytes, offset] = [file.readUInt32LE(at + 24), file.readUInt32LE(at + 42)];
+    const lengths = [28, 30, 32].map((field) => file.readUInt16LE(at + field));
+    const name = file.toString('utf8', at + 46, at + 46 + lengths[0]);
+    const start = offset + 30 + file.readUInt16LE(offset + 26) + file.readUInt16LE(offset + 28);
+    if (name.includes('/data/')) file.fill(0, start, start + bytes);
+    at += 46 + lengths[0] + lengths[1] + lengths[2];
+  }
+  return file;
 }
 
 function sizes(folder) {

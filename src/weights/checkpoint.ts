@@ -1,17 +1,19 @@
 /**
  * A folder's weights as one name space, from one *.safetensors file or from shards under an index
- * (`*.index.json`: `{ "weight_map": { tensor name: file name } }`). Half precision is preferred.
+ * (`*.index.json`: `{ "weight_map": { tensor name: file name } }`), else from the only PyTorch
+ * checkpoint (*.pth, *.pt). Half precision is preferred.
  */
-import { CheckpointError } from './error.ts';
+import { CheckpointError, grouped } from './error.ts';
 import type { Folder } from './folder.ts';
 import type { RawTensor } from './layout.ts';
+import { isTorchFile, readTorch, type StoredTensor } from './pth.ts';
 import type { FileDType } from './safetensors-header.ts';
 import {
   readChunks,
   readHeader,
   readTensor,
-  readTensorPart,
   type TensorEntry,
+  type TensorIndex,
 } from './safetensors.ts';
 import type { ByteSource } from './source.ts';
 
@@ -46,11 +48,7 @@ export interface Checkpoint extends AsyncDisposable {
 }
 
 export async function openCheckpoint(folder: Folder, signal?: AbortSignal): Promise<Checkpoint> {
-  const files = await folder.list();
-  const file = chooseFile(folder, files);
-  return isIndex(file)
-    ? assemble(`${folder.name}/${file}`, await openShards(folder, file, files, signal))
-    : openFile(folder, file, signal);
+  return openFile(folder, chooseFile(folder, await folder.list()), signal);
 }
 
 /** Every tensor of a small file, in memory, by name. Closes the source. */
@@ -71,17 +69,25 @@ export async function readTensors(
   }
 }
 
-/** One file of the folder by its name, e.g. `prompt_embeds.safetensors`. */
+/**
+ * One file of the folder by its name, e.g. `prompt_embeds.safetensors`; its ending tells the format.
+ * An index brings its shards.
+ */
 export async function openFile(
   folder: Folder,
   file: string,
   signal?: AbortSignal,
 ): Promise<Checkpoint> {
+  if (isIndex(file)) {
+    const shards = await openShards(folder, file, await folder.list(), signal);
+    return assemble(`${folder.name}/${file}`, shards);
+  }
   const source = await folder.open(file);
   try {
-    const { tensors } = await readHeader(source, signal);
-    const located = [...tensors].map(([name, entry]) => [name, { source, entry }] as const);
-    return await assemble(source.name, { sources: [source], tensors: new Map(located) });
+    const tensors = isTorchFile(file)
+      ? await readTorch(source, signal)
+      : storedTensors(source, (await readHeader(source, signal)).tensors);
+    return await assemble(source.name, { sources: [source], tensors });
   } catch (error) {
     await source.close();
     throw error;
@@ -103,7 +109,7 @@ function chooseFile(folder: Folder, files: readonly string[]): string {
   const half = pool.filter(isHalf);
   const best = half.length > 0 ? half : pool;
   const [first, ...others] = best.toSorted((a, b) => Number(isIndex(a)) - Number(isIndex(b)));
-  if (first === undefined) throw missing(folder, files);
+  if (first === undefined) return chooseTorchFile(folder, files);
   // A single file beside an index of the same precision holds the same tensors.
   const rival = others.find((f) => isIndex(f) === isIndex(first));
   if (rival !== undefined) {
@@ -114,30 +120,46 @@ function chooseFile(folder: Folder, files: readonly string[]): string {
   return first;
 }
 
+function chooseTorchFile(folder: Folder, files: readonly string[]): string {
+  const [first, rival] = files.filter((f) => /\.(?:pth|pt)$/i.test(f)).toSorted();
+  if (first === undefined || files.some(isShard)) throw missing(folder, files);
+  if (rival === undefined) return first;
+  throw new CheckpointError(
+    `${folder.name}: has both ${first} and ${rival}; keep one of them in the folder`,
+  );
+}
+
 function missing(folder: Folder, files: readonly string[]): CheckpointError {
   const shards = files.filter(isShard);
   const looked =
-    'diffusion_pytorch_model[.fp16].safetensors, model[.fp16].safetensors and *.safetensors.index.json';
+    'diffusion_pytorch_model[.fp16].safetensors, model[.fp16].safetensors, *.safetensors.index.json and *.pth';
   if (shards.length > 0) {
     return new CheckpointError(
       `${folder.name}: has shards (${shards[0]}, …) but no *.safetensors.index.json; download the index too`,
     );
   }
-  const pickled = files.find((f) => /\.(?:pth|pt|bin|ckpt)$/.test(f));
+  const pickled = files.find(isTorchFile);
   return new CheckpointError(
     `${folder.name}: no weights; looked for ${looked}, ${files.length > 0 ? `found ${files.slice(0, 8).join(', ')}` : 'the folder is empty or does not exist'}` +
-      (pickled ? `; ${pickled} is a PyTorch file: convert it to safetensors` : ''),
+      (pickled
+        ? `; ${pickled} may be a PyTorch checkpoint: \`invsr weights convert\` makes safetensors of it`
+        : ''),
   );
 }
 
-interface Located {
-  readonly source: ByteSource;
-  readonly entry: TensorEntry;
-}
 interface Assembly {
   readonly sources: readonly ByteSource[];
-  readonly tensors: ReadonlyMap<string, Located>;
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
 }
+
+const stored = (source: ByteSource, entry: TensorEntry): StoredTensor => ({
+  ...entry,
+  chunks: (signal) => readChunks(source, entry, signal),
+  part: (begin, length, signal) => source.read(entry.offset + begin, length, signal),
+});
+
+const storedTensors = (source: ByteSource, entries: TensorIndex): Map<string, StoredTensor> =>
+  new Map([...entries].map(([name, entry]) => [name, stored(source, entry)]));
 
 async function openShards(
   folder: Folder,
@@ -164,7 +186,7 @@ async function openShards(
       sources.push(source);
       headers.set(shard, { source, tensors: (await readHeader(source, signal)).tensors });
     }
-    const tensors = new Map<string, Located>();
+    const tensors = new Map<string, StoredTensor>();
     for (const [name, shard] of weightMap) {
       const header = headers.get(shard);
       const entry = header?.tensors.get(name);
@@ -173,7 +195,7 @@ async function openShards(
           `${where}: puts ${name} into ${shard}, which has no such tensor; download both again`,
         );
       }
-      tensors.set(name, { source: header.source, entry });
+      tensors.set(name, stored(header.source, entry));
     }
     return { sources, tensors };
   } catch (error) {
@@ -209,31 +231,39 @@ function parseIndex(where: string, text: string): Map<string, string> {
 
 async function assemble(name: string, { sources, tensors }: Assembly): Promise<Checkpoint> {
   const sizes = await Promise.all(sources.map((source) => source.size()));
-  const at = (tensor: string): Located => {
-    const located = tensors.get(tensor);
-    if (!located) throw new CheckpointError(`${name}: has no tensor ${tensor}`);
-    return located;
+  const at = (tensor: string): StoredTensor => {
+    const entry = tensors.get(tensor);
+    if (!entry) throw new CheckpointError(`${name}: has no tensor ${tensor}`);
+    return entry;
   };
   const close = async () => {
     await Promise.all(sources.map((source) => source.close()));
   };
   return {
     name,
-    tensors: new Map([...tensors].map(([key, { entry }]) => [key, entry])),
+    tensors,
     bytes: sizes.reduce((sum, size) => sum + size, 0),
     read: async (tensor, signal) => {
-      const { source, entry } = at(tensor);
-      return readTensor(source, entry, signal);
+      const entry = at(tensor);
+      const whole = new Uint8Array(entry.bytes);
+      let end = 0;
+      for await (const chunk of entry.chunks(signal)) {
+        whole.set(chunk, end);
+        end += chunk.length;
+      }
+      return whole;
     },
-    byteLength: (tensor) => at(tensor).entry.bytes,
+    byteLength: (tensor) => at(tensor).bytes,
     readPart: async (tensor, offset, length, signal) => {
-      const { source, entry } = at(tensor);
-      return readTensorPart(source, entry, { offset, length }, signal);
+      const entry = at(tensor);
+      if (offset + length > entry.bytes) {
+        throw new CheckpointError(
+          `${name}: ${tensor} has ${grouped(entry.bytes)} bytes, asked for ${length} from ${offset}`,
+        );
+      }
+      return entry.part(offset, length, signal);
     },
-    chunks: (tensor, signal) => {
-      const { source, entry } = at(tensor);
-      return readChunks(source, entry, signal);
-    },
+    chunks: (tensor, signal) => at(tensor).chunks(signal),
     close,
     [Symbol.asyncDispose]: close,
   };

@@ -35,6 +35,12 @@ const KNOWN_FILES = [
     `${stem}.safetensors.index.fp16.json`,
     `${stem}.fp16.safetensors.index.json`,
   ]),
+  // The names InvSR published its noise predictor under, and what `weights convert` makes of them.
+  'noise_predictor.fp16.safetensors',
+  'noise_predictor.safetensors',
+  'noise_predictor.pth',
+  'noise_predictor_sd_turbo_v5.pth',
+  'noise_predictor_sd_turbo_v5_diftune.pth',
 ] as const;
 
 export interface UrlFolderOptions extends HttpOptions {

@@ -96,18 +96,20 @@ export async function readHeader(source: ByteSource, signal?: AbortSignal): Prom
   return { tensors, metadata };
 }
 
-/** What people hand over instead of a safetensors file. */
-function mistakenFor(start: Uint8Array): string | undefined {
+/** What people hand over instead of a checkpoint, from its first 64 bytes. */
+export function mistakenFor(start: Uint8Array): string | undefined {
   const text = String.fromCharCode(...start.subarray(0, 64));
   if (text.startsWith('version https://git-lfs')) {
     return 'it is a Git LFS pointer; run `git lfs pull`, or download the file itself';
   }
   if (/^\s*</.test(text)) return 'it is a web page; download the file itself';
-  if (text.startsWith('PK')) return 'it is a zip archive (PyTorch .pth?); convert it first';
+  if (text.startsWith('PK'))
+    return 'it is a zip archive (PyTorch .pth?); `invsr weights convert` makes safetensors of it';
   return undefined;
 }
 
-const CHUNK_BYTES = 16 * 1024 * 1024;
+/** The largest piece of a tensor that is held at once. */
+export const CHUNK_BYTES = 16 * 1024 * 1024;
 
 /** A tensor's bytes in pieces of whole rows (first axis), at most 16 MiB unless one row is more. */
 export async function* readChunks(
@@ -120,27 +122,20 @@ export async function* readChunks(
       `${source.name}: ${name} is ${dtype}, which cannot be read; convert it to F16 or F32`,
     );
   }
+  yield* inChunks({ shape, bytes }, (begin, length) => source.read(offset + begin, length, signal));
+}
+
+/** The parts that `readChunks` promises, each by `read`. */
+export async function* inChunks(
+  { shape, bytes }: Pick<TensorEntry, 'shape' | 'bytes'>,
+  read: (begin: number, length: number) => Promise<Uint8Array<ArrayBuffer>>,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   if (bytes === 0) return;
   const row = bytes / (shape[0] ?? 1);
   const step = row * Math.max(1, Math.floor(CHUNK_BYTES / row));
   for (let at = 0; at < bytes; at += step) {
-    yield await source.read(offset + at, Math.min(step, bytes - at), signal);
+    yield await read(at, Math.min(step, bytes - at));
   }
-}
-
-/** Some bytes of a tensor, by their place in it. */
-export async function readTensorPart(
-  source: ByteSource,
-  { name, offset, bytes }: TensorEntry,
-  part: { readonly offset: number; readonly length: number },
-  signal?: AbortSignal,
-): Promise<Uint8Array<ArrayBuffer>> {
-  if (part.offset + part.length > bytes) {
-    throw new CheckpointError(
-      `${source.name}: ${name} has ${grouped(bytes)} bytes, asked for ${part.length} from ${part.offset}`,
-    );
-  }
-  return source.read(offset + part.offset, part.length, signal);
 }
 
 /** All bytes of a tensor, aligned to 8. */

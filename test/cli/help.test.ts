@@ -16,15 +16,18 @@ test('bare invsr prints help and is a wrong command line', async () => {
   expect(code).toBe(2);
 });
 
-test.each([[['--help']], [['help']], [['upscale', '--help']], [['info', '--help']]])(
-  '%s: usage first, examples last',
-  async (args) => {
-    const { code, stdout, stderr } = await invsr(args, { cwd });
-    expect(stdout).toMatch(/^Usage: invsr [^]*\nExamples:\n( {2}invsr .*\n)+$/);
-    expect(stderr).toBe('');
-    expect(code).toBe(0);
-  },
-);
+test.each([
+  [['--help']],
+  [['help']],
+  [['upscale', '--help']],
+  [['info', '--help']],
+  [['weights', 'convert', '--help']],
+])('%s: usage first, examples last', async (args) => {
+  const { code, stdout, stderr } = await invsr(args, { cwd });
+  expect(stdout).toMatch(/^Usage: invsr [^]*\nExamples:\n( {2}invsr .*\n)+$/);
+  expect(stderr).toBe('');
+  expect(code).toBe(0);
+});
 
 test("--version is package.json's", async () => {
   const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {

@@ -8,6 +8,7 @@ import { memoryFolder } from '../../src/weights/folder.ts';
 import { nodeFolder } from '../../src/weights/node-file.ts';
 import { concatBytes, safetensorsParts } from '../../src/weights/safetensors-write.ts';
 import { tinyModel, tinyShapes } from '../harness/synthetic.ts';
+import { dict, pickle, tensor, torchZip } from '../harness/torch-files.ts';
 
 /** A file with one U8 tensor per name; its bytes are `value`. */
 const weights = (value: number, ...names: string[]): Uint8Array<ArrayBuffer> =>
@@ -53,6 +54,18 @@ describe('which file', () => {
     expect(checkpoint.name).toBe(`model/${chosen}`);
   });
 
+  test('the only PyTorch file, where there is no safetensors', async () => {
+    const pth = torchZip({
+      'data.pkl': pickle(dict({ a: tensor('0', [2], { type: 'ByteStorage' }) })),
+      'data/0': new Uint8Array([8, 9]),
+    });
+    const alone = await openCheckpoint(folder({ 'x_v5.pth': pth, 'config.json': plain }));
+    expect(alone.name).toBe('model/x_v5.pth');
+    expect(await alone.read('a')).toEqual(new Uint8Array([8, 9]));
+    const beside = await openCheckpoint(folder({ 'a.pth': pth, 'x.safetensors': plain }));
+    expect(beside.name).toBe('model/x.safetensors');
+  });
+
   test('a half-precision index beats a single f32 file', async () => {
     for (const index of [
       'model.safetensors.index.fp16.json',
@@ -79,9 +92,19 @@ describe('which file', () => {
       /^model: no weights; looked for diffusion_pytorch_model.*, the folder is empty or does not exist$/,
     ],
     [
-      'a PyTorch file',
-      ['noise_predictor.pth', 'config.json'],
-      /^model: no weights; .*, found noise_predictor\.pth, config\.json; noise_predictor\.pth is a PyTorch file: convert it to safetensors$/,
+      'a checkpoint without its ending',
+      ['pytorch_model.bin', 'config.json'],
+      /^model: no weights; .* and \*\.pth, found pytorch_model\.bin, config\.json; pytorch_model\.bin may be a PyTorch checkpoint: `invsr weights convert` makes safetensors of it$/,
+    ],
+    [
+      'two PyTorch files',
+      ['v5_diftune.pth', 'v5.pth'],
+      /^model: has both v5\.pth and v5_diftune\.pth; keep one of them in the folder$/,
+    ],
+    [
+      'a PyTorch file beside shards without index',
+      [A, 'v5.pth'],
+      /^model: has shards \(model-00001.*\) but no .*index\.json; download the index too$/,
     ],
     [
       'shards without index',

@@ -3,9 +3,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { openCheckpoint } from '../../src/weights/checkpoint.ts';
 import { urlFolder } from '../../src/weights/folder.ts';
 import { fileSource } from '../../src/weights/node-file.ts';
 import { blobSource, type ByteSource, bytesSource, httpSource } from '../../src/weights/source.ts';
+import { torchGolden } from '../harness/torch-files.ts';
 
 const content = Uint8Array.from({ length: 5000 }, (_, i) => i % 251);
 
@@ -51,12 +53,17 @@ describe('file', () => {
   });
 });
 
-/** A correct server of `content`. */
-function ranges(request: IncomingMessage, response: ServerResponse, headers = {}): void {
+/** A correct server of `file`. */
+function ranges(
+  request: IncomingMessage,
+  response: ServerResponse,
+  headers = {},
+  file = content,
+): void {
   const [, first, last] = /bytes=(\d+)-(\d+)/.exec(request.headers.range ?? '') ?? [];
-  const body = content.subarray(Number(first), Number(last) + 1);
-  const range =
-    body.length > 0 ? `bytes ${first}-${Number(first) + body.length - 1}/5000` : 'bytes */5000';
+  const body = file.subarray(Number(first), Number(last) + 1);
+  const end = Number(first) + body.length - 1;
+  const range = `bytes ${body.length > 0 ? `${first}-${end}` : '*'}/${file.length}`;
   response.writeHead(body.length > 0 ? 206 : 416, { 'Content-Range': range, ...headers });
   response.end(body);
 }
@@ -206,6 +213,20 @@ describe('http', () => {
     await expect(folder.readText('scheduler.json')).rejects.toThrow(
       /\/m\/vae\/scheduler\.json\?token=1: HTTP 404$/,
     );
+  });
+
+  test('a folder with the noise predictor under the name InvSR gave it', async () => {
+    const file = torchGolden('edge_views.pth');
+    answer = (request, response) => {
+      if (request.url !== '/np/noise_predictor_sd_turbo_v5.pth') response.writeHead(404).end();
+      else if (request.method === 'HEAD') response.writeHead(200).end();
+      else ranges(request, response, {}, file);
+    };
+    await using checkpoint = await openCheckpoint(urlFolder(new URL('/np', url)));
+    expect(checkpoint.name).toMatch(/\/np\/noise_predictor_sd_turbo_v5\.pth$/);
+    requests.splice(0);
+    expect(await checkpoint.read('l_uint8')).toEqual(new Uint8Array([0, 255]));
+    expect(requests).toHaveLength(2); // where it is, and what it is
   });
 
   test('a folder with a list of files asks for nothing', async () => {

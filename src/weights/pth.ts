@@ -1,0 +1,52 @@
+/**
+ * The weights of a PyTorch checkpoint (`torch.save`; .pth, .pt): names, shapes and types now, bytes
+ * on demand. Reading one runs no code of its: see pickle.ts.
+ */
+import { CheckpointError } from './error.ts';
+import { DTYPE_BITS, type Fail, type FileDType } from './safetensors-header.ts';
+import { inChunks } from './safetensors.ts';
+import type { ByteSource } from './source.ts';
+import { tensorBytes, weightsOf } from './state-dict.ts';
+import { readStrided } from './strided.ts';
+import { openTorchFile } from './torch-file.ts';
+
+/** One tensor of a checkpoint file of either kind. */
+export interface StoredTensor {
+  readonly dtype: FileDType;
+  readonly shape: readonly number[];
+  readonly bytes: number;
+  /** In row-major order, in pieces of whole rows, at most 16 MiB unless one row is more. */
+  chunks(signal?: AbortSignal): AsyncGenerator<Uint8Array<ArrayBuffer>>;
+  /** Some bytes of the same, by their place in it. */
+  part(begin: number, length: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
+}
+
+/** Endings of files that torch.save may have written; .bin and .ckpt are used for others too. */
+export const isTorchFile = (file: string): boolean => /\.(?:pth|pt|bin|ckpt)$/i.test(file);
+
+/** The tensors of a checkpoint, by the name the model gives them. The source stays open. */
+export async function readTorch(
+  source: ByteSource,
+  signal?: AbortSignal,
+): Promise<ReadonlyMap<string, StoredTensor>> {
+  const fail: Fail = (what) => {
+    throw new CheckpointError(`${source.name}: ${what}`);
+  };
+  const file = await openTorchFile(source, signal);
+  const result = new Map<string, StoredTensor>();
+  for (const [name, tensor] of weightsOf(file.root, await source.size(), fail)) {
+    const { storage, dtype, offset, shape, stride } = tensor;
+    file.expect(storage);
+    const bytes = tensorBytes(tensor);
+    const elementBytes = DTYPE_BITS[dtype] / 8;
+    const part: StoredTensor['part'] = async (begin, length, asked) => {
+      const start = (await file.locate(storage, asked)) + offset * elementBytes;
+      const view = { shape, stride, start, bytes, elementBytes };
+      return readStrided(source, view, { begin, length }, asked);
+    };
+    const chunks: StoredTensor['chunks'] = (asked) =>
+      inChunks({ shape, bytes }, (begin, length) => part(begin, length, asked));
+    result.set(name, { dtype, shape, bytes, chunks, part });
+  }
+  return result;
+}
