@@ -21,7 +21,6 @@ import { pixelRows } from '../src/invsr/row-source.ts';
 import type { PatchSource, TileBatch } from '../src/invsr/tile-source.ts';
 import { evenGrid, type Ramp, tileGrid } from '../src/invsr/tiles.ts';
 import { Upscaler } from '../src/invsr/upscaler.ts';
-import { nodeFolder } from '../src/weights/node-file.ts';
 
 const TILE = 128;
 /** LR pixels that two tiles share; the row's length, a multiple of 16, follows. */
@@ -163,7 +162,7 @@ function overdrawOf(overlap: number): number {
 
 const { device } = await createDevice({ adapter: process.argv[2] ?? 'auto' });
 const context = createContext(device);
-const model = await openModel(nodeFolder(await modelFolder('invsr-nano')));
+const model = await openModel(await modelFolder('invsr-nano'));
 const upscaler = new Upscaler(context, model, { tile: TILE });
 const cells = new Map<string, ReturnType<typeof compare>[]>();
 for (const name of PICTURES) {

@@ -1,5 +1,9 @@
 /** How the command line ends: one clear sentence on stderr and an exit code. */
 
+import { InterruptedTransfer } from '../weights/hub/error.ts';
+
+export { reasonOf } from '../weights/reason.ts';
+
 /** 0 done; 1 the work failed; 2 the command line or the input is wrong; 130 interrupted. */
 export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 
@@ -24,6 +28,7 @@ const INPUT_ERRORS = new Set([
   'WeightError',
   'CheckpointError',
   'TimestepError',
+  'HubSettingError',
   'MemoryError',
 ]);
 
@@ -46,36 +51,24 @@ export const interrupted = (): string =>
     ? 'interrupted; what is done of the current image is kept, the same command goes on with it'
     : 'interrupted; nothing was written for the current image';
 
+/** Runs the action; should a signal end it, `sentence` says what that left behind. */
+export async function interruptible<T>(
+  signal: AbortSignal,
+  sentence: () => string,
+  action: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    if (!signal.aborted || error instanceof InterruptedTransfer) throw error;
+    throw new InterruptedTransfer(`interrupted; ${sentence()}`, { cause: error });
+  }
+}
+
 /** The sentence for the user; INVSR_DEBUG=1 adds the stack. */
 export function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (process.env['INVSR_DEBUG']) return error.stack ?? error.message;
-  return error.name === 'AbortError' ? interrupted() : error.message;
-}
-
-/** The system's reason in plain words. */
-export function reasonOf(error: unknown): string {
-  const code = codeOf(error);
-  const known: Readonly<Record<string, string>> = {
-    ENOENT: 'no such file or folder',
-    EACCES: 'permission denied',
-    EPERM: 'permission denied',
-    EROFS: 'the file system is read-only',
-    ENOSPC: 'the disk is full',
-    EDQUOT: 'the disk quota is used up',
-    EFBIG: 'the file is larger than this disk or user is allowed',
-    EISDIR: 'it is a folder',
-    ENOTDIR: 'a part of its path is a file, not a folder',
-    EEXIST: 'a file of that name is in the way',
-    ENAMETOOLONG: 'the name is too long',
-  };
-  return known[code] ?? (error instanceof Error ? error.message : String(error));
-}
-
-/** The system's error code; libvips gives the text only. */
-function codeOf(error: unknown): string {
-  if (!(error instanceof Error)) return '';
-  if ('code' in error) return String(error.code);
-  if (/no space left on device/i.test(error.message)) return 'ENOSPC';
-  return /permission denied/i.test(error.message) ? 'EACCES' : '';
+  if (error.name !== 'AbortError') return error.message;
+  return error instanceof InterruptedTransfer ? error.message : interrupted();
 }

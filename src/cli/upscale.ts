@@ -6,13 +6,13 @@ import type { PrecisionWarning } from '../invsr/stage-precision.ts';
 import { SCALE } from '../invsr/tile-graph.ts';
 import type { UpscaleProgress } from '../invsr/upscaler.ts';
 import { readTensors } from '../weights/checkpoint.ts';
-import { fileSource, nodeFolder } from '../weights/node-file.ts';
 import type { Folder } from '../weights/folder.ts';
+import { fileSource } from '../weights/node-file.ts';
 import { describe, InputError, isPictureError } from './errors.ts';
 import { expectExtension, expectWritableFolder, type Job, planJobs } from './inputs.ts';
 import { holds16Bits } from './image-output.ts';
 import { jobKey } from './job-key.ts';
-import { modelFolder } from './models.ts';
+import { modelPlace } from './models.ts';
 import { MAX_STEPS } from './options.ts';
 import type { Settings } from './picture-metadata.ts';
 import type { Reporter } from './progress.ts';
@@ -56,9 +56,9 @@ export async function upscale(
     ...upscalerOptions(flags),
     onWarning: ({ message, ...facts }: PrecisionWarning) => reporter.warning(message, facts),
   };
-  const folder = nodeFolder(await modelFolder(flags.model));
+  const { folder, notes } = await modelPlace(flags.model);
   const work: Work = { flags, noise, folder, reporter, signal };
-  const prompts = await findPrompts(folder, flags, { reporter, signal, given: noise });
+  const prompts = await findPrompts(folder, flags, { reporter, signal, notes, given: noise });
   let model: Model | undefined;
   let session: Session | undefined;
   let failed = 0;

@@ -139,7 +139,6 @@ const CASES: Readonly<Record<string, readonly [args: string, sentence: RegExp]>>
     /sdxl is neither a known model nor a folder/,
   ],
   '--model is a file': ['good.png -o out.png --model good.png', /good\.png is a file/],
-  '--model sd-turbo': ['good.png -o out.png --model sd-turbo', /sd-turbo.*give a folder/],
 };
 
 describe('command line and images', () => {
