@@ -2,6 +2,7 @@
 import { basename } from 'node:path';
 import { Presets, SingleBar } from 'cli-progress';
 import type { UpscaleProgress } from '../invsr/upscaler.ts';
+import { type Transfer, transferBar, transferEvents, transferLines } from './transfer-progress.ts';
 
 export interface Reporter {
   /** A fact worth a line: the adapter, what was written. */
@@ -9,6 +10,8 @@ export interface Reporter {
   /** Something that went another way than asked for; the work goes on. `facts` are for programs. */
   warning(message: string, facts: Readonly<Record<string, unknown>>): void;
   progress(input: string, progress: UpscaleProgress): void;
+  /** Work that is counted in bytes. */
+  transfer(transfer: Transfer): void;
   result(result: Readonly<Record<string, unknown>>, lines: readonly string[]): void;
   /** `input` names the one image that failed, when others go on. */
   error(message: string, input?: string): void;
@@ -26,6 +29,7 @@ const say = (line: string): void => void process.stderr.write(`${line}\n`);
 export function jsonReporter(): Reporter {
   const emit = (object: object): void => void process.stdout.write(`${JSON.stringify(object)}\n`);
   const eta = etaClock();
+  const bytes = transferEvents(emit);
   /** When each stage was last told of. Loading and compiling overlap. */
   const toldAt = new Map<string, number>();
   return {
@@ -45,12 +49,13 @@ export function jsonReporter(): Reporter {
       const etaSeconds = seconds === undefined ? null : Math.round(10 * seconds) / 10;
       emit({ event: 'progress', input, ...p, etaSeconds });
     },
+    transfer: bytes.update,
     result: (result) => emit({ event: 'result', ...result }),
     error: (message, input) => {
       emit({ event: 'error', ...(input !== undefined && { input }), message });
       say(`invsr: ${message}`);
     },
-    stop: () => {},
+    stop: bytes.stop,
   };
 }
 
@@ -64,7 +69,9 @@ function barReporter(): Reporter {
   let current = '';
   const eta = etaClock();
   let meter = createMeter();
+  const bytes = transferBar();
   const stop = (): void => {
+    bytes.stop();
     bar?.stop();
     bar = undefined;
     meter = createMeter();
@@ -85,6 +92,7 @@ function barReporter(): Reporter {
       bar ??= start(shown);
       bar.update(Math.round(1000 * meter(p)), shown);
     },
+    transfer: bytes.update,
     result: (_, lines) => {
       stop();
       for (const line of lines) process.stdout.write(`${line}\n`);
@@ -114,6 +122,7 @@ function barReporter(): Reporter {
 function lineReporter(): Reporter {
   /** Since the latest tile: loading and compiling take turns. */
   const said = new Set<string>();
+  const bytes = transferLines(say);
   return {
     note: say,
     warning: (message) => say(`invsr: warning: ${message}`),
@@ -123,11 +132,12 @@ function lineReporter(): Reporter {
       if (p.stage === 'tiles' || p.stage === 'finish') said.clear();
       said.add(line);
     },
+    transfer: bytes.update,
     result: (_, lines) => {
       for (const line of lines) process.stdout.write(`${line}\n`);
     },
     error: (message) => say(`invsr: ${message}`),
-    stop: () => {},
+    stop: bytes.stop,
   };
 }
 
