@@ -12,7 +12,7 @@ import { measurePaths, type Precision } from '../src/invsr/measure-path.ts';
 import { type Model, openModel } from '../src/invsr/model.ts';
 import { readTensors } from '../src/weights/checkpoint.ts';
 import { toF32 } from '../src/weights/layout.ts';
-import { fileSource, nodeFolder } from '../src/weights/node-file.ts';
+import { fileSource } from '../src/weights/node-file.ts';
 import { benchKernels, type KernelRow, subjectsOf } from './kernel-bench.ts';
 import { describeMachine, type Machine, machineOf, packageVersion } from './machine.ts';
 import { benchBeside, type PeerResult } from './peer-bench.ts';
@@ -115,7 +115,7 @@ async function withModel<T>(
   if (notice !== undefined) note(notice);
   note(describeMachine(machine));
   const context = createContext(device);
-  const model = await openModel(nodeFolder(await modelFolder('invsr-nano')));
+  const model = await openModel(await modelFolder('invsr-nano'));
   const able: readonly Precision[] = capabilities.shaderF16 ? ['f16', 'f32'] : ['f32'];
   const precisions = precision === 'auto' ? able : [precision];
   try {

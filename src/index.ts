@@ -15,6 +15,9 @@
  *   await model.close();
  *   device.destroy();
  *
+ * Pictures too large to be whole in memory: `planHost` and `upscaleRows` take rows of a `RowSource`
+ * through `upscaler.patches()` and give finished rows.
+ *
  * The texture-in, texture-out API comes with the browser work; what is exported now is what the
  * command line is made of.
  */
@@ -30,6 +33,13 @@ export {
 export { ShapeError } from './engine/kernel.ts';
 export { WeightError } from './graph/weights.ts';
 export { ConfigError } from './invsr/config-fields.ts';
+export {
+  type HostFrameOptions,
+  type PatchStore,
+  type ResultRows,
+  upscaleRows,
+} from './invsr/host-frame.ts';
+export { type HostPlan, type HostPlanOptions, planHost } from './invsr/host-plan.ts';
 export type { ColorFix } from './invsr/image-graphs.ts';
 export { fitMemory, type MemoryFit } from './invsr/memory-fit.ts';
 export { MemoryError, type MemoryPlan } from './invsr/memory-plan.ts';
@@ -43,6 +53,7 @@ export {
   promptStates,
 } from './invsr/prompt.ts';
 export type { PromptCache } from './invsr/prompt-cache.ts';
+export { pixelRows, type RowSource } from './invsr/row-source.ts';
 export { TimestepError } from './invsr/scheduler.ts';
 export { NonFiniteError, type PrecisionWarning } from './invsr/stage-precision.ts';
 export {
@@ -53,6 +64,7 @@ export {
   type UpscaleRequest,
   type UpscaleResult,
 } from './invsr/upscaler.ts';
+export type { PatchOptions, PatchProgress, PatchSource, TileBatch } from './invsr/tile-source.ts';
 export type { VaeTiling } from './invsr/vae-tiling.ts';
 export { readTensors } from './weights/checkpoint.ts';
 export { CheckpointError } from './weights/error.ts';

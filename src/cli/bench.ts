@@ -10,7 +10,6 @@ import { measurePaths, type PathResult, type Precision } from '../invsr/measure-
 import { type Model, openModel } from '../invsr/model.ts';
 import { TIMESTEPS } from '../invsr/scheduler.ts';
 import { VERSION } from '../version.ts';
-import { nodeFolder } from '../weights/node-file.ts';
 import { InputError } from './errors.ts';
 import { modelFolder } from './models.ts';
 import { choice, integer, MAX_STEPS, tileSize } from './options.ts';
@@ -64,7 +63,7 @@ export function benchCommand(context: CommandContext): Command {
 
 async function bench(flags: BenchFlags, work: CommandContext): Promise<void> {
   const { adapter } = flags;
-  const model = await openModel(nodeFolder(await modelFolder(flags.model)));
+  const model = await openModel(await modelFolder(flags.model));
   try {
     const made = await createDevice({ adapter });
     try {

@@ -1,11 +1,20 @@
 /** How the command line ends: one clear sentence on stderr and an exit code. */
 
+import { InterruptedTransfer } from '../weights/hub/error.ts';
+
+export { reasonOf } from '../weights/reason.ts';
+
 /** 0 done; 1 the work failed; 2 the command line or the input is wrong; 130 interrupted. */
 export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 
 /** The command line or an input file is wrong. */
 export class InputError extends Error {
   override readonly name = 'InputError';
+}
+
+/** The work was done, but its result could not be stored. */
+export class WriteError extends Error {
+  override readonly name = 'WriteError';
 }
 
 /** Errors of one picture among many: the others can still be done. */
@@ -19,6 +28,7 @@ const INPUT_ERRORS = new Set([
   'WeightError',
   'CheckpointError',
   'TimestepError',
+  'HubSettingError',
   'MemoryError',
 ]);
 
@@ -32,29 +42,33 @@ export function exitCodeOf(error: unknown): number {
   return INPUT_ERRORS.has(error.name) ? EXIT.usage : EXIT.failed;
 }
 
-export const INTERRUPTED = 'interrupted; nothing was written for the current image';
+/** Whether the current image can be gone on with; see job-folder.ts. */
+const current = { resumable: false };
+export const setResumable = (resumable: boolean): void => void (current.resumable = resumable);
+
+export const interrupted = (): string =>
+  current.resumable
+    ? 'interrupted; what is done of the current image is kept, the same command goes on with it'
+    : 'interrupted; nothing was written for the current image';
+
+/** Runs the action; should a signal end it, `sentence` says what that left behind. */
+export async function interruptible<T>(
+  signal: AbortSignal,
+  sentence: () => string,
+  action: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    if (!signal.aborted || error instanceof InterruptedTransfer) throw error;
+    throw new InterruptedTransfer(`interrupted; ${sentence()}`, { cause: error });
+  }
+}
 
 /** The sentence for the user; INVSR_DEBUG=1 adds the stack. */
 export function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (process.env['INVSR_DEBUG']) return error.stack ?? error.message;
-  return error.name === 'AbortError' ? INTERRUPTED : error.message;
-}
-
-/** The system's reason in plain words. */
-export function reasonOf(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  const known: Readonly<Record<string, string>> = {
-    ENOENT: 'no such file or folder',
-    EACCES: 'permission denied',
-    EPERM: 'permission denied',
-    EROFS: 'the file system is read-only',
-    ENOSPC: 'the disk is full',
-    EDQUOT: 'the disk quota is used up',
-    EISDIR: 'it is a folder',
-    ENOTDIR: 'a part of its path is a file, not a folder',
-    EEXIST: 'a file of that name is in the way',
-    ENAMETOOLONG: 'the name is too long',
-  };
-  return known[code] ?? (error instanceof Error ? error.message : String(error));
+  if (error.name !== 'AbortError') return error.message;
+  return error instanceof InterruptedTransfer ? error.message : interrupted();
 }

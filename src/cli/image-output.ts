@@ -1,6 +1,6 @@
 /**
- * Results → image files. Nothing is ever half-written: encoded in memory, written under a temporary
- * name beside the target, renamed.
+ * Results → image files. Nothing is ever half-written: encoded beside the target under another name,
+ * renamed. PNG, TIFF and JPEG are encoded row by row; WebP needs the whole picture in memory.
  */
 import { extname } from 'node:path';
 import sharp, { type Sharp } from 'sharp';
@@ -8,7 +8,7 @@ import { InputError } from './errors.ts';
 import type { Picture } from './image-file.ts';
 import { writeWhole } from './whole-file.ts';
 
-export const WRITABLE = ['.png', '.jpg', '.jpeg', '.webp'] as const;
+export const WRITABLE = ['.png', '.jpg', '.jpeg', '.webp', '.tif', '.tiff'] as const;
 
 interface Size {
   readonly width: number;
@@ -22,14 +22,70 @@ const MAX_SIDE: Readonly<Record<string, number>> = {
   '.webp': 16_383,
 };
 
+const DEEP = new Set(['.png', '.tif', '.tiff']);
+
+const extensionOf = (file: string): string => extname(file).toLowerCase();
+
 /** Throws where a picture of `size` cannot be stored in the format of `file`. */
 export function expectStorable(file: string, { width, height }: Size): void {
-  const extension = extname(file).toLowerCase();
+  const extension = extensionOf(file);
   const limit = MAX_SIDE[extension];
   if (limit === undefined || Math.max(width, height) <= limit) return;
   throw new InputError(
     `${file} would have ${width}x${height} pixels, ${extension} files hold at most ${limit} a side; write a .png`,
   );
+}
+
+/** Whether the format of `file` holds 16 bits per channel. */
+export const holds16Bits = (file: string): boolean => DEEP.has(extensionOf(file));
+
+const QUALITY = 95;
+const BIGTIFF_BYTES = 2 ** 32 - 2 ** 26;
+
+/** The picture in the format that the file's extension names; JPEG lies on white. */
+function encoded(image: Sharp, file: string, hasAlpha: boolean, bytes = 0): Sharp {
+  switch (extensionOf(file)) {
+    case '.jpg':
+    case '.jpeg': {
+      const opaque = hasAlpha ? image.flatten({ background: '#ffffff' }) : image;
+      return opaque.jpeg({ quality: QUALITY, chromaSubsampling: '4:4:4' });
+    }
+    case '.webp':
+      return image.webp({ quality: QUALITY });
+    case '.tif':
+    case '.tiff':
+      return image.tiff({
+        compression: 'deflate',
+        predictor: 'horizontal',
+        bigtiff: bytes > BIGTIFF_BYTES,
+      });
+    default:
+      return image.png();
+  }
+}
+
+export interface Rows extends Size {
+  /** A file of libvips' own format, with the metadata that the result is to have. */
+  readonly path: string;
+  readonly depth: 8 | 16;
+  readonly hasAlpha: boolean;
+  readonly bytes: number;
+  /** False: the colour profile only. */
+  readonly metadata: boolean;
+}
+
+/** Rows on disk → `to`, in the format that the extension of `file` names. */
+export async function encodeRows(
+  { path, depth, hasAlpha, bytes, metadata }: Rows,
+  file: string,
+  to: string,
+): Promise<void> {
+  const rows = sharp(path, { limitInputPixels: false });
+  // libvips makes up EXIF of its own where it may keep any.
+  const image = (metadata ? rows.keepMetadata() : rows.keepIccProfile()).toColourspace(
+    depth === 16 ? 'rgb16' : 'srgb',
+  );
+  await encoded(image, file, hasAlpha, bytes).toFile(to);
 }
 
 /** Alpha scaled to the result's size: smooth edges need no network. */
@@ -45,48 +101,35 @@ export async function resizeAlpha(
     .toBuffer();
 }
 
-/** Writes the picture in the format that the file's extension names; JPEG lies on white. */
+/** Writes a picture that is whole in memory. */
 export async function writePicture(
   file: string,
   { width, height, pixels, alpha }: Picture,
 ): Promise<void> {
-  const extension = extname(file).toLowerCase();
   const merged = alpha ? pixels.slice() : pixels;
   if (alpha) for (let i = 0; i < alpha.length; i++) merged[4 * i + 3] = alpha[i] ?? 255;
   const image = sharp(merged, { raw: { width, height, channels: 4 }, limitInputPixels: false });
-  const flat = (): Sharp => (alpha ? image : image.removeAlpha());
-  if (extension === '.jpg' || extension === '.jpeg') {
-    const onWhite = image.flatten({ background: '#ffffff' });
-    await writeWhole(
-      file,
-      await onWhite.jpeg({ quality: 95, chromaSubsampling: '4:4:4' }).toBuffer(),
-    );
-  } else if (extension === '.webp') {
-    await writeWhole(file, await flat().webp({ quality: 95 }).toBuffer());
-  } else {
-    await writeWhole(file, await flat().png().toBuffer());
-  }
+  const flat = alpha ? image : image.removeAlpha();
+  await writeWhole(file, await encoded(flat, file, alpha !== null).toBuffer());
 }
 
-/** Left half: bicubic x4 of the input. Right half: the result. A white line between. */
+/** Left half: bicubic enlargement of the input. Right half: the result. A white line between. */
 export async function writeBeforeAfter(
   file: string,
-  before: Picture,
-  { width, height, pixels }: Picture,
+  before: Sharp,
+  after: Sharp,
+  { width, height }: Size,
 ): Promise<void> {
-  const size = { width: before.width, height: before.height };
-  const left = await sharp(before.pixels, { raw: { ...size, channels: 4 } })
-    .resize({ width, height, fit: 'fill', kernel: 'cubic' })
-    .png()
-    .toBuffer();
-  const right = await sharp(pixels, { raw: { width, height, channels: 4 } })
-    .png()
-    .toBuffer();
+  const left = before.resize({ width, height, fit: 'fill', kernel: 'cubic' });
+  const halves = [left, after].map((half) =>
+    half.removeAlpha().toColourspace('srgb').png().toBuffer(),
+  );
+  const [input, result] = await Promise.all(halves);
   const image = sharp({
     create: { width: 2 * width + 8, height, channels: 3, background: '#ffffff' },
   }).composite([
-    { input: left, left: 0, top: 0 },
-    { input: right, left: width + 8, top: 0 },
+    { input, left: 0, top: 0 },
+    { input: result, left: width + 8, top: 0 },
   ]);
   await writeWhole(file, await image.png().toBuffer());
 }

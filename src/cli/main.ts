@@ -3,7 +3,7 @@
 import { Command, CommanderError } from 'commander';
 import { VERSION } from '../version.ts';
 import { benchCommand } from './bench.ts';
-import { describe, EXIT, exitCodeOf, INTERRUPTED, reasonOf } from './errors.ts';
+import { describe, EXIT, exitCodeOf, interrupted, reasonOf } from './errors.ts';
 import { infoCommand } from './info.ts';
 import { jsonReporter, type Reporter, textReporter } from './progress.ts';
 import { upscaleCommand } from './upscale-flags.ts';
@@ -36,7 +36,7 @@ async function main(): Promise<void> {
     process.exitCode = EXIT.interrupted;
     setTimeout(() => {
       reporter.stop();
-      reporter.error(INTERRUPTED);
+      reporter.error(interrupted());
       removePartials();
       for (const name of SIGNALS) process.removeListener(name, interrupt);
       process.kill(process.pid, signal);

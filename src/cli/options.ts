@@ -62,6 +62,14 @@ export function tileSize(text: string): number {
   return value;
 }
 
+/** Bits per channel. */
+export function depth(text: string): 8 | 16 | 'auto' {
+  if (text === '8') return 8;
+  if (text === '16') return 16;
+  if (text === 'auto') return text;
+  throw new InvalidArgumentError('expected 8, 16 or auto.');
+}
+
 export const MAX_STEPS = Math.max(...Object.keys(TIMESTEPS).map(Number));
 
 export const choice = (

@@ -2,6 +2,7 @@
 import { basename } from 'node:path';
 import { Presets, SingleBar } from 'cli-progress';
 import type { UpscaleProgress } from '../invsr/upscaler.ts';
+import { type Transfer, transferBar, transferEvents, transferLines } from './transfer-progress.ts';
 
 export interface Reporter {
   /** A fact worth a line: the adapter, what was written. */
@@ -9,6 +10,8 @@ export interface Reporter {
   /** Something that went another way than asked for; the work goes on. `facts` are for programs. */
   warning(message: string, facts: Readonly<Record<string, unknown>>): void;
   progress(input: string, progress: UpscaleProgress): void;
+  /** Work that is counted in bytes. */
+  transfer(transfer: Transfer): void;
   result(result: Readonly<Record<string, unknown>>, lines: readonly string[]): void;
   /** `input` names the one image that failed, when others go on. */
   error(message: string, input?: string): void;
@@ -26,6 +29,7 @@ const say = (line: string): void => void process.stderr.write(`${line}\n`);
 export function jsonReporter(): Reporter {
   const emit = (object: object): void => void process.stdout.write(`${JSON.stringify(object)}\n`);
   const eta = etaClock();
+  const bytes = transferEvents(emit);
   let last = { stage: '', at: 0 };
   return {
     note: say,
@@ -42,12 +46,13 @@ export function jsonReporter(): Reporter {
       const etaSeconds = seconds === undefined ? null : Math.round(10 * seconds) / 10;
       emit({ event: 'progress', input, ...p, etaSeconds });
     },
+    transfer: bytes.update,
     result: (result) => emit({ event: 'result', ...result }),
     error: (message, input) => {
       emit({ event: 'error', ...(input !== undefined && { input }), message });
       say(`invsr: ${message}`);
     },
-    stop: () => {},
+    stop: bytes.stop,
   };
 }
 
@@ -60,7 +65,9 @@ function barReporter(): Reporter {
   let bar: SingleBar | undefined;
   let current = '';
   const eta = etaClock();
+  const bytes = transferBar();
   const stop = (): void => {
+    bytes.stop();
     bar?.stop();
     bar = undefined;
   };
@@ -80,6 +87,7 @@ function barReporter(): Reporter {
       bar ??= start(shown);
       bar.update(Math.round(1000 * overall(p)), shown);
     },
+    transfer: bytes.update,
     result: (_, lines) => {
       stop();
       for (const line of lines) process.stdout.write(`${line}\n`);
@@ -108,6 +116,7 @@ function barReporter(): Reporter {
 
 function lineReporter(): Reporter {
   let last = '';
+  const bytes = transferLines(say);
   return {
     note: say,
     warning: (message) => say(`invsr: warning: ${message}`),
@@ -116,11 +125,12 @@ function lineReporter(): Reporter {
       if (line !== last) say(line);
       last = line;
     },
+    transfer: bytes.update,
     result: (_, lines) => {
       for (const line of lines) process.stdout.write(`${line}\n`);
     },
     error: (message) => say(`invsr: ${message}`),
-    stop: () => {},
+    stop: bytes.stop,
   };
 }
 

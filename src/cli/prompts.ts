@@ -30,8 +30,13 @@ export async function findPrompts(
   {
     reporter,
     signal,
+    notes,
     given = new Map(),
-  }: CommandContext & { readonly given?: Tensors | undefined },
+  }: CommandContext & {
+    /** Where the states are kept, if it can be written. */
+    readonly notes: string;
+    readonly given?: Tensors | undefined;
+  },
 ): Promise<Prompts | undefined> {
   const isGuided = flags.cfg > 1;
   const hasEncoder = await hasTextModel(folder);
@@ -60,7 +65,7 @@ export async function findPrompts(
     ...(prompt !== undefined && { prompt_embeds: prompt }),
     ...(negative !== undefined && { negative_prompt_embeds: negative }),
   };
-  const cache = nodeCache([join(folder.name, '.invsr'), userCache()], (reason) =>
+  const cache = nodeCache([notes, userCache()], (reason) =>
     reporter.note(
       `the prompt's states cannot be kept (${reasonOf(reason)}): the next run computes them again`,
     ),

@@ -1,9 +1,19 @@
 /** The command line of `invsr upscale`: flags, their values, help. */
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { TIMESTEPS } from '../invsr/scheduler.ts';
+import { SCALE } from '../invsr/tile-graph.ts';
 import { DEFAULT_SEED } from '../invsr/tile-inputs.ts';
 import type { UpscalerOptions } from '../invsr/upscaler.ts';
-import { byteSize, choice, integer, MAX_STEPS, number, tileSize, timestepList } from './options.ts';
+import {
+  byteSize,
+  choice,
+  depth,
+  integer,
+  MAX_STEPS,
+  number,
+  tileSize,
+  timestepList,
+} from './options.ts';
 
 export interface UpscaleFlags {
   readonly output: string;
@@ -20,6 +30,12 @@ export interface UpscaleFlags {
   readonly negativePrompt?: string;
   readonly precision: 'auto' | 'f16' | 'f32';
   readonly adapter: string;
+  readonly scale: number;
+  readonly depth: 8 | 16 | 'auto';
+  /** False with --no-metadata. */
+  readonly metadata: boolean;
+  /** False with --no-resume. */
+  readonly resume: boolean;
   readonly memory?: number;
   readonly lowMemory?: boolean;
   readonly check?: boolean;
@@ -41,11 +57,13 @@ export type UpscaleAction = (inputs: readonly string[], flags: UpscaleFlags) => 
 
 export function upscaleCommand(action: UpscaleAction): Command {
   return new Command('upscale')
-    .description('Upscale images x4. Alpha is kept, EXIF orientation applied.')
+    .description(
+      'Upscale images x4, of any size. Alpha, colour profile and EXIF are kept. After Ctrl-C the same command goes on.',
+    )
     .argument('<input...>', 'images (png, jpg, webp, avif, tiff), or folders of images')
     .requiredOption(
       '-o, --output <path>',
-      'output file (png, jpg, webp), or a folder for png files',
+      'output file (png, jpg, webp, tiff), or a folder for png files',
     )
     .option(
       '--model <name|dir>',
@@ -63,7 +81,7 @@ export function upscaleCommand(action: UpscaleAction): Command {
     .option('--tile-batch <n>', 'tiles computed at once (default: 1)', integer(1, 64))
     .option(
       '--overlap <share>',
-      'share of a tile that its neighbour repeats, 0 to 0.5 (default: 0.25)',
+      'share of a tile that its neighbour repeats, 0 to 0.5 (default: 0.125)',
       number(0, 0.5),
     )
     .addOption(
@@ -88,6 +106,14 @@ export function upscaleCommand(action: UpscaleAction): Command {
       'auto, software, or part of an adapter name (see invsr info)',
       'auto',
     )
+    .option('--scale <factor>', 'size of the result, 1 to 8 (default: 4)', number(1, 8), SCALE)
+    .addOption(
+      new Option('--depth <bits>', 'of a png or tiff: 8, 16, or auto, as the input has')
+        .argParser(depth)
+        .default('auto'),
+    )
+    .option('--no-metadata', "leave out the input's EXIF and XMP, and how the result was made")
+    .option('--no-resume', 'begin anew where an interrupted run of the same command left off')
     .option(
       '--memory <size>',
       'GPU memory to stay within, e.g. 4GB: smaller batches, one network at a time, smaller tiles',

@@ -2,24 +2,26 @@
 import type { EngineContext } from '../engine/context.ts';
 import { checkModel } from '../invsr/check-model.ts';
 import { type Model, openModel, type Tensors } from '../invsr/model.ts';
-import type { Dump } from '../invsr/parity.ts';
 import type { PrecisionWarning } from '../invsr/stage-precision.ts';
 import { SCALE } from '../invsr/tile-graph.ts';
+import type { UpscaleProgress } from '../invsr/upscaler.ts';
 import { readTensors } from '../weights/checkpoint.ts';
-import { fileSource, nodeFolder } from '../weights/node-file.ts';
-import { safetensorsParts, type TensorData } from '../weights/safetensors-write.ts';
+import type { Folder } from '../weights/folder.ts';
+import { fileSource } from '../weights/node-file.ts';
 import { describe, InputError, isPictureError } from './errors.ts';
-import { type Picture, readPicture } from './image-file.ts';
-import { expectStorable, resizeAlpha, writeBeforeAfter, writePicture } from './image-output.ts';
 import { expectExtension, expectWritableFolder, type Job, planJobs } from './inputs.ts';
-import { modelFolder } from './models.ts';
+import { holds16Bits } from './image-output.ts';
+import { jobKey } from './job-key.ts';
+import { modelPlace } from './models.ts';
 import { MAX_STEPS } from './options.ts';
+import type { Settings } from './picture-metadata.ts';
 import type { Reporter } from './progress.ts';
 import { findPrompts, promptResult } from './prompts.ts';
 import { openSession, type Session } from './session.ts';
 import { type UpscaleFlags, upscalerOptions } from './upscale-flags.ts';
-import { writeWhole } from './whole-file.ts';
-import { dirname } from 'node:path';
+import { type RowsJob, type RowsProgress, upscaleToFile } from './upscale-rows.ts';
+import { upscaleWhole } from './upscale-whole.ts';
+import { basename, dirname } from 'node:path';
 
 export interface CommandContext {
   readonly reporter: Reporter;
@@ -30,6 +32,8 @@ export interface CommandContext {
 interface Work extends CommandContext {
   readonly flags: UpscaleFlags;
   readonly noise: Tensors | undefined;
+  /** The model's. */
+  readonly folder: Folder;
 }
 
 /**
@@ -43,17 +47,18 @@ export async function upscale(
 ): Promise<void> {
   const jobs = await planJobs(inputs, flags.output);
   await checkExtraFiles(flags, jobs);
+  checkDepthAndScale(flags, jobs);
   const noise =
     flags.noise === undefined
       ? undefined
       : await readTensors(await fileSource(flags.noise), signal);
-  const work: Work = { flags, noise, reporter, signal };
   const options = {
     ...upscalerOptions(flags),
     onWarning: ({ message, ...facts }: PrecisionWarning) => reporter.warning(message, facts),
   };
-  const folder = nodeFolder(await modelFolder(flags.model));
-  const prompts = await findPrompts(folder, flags, { reporter, signal, given: noise });
+  const { folder, notes } = await modelPlace(flags.model);
+  const work: Work = { flags, noise, folder, reporter, signal };
+  const prompts = await findPrompts(folder, flags, { reporter, signal, notes, given: noise });
   let model: Model | undefined;
   let session: Session | undefined;
   let failed = 0;
@@ -63,13 +68,8 @@ export async function upscale(
     checkModel(model, options);
     for (const job of jobs) {
       try {
-        const started = performance.now();
-        const picture = await readPicture(job.input);
-        const { width, height } = picture;
-        expectStorable(job.output, { width: width * SCALE, height: height * SCALE });
-        signal.throwIfAborted();
-        session ??= await open(model);
-        await upscaleFile(session, { ...job, picture, started }, work);
+        const opened = model;
+        await upscaleFile(job, work, async () => (session ??= await open(opened)));
       } catch (error) {
         if (jobs.length === 1 || !isPictureError(error)) throw error;
         failed++;
@@ -131,57 +131,125 @@ async function checkExtraFiles(flags: UpscaleFlags, jobs: readonly Job[]): Promi
   }
 }
 
-async function upscaleFile(
-  { upscaler, adapter }: Session,
-  { picture, started, ...job }: Job & { readonly picture: Picture; readonly started: number },
+function checkDepthAndScale(flags: UpscaleFlags, jobs: readonly Job[]): void {
+  const { scale, depth } = flags;
+  if (isWhole(flags) && (scale !== SCALE || depth === 16)) {
+    const given = depth === 16 ? '--depth 16' : `--scale ${scale}`;
+    throw new InputError(
+      `${given} does not go with --official, --noise and --dump, which are x4 in 8 bits as the official code; leave one of them out`,
+    );
+  }
+  const shallow = depth === 16 ? jobs.find(({ output }) => !holds16Bits(output)) : undefined;
+  if (shallow) {
+    throw new InputError(
+      `--depth 16: ${shallow.output} holds 8 bits per channel; write a .png or .tif`,
+    );
+  }
+}
+
+/** `session` opens the device at the first picture that is worth it. */
+async function upscaleFile(job: Job, work: Work, session: () => Promise<Session>): Promise<void> {
+  const { flags, reporter } = work;
+  const made = isWhole(flags)
+    ? await throughGpuFrame(job, work, session)
+    : await throughHostFrame(job, work, session);
+  const { adapter, upscaler } = await session();
+  const { precision } = upscaler.options;
+  const { peakGpuBytes } = upscaler;
+  const { extra, ...result } = made;
+  const seconds = (result.milliseconds['total'] ?? 0) / 1000;
+  const compared = '  before (bicubic) and after, side by side';
+  const facts = { ...result, adapter, precision, peakGpuBytes, ...promptResult(flags) };
+  reporter.result({ ...job, ...facts }, [
+    `${job.output}  ${result.width}x${result.height} in ${seconds.toFixed(1)} s on ${adapter} (${precision})`,
+    ...extra,
+    ...(flags.beforeAfter === undefined ? [] : [`${flags.beforeAfter}${compared}`]),
+  ]);
+}
+
+interface Made {
+  readonly width: number;
+  readonly height: number;
+  readonly milliseconds: Readonly<Record<string, number>>;
+  /** Lines for people. */
+  readonly extra: readonly string[];
+}
+
+/** Parity needs the frame that the official code has: everything whole. */
+const isWhole = ({ official, noise, dump }: UpscaleFlags): boolean =>
+  official === true || noise !== undefined || dump !== undefined;
+
+async function throughGpuFrame(
+  job: Job,
   { flags, noise, reporter, signal }: Work,
-): Promise<void> {
-  const read = performance.now() - started;
-  const dump: Dump | undefined = flags.dump === undefined ? undefined : new Map();
-  const result = await upscaler.upscale(picture, {
+  session: () => Promise<Session>,
+): Promise<Made> {
+  const { dump } = flags;
+  const { tensors, ...result } = await upscaleWhole(job, {
+    upscaler: async () => (await session()).upscaler,
     seed: flags.seed,
     noise,
     dump,
+    beforeAfter: flags.beforeAfter,
     signal,
     onProgress: (p) => reporter.progress(job.input, p),
   });
-  signal.throwIfAborted();
-  const { width, height, pixels } = result;
-  const writing = performance.now();
-  const alpha = picture.alpha && (await resizeAlpha(picture.alpha, picture, result));
-  const output = { width, height, pixels, alpha };
-  const extra: string[] = [];
-  if (dump && flags.dump !== undefined) {
-    await writeDump(flags.dump, dump);
-    extra.push(`${flags.dump}  ${dump.size} tensors`);
-  }
-  if (flags.beforeAfter !== undefined) {
-    await writeBeforeAfter(flags.beforeAfter, picture, output);
-    extra.push(`${flags.beforeAfter}  before (bicubic) and after, side by side`);
-  }
-  await writePicture(job.output, output);
+  return { ...result, extra: dump === undefined ? [] : [`${dump}  ${tensors} tensors`] };
+}
 
-  const now = performance.now();
-  const milliseconds = {
-    read: Math.round(read),
-    ...result.milliseconds,
-    write: Math.round(now - writing),
-    total: Math.round(now - started),
+async function throughHostFrame(
+  job: Job,
+  { flags, folder, reporter, signal }: Work,
+  session: () => Promise<Session>,
+): Promise<Made> {
+  const { seed, scale } = flags;
+  const { timesteps } = upscalerOptions(flags);
+  const rowsJob: RowsJob = {
+    ...job,
+    scale,
+    depth: flags.depth,
+    resume: flags.resume,
+    settings: flags.metadata ? settingsOf(flags, timesteps) : null,
+    beforeAfter: flags.beforeAfter,
   };
-  const { precision } = upscaler.options;
-  const { peakGpuBytes } = upscaler;
-  const seconds = (milliseconds.total / 1000).toFixed(1);
-  const facts = { width, height, milliseconds, adapter, precision, peakGpuBytes };
-  reporter.result({ ...job, ...facts, ...promptResult(flags) }, [
-    `${job.output}  ${width}x${height} in ${seconds} s on ${adapter} (${precision})`,
-    ...extra,
-  ]);
+  const { tiles, resumed, ...result } = await upscaleToFile(rowsJob, {
+    networks: async () => {
+      const { upscaler, adapter } = await session();
+      const options = { ...upscaler.options, scale, seed, adapter, ...promptsOf(flags) };
+      return {
+        tiling: upscaler.options,
+        patches: upscaler.patches({ seed }),
+        key: await jobKey({ input: job.input, model: folder, options }),
+      };
+    },
+    signal,
+    onProgress: (p) => reporter.progress(job.input, progressOf(p)),
+    onNote: (line) => reporter.note(line),
+  });
+  return { ...result, ...(resumed > 0 && { tiles, resumed }), extra: [] };
 }
 
-async function writeDump(file: string, dump: Dump): Promise<void> {
-  const tensors = [...dump].map(([name, { shape, data }]): [string, TensorData] => [
-    name,
-    { dtype: 'F32', shape, bytes: new Uint8Array(data.slice().buffer) },
-  ]);
-  await writeWhole(file, safetensorsParts(new Map(tensors)));
+/** The frame's progress in the words of the library's. */
+function progressOf(p: RowsProgress): UpscaleProgress {
+  if (p.stage !== 'run') return { ...p, stage: p.stage };
+  const tile = Math.min(p.total, Math.floor(p.done) + 1);
+  return { stage: 'tiles', done: p.done, total: p.total, tile, tiles: p.total };
 }
+
+const promptsOf = ({ prompt, negativePrompt }: UpscaleFlags) => ({
+  ...(prompt !== undefined && { prompt }),
+  ...(negativePrompt !== undefined && { negativePrompt }),
+});
+
+/** What a picture's metadata tells: all that is needed to make it again. */
+const settingsOf = (flags: UpscaleFlags, timesteps: readonly number[]): Settings => ({
+  model: basename(flags.model),
+  scale: flags.scale,
+  timesteps,
+  seed: flags.seed,
+  tile: flags.tile,
+  ...(flags.overlap !== undefined && { overlap: flags.overlap }),
+  ...(flags.colorFix !== 'none' && { colorFix: flags.colorFix }),
+  ...(flags.cfg !== 1 && { cfg: flags.cfg }),
+  ...promptsOf(flags),
+});

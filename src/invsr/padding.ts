@@ -18,13 +18,29 @@ export interface PaddingPlan {
 /** Sides of a tiled image are padded to multiples of this, so that latents divide evenly. */
 const MULTIPLE = 16;
 
+export interface PaddingOptions {
+  /**
+   * Top and left are even: a latent covers two pixels, so noise keeps its place in the image whatever
+   * the tile. The official code lets them be odd.
+   */
+  readonly even?: boolean;
+}
+
 /** Pads an image of [height, width] so that tiles of `tile` pixels cover it. */
-export function planPadding(height: number, width: number, tile: number): PaddingPlan {
+export function planPadding(
+  height: number,
+  width: number,
+  tile: number,
+  { even = false }: PaddingOptions = {},
+): PaddingPlan {
   const passes: Padding[] = [];
   let [h, w, top, left] = [height, width, 0, 0];
   const clamp = (value: number, side: number): number => Math.max(0, Math.min(value, side - 1));
   while (Math.min(h, w) < tile) {
-    const before = (side: number): number => clamp(Math.floor((tile - side) / 2), side);
+    const before = (side: number): number => {
+      const half = clamp(Math.floor((tile - side) / 2), side);
+      return even ? half - (half % 2) : half;
+    };
     const after = (side: number): number => clamp(tile - side - before(side), side);
     const pass = { top: before(h), bottom: after(h), left: before(w), right: after(w) };
     if (pass.top + pass.bottom + pass.left + pass.right === 0) {
@@ -45,4 +61,20 @@ export function planPadding(height: number, width: number, tile: number): Paddin
     w += pass.right;
   }
   return { passes, height: h, width: w, top, left };
+}
+
+/** For every padded row (or column) of an axis, the one of the original that it repeats. */
+export function reflectedIndices(
+  length: number,
+  passes: readonly { readonly before: number; readonly after: number }[],
+): Int32Array {
+  let indices = Int32Array.from({ length }, (_, i) => i);
+  for (const { before, after } of passes) {
+    const last = indices.length - 1;
+    indices = Int32Array.from({ length: before + indices.length + after }, (_, i) => {
+      const at = Math.abs(i - before);
+      return indices[at > last ? 2 * last - at : at] ?? 0;
+    });
+  }
+  return indices;
 }

@@ -43,16 +43,27 @@ export async function writePlaces(
   await buffers.write('weightsX', weightsX);
 }
 
+/**
+ * Where a tile's first latent lies in the image itself, modulo 2^32: counted from the image's first
+ * pixel, whatever was padded before it, so that noise does not depend on the tile's size.
+ */
+export const latentOrigin = ({ y, x }: Tile, { top, left }: PaddingPlan): Tile => ({
+  y: (LATENTS_PER_LR_PIXEL * (y - top)) >>> 0,
+  x: (LATENTS_PER_LR_PIXEL * (x - left)) >>> 0,
+});
+
 /** For the generator: noise follows the place in the image, so that tiles agree where they overlap. */
 export async function writeSeed(
   buffers: Buffers,
   tiles: readonly Tile[],
   {
     seed,
+    padding,
     strideOfOwn,
     first,
   }: {
     readonly seed: number;
+    readonly padding: PaddingPlan;
     /** Noise per tile: the official code draws anew for each, so give it a stretch of its own. */
     readonly strideOfOwn: number | undefined;
     /** Index of the first tile in the image. */
@@ -62,7 +73,7 @@ export async function writeSeed(
   await buffers.write('seed', seedWords(seed));
   const origins =
     strideOfOwn === undefined
-      ? tiles.flatMap(({ y, x }) => [y * LATENTS_PER_LR_PIXEL, x * LATENTS_PER_LR_PIXEL])
+      ? tiles.map((tile) => latentOrigin(tile, padding)).flatMap(({ y, x }) => [y, x])
       : tiles.flatMap((_, i) => [(first + i) * strideOfOwn, 0]);
   await buffers.write('latentOrigins', Uint32Array.from(origins));
 }

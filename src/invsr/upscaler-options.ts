@@ -7,6 +7,9 @@ import type { Pixels } from './pixels.ts';
 import type { PrecisionWarning } from './stage-precision.ts';
 import { OFFICIAL_VAE_TILING, type VaeTiling } from './vae-tiling.ts';
 
+/** The smallest without visible seams: docs/seams.md. */
+export const DEFAULT_OVERLAP = 0.125;
+
 /** Fixed for the life of an Upscaler. */
 export interface UpscalerOptions {
   /** Storage of activations. @default f16 where the device has shader-f16, else f32 */
@@ -17,7 +20,7 @@ export interface UpscalerOptions {
   readonly tile?: number;
   /** Tiles computed at once. @default 1, or 8 with `official` */
   readonly tileBatch?: number;
-  /** Share of a tile that its neighbour repeats, 0 to 0.5. @default 0.25, or 0.5 with `official` */
+  /** Share of a tile that its neighbour repeats, 0 to 0.5. @default 0.125, or 0.5 with `official` */
   readonly overlap?: number;
   /** Classifier-free guidance; 1 is off, others need a negative prompt. @default 1 */
   readonly cfg?: number;
@@ -54,7 +57,7 @@ export function withDefaults(
     timesteps: [200],
     tile: 128,
     tileBatch: official ? 8 : 1,
-    overlap: official ? 0.5 : 0.25,
+    overlap: official ? 0.5 : DEFAULT_OVERLAP,
     cfg: 1,
     colorFix: 'none',
     official,

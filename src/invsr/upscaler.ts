@@ -16,12 +16,14 @@ import type { MemoryPlan } from './memory-plan.ts';
 import type { Model } from './model.ts';
 import { type PaddingPlan, planPadding } from './padding.ts';
 import { dumpNamed } from './parity.ts';
+import { patchSource } from './patch-source.ts';
 import { checkPixels, cropTopLeft, type Pixels, reflectable } from './pixels.ts';
 import { createRunner, type Runner } from './runner.ts';
 import { SCALE } from './tile-graph.ts';
 import { checkDraws, DEFAULT_SEED, writeDraws, writePlaces, writeSeed } from './tile-inputs.ts';
 import { type TileJob, TileNetworks, type TileRequest } from './tile-networks.ts';
-import { type Tile, type TileGrid, tileGrid } from './tiles.ts';
+import type { PatchSource } from './tile-source.ts';
+import { type Tile, type TileGrid, evenGrid, tileGrid } from './tiles.ts';
 import {
   type UpscaleRequest,
   type UpscaleResult,
@@ -91,14 +93,16 @@ export class Upscaler {
   }
 
   async #upscale(input: Pixels, request: UpscaleRequest): Promise<UpscaleResult> {
-    const { tile, overlap, tileBatch } = this.options;
+    const { tile, overlap, tileBatch, official } = this.options;
     checkPixels(input);
     const image = reflectable(input);
     this.#checkSize(image);
-    const padding = planPadding(image.height, image.width, tile);
+    const padding = planPadding(image.height, image.width, tile, { even: !official });
     // Even starts, because a latent covers two LR pixels.
     const stride = Math.max(2, 2 * Math.round(((1 - overlap) * tile) / 2));
-    const grid = tileGrid(padding, { tile, stride, scale: SCALE });
+    const grid = official
+      ? tileGrid(padding, { tile, stride, scale: SCALE })
+      : evenGrid(padding, { tile, overlap, scale: SCALE });
     if (request.noise) {
       const { latentChannels } = this.#model.configs.vae;
       const count = grid.tiles.length;
@@ -125,6 +129,11 @@ export class Upscaler {
     } finally {
       buffers.dispose();
     }
+  }
+
+  /** The networks alone, for a frame on the host (host-frame.ts). */
+  patches({ seed }: Pick<UpscaleRequest, 'seed'> = {}): PatchSource {
+    return patchSource(this.#context, this.#networks, { tile: this.options.tile, seed });
   }
 
   /** Frees the networks' plans; weights stay with the context. */
@@ -168,7 +177,7 @@ export class Upscaler {
         await writeDraws(own, noise, { call, batch, tile, latentChannels });
       } else {
         const strideOfOwn = official ? tile : undefined;
-        await writeSeed(own, tiles, { seed, strideOfOwn, first: call * tileBatch });
+        await writeSeed(own, tiles, { seed, padding, strideOfOwn, first: call * tileBatch });
       }
       await (await around('crop', batch)).run(own, { signal });
     };

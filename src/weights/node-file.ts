@@ -1,4 +1,4 @@
-/** Files and folders on disk. With node-cache.ts the only file of this folder that imports from Node. */
+/** Files and folders on disk. Only this file, mapped-folder.ts, node-cache.ts and hub/ import from Node here. */
 import { type FileHandle, open, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CheckpointError } from './error.ts';

@@ -42,6 +42,7 @@ beforeAll(async () => {
     sharp({ create: { width, height, channels: 3, background: '#888' }, limitInputPixels: false });
   writeFileSync(at('huge.png'), await blank(20_000, 20_000).png().toBuffer());
   writeFileSync(at('long.png'), await blank(20_000, 8).png().toBuffer());
+  writeFileSync(at('wide.png'), await blank(9000, 8).png().toBuffer());
   mkdirSync(at('empty-folder'));
   mkdirSync(at('twins'));
   copyFileSync(at('good.png'), at('twins/a.png'));
@@ -61,6 +62,14 @@ const CASES: Readonly<Record<string, readonly [args: string, sentence: RegExp]>>
   'too many pixels': ['huge.png -o out.png', /huge\.png has 20000x20000 pixels, at most .*cut it/],
   'JPEG too wide': ['long.png -o out.jpg', /80000x32 pixels, \.jpg files hold at most 65535/],
   'WebP too wide': ['long.png -o out.webp', /80000x32 pixels, \.webp files hold at most 16383/],
+  'JPEG too wide at --scale 8': ['wide.png -o out.jpg --scale 8', /72000x64 pixels, \.jpg files/],
+  '--scale 9': ['good.png -o out.png --scale 9', /'9' is invalid.*from 1 to 8/],
+  '--scale with --official': [
+    'good.png -o out.png --scale 2 --official',
+    /--scale 2 does not go with --official/,
+  ],
+  '--depth 12': ['good.png -o out.png --depth 12', /'12' is invalid.*8, 16 or auto/],
+  '--depth 16 into JPEG': ['good.png -o out.jpg --depth 16', /out\.jpg holds 8 bits per channel/],
   'folder without images': ['empty-folder -o out', /folder empty-folder has no image/],
   'no output': ['good.png', /required option '-o, --output <path>' not specified/],
   'no input': ['-o out.png', /missing required argument 'input'/],
@@ -130,7 +139,6 @@ const CASES: Readonly<Record<string, readonly [args: string, sentence: RegExp]>>
     /sdxl is neither a known model nor a folder/,
   ],
   '--model is a file': ['good.png -o out.png --model good.png', /good\.png is a file/],
-  '--model sd-turbo': ['good.png -o out.png --model sd-turbo', /sd-turbo.*give a folder/],
 };
 
 describe('command line and images', () => {

@@ -62,7 +62,6 @@ const withAlpha = (): Sharp =>
 
 /** The same pixels, stored in other ways. */
 const LOSSLESS = {
-  '16-bit.png': () => picture().toColourspace('rgb16').png(),
   'palette.png': () => picture().png({ palette: true, colours: 4, dither: 0 }),
   'lzw.tiff': () => picture().tiff({ compression: 'lzw' }),
   'no-suffix.tif': () => picture().tiff({ compression: 'none' }),
@@ -174,9 +173,7 @@ describe('a folder of every kind, one of them broken', () => {
       milliseconds: {
         read: expect.any(Number),
         prepare: expect.any(Number),
-        load: expect.any(Number),
         tiles: expect.any(Number),
-        finish: expect.any(Number),
         write: expect.any(Number),
         total: expect.any(Number),
       },
@@ -274,10 +271,10 @@ describe('formats out', () => {
     expectRefusal(ended, 2, /--adapter Voodoo2: got .*(SwiftShader|llvmpipe).*Choose one of these/);
   });
 
-  test('an image too large for the adapter: what would fit is said', async () => {
+  test('with --official, an image too large for the adapter: what would fit is said', async () => {
     const size = { width: 2000, height: 4100, channels: 3, background: '#888' } as const;
     await sharp({ create: size }).png().toFile(at('large.png'));
-    const ended = await upscale('large.png', '-o', 'd.png');
+    const ended = await upscale('large.png', '-o', 'd.png', '--official');
     expectRefusal(ended, 2, /2000x4100 pixels; .* bytes allow \d+ \(such as \d+ squared\)/);
   });
 });

@@ -1,9 +1,12 @@
 /** What holds for the whole path whatever the numbers are: repeatability, seeds, sizes, aborts, colours. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { EngineContext } from '../../src/engine/context.ts';
+import { upscaleRows } from '../../src/invsr/host-frame.ts';
+import { planHost } from '../../src/invsr/host-plan.ts';
 import { type Model, openModel } from '../../src/invsr/model.ts';
 import type { Dump } from '../../src/invsr/parity.ts';
 import type { Pixels } from '../../src/invsr/pixels.ts';
+import { pixelRows } from '../../src/invsr/row-source.ts';
 import { Upscaler, type UpscalerOptions } from '../../src/invsr/upscaler.ts';
 import { nodeFolder } from '../../src/weights/node-file.ts';
 import { adapterNames } from '../harness/device.ts';
@@ -110,6 +113,28 @@ describe.each(adapterNames)('%s', (adapter) => {
         expect(new Set(results).size).toBe(results.length);
       });
   });
+
+  test.each(['none', 'wavelet', 'ycbcr'] as const)(
+    'both frames make the same picture, colour fix %s',
+    async (colorFix) => {
+      const image = picture(45, 21);
+      const made = upscaler({ colorFix, tileBatch: 2 });
+      const whole = rgb(await made.upscale(image));
+      const plan = planHost(image, made.options);
+      let differing = 0;
+      for await (const { first, data } of upscaleRows(plan, pixelRows(image), made.patches(), {
+        depth: 8,
+      })) {
+        for (const [i, level] of data.entries()) {
+          const other = whole[3 * plan.result.width * first + i]!;
+          expect(Math.abs(level - other)).toBeLessThan(2);
+          if (level !== other) differing++;
+        }
+      }
+      // Sums of a few f32 in another order: 1e-6 of a level's width away from a rounding edge.
+      expect(differing).toBeLessThan(1e-3 * whole.length);
+    },
+  );
 
   test('noise belongs to the position: tiles that see the same pixels agree on them', async () => {
     // Two tiles of 16 at 0 and 8: their draws overlap by half.

@@ -1,7 +1,14 @@
 /** Tiles, blending weights and padding against the official splitter's numbers. */
 import { describe, expect, test } from 'vitest';
 import { planPadding } from '../../src/invsr/padding.ts';
-import { gaussian, tileGrid, tileStarts } from '../../src/invsr/tiles.ts';
+import {
+  evenGrid,
+  gaussian,
+  rampTaps,
+  spreadStarts,
+  tileGrid,
+  tileStarts,
+} from '../../src/invsr/tiles.ts';
 import { openGolden } from '../harness/goldens.ts';
 
 describe('splitter', () => {
@@ -81,6 +88,72 @@ describe('weights sum to one everywhere', () => {
       columnWeights,
       width,
     );
+  });
+});
+
+describe('even tiles', () => {
+  test('starts: even numbers, from end to end, no step too long, as few as possible', () => {
+    for (let length = 32; length <= 400; length += 2) {
+      for (const overlap of [0, 2, 4, 5.3, 8, 16]) {
+        const starts = spreadStarts(length, 32, overlap);
+        expect([starts[0], starts.at(-1)]).toEqual([0, length - 32]);
+        const longest = 2 * Math.floor((32 - overlap) / 2);
+        for (const [i, start] of starts.entries()) {
+          expect(start % 2).toBe(0);
+          if (i > 0) expect(start - starts[i - 1]!).toBeLessThanOrEqual(longest);
+        }
+        expect((starts.length - 2) * longest).toBeLessThan(Math.max(1, length - 32));
+      }
+    }
+  });
+
+  test('1920 x 1080 in tiles of 128 with the default overlap: 1.34 times its pixels', () => {
+    const { tiles } = evenGrid(
+      { width: 1920, height: 1088 },
+      { tile: 128, overlap: 0.125, scale: 4 },
+    );
+    expect(tiles).toHaveLength(170);
+    expect((tiles.length * 128 ** 2) / (1920 * 1080)).toBeLessThan(1.35);
+  });
+
+  test('a tile fades only where a neighbour is, to nothing at its edge', () => {
+    const taps = rampTaps([0, 28, 56], 1, {
+      tile: 32,
+      scale: 4,
+      ramp: { shape: 'cosine', margin: 2 },
+    });
+    expect([...taps.subarray(0, 2), ...taps.subarray(-2)]).toEqual([0, 0, 0, 0]);
+    expect(taps.subarray(16, -16)).toEqual(new Float64Array(128 - 32).fill(1));
+    const first = rampTaps([0, 28], 0, {
+      tile: 32,
+      scale: 4,
+      ramp: { shape: 'linear', margin: 0 },
+    });
+    const second = rampTaps([0, 28], 1, {
+      tile: 32,
+      scale: 4,
+      ramp: { shape: 'linear', margin: 0 },
+    });
+    for (let i = 0; i < 16; i++) expect(first[112 + i]! + second[i]!).toBeCloseTo(1, 12);
+    expect(first[0]).toBe(1);
+  });
+
+  test.each([
+    [128, 0.125],
+    [144, 0.5],
+    [208, 0.5],
+    [400, 0.25],
+    [1024, 0],
+  ])('weights of %i pixels, overlap %f, sum to one', (length, overlap) => {
+    const { tiles, columnWeights } = evenGrid(
+      { height: 128, width: length },
+      { tile: 128, overlap, scale: 4 },
+    );
+    const sum = new Float64Array(4 * length);
+    for (const { x } of tiles) {
+      for (const [i, w] of columnWeights.get(x)!.entries()) sum[4 * x + i]! += w;
+    }
+    for (const s of sum) expect(Math.abs(s - 1)).toBeLessThan(4 * 2 ** -24);
   });
 });
 

@@ -1,0 +1,19 @@
+/** `node scripts/seams.mjs [adapter]`: bundles bench/seams.ts and runs it; rewrites the table of docs/seams.md. */
+import { readFileSync } from 'node:fs';
+import { build } from 'esbuild';
+
+/** Not in dist/, which is published. */
+const BUNDLE = '.cache/bench/seams.js';
+
+const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
+await build({
+  entryPoints: ['bench/seams.ts'],
+  outfile: BUNDLE,
+  bundle: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20',
+  external: Object.keys(dependencies),
+  logLevel: 'warning',
+});
+await import(`../${BUNDLE}`);
