@@ -1,8 +1,8 @@
-/** Progress in bytes (downloads, checks, copies): rate and time left, as a bar, lines or objects. */
+/** Progress in bytes (downloads, checks, copies, synthetic weights): rate and time left, as a bar, lines or objects. */
 import { Presets, SingleBar } from 'cli-progress';
 
 export interface Transfer {
-  readonly stage: 'download' | 'check' | 'copy';
+  readonly stage: 'download' | 'check' | 'copy' | 'write';
   readonly doneBytes: number;
   readonly totalBytes: number;
 }
@@ -78,7 +78,12 @@ function throttled(action: (transfer: Transfer) => void): TransferView {
   return { update, stop };
 }
 
-const VERBS = { download: 'fetching', check: 'checking', copy: 'copying' } as const;
+const VERBS = {
+  download: 'fetching',
+  check: 'checking',
+  copy: 'copying',
+  write: 'writing',
+} as const;
 
 export function transferBar(): TransferView {
   let bar: SingleBar | undefined;

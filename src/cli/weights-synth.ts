@@ -22,7 +22,7 @@ import {
   syntheticModel,
 } from '../invsr/synthetic-model.ts';
 import { InputError, reasonOf } from './errors.ts';
-import type { Reporter } from './progress.ts';
+import { humanBytes } from './transfer-progress.ts';
 import type { CommandContext } from './upscale.ts';
 import { writeWhole } from './whole-file.ts';
 
@@ -32,10 +32,6 @@ interface SynthFlags {
   readonly pth?: boolean;
   readonly force?: boolean;
 }
-
-const MB = 1e6;
-/** A line of progress for so many bytes: a second or two. */
-const REPORT_BYTES = 200 * MB;
 
 export function synthCommand(context: CommandContext): Command {
   return new Command('synth')
@@ -49,7 +45,7 @@ export function synthCommand(context: CommandContext): Command {
     )
     .option('--pth', 'the noise predictor as .pth in f32, the form in which it is published')
     .option('--force', 'write into a folder that is not empty, over files of the same names')
-    .option('--json', 'one JSON object on stdout: what was written')
+    .option('--json', 'one JSON object per line on stdout: progress, result')
     .action((dir: string, flags: SynthFlags) => synth(dir, flags, context));
 }
 
@@ -64,35 +60,33 @@ async function synth(
   await expectPlace(dir, bytes, force);
   reporter.note(`${dir}: ${NOTICE.trim()}`);
   const started = performance.now();
+  let done = 0;
+  const report = (written: number): void => {
+    done += written;
+    reporter.transfer({ stage: 'write', doneBytes: done, totalBytes: bytes });
+  };
   for (const file of files) {
     signal.throwIfAborted();
     const target = join(dir, file.path);
     if (force) await rm(target, { force: true });
-    await writeWhole(target, watched(file, reporter, signal));
+    await writeWhole(target, watched(file, report, signal));
   }
   const seconds = (performance.now() - started) / 1000;
-  const rate = Math.round(bytes / MB / seconds);
   reporter.result({ folder: dir, parts, files: files.map(({ path }) => path), bytes, seconds }, [
-    `${dir}  ${files.length} files, ${Math.round(bytes / MB)} MB in ${seconds.toFixed(1)} s (${rate} MB/s); synthetic noise, not a trained model`,
+    `${dir}  ${files.length} files, ${humanBytes(bytes)} in ${seconds.toFixed(1)} s; synthetic noise, not a trained model`,
   ]);
 }
 
-/** A file's content; says how far it is, and ends where the user interrupts. */
+/** A file's content; says what was written, and ends where the user interrupts. */
 async function* watched(
-  { path, bytes, content }: ModelFile,
-  reporter: Reporter,
+  { content }: ModelFile,
+  report: (written: number) => void,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  let done = 0;
   for (const chunk of content()) {
     signal.throwIfAborted();
-    if (Math.floor(done / REPORT_BYTES) !== Math.floor((done + chunk.length) / REPORT_BYTES)) {
-      reporter.note(
-        `${path}: ${Math.round((100 * done) / bytes)} % of ${Math.round(bytes / MB)} MB`,
-      );
-    }
     yield chunk;
-    done += chunk.length;
+    report(chunk.length);
     // Signals are delivered between turns of the event loop, which writing to a cache never ends.
     await new Promise(setImmediate);
   }
@@ -141,7 +135,7 @@ async function expectPlace(dir: string, bytes: number, force: boolean): Promise<
   const { bavail, bsize } = await statfs(existing);
   if (bavail * bsize < bytes) {
     throw new InputError(
-      `${dir} takes ${Math.ceil(bytes / MB)} MB, but its disk has ${Math.floor((bavail * bsize) / MB)} MB left; make room or choose --parts`,
+      `${dir} takes ${humanBytes(bytes)}, but its disk has ${humanBytes(bavail * bsize)} left; make room or choose --parts`,
     );
   }
 }
