@@ -3,7 +3,7 @@
  * official code's numbers with synthetic weights; writes the table of docs/numerics.md.
  *
  *   --model DIR        the folder of `invsr weights synth`; written where it is missing
- *   --part NAMES       some of text_encoder, noise_predictor, vae_encode, unet, unet_t99, vae_decode, e2e
+ *   --part NAMES       some of text_encoder, noise_predictor, vae_encode, unet, unet_t99, vae_decode, e2e, e2e_low_memory
  *   --precision KINDS  f16, f32
  *   --adapter NAME     part of an adapter's name (default: llvmpipe)
  *   --again            parts that passed before, too
@@ -16,7 +16,6 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { installIfNeeded } from './install.mjs';
 
 const PARTS = [
   'text_encoder',
@@ -26,6 +25,7 @@ const PARTS = [
   'unet_t99',
   'vae_decode',
   'e2e',
+  'e2e_low_memory',
 ];
 const PRECISIONS = ['f16', 'f32'];
 /** More processor time than this share of what the machine has: nothing else was at work. */
@@ -40,7 +40,6 @@ const { values: options } = parseArgs({
     again: { type: 'boolean', default: false },
   },
 });
-installIfNeeded();
 mkdirSync('.cache/full', { recursive: true });
 const rowsFile = '.cache/full/rows.jsonl';
 const passedFile = '.cache/full/passed.json';

@@ -68,8 +68,8 @@ function barReporter(): Reporter {
   let bar: SingleBar | undefined;
   let current = '';
   const eta = etaClock();
-  let meter = createMeter();
   const bytes = transferBar();
+  let meter = createMeter();
   const stop = (): void => {
     bytes.stop();
     bar?.stop();
@@ -120,9 +120,9 @@ function barReporter(): Reporter {
 }
 
 function lineReporter(): Reporter {
+  const bytes = transferLines(say);
   /** Since the latest tile: loading and compiling take turns. */
   const said = new Set<string>();
-  const bytes = transferLines(say);
   return {
     note: say,
     warning: (message) => say(`invsr: warning: ${message}`),

@@ -9,6 +9,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import {
   readNoisePredictorConfig,
   readSchedulerConfig,
+  readTextEncoderConfig,
   readUNetConfig,
   readVaeConfig,
 } from '../invsr/config.ts';
@@ -28,6 +29,7 @@ import { writeWhole } from './whole-file.ts';
 interface SynthFlags {
   readonly parts: readonly Part[];
   readonly size: string;
+  readonly pth?: boolean;
   readonly force?: boolean;
 }
 
@@ -45,6 +47,7 @@ export function synthCommand(context: CommandContext): Command {
       'full (SD-Turbo), tiny, or a folder whose config.json files say the sizes',
       'full',
     )
+    .option('--pth', 'the noise predictor as .pth in f32, the form in which it is published')
     .option('--force', 'write into a folder that is not empty, over files of the same names')
     .option('--json', 'one JSON object on stdout: what was written')
     .action((dir: string, flags: SynthFlags) => synth(dir, flags, context));
@@ -52,11 +55,11 @@ export function synthCommand(context: CommandContext): Command {
 
 async function synth(
   dir: string,
-  { parts, size, force = false }: SynthFlags,
+  { parts, size, pth = false, force = false }: SynthFlags,
   { reporter, signal }: CommandContext,
 ): Promise<void> {
   const configs = isSize(size) ? SIZES[size] : await readConfigs(size, parts);
-  const files = syntheticModel(configs, parts);
+  const files = syntheticModel(configs, { parts, pth });
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
   await expectPlace(dir, bytes, force);
   reporter.note(`${dir}: ${NOTICE.trim()}`);
@@ -102,7 +105,7 @@ const READERS = {
   vae: readVaeConfig,
   noise_predictor: readNoisePredictorConfig,
   scheduler: readSchedulerConfig,
-  text_encoder: undefined,
+  text_encoder: readTextEncoderConfig,
 } as const;
 
 /** Config files of another model; parts that are not written need none. */
@@ -117,7 +120,7 @@ async function readConfigs(folder: string, parts: readonly Part[]): Promise<Synt
         { cause },
       );
     });
-    READERS[part]?.(text, file);
+    READERS[part](text, file);
     configs[part] = JSON.parse(text) as object;
   }
   return configs as unknown as SyntheticConfigs;

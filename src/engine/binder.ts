@@ -60,7 +60,30 @@ export function slotRequests({ slots, prepare, dispatches }: Plan): SlotRequest[
   });
 }
 
-/** Whole storage bindings only: 4-byte granularity, at least one vec4f. */
+/** What each dispatch binds, in words. */
+export function bindingsOf(plan: Plan): { readonly what: string; readonly bytes: number }[] {
+  return [...plan.prepare, ...plan.dispatches].flatMap(({ path, kernel, inputs }) => {
+    const { type } = kernel.output;
+    const read = Object.entries(inputs).map(([input, at]) => {
+      const whole =
+        at.kind === 'external'
+          ? plan.externals[at.name]
+          : at.kind === 'weight'
+            ? plan.weights[at.index]?.type
+            : undefined;
+      const name = at.kind === 'external' ? at.name : `${path}: ${input}`;
+      const bytes = at.kind === 'weight' ? undefined : at.bytes;
+      return {
+        what: whole ? `${name} ${format(whole)}` : name,
+        bytes: bytes ?? (whole ? byteLength(whole) : 0),
+      };
+    });
+    const written = { what: `${path} ${format(type)}`, bytes: byteLength(type) };
+    return [...read, written];
+  });
+}
+
+/** Sizes of storage bindings: 4-byte granularity, at least one vec4f. */
 const bindingSize = (bytes: number): number => Math.max(16, Math.ceil(bytes / 4) * 4);
 
 export interface BindSources {
@@ -79,7 +102,8 @@ export function bindAll(context: EngineContext, sources: BindSources): Bound[] {
       case 'slot': {
         const buffer = slots.buffers[location.index];
         if (!buffer) throw new Error(`${path}: the plan has no slot ${location.index}`);
-        return { buffer, size: bindingSize(plan.slots[location.index]?.bytes ?? 0) };
+        const { offset = 0, bytes = plan.slots[location.index]?.bytes ?? 0 } = location;
+        return { buffer, offset, size: bindingSize(bytes) };
       }
       case 'weight': {
         const weight = plan.weights[location.index];
@@ -87,7 +111,7 @@ export function bindAll(context: EngineContext, sources: BindSources): Bound[] {
         return { buffer: context.weights.at(weight) };
       }
       case 'external':
-        return externalOf(plan, location.name, externals);
+        return externalOf(plan, location, externals);
     }
   }
 
@@ -136,7 +160,11 @@ export function bindAll(context: EngineContext, sources: BindSources): Bound[] {
   });
 }
 
-function externalOf(plan: Plan, name: string, externals: Externals): GPUBufferBinding {
+function externalOf(
+  plan: Plan,
+  { name, offset = 0, bytes }: Location & { readonly kind: 'external' },
+  externals: Externals,
+): GPUBufferBinding {
   const type = plan.externals[name];
   const buffer = externals[name];
   if (!type) throw new Error(`the plan has no external ${name}`);
@@ -147,5 +175,5 @@ function externalOf(plan: Plan, name: string, externals: Externals): GPUBufferBi
       `external ${name} is ${format(type)}: expected a buffer of ${size} bytes with usage STORAGE, got ${got}`,
     );
   }
-  return { buffer, size };
+  return { buffer, offset, size: bytes === undefined ? size : bindingSize(bytes) };
 }

@@ -99,23 +99,21 @@ export function requiredDevice(adapter: GPUAdapter): GPUDeviceDescriptor {
 export const nameOf = ({ description, device, architecture, vendor }: Capabilities): string =>
   description || device || [vendor, architecture].filter(Boolean).join(' ') || 'unnamed adapter';
 
-const LESS_MEMORY = 'Try a smaller --tile, --precision f16 or another --adapter';
-
-/** Throws unless a storage buffer of `bytes` for `what` fits the device. */
-export function expectStorageBuffer(
-  { limits }: Capabilities,
-  what: string,
-  bytes: number,
-  remedy = `${LESS_MEMORY}; a device of your own may need the limits of requiredDevice(adapter).`,
+/**
+ * Throws unless `bytes` for `what` fit the device: a whole buffer `maxBufferSize`, what one dispatch
+ * binds of it `maxStorageBufferBindingSize`, which is often less.
+ */
+export function expectWithin(
+  { limits }: Pick<Capabilities, 'limits'>,
+  limit: 'maxBufferSize' | 'maxStorageBufferBindingSize',
+  { what, bytes }: { readonly what: string; readonly bytes: number },
 ): void {
-  for (const name of ['maxStorageBufferBindingSize', 'maxBufferSize'] as const) {
-    if (bytes > limits[name]) {
-      throw new DeviceError({
-        what: `${what} does not fit ${name}`,
-        needed: `${bytes} bytes`,
-        got: `${limits[name]} bytes`,
-        remedy,
-      });
-    }
-  }
+  if (bytes <= limits[limit]) return;
+  throw new DeviceError({
+    what: `${what} does not fit ${limit}`,
+    needed: `${bytes} bytes`,
+    got: `${limits[limit]} bytes`,
+    remedy:
+      'Try a smaller --tile, --precision f16 or another --adapter; a device of your own may need the limits of requiredDevice(adapter).',
+  });
 }

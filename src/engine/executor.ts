@@ -9,10 +9,17 @@
  * a pass WebGPU orders dispatches by itself. Error scopes open and close between two awaits, never
  * across one: the device is somebody else's.
  */
-import { type Bound, bindAll, type Externals, packPlanParams, slotRequests } from './binder.ts';
+import {
+  type Bound,
+  bindAll,
+  bindingsOf,
+  type Externals,
+  packPlanParams,
+  slotRequests,
+} from './binder.ts';
 import type { EngineContext } from './context.ts';
-import { expectStorageBuffer } from './device.ts';
-import { byteLength, format } from './kernel.ts';
+import { expectWithin } from './device.ts';
+import { byteLength } from './kernel.ts';
 import type { Plan } from './plan.ts';
 import type { Profiler } from './profiler.ts';
 import { readBuffer } from './readback.ts';
@@ -64,8 +71,8 @@ export async function createExecutor(
     AbortSignal.any([context.lost, disposed.signal, ...(other ? [other] : [])]);
   const stops = stopsOf(signal);
   stops.throwIfAborted();
-  for (const [name, type] of Object.entries(plan.externals)) {
-    expectStorageBuffer(capabilities, `${name} ${format(type)}`, byteLength(type));
+  for (const binding of bindingsOf(plan)) {
+    expectWithin(capabilities, 'maxStorageBufferBindingSize', binding);
   }
   const dispatches = [...plan.prepare, ...plan.dispatches];
   const compiled = await context.pipelines.compile(dispatches, {

@@ -4,7 +4,7 @@
  * Plans that run one after another share slots: a lease takes the pool's buffers best fit and adds
  * what is missing, and a buffer is destroyed when the last lease that uses it is released.
  */
-import { type Capabilities, expectStorageBuffer } from './device.ts';
+import { type Capabilities, expectWithin } from './device.ts';
 import { DeviceError } from './errors.ts';
 import { createQueue } from './queue.ts';
 
@@ -54,7 +54,7 @@ export class Allocator {
   /** All of them, or DeviceError and none. */
   async create(requests: readonly BufferRequest[]): Promise<GPUBuffer[]> {
     for (const { label, what = label, bytes } of requests) {
-      expectStorageBuffer(this.#capabilities, what, bytes);
+      expectWithin(this.#capabilities, 'maxBufferSize', { what, bytes });
     }
     const made = requests.map((request) => this.#createOne(request));
     for (const [i, { outOfMemory }] of made.entries()) {

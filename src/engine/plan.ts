@@ -7,11 +7,19 @@ import { byteLength, type Kernel, type TensorType } from './kernel.ts';
 /** Where a tensor lives while the plan runs. */
 export type Location =
   /** A reusable activation buffer, `Plan.slots[index]`. */
-  | { readonly kind: 'slot'; readonly index: number }
+  | ({ readonly kind: 'slot'; readonly index: number } & Range)
   /** A constant, `Plan.weights[index]`, uploaded once. */
   | { readonly kind: 'weight'; readonly index: number }
   /** A buffer the caller passes to `run`, by name. */
-  | { readonly kind: 'external'; readonly name: string };
+  | ({ readonly kind: 'external'; readonly name: string } & Range);
+
+/** What a binding covers of its buffer. */
+export interface Range {
+  /** In bytes, a multiple of minStorageBufferOffsetAlignment. Present in windows on a larger tensor. */
+  readonly offset?: number;
+  /** @default those of the slot or the external */
+  readonly bytes?: number;
+}
 
 export interface Dispatch {
   /** Layer path, e.g. `unet.down_blocks.0.resnets.0.conv1`. */

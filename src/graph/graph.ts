@@ -11,7 +11,12 @@ import type { OpConstants, OpInputs, OpName } from './ops.ts';
  */
 export interface Tensor extends TensorType {
   readonly id: number;
+  /** Only some bytes of the storage, from `offset` on, which as a whole has type `whole`; see band.ts. */
+  readonly window?: { readonly offset: number; readonly whole: TensorType };
 }
+
+/** The type of a tensor's whole storage. */
+export const wholeOf = (tensor: Tensor): TensorType => tensor.window?.whole ?? tensor;
 
 /** An op placed in a graph; `Node<'conv2d'>` has that op's inputs and constants. */
 export type Node<K extends OpName = OpName> = {

@@ -1,12 +1,13 @@
 /** First and last use of every tensor that needs a slot, over the execution order. */
-import { type Graph, inputsOf, type Node } from './graph.ts';
+import { byteLength } from '../engine/kernel.ts';
+import { type Graph, inputsOf, type Node, wholeOf } from './graph.ts';
 
 export interface Lifetime {
   readonly id: number;
   readonly bytes: number;
-  /** Index of the node that writes it. */
+  /** Index of the first node that writes it; several do where each writes a window (band.ts). */
   readonly first: number;
-  /** Index of the last node that reads it; Infinity where it must outlive the run. */
+  /** Index of the last node that uses it; Infinity where it must outlive the run. */
   readonly last: number;
 }
 
@@ -31,7 +32,6 @@ export function lifetimes(
   graph: Graph,
   order: readonly Node[],
   constant: ReadonlySet<Node>,
-  byteLengthOf: (node: Node) => number,
 ): Lifetime[] {
   const named = new Set([...graph.names.values()].map(({ tensor }) => tensor.id));
   const last = new Map<number, number>();
@@ -43,10 +43,17 @@ export function lifetimes(
       last.set(id, outlives ? Infinity : Math.max(i, last.get(id) ?? 0));
     }
   }
-  return order.flatMap((node, first): Lifetime[] => {
-    const { id } = node.output;
-    if (graph.externals.has(id)) return [];
-    const end = named.has(id) ? Infinity : (last.get(id) ?? first);
-    return [{ id, bytes: byteLengthOf(node), first, last: end }];
-  });
+  const found = new Map<number, Lifetime>();
+  for (const [i, { output }] of order.entries()) {
+    const { id } = output;
+    if (graph.externals.has(id)) continue;
+    const end = named.has(id) ? Infinity : Math.max(i, last.get(id) ?? 0);
+    found.set(id, {
+      id,
+      bytes: byteLength(wholeOf(output)),
+      first: found.get(id)?.first ?? i,
+      last: end,
+    });
+  }
+  return [...found.values()];
 }

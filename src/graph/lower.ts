@@ -1,39 +1,50 @@
-/** Graph → Plan: fuse, split off what is constant, place tensors in slots, make kernels. */
+/** Graph → Plan: fuse, band, split off what is constant, place tensors in slots, make kernels. */
 import { byteLength, type Target } from '../engine/kernel.ts';
 import type { Dispatch, Location, NamedTensor, Plan } from '../engine/plan.ts';
+import { band } from './band.ts';
 import { fuse } from './fuse.ts';
-import { type Graph, inputsOf, type Node, type Tensor } from './graph.ts';
+import { type Graph, inputsOf, type Node, type Tensor, wholeOf } from './graph.ts';
 import { constantNodes, lifetimes } from './liveness.ts';
 import { kernelOf } from './ops.ts';
 import { assignSlots } from './slots.ts';
 
-/** `keep` limits the named tensors that stay readable. @default all */
+/** WebGPU's default maxStorageBufferBindingSize, which every device has. */
+const DEFAULT_MAX_BINDING_BYTES = 2 ** 27;
+
+export interface LowerOptions {
+  /** Limits the named tensors that stay readable. @default all */
+  readonly keep?: (name: string) => boolean;
+  /** The device's maxStorageBufferBindingSize. @default the least that a device has */
+  readonly maxBindingBytes?: number;
+}
+
 export function lower(
   built: Graph,
   target: Target,
-  { keep = () => true }: { readonly keep?: (name: string) => boolean } = {},
+  { keep = () => true, maxBindingBytes = DEFAULT_MAX_BINDING_BYTES }: LowerOptions = {},
 ): Plan {
   const names = new Map([...built.names].filter(([name]) => keep(name)));
-  const graph = fuse({ ...built, names });
+  const graph = band(fuse({ ...built, names }), { maxBindingBytes });
   const constant = constantNodes(graph);
   const order = [
     ...graph.nodes.filter((node) => constant.has(node)),
     ...graph.nodes.filter((node) => !constant.has(node)),
   ];
-  const { slots, slotOf } = assignSlots(
-    lifetimes(graph, order, constant, ({ output }) => byteLength(output)),
-  );
+  const { slots, slotOf } = assignSlots(lifetimes(graph, order, constant));
   const weightIds = [...graph.weights.keys()];
   const weightIndex = new Map(weightIds.map((id, i) => [id, i]));
 
-  const locate = ({ id }: Tensor, path: string): Location => {
+  const locate = (tensor: Tensor, path: string): Location => {
+    const { id, window } = tensor;
+    const bytes = byteLength(tensor);
+    const range = window && { offset: window.offset, bytes };
     const external = graph.externals.get(id);
-    if (external !== undefined) return { kind: 'external', name: external };
+    if (external !== undefined) return { kind: 'external', name: external, ...range };
     const weight = weightIndex.get(id);
     if (weight !== undefined) return { kind: 'weight', index: weight };
     const slot = slotOf.get(id);
     if (slot === undefined) throw new Error(`${path}: tensor ${id} is read but never written`);
-    return { kind: 'slot', index: slot };
+    return { kind: 'slot', index: slot, bytes, ...range };
   };
   const dispatchOf = (node: Node): Dispatch => ({
     path: node.path,
@@ -61,8 +72,9 @@ export function lower(
 function externalTypes({ nodes, externals }: Graph): Plan['externals'] {
   const types: Record<string, { dtype: Tensor['dtype']; shape: Tensor['shape'] }> = {};
   for (const node of nodes) {
-    for (const { id, dtype, shape } of [...inputsOf(node).map(([, t]) => t), node.output]) {
-      const name = externals.get(id);
+    for (const tensor of [...inputsOf(node).map(([, t]) => t), node.output]) {
+      const name = externals.get(tensor.id);
+      const { dtype, shape } = wholeOf(tensor);
       if (name !== undefined) types[name] ??= { dtype, shape };
     }
   }

@@ -1,6 +1,13 @@
 /** A Plan as a text table, for snapshots and bug reports. */
 import { byteLength, format } from '../engine/kernel.ts';
-import { type Dispatch, type Location, type Plan, slotBytes, totalFlops } from '../engine/plan.ts';
+import {
+  type Dispatch,
+  type Location,
+  type Plan,
+  type Range,
+  slotBytes,
+  totalFlops,
+} from '../engine/plan.ts';
 
 const MAX_PARAMS = 20;
 
@@ -57,13 +64,17 @@ function row(index: string, { path, kernel, inputs, output }: Dispatch): string[
 function short(at: Location): string {
   switch (at.kind) {
     case 'slot':
-      return `s${at.index}`;
+      return `s${at.index}${window(at)}`;
     case 'weight':
       return `w${at.index}`;
     case 'external':
-      return at.name;
+      return `${at.name}${window(at)}`;
   }
 }
+
+/** `[offset+bytes]` */
+const window = ({ offset, bytes }: Range): string =>
+  offset === undefined ? '' : `[${offset}+${bytes}]`;
 
 /** Eight hex digits that change whenever the WGSL does. */
 function fnv1a(text: string): string {

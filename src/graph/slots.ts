@@ -2,12 +2,21 @@
  * Places tensors in a few reusable buffers. One GPUBuffer per slot, not one arena: WebGPU refuses a
  * buffer bound both `read` and `read_write` in a dispatch, and tracks hazards per buffer.
  *
- * Best fit: a tensor takes the smallest free slot that holds it; failing that the largest free
- * slot grows to it; failing that a new slot is made. A slot is free again after the node that
- * last reads it.
+ * All lifetimes are known, so tensors are placed largest first: each takes the smallest slot that is
+ * free while it lives, or makes a slot of its own size. No slot ever grows, and the large ones, which
+ * make up the sum, are packed before small ones can get in their way.
+ *
+ * Tensors that lie in parts (band.ts) have parts of many sizes below PART_BYTES; they all get slots of
+ * that size, which the parts of other tensors and other plans then fit too.
  */
 import type { Slot } from '../engine/plan.ts';
 import type { Lifetime } from './liveness.ts';
+
+/** The most that one part of a tensor has. */
+export const PART_BYTES = 16 * 2 ** 20;
+
+const slotSizeOf = (bytes: number): number =>
+  bytes > PART_BYTES / 2 && bytes < PART_BYTES ? PART_BYTES : bytes;
 
 export interface Assignment {
   readonly slots: readonly Slot[];
@@ -16,26 +25,32 @@ export interface Assignment {
 }
 
 export function assignSlots(lifetimes: readonly Lifetime[]): Assignment {
-  const slots: { bytes: number; persistent: boolean; freeFrom: number }[] = [];
+  const slots: { bytes: number; persistent: boolean; tenants: Lifetime[] }[] = [];
   const slotOf = new Map<number, number>();
-  for (const { id, bytes, first, last } of lifetimes.toSorted((a, b) => a.first - b.first)) {
+  const order = lifetimes.toSorted(
+    (a, b) => slotSizeOf(b.bytes) - slotSizeOf(a.bytes) || a.first - b.first,
+  );
+  for (const tensor of order) {
     // A tensor that outlives the run must not share with one that a later run overwrites.
-    const persistent = last === Infinity;
-    const free = persistent ? [] : [...slots.keys()].filter((i) => isFree(slots[i], first));
-    const bytesOf = (i: number): number => slots[i]?.bytes ?? 0;
-    const fitting = free
-      .filter((i) => bytesOf(i) >= bytes)
-      .toSorted((a, b) => bytesOf(a) - bytesOf(b));
-    const largest = free.toSorted((a, b) => bytesOf(b) - bytesOf(a))[0];
-    const index = fitting[0] ?? largest ?? slots.length;
-    slots[index] = { bytes: Math.max(bytes, bytesOf(index)), persistent, freeFrom: last };
-    slotOf.set(id, index);
+    const persistent = tensor.last === Infinity;
+    // Slots were made largest first: the last that is free fits best.
+    const index = slots.findLastIndex(
+      (slot) => !persistent && !slot.persistent && slot.tenants.every((t) => areApart(t, tensor)),
+    );
+    if (index === -1) {
+      slotOf.set(tensor.id, slots.length);
+      slots.push({
+        bytes: persistent ? tensor.bytes : slotSizeOf(tensor.bytes),
+        persistent,
+        tenants: [tensor],
+      });
+    } else {
+      slotOf.set(tensor.id, index);
+      slots[index]?.tenants.push(tensor);
+    }
   }
   return { slots: slots.map(({ bytes, persistent }) => ({ bytes, persistent })), slotOf };
 }
 
-/** Free for a tensor first written by node `first`: its last reader comes strictly before. */
-const isFree = (
-  slot: { readonly persistent: boolean; readonly freeFrom: number } | undefined,
-  first: number,
-): boolean => slot !== undefined && !slot.persistent && slot.freeFrom < first;
+/** A node reads its inputs while it writes: the last use of one comes strictly before the other. */
+const areApart = (a: Lifetime, b: Lifetime): boolean => a.last < b.first || b.last < a.first;

@@ -1,6 +1,6 @@
 /** A graph made runnable: lowered, its weights uploaded, its pipelines compiled. */
 import type { EngineContext } from '../engine/context.ts';
-import { targetOf } from '../engine/device.ts';
+import { type Capabilities, targetOf } from '../engine/device.ts';
 import { createExecutor } from '../engine/executor.ts';
 import type { Plan, PlanWeight } from '../engine/plan.ts';
 import type { Profiler } from '../engine/profiler.ts';
@@ -49,13 +49,27 @@ interface CreateOptions extends RunnerOptions {
   readonly model?: WeightSource | undefined;
 }
 
-/** `keep` tells which named tensors can be read. @default none */
+interface PlanOptions {
+  /** Which named tensors can be read. @default none */
+  readonly keep?: ((name: string) => boolean) | undefined;
+}
+
+/** A plan for this device: its kernels, and bindings within its limits. */
+export function planFor(
+  capabilities: Capabilities,
+  graph: Graph,
+  { keep = () => false }: PlanOptions = {},
+): Plan {
+  const maxBindingBytes = capabilities.limits.maxStorageBufferBindingSize;
+  return lower(graph, targetOf(capabilities), { keep, maxBindingBytes });
+}
+
 export function createRunner(
   context: EngineContext,
   graph: Graph,
-  { keep = () => false, ...options }: CreateOptions & { keep?: (name: string) => boolean } = {},
+  { keep, ...options }: CreateOptions & PlanOptions = {},
 ): Promise<Runner> {
-  return runnerOf(context, lower(graph, targetOf(context.capabilities), { keep }), options);
+  return runnerOf(context, planFor(context.capabilities, graph, { keep }), options);
 }
 
 /** The same for a plan made for this context's device. */

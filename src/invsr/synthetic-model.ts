@@ -2,8 +2,9 @@
  * A whole model of synthetic weights (weights/synthetic.ts) as files in Hugging Face layout: small
  * ones as text or bytes, weights as streams that are made while they are written.
  */
-import { fillWeight, pseudoNormal, weightStream } from '../weights/synthetic.ts';
-import { toHalf } from '../weights/half.ts';
+import { fillWeight, pseudoNormal, syntheticWeight, weightStream } from '../weights/synthetic.ts';
+import { toHalf, toSingle } from '../weights/half.ts';
+import { torchFile } from '../weights/pth-write.ts';
 import { concatBytes, safetensorsHeader, safetensorsParts } from '../weights/safetensors-write.ts';
 import { clipKeys, type Keys, noisePredictorKeys, unetKeys, vaeKeys } from './model-keys.ts';
 import { MODEL_INDEX, type SyntheticConfigs } from './synthetic-configs.ts';
@@ -45,8 +46,20 @@ export const weightKeys = (part: WeightPart, configs: SyntheticConfigs): Keys =>
   }
 };
 
+/** The name under which the noise predictor is published. */
+const PTH = 'noise_predictor_sd_turbo_v5.pth';
+
+export interface ModelOptions {
+  readonly parts: readonly Part[];
+  /** The noise predictor as a file of PyTorch in f32. */
+  readonly pth: boolean;
+}
+
 /** Every file of the chosen parts, small ones first within a part. */
-export function syntheticModel(configs: SyntheticConfigs, parts: readonly Part[]): ModelFile[] {
+export function syntheticModel(
+  configs: SyntheticConfigs,
+  { parts, pth }: ModelOptions,
+): ModelFile[] {
   const files: ModelFile[] = [
     textFile('SYNTHETIC.txt', NOTICE),
     jsonFile('model_index.json', MODEL_INDEX),
@@ -60,6 +73,10 @@ export function syntheticModel(configs: SyntheticConfigs, parts: readonly Part[]
     files.push(jsonFile(`${part}/config.json`, configs[part]));
     // Without a tokenizer no text encoder could make them, so noise stands in for a prompt's states.
     if (part === 'unet') files.push(promptFile(configs));
+    if (part === 'noise_predictor' && pth) {
+      files.push(torchWeights(`${part}/${PTH}`, part, weightKeys(part, configs)));
+      continue;
+    }
     const stem = part === 'text_encoder' ? 'model' : 'diffusion_pytorch_model';
     files.push(weightFile(`${part}/${stem}.fp16.safetensors`, part, weightKeys(part, configs)));
   }
@@ -84,6 +101,15 @@ function promptFile({ unet }: SyntheticConfigs): ModelFile {
   });
   const content = concatBytes(safetensorsParts(new Map(states), METADATA));
   return bytesFile('prompt_embeds.safetensors', content);
+}
+
+/** A part's weights as torch.save writes a state dict. */
+export function torchWeights(path: string, part: WeightPart, keys: Keys): ModelFile {
+  const tensors = Object.entries(keys).map(([name, shape]) => {
+    const read = (): Float32Array<ArrayBuffer> => toSingle(syntheticWeight(part, name, shape));
+    return [name, { shape, read }] as const;
+  });
+  return { path, ...torchFile(new Map(tensors)) };
 }
 
 /** A part's weights as an f16 safetensors file. */

@@ -12,13 +12,12 @@ import type { EngineContext } from '../engine/context.ts';
 import { targetOf } from '../engine/device.ts';
 import { byteLength } from '../engine/kernel.ts';
 import { type Plan, slotBytes, totalFlops } from '../engine/plan.ts';
-import { lower } from '../graph/lower.ts';
 import { layerOf, WATCH, watch } from '../graph/watch.ts';
 import { Buffers } from './buffers.ts';
 import { type MemoryPlan, planMemory, type StagePlan } from './memory-plan.ts';
 import type { Model } from './model.ts';
 import { dumpNamed, type Dump } from './parity.ts';
-import { prepare, type Runner, runnerOf } from './runner.ts';
+import { planFor, prepare, type Runner, runnerOf } from './runner.ts';
 import { type PrecisionWarning, StagePrecision } from './stage-precision.ts';
 import { COMPONENTS, type Stage, stageGraph, STAGES, type TileGraphOptions } from './tile-graph.ts';
 
@@ -87,9 +86,9 @@ export class TileNetworks {
     if (known) return known;
     const precision = this.#precision.of(stage);
     const graph = stageGraph(stage, this.#model, { ...this.#options, precision, batch, noise });
-    const target = targetOf(this.#context.capabilities);
-    const lowered = lower(graph, target, { keep: () => dump !== undefined });
-    const plan = this.#options.check ? watch(lowered, target) : lowered;
+    const { capabilities } = this.#context;
+    const planned = planFor(capabilities, graph, { keep: () => dump !== undefined });
+    const plan = this.#options.check ? watch(planned, targetOf(capabilities)) : planned;
     this.#plans.set(key, plan);
     return plan;
   }

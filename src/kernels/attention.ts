@@ -12,6 +12,9 @@
  * in f32 and rescales its output when m grows (Milakov & Gimelshein 2018, FlashAttention). q is
  * multiplied by log2(e)/√d in f32, so scores are exponents of 2. Keys past the end get MASKED.
  *
+ * A block's products are summed before they join the output: that rounds once per block, not once per
+ * key, which the 16,384 keys of the noise predictor need to stay within the f32 gate.
+ *
  * Two designs, each for any d:
  *   attention-lanes.ts   CPU rasterisers: one query per SIMD lane, no shared memory; d ≤ 64
  *   attention-tiles.ts   GPUs: 32 queries × 32 keys through shared memory; output channels over the

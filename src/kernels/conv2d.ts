@@ -12,7 +12,7 @@
  *   residual? [N, Ho, Wo, Co]      f16 or f32
  *   y         [N, Ho, Wo, Co]      f16 or f32, Ho = ⌊(H + top + bottom - KH) / stride⌋ + 1
  *
- * Ci and Co are multiples of 4. No im2col buffer: see implicit-gemm.ts.
+ * Padding may be negative, which leaves rows or columns of x out. Ci and Co are multiples of 4. No im2col buffer: see implicit-gemm.ts.
  */
 import {
   type DType,

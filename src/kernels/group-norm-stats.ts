@@ -49,14 +49,20 @@ export interface GroupNormPartialInputs {
   readonly x: TensorType;
 }
 
+export interface GroupNormPartialConstants {
+  /** Pixels per chunk, for a window that begins with a chunk of its image. @default groupNormChunks */
+  readonly chunkPixels?: number;
+}
+
 export function groupNormPartial(
   { x }: GroupNormPartialInputs,
-  _constants: object,
+  { chunkPixels: given }: GroupNormPartialConstants,
   target: Target,
 ): Kernel {
   const { n: batch, height, width, channels, groups: columns } = imageOf('x', x);
   const pixels = height * width;
-  const { chunks, chunkPixels } = groupNormChunks(pixels, channels);
+  const chunkPixels = given ?? groupNormChunks(pixels, channels).chunkPixels;
+  const chunks = Math.ceil(pixels / chunkPixels);
   const partial: TensorType = { dtype: 'f32', shape: [batch, chunks, 2, channels] };
   const vectors = batch * chunks * columns;
   const params = {

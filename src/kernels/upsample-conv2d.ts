@@ -11,6 +11,10 @@
  * Output pixels of one phase (parity of row and column) see at most 2×2 distinct input pixels, so
  * taps that fall on the same one are summed beforehand (weights/phase-weights.ts): 4 products in
  * place of 9. Phase 0 reads rows y - 1 and y, phase 1 rows y and y + 1; columns likewise.
+ *
+ * `padding` counts rows of zeros above and below x. A window on rows of a larger image has none
+ * where that image goes on: y then has 2·(H + top + bottom - 2) rows, and rows of x beyond what those
+ * need make the padding negative.
  */
 import {
   type DType,
@@ -33,21 +37,28 @@ export interface UpsampleConv2dInputs {
 
 export interface UpsampleConv2dConstants {
   readonly activation?: Activation;
+  /** @default 1 and 1 */
+  readonly padding?: { readonly top: number; readonly bottom: number };
   /** Storage of y. @default that of x */
   readonly dtype?: DType;
 }
 
+const FRAME = { top: 1, bottom: 1 } as const;
+
 export function upsampleConv2d(
   { x, weight, bias }: UpsampleConv2dInputs,
-  { activation = 'none', dtype = x.dtype }: UpsampleConv2dConstants,
+  { activation = 'none', padding = FRAME, dtype = x.dtype }: UpsampleConv2dConstants,
   target: Target,
 ): Kernel {
   const [batch = 0, height = 0, width = 0, ci = 0] = x.shape;
+  const rows = height + padding.top + padding.bottom - 2;
   const co = weight.shape.at(-1) ?? 0;
   expectShape('x', x, [batch, height, width, ci]);
   expectShape('weight', weight, [2, 2, 2, 2, ci, co]);
   if (bias) expectShape('bias', bias, [co]);
-  if (sizeOf(x.shape) === 0) throw new ShapeError(`x is ${format(x)}, expected at least one pixel`);
+  if (!(sizeOf(x.shape) > 0 && rows > 0)) {
+    throw new ShapeError(`x is ${format(x)}, expected at least one row and column of pixels`);
+  }
 
   return implicitGemm(
     {
@@ -56,14 +67,14 @@ export function upsampleConv2d(
       weight,
       epilogue: { bias },
       activation,
-      output: { dtype, shape: [batch, 2 * height, 2 * width, co] },
+      output: { dtype, shape: [batch, 2 * rows, 2 * width, co] },
       batch,
       input: { height, width, channels: ci },
-      pixels: { height, width },
+      pixels: { height: rows, width },
       channels: co,
       taps: { y: 2, x: 2 },
       stride: 1,
-      padding: { top: 1, left: 1 },
+      padding: { top: padding.top, left: 1 },
       phases: 4,
     },
     target,

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { AdapterNameError, DeviceError } from '../../src/engine/errors.ts';
 import { exitCodeOf } from '../../src/cli/errors.ts';
 import { createMeter } from '../../src/cli/progress.ts';
-import { expectStorageBuffer, type Capabilities } from '../../src/engine/device.ts';
+import { expectWithin } from '../../src/engine/device.ts';
 import { expectRefusal, invsr, ROOT } from './invsr.ts';
 
 const cwd = ROOT;
@@ -78,8 +78,9 @@ test("a wrong adapter name is the command line's fault, a missing feature is not
 
 test('an adapter with too small limits: the limit, the tensor and a remedy are named', () => {
   const limits = { maxStorageBufferBindingSize: 2 ** 20, maxBufferSize: 2 ** 30 };
-  const small = { limits } as unknown as Capabilities;
-  expect(() => expectStorageBuffer(small, 'decoder f16 [1,512,512,64]', 2 ** 25)).toThrow(
+  const small = { limits } as Parameters<typeof expectWithin>[0];
+  const decoder = { what: 'decoder f16 [1,512,512,64]', bytes: 2 ** 25 };
+  expect(() => expectWithin(small, 'maxStorageBufferBindingSize', decoder)).toThrow(
     /^decoder f16 \[1,512,512,64\] does not fit maxStorageBufferBindingSize: got 1048576 bytes, needed 33554432 bytes\. Try a smaller --tile/,
   );
 });

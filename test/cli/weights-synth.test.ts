@@ -25,6 +25,19 @@ test('a tiny model: every part, said to be synthetic, opens as a model', async (
   await model.close();
 });
 
+test('--pth: the noise predictor as it is published, in a model that opens', async () => {
+  expect((await synth('pth', '--size', 'tiny', '--pth')).code).toBe(0);
+  expect(filesIn(at('pth/noise_predictor'))).toEqual([
+    'config.json',
+    'noise_predictor_sd_turbo_v5.pth',
+  ]);
+  const model = await openModel(nodeFolder(at('pth')));
+  const tensors = [...model.shapes.noisePredictor.values()];
+  expect(tensors).toHaveLength(164);
+  expect(tensors.every(({ dtype }) => dtype === 'F32')).toBe(true);
+  await model.close();
+});
+
 test('--size DIR: the shapes of another model', async () => {
   const { code } = await synth('like-nano', '--size', NANO, '--parts', 'unet,vae');
   expect(code).toBe(0);

@@ -103,7 +103,7 @@ describe('known answers', () => {
       let elements = 0;
       for (const name of [...checkpoint.tensors.keys()].toSorted()) {
         const bits = new Uint16Array((await checkpoint.read(name)).buffer);
-        let sum = 0; // below 2^53: a tensor has under 2^22 elements of 16 bits times 16 bits
+        let sum = 0; // below 2^53: under 2^22 elements of at most 2^16 times 2^15 on average
         for (const [i, b] of bits.entries()) sum += b * ((i % 65521) + 1);
         checksum = (Math.imul(checksum, 31) + (sum % 2 ** 32)) >>> 0;
         elements += bits.length;

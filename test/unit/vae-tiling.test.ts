@@ -46,7 +46,7 @@ describe('a tile of', () => {
   test('512 LR pixels makes a plan', () => {
     const plan = lower(graphOf('decode', 512), target, { keep: () => false });
     const concats = plan.dispatches.filter(({ path }) => path === 'vae.decoder.tiles');
-    expect(concats.at(-1)?.kernel.output.type.shape).toEqual([2, 2048 * 2048 * 4]);
+    expect(concats.at(-1)?.kernel.output.type.shape.at(-1)).toBe(2048 * 2048 * 4);
   });
 });
 

@@ -4,6 +4,7 @@ import type { Target } from '../../src/engine/kernel.ts';
 import { GraphBuilder } from '../../src/graph/builder.ts';
 import { lower } from '../../src/graph/lower.ts';
 import { layerOf, WATCH, watch } from '../../src/graph/watch.ts';
+import { fullSizeGraph } from '../harness/full-size.ts';
 
 const target: Target = { family: 'cpu', shaderF16: false, subgroupSize: 4 };
 
@@ -54,4 +55,18 @@ test('the largest mark is the first dispatch', () => {
   for (const [path, mark] of marks)
     expect(layerOf(after, Uint32Array.of(mark, 0, 0, 0))).toBe(path);
   expect(layerOf(after, new Uint32Array(4))).toBeUndefined();
+});
+
+test('bands of a large tensor are looked at one by one, each within its window', () => {
+  const before = lower(fullSizeGraph('decode', { tile: 128, precision: 'f32' }), target);
+  const after = watch(before, target);
+  const windows = after.dispatches.flatMap(({ kernel, inputs }) => {
+    const x = inputs['x'];
+    if (kernel.name !== 'nonFinite' || x?.kind !== 'slot') return [];
+    // f32, four to a vector
+    return [{ path: kernel.variant, x, bytes: 16 * kernel.params['vectors']!.value }];
+  });
+  expect(windows.length).toBeGreaterThan(100);
+  for (const { path, x, bytes } of windows) expect(x.bytes, path).toBe(bytes);
+  expect(windows.some(({ x }) => (x.offset ?? 0) > 0)).toBe(true);
 });

@@ -1,0 +1,53 @@
+/**
+ * Graphs of the full-size networks (SD-Turbo, the official noise predictor) from their configs
+ * alone, for tests of planning: shapes without weights.
+ */
+import type { Graph } from '../../src/graph/graph.ts';
+import {
+  readNoisePredictorConfig,
+  readSchedulerConfig,
+  readUNetConfig,
+  readVaeConfig,
+} from '../../src/invsr/config.ts';
+import type { Keys } from '../../src/invsr/model-keys.ts';
+import type { CheckpointTensors } from '../../src/invsr/model.ts';
+import { SIZES } from '../../src/invsr/synthetic-configs.ts';
+import { weightKeys } from '../../src/invsr/synthetic-model.ts';
+import { type ModelFacts, type Stage, stageGraph } from '../../src/invsr/tile-graph.ts';
+
+const { unet, vae, noise_predictor: noisePredictor, scheduler } = SIZES.full;
+
+const parsed = <T>(read: (text: string, file: string) => T, config: object): T =>
+  read(JSON.stringify(config), 'config.json');
+
+const tensors = (keys: Keys): CheckpointTensors =>
+  new Map(Object.entries(keys).map(([name, shape]) => [name, { dtype: 'F16', shape }]));
+
+const states = [1, 77, unet.cross_attention_dim];
+
+const FACTS: ModelFacts = {
+  configs: {
+    unet: parsed(readUNetConfig, unet),
+    vae: parsed(readVaeConfig, vae),
+    noisePredictor: parsed(readNoisePredictorConfig, noisePredictor),
+    scheduler: parsed(readSchedulerConfig, scheduler),
+  },
+  shapes: {
+    unet: tensors(weightKeys('unet', SIZES.full)),
+    vae: tensors(weightKeys('vae', SIZES.full)),
+    noisePredictor: tensors(weightKeys('noise_predictor', SIZES.full)),
+    prompt: tensors({ prompt_embeds: states, negative_prompt_embeds: states }),
+  },
+};
+
+export interface FullSizeOptions {
+  /** Side in LR pixels. */
+  readonly tile: number;
+  readonly precision: 'f16' | 'f32';
+  /** @default 1 */
+  readonly batch?: number;
+}
+
+/** One stage of InvSR-1. */
+export const fullSizeGraph = (stage: Stage, { batch = 1, ...options }: FullSizeOptions): Graph =>
+  stageGraph(stage, FACTS, { ...options, batch, timesteps: [200], cfg: 1, noise: 'generated' });
