@@ -54,7 +54,7 @@ export async function openSession(
 }
 
 /** A software adapter's memory is the host's, and the host can say how much it has left. */
-function memoryNotes({ plan, changes }: MemoryFit, { family }: Capabilities): string[] {
+function memoryNotes({ plan, changes }: MemoryFit, { family, limits }: Capabilities): string[] {
   const parts = {
     weights: plan.weightBytes,
     activations: plan.slotBytes,
@@ -62,7 +62,12 @@ function memoryNotes({ plan, changes }: MemoryFit, { family }: Capabilities): st
     staging: plan.stagingBytes,
   };
   const listed = Object.entries(parts).map(([what, bytes]) => `${what} ${gigabytes(bytes)}`);
-  const notes = [`memory: ${gigabytes(plan.peakBytes)} at most (${listed.join(', ')})`];
+  const { maxBufferSize, maxStorageBufferBindingSize } = limits;
+  const notes = [
+    `memory: ${gigabytes(plan.peakBytes)} at most (${listed.join(', ')}); ` +
+      `largest buffer ${gigabytes(plan.largestBufferBytes)} of ${gigabytes(maxBufferSize)} that the device allows, ` +
+      `largest binding ${gigabytes(plan.largestBindingBytes)} of ${gigabytes(maxStorageBufferBindingSize)}`,
+  ];
   if (changes.length > 0) notes.push(`to stay within --memory: ${changes.join(', ')}`);
   const free = process.availableMemory();
   if (family === 'cpu' && plan.peakBytes > free) {

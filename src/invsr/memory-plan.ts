@@ -1,15 +1,16 @@
 /**
  * What a run takes of the device's memory, known from its plans before a byte is allocated.
  *
- *   peak = weights + slots + between + staging
+ *   peak = weights + between + the larger of slots with a patch on its way down, and of staging:
+ *          weights are all there before slots are taken
  *
  * Resident, the weights of all stages count, and their plans share slots; in low memory, the stage
  * that takes most.
  */
 import { packPlanParams, slotRequests } from '../engine/binder.ts';
-import { byteLength } from '../engine/kernel.ts';
+import { byteLength, type TensorType } from '../engine/kernel.ts';
 import { bufferSize, pooledBytes } from '../engine/memory.ts';
-import type { Plan } from '../engine/plan.ts';
+import type { Location, Plan } from '../engine/plan.ts';
 import { UPLOAD_STAGING_BYTES } from '../engine/uploader.ts';
 import { weightId } from '../engine/weight-store.ts';
 import type { Stage } from './tile-graph.ts';
@@ -32,9 +33,12 @@ export interface MemoryPlan {
   readonly slotBytes: number;
   /** What stages hand over (tiles, latents, patch), and the parameters of their dispatches. */
   readonly betweenBytes: number;
-  /** Weights on their way up, later a patch on its way down. */
+  /** Weights on their way up. */
   readonly stagingBytes: number;
   readonly peakBytes: number;
+  /** To hold against maxBufferSize and maxStorageBufferBindingSize. */
+  readonly largestBufferBytes: number;
+  readonly largestBindingBytes: number;
 }
 
 /** More memory than allowed, whatever is given up. */
@@ -90,8 +94,9 @@ export function planMemory(
     weightBytes: worst.weightBytes,
     slotBytes: worst.slotBytes,
     betweenBytes: jobs * perJob + patch + paramBytes,
-    stagingBytes: Math.max(Math.min(UPLOAD_STAGING_BYTES, worst.weightBytes), patch),
+    stagingBytes: Math.min(UPLOAD_STAGING_BYTES, worst.weightBytes),
   };
+  const { slotBytes, stagingBytes } = parts;
   return {
     tile,
     tileBatch,
@@ -102,7 +107,9 @@ export function planMemory(
       slotBytes: s,
     })),
     ...parts,
-    peakBytes: Object.values(parts).reduce((sum, bytes) => sum + bytes, 0),
+    peakBytes: parts.weightBytes + parts.betweenBytes + Math.max(slotBytes + patch, stagingBytes),
+    largestBufferBytes: Math.max(...plans.map(({ plan }) => largestBuffer(plan))),
+    largestBindingBytes: Math.max(...plans.map(({ plan }) => largestBinding(plan))),
   };
 }
 
@@ -114,3 +121,30 @@ function weightBytes(plans: readonly Plan[]): number {
   const weights = new Map(plans.flatMap((plan) => plan.weights.map((w) => [weightId(w), w])));
   return [...weights.values()].reduce((sum, { type }) => sum + bufferSize(byteLength(type)), 0);
 }
+
+const largestBuffer = ({ slots, weights, externals }: Plan): number =>
+  Math.max(
+    0,
+    ...slots.map(({ bytes }) => bytes),
+    ...weights.map(({ type }) => byteLength(type)),
+    ...Object.values(externals).map(byteLength),
+  );
+
+/** Large tensors are bound window by window. */
+function largestBinding({ slots, weights, externals, prepare, dispatches }: Plan): number {
+  const bytesOf = (location: Location): number => {
+    if (location.kind === 'weight') return bytesOfType(weights[location.index]?.type);
+    if (location.bytes !== undefined) return location.bytes;
+    if (location.kind === 'slot') return slots[location.index]?.bytes ?? 0;
+    return bytesOfType(externals[location.name]);
+  };
+  let largest = 0;
+  for (const { inputs, output } of [...prepare, ...dispatches]) {
+    for (const location of [...Object.values(inputs), output]) {
+      largest = Math.max(largest, bytesOf(location));
+    }
+  }
+  return largest;
+}
+
+const bytesOfType = (type: TensorType | undefined): number => (type ? byteLength(type) : 0);
