@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- kernels|model`: see bench/README.md. Run from the repository's root, by
+ * `npm run bench -- kernels|model|load`: see bench/README.md. Run from the repository's root, by
  * scripts/bench.mjs.
  */
 import { appendFile, readFile } from 'node:fs/promises';
@@ -14,6 +14,7 @@ import { readTensors } from '../src/weights/checkpoint.ts';
 import { toF32 } from '../src/weights/layout.ts';
 import { fileSource } from '../src/weights/node-file.ts';
 import { benchKernels, type KernelRow, subjectsOf } from './kernel-bench.ts';
+import { benchLoad, type LoadFlags, loadOnce, type LoadRecord, loadReport } from './load.ts';
 import { describeMachine, type Machine, machineOf, packageVersion } from './machine.ts';
 import { benchBeside, type PeerResult } from './peer-bench.ts';
 import { type NchwTensor, networkCases, TILE } from './networks.ts';
@@ -76,6 +77,27 @@ await new Command('bench')
           .default('best'),
       )
       .action(model),
+  )
+  .addCommand(
+    new Command('load')
+      .description('time to bring the weights of a model folder to the device')
+      .argument('<folder>')
+      .option('--adapter <name>', 'auto, software, or part of an adapter name', 'auto')
+      .option('--runs <n>', 'rounds', integer(1), 5)
+      .option('--markdown', 'tables as bench/README.md has them')
+      .option('--json', 'one JSON object on stdout')
+      .option('--out <file>', 'append the JSON object to a file, one line per bench')
+      .action(load),
+  )
+  .addCommand(
+    // A start in a process of its own, for `load`.
+    new Command('load-once')
+      .argument('<folder>')
+      .option('--adapter <name>', '', 'auto')
+      .action(async (folder: string, flags: { readonly adapter: string }) => {
+        console.log(JSON.stringify(await loadOnce(folder, flags)));
+      }),
+    { hidden: true },
   )
   .addCommand(
     new Command('show')
@@ -164,7 +186,23 @@ async function model(flags: ModelFlags): Promise<void> {
   });
 }
 
-type Row = ({ bench: 'kernels'; rows: KernelRow[] } | ({ bench: 'model' } & ModelRecord)) & {
+async function load(
+  folder: string,
+  flags: LoadFlags & {
+    readonly markdown?: boolean;
+    readonly json?: boolean;
+    readonly out?: string;
+  },
+): Promise<void> {
+  const record = { bench: 'load', ...(await benchLoad(folder, flags, note)) };
+  await give(record, flags, () => loadReport(record, { isMarkdown: flags.markdown ?? false }));
+}
+
+type Row = (
+  | { bench: 'kernels'; rows: KernelRow[] }
+  | ({ bench: 'model' } & ModelRecord)
+  | ({ bench: 'load' } & LoadRecord)
+) & {
   readonly machine: Machine;
 };
 
@@ -174,6 +212,10 @@ async function show(
 ): Promise<void> {
   for (const line of (await readFile(file, 'utf8')).trim().split('\n')) {
     const record = JSON.parse(line) as Row;
+    if (record.bench === 'load') {
+      console.log(loadReport(record, { isMarkdown: markdown }));
+      continue;
+    }
     console.log(
       record.bench === 'model'
         ? modelReport(record, { top, isMarkdown: markdown })
@@ -219,7 +261,11 @@ async function prompt(): Promise<NchwTensor> {
   return { shape: embeds.shape, data: toF32(embeds) };
 }
 
-async function give(record: object, { json, out }: CommonFlags, text: () => string): Promise<void> {
+async function give(
+  record: object,
+  { json, out }: Pick<CommonFlags, 'json' | 'out'>,
+  text: () => string,
+): Promise<void> {
   const line = JSON.stringify(record);
   if (out !== undefined) await appendFile(out, `${line}\n`);
   console.log(json ? line : text());

@@ -24,8 +24,11 @@ export async function openInputRows(path: string): Promise<InputRows> {
       const position = HEADER_BYTES + first * rowBytes(layout);
       const { bytesRead } = await file.read(bytes, 0, bytes.length, position);
       if (bytesRead < bytes.length) throw new Error(`${path} is cut short`);
-      const values = depth === 8 ? bytes : new Uint16Array(bytes.buffer);
-      return Float32Array.from(values, (v) => v / max);
+      const levels = depth === 8 ? bytes : new Uint16Array(bytes.buffer);
+      const values = new Float32Array(levels.length);
+      // A loop: Float32Array.from takes several times as long.
+      for (let i = 0; i < values.length; i++) values[i] = (levels[i] ?? 0) / max;
+      return values;
     },
   };
 }

@@ -30,7 +30,8 @@ export function jsonReporter(): Reporter {
   const emit = (object: object): void => void process.stdout.write(`${JSON.stringify(object)}\n`);
   const eta = etaClock();
   const bytes = transferEvents(emit);
-  let last = { stage: '', at: 0 };
+  /** When each stage was last told of. Loading and compiling overlap. */
+  const toldAt = new Map<string, number>();
   return {
     note: say,
     warning: (message, facts) => {
@@ -41,8 +42,10 @@ export function jsonReporter(): Reporter {
       const seconds = eta(p);
       const now = performance.now();
       // The first and the last of every stage, and ten a second between them.
-      if (p.stage === last.stage && p.done < p.total && now - last.at < JSON_INTERVAL_MS) return;
-      last = { stage: p.stage, at: now };
+      const since = now - (toldAt.get(p.stage) ?? Number.NEGATIVE_INFINITY);
+      if (p.done < p.total && since < JSON_INTERVAL_MS) return;
+      if (p.done < p.total) toldAt.set(p.stage, now);
+      else toldAt.delete(p.stage);
       const etaSeconds = seconds === undefined ? null : Math.round(10 * seconds) / 10;
       emit({ event: 'progress', input, ...p, etaSeconds });
     },
@@ -66,10 +69,12 @@ function barReporter(): Reporter {
   let current = '';
   const eta = etaClock();
   const bytes = transferBar();
+  let meter = createMeter();
   const stop = (): void => {
     bytes.stop();
     bar?.stop();
     bar = undefined;
+    meter = createMeter();
   };
   const note = (line: string): void => {
     stop();
@@ -85,7 +90,7 @@ function barReporter(): Reporter {
       const left = seconds === undefined ? '' : `${Math.ceil(seconds)} s left`;
       const shown = { name: basename(input), stage: stageName(p), left };
       bar ??= start(shown);
-      bar.update(Math.round(1000 * overall(p)), shown);
+      bar.update(Math.round(1000 * meter(p)), shown);
     },
     transfer: bytes.update,
     result: (_, lines) => {
@@ -115,15 +120,17 @@ function barReporter(): Reporter {
 }
 
 function lineReporter(): Reporter {
-  let last = '';
   const bytes = transferLines(say);
+  /** Since the latest tile: loading and compiling take turns. */
+  const said = new Set<string>();
   return {
     note: say,
     warning: (message) => say(`invsr: warning: ${message}`),
     progress: (input, p) => {
       const line = `${input}: ${stageName(p)}`;
-      if (line !== last) say(line);
-      last = line;
+      if (!said.has(line)) say(line);
+      if (p.stage === 'tiles' || p.stage === 'finish') said.clear();
+      said.add(line);
     },
     transfer: bytes.update,
     result: (_, lines) => {
@@ -144,10 +151,20 @@ const SHARES = {
 
 const fraction = ({ done, total }: UpscaleProgress): number => (total > 0 ? done / total : 0);
 
-/** Of the whole picture, 0 to 1; never falls. */
-export function overall(progress: UpscaleProgress): number {
-  const { from, share } = SHARES[progress.stage];
-  return from + share * fraction(progress);
+/** Of the whole picture, 0 to 1; never falls, though loading and compiling overlap. */
+export function createMeter(): (progress: UpscaleProgress) => number {
+  const before = new Map<string, number>();
+  let highest = 0;
+  return (p) => {
+    const { from, share } = SHARES[p.stage];
+    const isBefore = p.stage === 'load' || p.stage === 'compile';
+    if (isBefore) before.set(p.stage, share * fraction(p));
+    const made = isBefore
+      ? [...before.values()].reduce((sum, part) => sum + part, 0)
+      : from + share * fraction(p);
+    highest = Math.max(highest, made);
+    return highest;
+  };
 }
 
 const STAGES = {
@@ -162,15 +179,13 @@ const stageName = ({ stage, tile, tiles }: UpscaleProgress): string =>
 
 /** Seconds left in the current stage, from its own pace; undefined until 2 % are done. */
 function etaClock(): (progress: UpscaleProgress) => number | undefined {
-  let stage = '';
-  let since = 0;
-  let before = 1;
+  const stages = new Map<string, { since: number; before: number }>();
   return (p) => {
     const share = fraction(p);
-    // The same stage from its beginning: the next picture.
-    if (p.stage !== stage || share < before) since = performance.now();
-    stage = p.stage;
-    before = share;
+    const known = stages.get(p.stage);
+    // From its beginning again: the next picture.
+    const since = known && share >= known.before ? known.since : performance.now();
+    stages.set(p.stage, { since, before: share });
     if (share < 0.02) return undefined;
     return (((performance.now() - since) / 1000) * (1 - share)) / share;
   };

@@ -16,7 +16,7 @@ export interface Bound {
   readonly dispatch: Dispatch;
   readonly pipeline: GPUComputePipeline;
   readonly work: number;
-  /** Made on first use and kept; made anew when an external it reads or writes is another one. */
+  /** Made on first use and kept; made anew when an external it reads or writes is another one, or weights were freed. */
   groupFor(externals: Externals): GPUBindGroup;
 }
 
@@ -131,12 +131,17 @@ export function bindAll(context: EngineContext, sources: BindSources): Bound[] {
 
     let group: GPUBindGroup | undefined;
     let bound: Externals = {};
+    let releases = context.weights.releases;
     return {
       dispatch,
       pipeline: entry.pipeline,
       work: workOf(kernel.cost),
       groupFor(externals) {
-        if (group && names.every((name) => externals[name] === bound[name])) return group;
+        const isCurrent = releases === context.weights.releases;
+        releases = context.weights.releases;
+        if (group && isCurrent && names.every((name) => externals[name] === bound[name])) {
+          return group;
+        }
         group = context.device.createBindGroup({
           label: `invsr/${path}/${kernel.name} ${kernel.variant}`,
           layout: entry.layout,

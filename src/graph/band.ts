@@ -10,30 +10,24 @@
  * buffer of its own that is free after its last use.
  */
 import { DeviceError } from '../engine/errors.ts';
-import { byteLength, format, type Shape, type TensorType } from '../engine/kernel.ts';
+import { byteLength, format } from '../engine/kernel.ts';
 import { type Graph, inputsOf, type Node, type Tensor } from './graph.ts';
+import { type Part, partsOf } from './parts.ts';
 import {
   accessOf,
   alignmentOf,
   bandConstants,
   bandedTensors,
-  chunkPixelsOf,
-  imagesOf,
-  pixelBytes,
-  pixelsOf,
+  type Convolution,
+  hull,
+  isConvolution,
+  rowsOver,
   rowsRead,
   type Span,
 } from './spans.ts';
-import {
-  type Band,
-  limitsOf,
-  type Parts,
-  partsOf,
-  type Strip,
-  stripsOf,
-  type Uses,
-  usesOf,
-} from './strips.ts';
+import { type Band, limitsOf, type Strip, stripsOf } from './strips.ts';
+import { isLocal, type Uses, usesOf } from './uses.ts';
+import { chunksOf, imageOf, type Piece, windowOf } from './windows.ts';
 
 export interface BandOptions {
   /** The device's maxStorageBufferBindingSize. */
@@ -51,32 +45,28 @@ export function band(graph: Graph, { maxBindingBytes }: BandOptions): Graph {
   return banded;
 }
 
-/** Storage of a span of one image. */
-interface Piece extends Band {
-  readonly tensor: Tensor;
-}
-
 class BandWriter {
   readonly nodes: Node[] = [];
   readonly #uses: Uses;
   readonly #parts: ReadonlyMap<number, readonly Piece[]>;
   #nextId: number;
 
-  constructor({ nodes, weights }: Graph, uses: Uses, parts: ReadonlyMap<number, Parts>) {
+  constructor({ nodes, weights }: Graph, uses: Uses, parts: ReadonlyMap<number, readonly Part[]>) {
     this.#uses = uses;
     this.#nextId = Math.max(-1, ...nodes.map(({ output }) => output.id), ...weights.keys()) + 1;
     this.#parts = new Map(
-      [...parts].map(([id, bands]) => {
+      [...parts].map(([id, list]) => {
         const output = uses.producers.get(id)?.output;
-        return [id, output ? bands.map((part) => this.#piece(output, part)) : []];
+        return [id, output ? list.map((part) => this.#piece(output, part)) : []];
       }),
     );
   }
 
-  /** A tensor of its own for a span of `like`. */
-  #piece(like: Tensor, { image, start, end }: Band): Piece {
-    const shape = [1, 1, end - start, like.shape.at(-1) ?? 0];
-    return { image, start, end, tensor: { id: this.#nextId++, dtype: like.dtype, shape } };
+  /** A tensor of its own for a part of `like`. */
+  #piece(like: Tensor, part: Part): Piece {
+    const pixels = part.stored.end - part.stored.start;
+    const shape = [1, 1, pixels, like.shape.at(-1) ?? 0];
+    return { ...part, tensor: { id: this.#nextId++, dtype: like.dtype, shape } };
   }
 
   write({ nodes, bands }: Strip): void {
@@ -87,66 +77,92 @@ class BandWriter {
     else for (const each of bands) this.#writeBand(nodes, each);
   }
 
-  #writeBand(nodes: readonly Node[], each: Band): void {
-    const spans = this.#spansOf(nodes, each);
+  #writeBand(strip: readonly Node[], each: Band): void {
+    const spans = this.#spansOf(strip, each);
     const local = new Map<number, Piece>();
-    for (const node of nodes) {
+    for (const node of strip) {
+      const { id } = node.output;
       const span = spans.get(node) ?? each;
-      if (this.#isLocal(node, nodes)) {
-        local.set(node.output.id, this.#piece(node.output, { ...span, image: each.image }));
+      if (isLocal(node, strip, this.#uses)) {
+        local.set(id, this.#piece(node.output, { ...each, stored: span }));
       }
-      for (const { start, end } of this.#cut(node, { ...span, image: each.image })) {
-        const part = { image: each.image, start, end };
-        this.nodes.push(this.#bandOf(node, part, nodes, local));
+      const written = local.get(id) ?? this.#partOf(id, each);
+      for (const cut of this.#cut(node, { ...span, image: each.image }, local)) {
+        this.nodes.push(this.#bandOf(node, { image: each.image, ...cut }, strip, local, written));
       }
     }
   }
 
-  /** What each node has to compute: the band, or the rows around it too that a convolution reads. */
-  #spansOf(nodes: readonly Node[], each: Span): Map<Node, Span> {
+  /**
+   * What each node has to compute of a band: what others in the strip read of it, and of a tensor in
+   * parts all that a part holds, of which the first and the last band make the rows around it.
+   */
+  #spansOf(strip: readonly Node[], each: Band): Map<Node, Span> {
     const spans = new Map<Node, Span>();
-    for (const node of nodes) {
-      if (node.op !== 'conv2d' && node.op !== 'upsampleConv2d') continue;
-      const producer = nodes.find(({ output }) => output.id === node.inputs.x.id);
-      if (producer) spans.set(producer, this.#rowsOf(node, each, producer));
+    for (const node of strip.toReversed()) {
+      const part = this.#partOf(node.output.id, each);
+      const needed = spans.get(node);
+      const span: Span = part
+        ? {
+            start: each.start === part.start ? part.stored.start : each.start,
+            end: each.end === part.end ? part.stored.end : each.end,
+          }
+        : needed && isLocal(node, strip, this.#uses)
+          ? needed
+          : each;
+      spans.set(node, span);
+      for (const producer of strip) {
+        for (const [name, { id }] of inputsOf(node)) {
+          if (id !== producer.output.id) continue;
+          const isAround = isConvolution(node) && accessOf(node, name) === 'rows';
+          const read = isAround ? this.#rowsOf(node, span, producer) : span;
+          spans.set(producer, hull([spans.get(producer) ?? read, read]));
+        }
+      }
     }
     return spans;
   }
 
-  #rowsOf(
-    node: Node<'conv2d'> | Node<'upsampleConv2d'>,
-    span: Span,
-    producer: Node | undefined,
-  ): Span {
+  /** The part that a band lies in. */
+  #partOf(id: number, { image, start }: Band): Piece | undefined {
+    return this.#parts
+      .get(id)
+      ?.find((part) => part.image === image && part.start <= start && start < part.end);
+  }
+
+  #rowsOf(node: Convolution, span: Span, producer: Node | undefined): Span {
     const tensors = [node.inputs.x, ...(producer ? bandedTensors(producer) : [])];
     return rowsRead(node, span, alignmentOf(tensors));
   }
 
-  /** Read by the strip alone: it exists for one band. */
-  #isLocal({ output }: Node, strip: readonly Node[]): boolean {
-    const users = this.#uses.consumers.get(output.id) ?? [];
-    return !this.#uses.pinned.has(output.id) && users.every((node) => strip.includes(node));
-  }
-
   /** A span cut where a part of an input ends: rows around a band lie in the neighbours' parts. */
-  #cut(node: Node, { image, start, end }: Band): Span[] {
-    const ends = bandedTensors(node).flatMap(({ id }) =>
-      (this.#parts.get(id) ?? []).flatMap((part) =>
-        part.image === image && part.end > start && part.end < end ? [part.end] : [],
-      ),
-    );
-    const cuts = [start, ...new Set(ends.toSorted((a, b) => a - b)), end];
+  #cut(node: Node, { image, start, end }: Band, local: ReadonlyMap<number, Piece>): Span[] {
+    const ends = inputsOf(node).flatMap(([name, { id }]) => {
+      const parts = local.has(id) ? [] : (this.#parts.get(id) ?? []);
+      const mine = parts.filter((part) => part.image === image);
+      const isAround = isConvolution(node) && accessOf(node, name) === 'rows';
+      return mine.map((part) => (isAround ? rowsOver(node, part).end : part.end));
+    });
+    const inside = ends.filter((at) => at > start && at < end).toSorted((a, b) => a - b);
+    const cuts = [start, ...new Set(inside), end];
     return cuts.slice(1).map((at, i) => ({ start: cuts[i] ?? start, end: at }));
   }
 
-  #bandOf(node: Node, part: Band, strip: readonly Node[], local: ReadonlyMap<number, Piece>): Node {
-    const isConvolution = node.op === 'conv2d' || node.op === 'upsampleConv2d';
-    const producer = isConvolution && strip.find(({ output }) => output.id === node.inputs.x.id);
-    const read = isConvolution ? this.#rowsOf(node, part, producer || undefined) : undefined;
+  /** The node for a part of its output, which is written into a piece if it has any. */
+  #bandOf(
+    node: Node,
+    part: Band,
+    strip: readonly Node[],
+    local: ReadonlyMap<number, Piece>,
+    written: Piece | undefined,
+  ): Node {
+    const keepsRows = isConvolution(node);
+    const producer = keepsRows && strip.find(({ output }) => output.id === node.inputs.x.id);
+    const read = keepsRows ? this.#rowsOf(node, part, producer || undefined) : undefined;
     const place = (tensor: Tensor, span: Span): Tensor => {
       const wanted = { ...span, image: part.image };
       const pieces = local.get(tensor.id) ?? this.#parts.get(tensor.id) ?? [];
-      return windowOf(tensor, wanted, [pieces].flat(), isConvolution);
+      return windowOf(tensor, wanted, [pieces].flat(), keepsRows);
     };
     const inputs = inputsOf(node).map(([name, tensor]): [string, Tensor] => {
       switch (accessOf(node, name)) {
@@ -160,57 +176,17 @@ class BandWriter {
           return [name, tensor];
       }
     });
+    const output =
+      node.op === 'groupNormPartial'
+        ? chunksOf(node, part)
+        : windowOf(node.output, part, written ? [written] : [], keepsRows);
     return {
       ...node,
       inputs: Object.fromEntries(inputs),
       constants: bandConstants(node, part, read),
-      output: node.op === 'groupNormPartial' ? chunksOf(node, part) : place(node.output, part),
+      output,
     } as unknown as Node;
   }
-}
-
-/** A span of one image of `tensor`, which may lie in pieces. */
-function windowOf(
-  tensor: Tensor,
-  { image, start, end }: Band,
-  pieces: readonly Piece[],
-  keepsRows: boolean,
-): Tensor {
-  const [, , width = 1] = tensor.shape;
-  const channels = tensor.shape.at(-1) ?? 0;
-  const length = end - start;
-  const flat = tensor.shape.length === 3 ? [1, length, channels] : [1, 1, length, channels];
-  const shape = keepsRows ? [1, length / width, width, channels] : flat;
-  if (pieces.length === 0) {
-    const first = image * pixelsOf(tensor) + start;
-    return viewOf(tensor, first * pixelBytes(tensor), shape);
-  }
-  const piece = pieces.find((p) => p.image === image && p.start <= start && end <= p.end);
-  if (!piece) throw new Error(`tensor ${tensor.id} has no piece for pixels ${start} to ${end}`);
-  return viewOf(piece.tensor, (start - piece.start) * pixelBytes(tensor), shape);
-}
-
-/** Image n, or the only one. */
-function imageOf(tensor: Tensor, n: number): Tensor {
-  const images = imagesOf(tensor);
-  if (images === 1) return tensor;
-  return viewOf(tensor, (n * byteLength(tensor)) / images, [1, ...tensor.shape.slice(1)]);
-}
-
-/** The rows of groupNormPartial's output that belong to a span of whole chunks. */
-function chunksOf(node: Node<'groupNormPartial'>, { image, start, end }: Band): Tensor {
-  const { output } = node;
-  const [, chunks = 0, ...rest] = output.shape;
-  const size = chunkPixelsOf(node);
-  const first = start / size;
-  const offset = (image * chunks + first) * 2 * pixelBytes(output);
-  return viewOf(output, offset, [1, Math.ceil(end / size) - first, ...rest]);
-}
-
-function viewOf({ id, dtype, shape: full }: Tensor, offset: number, shape: Shape): Tensor {
-  const whole: TensorType = { dtype, shape: full };
-  if (byteLength({ dtype, shape }) === byteLength(whole)) return { id, dtype, shape };
-  return { id, dtype, shape, window: { offset, whole } };
 }
 
 /** No dispatch binds more than the device allows; the error names the layer that would. */

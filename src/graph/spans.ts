@@ -38,7 +38,15 @@ const ACCESS: {
 export const accessOf = ({ op }: Node, input: string): Access | undefined =>
   (ACCESS[op] as Readonly<Record<string, Access>> | undefined)?.[input];
 
-export const hasBands = ({ op }: Node): boolean => ACCESS[op] !== undefined;
+/** In causal attention a query depends on its place, which a window would hide. */
+export const hasBands = (node: Node): boolean =>
+  ACCESS[node.op] !== undefined && !(node.op === 'attention' && node.constants.causal);
+
+/** The ops that read rows around a pixel. */
+export type Convolution = Node<'conv2d'> | Node<'upsampleConv2d'>;
+
+export const isConvolution = (node: Node): node is Convolution =>
+  node.op === 'conv2d' || node.op === 'upsampleConv2d';
 
 /** Bound by memory: computing a few pixels twice costs nothing that matters. */
 const CHEAP: ReadonlySet<OpName> = new Set([
@@ -58,6 +66,13 @@ export interface Span {
   readonly end: number;
 }
 
+/** The least span that covers all of them. */
+export const hull = (spans: readonly Span[]): Span => ({
+  start: Math.min(...spans.map(({ start }) => start)),
+  end: Math.max(...spans.map(({ end }) => end)),
+});
+
+export const widthOf = ({ shape }: TensorType): number => shape[2] ?? 1;
 export const imagesOf = ({ shape }: TensorType): number => shape[0] ?? 1;
 export const pixelsOf = ({ shape }: TensorType): number => sizeOf(shape.slice(1, -1));
 export const pixelBytes = (type: TensorType): number =>
@@ -84,10 +99,8 @@ export function bandedTensors(node: Node): Tensor[] {
 
 /** Bands of a node, beginning at 0, are multiples of this many pixels. */
 export function unitOf(node: Node): number {
-  const [, , width = 1] = node.output.shape;
   const unit = alignmentOf(bandedTensors(node));
-  if (node.op === 'conv2d') return lcm(unit, width);
-  if (node.op === 'upsampleConv2d') return lcm(unit, 2 * width);
+  if (isConvolution(node)) return lcm(unit, outputRow(node));
   if (node.op !== 'groupNormPartial') return unit;
   // A chunk's mean and M2 are two pixels of the output.
   return lcm(unit, chunkPixelsOf(node) * alignedCount(2 * pixelBytes(node.output)));
@@ -100,11 +113,7 @@ export const chunkPixelsOf = ({ inputs }: Node<'groupNormPartial'>): number =>
  * The pixels of x that a convolution reads for a span of whole output rows. The first row is brought
  * forward to a multiple of `alignment` pixels, where a window can begin.
  */
-export function rowsRead(
-  node: Node<'conv2d'> | Node<'upsampleConv2d'>,
-  span: Span,
-  alignment: number,
-): Span {
+export function rowsRead(node: Convolution, span: Span, alignment: number): Span {
   const [, height = 0, width = 0] = node.inputs.x.shape;
   const rows = outputRows(node, span);
   let [first, end] = [rows.start - 1, rows.end + 1];
@@ -119,16 +128,32 @@ export function rowsRead(
   return { start: start * width, end: Math.min(height, end) * width };
 }
 
-/** Rows of the output; of one phase for an upsampling convolution. */
-function outputRows(node: Node<'conv2d'> | Node<'upsampleConv2d'>, { start, end }: Span): Span {
-  const row = (node.output.shape[2] ?? 1) * (node.op === 'conv2d' ? 1 : 2);
-  return { start: start / row, end: end / row };
+/** The span of output rows that belong to a span of whole rows of x: they lie in its middle. */
+export function rowsOver(node: Convolution, { start, end }: Span): Span {
+  const [, height = 0, width = 1] = node.inputs.x.shape;
+  const stride = node.op === 'conv2d' ? (node.constants.stride ?? 1) : 1;
+  const pixels = pixelsOf(node.output);
+  const at = (pixel: number): number =>
+    pixel >= height * width
+      ? pixels
+      : Math.min(pixels, Math.ceil(pixel / width / stride) * outputRow(node));
+  return { start: at(start), end: at(end) };
 }
+
+/** Rows of the output; of one phase for an upsampling convolution. */
+const outputRows = (node: Convolution, { start, end }: Span): Span => ({
+  start: start / outputRow(node),
+  end: end / outputRow(node),
+});
+
+/** Pixels of one row of the output; two rows for an upsampling convolution, one per phase. */
+const outputRow = ({ op, output }: Convolution): number =>
+  (output.shape[2] ?? 1) * (op === 'conv2d' ? 1 : 2);
 
 /** The node's constants for an x that is only `read`, and an output that is only `span`. */
 export function bandConstants(node: Node, span: Span, read: Span | undefined): Node['constants'] {
   if (node.op === 'groupNormPartial') return { chunkPixels: chunkPixelsOf(node) };
-  if ((node.op !== 'conv2d' && node.op !== 'upsampleConv2d') || !read) return node.constants;
+  if (!isConvolution(node) || !read) return node.constants;
   const [, , width = 1] = node.inputs.x.shape;
   const height = (read.end - read.start) / width;
   const skipped = read.start / width;

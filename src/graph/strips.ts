@@ -10,8 +10,8 @@
  * a convolution of a convolution), and has bands only if one of its tensors is large.
  */
 import { byteLength } from '../engine/kernel.ts';
-import { PART_BYTES } from './slots.ts';
 import { type Graph, inputsOf, type Node, type Tensor } from './graph.ts';
+import { PART_BYTES } from './slots.ts';
 import {
   accessOf,
   alignmentOf,
@@ -19,6 +19,7 @@ import {
   hasBands,
   imagesOf,
   isCheap,
+  isConvolution,
   lcm,
   OFFSET_ALIGNMENT,
   pixelBytes,
@@ -26,7 +27,9 @@ import {
   rowsRead,
   type Span,
   unitOf,
+  widthOf,
 } from './spans.ts';
+import type { Uses } from './uses.ts';
 
 /** A graph without a tensor above this is not worth the trouble. */
 const LARGE_BYTES = 32 * 2 ** 20;
@@ -35,6 +38,8 @@ const LARGE_BYTES = 32 * 2 ** 20;
  * enough work for a large GPU.
  */
 const BANDS_PER_PART = 2;
+/** Room in a part for the rows around it that a convolution reads. */
+export const MARGIN_ROWS = 2;
 
 /** A span of one image. */
 export interface Band extends Span {
@@ -45,28 +50,6 @@ export interface Strip {
   readonly nodes: readonly Node[];
   /** Empty where the nodes are computed as they are. */
   readonly bands: readonly Band[];
-}
-
-/** Where a graph's tensors come from and go. */
-export interface Uses {
-  readonly producers: ReadonlyMap<number, Node>;
-  readonly consumers: ReadonlyMap<number, readonly Node[]>;
-  /** Named and external tensors keep their storage. */
-  readonly pinned: ReadonlySet<number>;
-}
-
-export function usesOf({ nodes, externals, names }: Graph): Uses {
-  const consumers = new Map<number, Node[]>();
-  for (const node of nodes) {
-    for (const id of new Set(inputsOf(node).map(([, tensor]) => tensor.id))) {
-      consumers.set(id, [...(consumers.get(id) ?? []), node]);
-    }
-  }
-  return {
-    producers: new Map(nodes.map((node) => [node.output.id, node])),
-    consumers,
-    pinned: new Set([...externals.keys(), ...[...names.values()].map(({ tensor }) => tensor.id)]),
-  };
 }
 
 export interface Limits {
@@ -123,7 +106,7 @@ export function stripsOf(
   });
 }
 
-const isStatistics = (node: Node | undefined): node is Node<'groupNormPartial'> =>
+export const isStatistics = (node: Node | undefined): node is Node<'groupNormPartial'> =>
   node?.op === 'groupNormPartial';
 
 /** The images that a node's bands are spans of. */
@@ -175,7 +158,11 @@ function bandsFor(nodes: readonly Node[], statistics: readonly Node[], partBytes
     ).flat();
 
   const largest = Math.max(...nodes.flatMap(bandedTensors).map(pixelBytes));
-  const wanted = partBytes / BANDS_PER_PART / largest;
+  const margin = Math.max(
+    0,
+    ...nodes.filter(isConvolution).map(({ output }) => MARGIN_ROWS * widthOf(output)),
+  );
+  const wanted = (partBytes / largest - margin) / BANDS_PER_PART;
   const least = nodes.map(unitOf).reduce(lcm, 1);
   const chunked = statistics.map(unitOf).reduce(lcm, least);
   const unit = chunked <= wanted ? chunked : least;
@@ -183,7 +170,9 @@ function bandsFor(nodes: readonly Node[], statistics: readonly Node[], partBytes
   const fits = (bands: readonly Band[]): boolean =>
     bands.every((band) => nodes.every((node) => bytesRead(node, nodes, band) <= partBytes));
   while (length > unit && !fits(cut(length))) length -= unit;
-  // As many bands of about the same length.
+  // Rather a little less each than a last one that is not worth its dispatches.
+  const rest = pixels % length;
+  if (rest === 0 || rest > length / 3) return cut(length);
   return cut(Math.ceil(pixels / Math.ceil(pixels / length) / unit) * unit);
 }
 
@@ -200,60 +189,10 @@ const hasAlignedImages = (node: Node): boolean => {
 
 /** The most that a band of a convolution, or the op before it, binds of one image. */
 function bytesRead(node: Node, nodes: readonly Node[], band: Band): number {
-  if (node.op !== 'conv2d' && node.op !== 'upsampleConv2d') return 0;
+  if (!isConvolution(node)) return 0;
   const { x } = node.inputs;
   const producer = nodes.find(({ output, op }) => output.id === x.id && op !== 'groupNormPartial');
   const tensors = producer && isCheap(producer) ? [x, ...bandedTensors(producer)] : [x];
   const { start, end } = rowsRead(node, band, alignmentOf(tensors));
   return (end - start) * Math.max(...tensors.map(pixelBytes));
-}
-
-/** A tensor in parts: spans of its images, each in a buffer of its own that is free after its last use. */
-export type Parts = readonly Band[];
-
-/**
- * Which tensors lie in parts: large ones that every node accesses pixel by pixel, in bands. A part
- * is as many bands as `partBytes` hold.
- */
-export function partsOf(
-  strips: readonly Strip[],
-  { consumers, producers, pinned }: Uses,
-  { wholeBytes, partBytes }: Limits,
-): ReadonlyMap<number, Parts> {
-  const bandsOf = new Map(strips.flatMap(({ nodes, bands }) => nodes.map((node) => [node, bands])));
-  const parts = new Map<number, Parts>();
-  for (const [id, producer] of producers) {
-    const { output } = producer;
-    const bands = bandsOf.get(producer) ?? [];
-    if (pinned.has(id) || isStatistics(producer) || bands.length === 0) continue;
-    if (byteLength(output) <= wholeBytes) continue;
-    const joined = joinBands(bands, Math.floor(partBytes / pixelBytes(output)));
-    const suits = (node: Node): boolean => {
-      if (isStatistics(node)) {
-        const unit = unitOf(node);
-        return joined.every(({ end }) => end % unit === 0 || end === pixelsOf(output));
-      }
-      const isPixelwise = inputsOf(node).every(
-        ([name, tensor]) => tensor.id !== id || accessOf(node, name) === 'pixels',
-      );
-      return isPixelwise && bandsOf.get(node) === bands;
-    };
-    const users = consumers.get(id) ?? [];
-    if (users.every(suits)) parts.set(id, joined);
-  }
-  return parts;
-}
-
-/** Neighbouring bands of an image together, while they have no more than `pixels`. */
-function joinBands(bands: readonly Band[], pixels: number): Band[] {
-  const joined: Band[] = [];
-  for (const band of bands) {
-    const last = joined.at(-1);
-    if (last && last.image === band.image && band.end - last.start <= pixels) {
-      joined[joined.length - 1] = { ...last, end: band.end };
-    } else {
-      joined.push(band);
-    }
-  }
-  return joined;
 }

@@ -10,7 +10,8 @@ import { packPlanParams, slotRequests } from '../engine/binder.ts';
 import { byteLength } from '../engine/kernel.ts';
 import { bufferSize, pooledBytes } from '../engine/memory.ts';
 import type { Plan } from '../engine/plan.ts';
-import { UPLOAD_STAGING_BYTES, weightId } from '../engine/weight-store.ts';
+import { UPLOAD_STAGING_BYTES } from '../engine/uploader.ts';
+import { weightId } from '../engine/weight-store.ts';
 import type { Stage } from './tile-graph.ts';
 
 export interface StageMemory {

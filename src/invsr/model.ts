@@ -6,7 +6,7 @@
  *   scheduler/scheduler_config.json
  *   prompt_embeds.safetensors     prompt_embeds [1, L, C], optionally negative_prompt_embeds
  */
-import type { PlanWeight } from '../engine/plan.ts';
+import type { WeightPlace, WeightSource } from '../graph/weight-source.ts';
 import { type CheckpointShapes, splitKey } from '../graph/weights.ts';
 import { type Checkpoint, openCheckpoint, openFile } from '../weights/checkpoint.ts';
 import type { Folder } from '../weights/folder.ts';
@@ -22,6 +22,7 @@ import {
   type UNetConfig,
   type VaeConfig,
 } from './config.ts';
+import { placeIn } from './weight-place.ts';
 
 export interface ModelConfigs {
   readonly unet: UNetConfig;
@@ -41,13 +42,11 @@ export interface ModelShapes {
 }
 
 /** Made by {@link openModel}. */
-export interface Model {
+export interface Model extends WeightSource {
   /** The folder's path or URL. */
   readonly name: string;
   readonly configs: ModelConfigs;
   readonly shapes: ModelShapes;
-  /** Bytes of one weight in kernel layout, read from its file now. */
-  readWeight(weight: PlanWeight, signal?: AbortSignal): Promise<Uint8Array>;
   /** Closes the files. Not before the last `upscale`, which may still have weights to read. */
   close(): Promise<void>;
 }
@@ -97,6 +96,11 @@ export async function openModel(folder: Folder, overrides: Tensors = new Map()):
     throw error;
   }
 
+  const keys = [...checkpoints].flatMap(([component, { tensors }]) =>
+    [...tensors.keys()].map((name) => `${component}/${name}`),
+  );
+  const order = new Map(keys.map((key, i) => [key, i]));
+
   return {
     name: folder.name,
     configs,
@@ -118,6 +122,13 @@ export async function openModel(folder: Folder, overrides: Tensors = new Map()):
       if (!checkpoint || !entry) throw new ConfigError(`${folder.name}: no tensor ${key}`);
       const bytes = await checkpoint.read(name, signal);
       return convert(from, dtype, { name: key, dtype: entry.dtype, shape: entry.shape, bytes });
+    },
+    placeOf({ key }): WeightPlace | undefined {
+      const { component, name } = splitKey(key);
+      if (component === 'prompt' && given.has(name)) return undefined;
+      const checkpoint = checkpoints.get(component);
+      const entry = checkpoint?.tensors.get(name);
+      return checkpoint && entry && placeIn(checkpoint, name, entry, order.get(key) ?? 0);
     },
     close,
   };

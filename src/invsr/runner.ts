@@ -2,19 +2,20 @@
 import type { EngineContext } from '../engine/context.ts';
 import { type Capabilities, targetOf } from '../engine/device.ts';
 import { createExecutor } from '../engine/executor.ts';
-import type { Plan } from '../engine/plan.ts';
+import type { Plan, PlanWeight } from '../engine/plan.ts';
 import type { Profiler } from '../engine/profiler.ts';
 import { readBuffer } from '../engine/readback.ts';
 import { byteLength, type TensorType } from '../engine/kernel.ts';
 import type { Graph } from '../graph/graph.ts';
+import { type LoadOptions, loadWeights } from '../graph/load-weights.ts';
 import { lower } from '../graph/lower.ts';
+import type { WeightSource } from '../graph/weight-source.ts';
 import { toSingle } from '../weights/half.ts';
 import type { Buffers } from './buffers.ts';
-import type { Model } from './model.ts';
 
 export interface StageProgress {
   readonly stage: 'load' | 'compile' | 'run';
-  /** Weights, pipelines, or work in the executor's unit. */
+  /** Bytes of weights, pipelines, or work in the executor's unit. `load` and `compile` overlap. */
   readonly done: number;
   readonly total: number;
 }
@@ -45,7 +46,7 @@ export const valuesOf = ({ bytes, type }: ReadTensor): Float32Array<ArrayBuffer>
 
 interface CreateOptions extends RunnerOptions {
   /** Holds the weights that the graph names. */
-  readonly model?: Pick<Model, 'readWeight'> | undefined;
+  readonly model?: WeightSource | undefined;
 }
 
 interface PlanOptions {
@@ -77,18 +78,8 @@ export async function runnerOf(
   plan: Plan,
   { model, signal, onProgress }: CreateOptions = {},
 ): Promise<Runner> {
-  if (model) context.weights.claim(model);
-  const missing = plan.weights.filter((weight) => !context.weights.has(weight));
-  for (const [i, weight] of missing.entries()) {
-    signal?.throwIfAborted();
-    if (!model) throw new Error(`the graph needs weight ${weight.key}, but there is no model`);
-    await context.weights.upload(weight, await model.readWeight(weight, signal));
-    onProgress?.({ stage: 'load', done: i + 1, total: missing.length });
-  }
-  const executor = await createExecutor(context, plan, {
-    signal,
-    onProgress: onProgress && (({ done, total }) => onProgress({ stage: 'compile', done, total })),
-  });
+  await prepare(context, [plan], { model, signal, onProgress });
+  const executor = await createExecutor(context, plan, { signal });
   return {
     plan,
     run: async (buffers, options = {}) =>
@@ -112,4 +103,54 @@ export async function runnerOf(
     },
     dispose: () => executor.dispose(),
   };
+}
+
+/**
+ * Loads the weights of some plans, in the order of their files, and compiles their pipelines
+ * meanwhile: runners are made at once afterwards.
+ */
+export async function prepare(
+  context: EngineContext,
+  plans: readonly Plan[],
+  { model, signal, onProgress }: CreateOptions = {},
+): Promise<void> {
+  if (model) context.weights.claim(model);
+  const report =
+    onProgress &&
+    ((stage: StageProgress['stage']) => (done: number, total: number) =>
+      onProgress({ stage, done, total }));
+  const weights = plans.flatMap((plan) => plan.weights);
+  const dispatches = plans.flatMap((plan) => [...plan.prepare, ...plan.dispatches]);
+  await allOrNone(signal, (stops) => [
+    load(context, weights, model, { signal: stops, onProgress: report?.('load') }),
+    context.pipelines.compile(dispatches, { signal: stops, onProgress: report?.('compile') }),
+  ]);
+}
+
+async function load(
+  context: EngineContext,
+  weights: readonly PlanWeight[],
+  model: WeightSource | undefined,
+  options: LoadOptions,
+): Promise<void> {
+  const [missing] = weights.filter((weight) => !context.weights.has(weight));
+  if (!missing) return;
+  if (!model) throw new Error(`the graph needs weight ${missing.key}, but there is no model`);
+  await loadWeights(context, weights, model, options);
+}
+
+/**
+ * Waits until all of them have settled; the first that fails aborts the others, and its error is the
+ * one thrown.
+ */
+async function allOrNone(
+  signal: AbortSignal | undefined,
+  start: (signal: AbortSignal) => readonly Promise<unknown>[],
+): Promise<void> {
+  const failed = new AbortController();
+  const works = start(AbortSignal.any([failed.signal, ...(signal ? [signal] : [])]));
+  for (const work of works) work.catch((error: unknown) => failed.abort(error));
+  await Promise.allSettled(works);
+  signal?.throwIfAborted();
+  failed.signal.throwIfAborted();
 }

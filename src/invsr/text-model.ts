@@ -5,23 +5,22 @@
  *   text_encoder/   config.json beside the weights
  *   tokenizer/      vocab.json, merges.txt, special_tokens_map.json
  */
-import type { PlanWeight } from '../engine/plan.ts';
+import type { WeightSource } from '../graph/weight-source.ts';
 import { splitKey } from '../graph/weights.ts';
 import { type Checkpoint, openCheckpoint } from '../weights/checkpoint.ts';
 import type { Folder } from '../weights/folder.ts';
 import { convert, type Layout } from '../weights/layout.ts';
 import { ConfigError } from './config-fields.ts';
 import { readTextEncoderConfig, type TextEncoderConfig } from './config.ts';
+import { placeIn } from './weight-place.ts';
 
-export interface TextModel {
+export interface TextModel extends WeightSource {
   /** The folder's path or URL. */
   readonly name: string;
   readonly config: TextEncoderConfig;
   /** config.json as it is. */
   readonly configText: string;
   readonly checkpoint: Checkpoint;
-  /** As {@link Model.readWeight}. */
-  readWeight(weight: PlanWeight, signal?: AbortSignal): Promise<Uint8Array>;
   close(): Promise<void>;
 }
 
@@ -34,6 +33,7 @@ export async function openTextModel(folder: Folder): Promise<TextModel> {
   const configText = await encoder.readText('config.json');
   const config = readTextEncoderConfig(configText, `${encoder.name}/config.json`);
   const checkpoint = await openCheckpoint(encoder);
+  const order = new Map([...checkpoint.tensors.keys()].map((name, i) => [name, i]));
   return {
     name: folder.name,
     config,
@@ -47,6 +47,11 @@ export async function openTextModel(folder: Folder): Promise<TextModel> {
       const raw = { name: key, dtype: entry.dtype, shape: entry.shape, bytes };
       // The planner took it from a Layout; plans carry it as text.
       return convert(layout as Layout, type.dtype === 'f16' ? 'f16' : 'f32', raw);
+    },
+    placeOf({ key }) {
+      const { name } = splitKey(key);
+      const entry = checkpoint.tensors.get(name);
+      return entry && placeIn(checkpoint, name, entry, order.get(name) ?? 0);
     },
     close: () => checkpoint.close(),
   };

@@ -11,13 +11,13 @@
 import type { EngineContext } from '../engine/context.ts';
 import { targetOf } from '../engine/device.ts';
 import { byteLength } from '../engine/kernel.ts';
-import { type Plan, slotBytes, totalFlops, weightBytes } from '../engine/plan.ts';
+import { type Plan, slotBytes, totalFlops } from '../engine/plan.ts';
 import { layerOf, WATCH, watch } from '../graph/watch.ts';
 import { Buffers } from './buffers.ts';
 import { type MemoryPlan, planMemory, type StagePlan } from './memory-plan.ts';
 import type { Model } from './model.ts';
 import { dumpNamed, type Dump } from './parity.ts';
-import { planFor, type Runner, runnerOf } from './runner.ts';
+import { planFor, prepare, type Runner, runnerOf } from './runner.ts';
 import { type PrecisionWarning, StagePrecision } from './stage-precision.ts';
 import { COMPONENTS, type Stage, stageGraph, STAGES, type TileGraphOptions } from './tile-graph.ts';
 
@@ -46,7 +46,7 @@ export interface TileRequest {
 }
 
 export interface TileProgress {
-  /** `load` counts bytes of weights, `compile` pipelines of one stage, `tiles` tiles. */
+  /** `load` counts bytes of weights, `compile` pipelines, both at once; `tiles` tiles. */
   readonly stage: 'load' | 'compile' | 'tiles';
   readonly done: number;
   readonly total: number;
@@ -97,18 +97,19 @@ export class TileNetworks {
   async prepare(batch: number, request: Omit<TileRequest, 'count'>): Promise<void> {
     if (this.#options.lowMemory) return;
     const plans = this.#plansOf(batch, request);
-    const total = plans.reduce((sum, { plan }) => sum + weightBytes(plan), 0);
-    let before = 0;
-    for (const { stage, plan } of plans) {
-      await this.#runner(stage, batch, {
-        ...request,
-        onProgress: (p) => {
-          if (p.stage !== 'load') return request.onProgress?.(p);
-          const done = before + (p.done / p.total) * weightBytes(plan);
-          request.onProgress?.({ stage: 'load', done, total });
+    await prepare(
+      this.#context,
+      plans.map(({ plan }) => plan),
+      {
+        model: this.#model,
+        signal: request.signal,
+        onProgress: ({ stage: what, done, total }) => {
+          if (what !== 'run') request.onProgress?.({ stage: what, done, total });
         },
-      });
-      before += weightBytes(plan);
+      },
+    );
+    for (const { stage } of plans) {
+      await this.#runner(stage, batch, { ...request, onProgress: undefined });
     }
   }
 

@@ -96,8 +96,8 @@ function checkOptions({
 export interface UpscaleProgress {
   readonly stage: 'load' | 'compile' | 'tiles' | 'finish';
   /**
-   * In the stage's own units: `load` bytes of weights, `compile` pipelines, `tiles` tiles with the fraction
-   * of the one being computed, `finish` 0 or 1 of 1.
+   * In the stage's own units: `load` bytes of weights, `compile` pipelines (the two overlap), `tiles`
+   * tiles with the fraction of the one being computed, `finish` 0 or 1 of 1.
    */
   readonly done: number;
   readonly total: number;

@@ -15,7 +15,7 @@ import {
   type TensorEntry,
   type TensorIndex,
 } from './safetensors.ts';
-import type { ByteSource } from './source.ts';
+import { type ByteSource, readInto } from './source.ts';
 
 export interface CheckpointTensor {
   readonly dtype: FileDType;
@@ -40,10 +40,16 @@ export interface Checkpoint extends AsyncDisposable {
     signal?: AbortSignal,
   ): Promise<Uint8Array<ArrayBuffer>>;
   /**
-   * A tensor in pieces of whole rows, at most 16 MiB, for uploads that do not hold a whole tensor.
-   * `Model.readWeight` reads whole tensors so far, because layouts are converted as one.
+   * A tensor in pieces of whole rows, at most 16 MiB.
    */
   chunks(name: string, signal?: AbortSignal): AsyncGenerator<Uint8Array<ArrayBuffer>>;
+  /** Some of a tensor's bytes, from its byte `begin` on, into memory that the caller keeps. */
+  readInto(
+    name: string,
+    begin: number,
+    target: Uint8Array<ArrayBuffer>,
+    signal?: AbortSignal,
+  ): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -156,6 +162,7 @@ const stored = (source: ByteSource, entry: TensorEntry): StoredTensor => ({
   ...entry,
   chunks: (signal) => readChunks(source, entry, signal),
   part: (begin, length, signal) => source.read(entry.offset + begin, length, signal),
+  fill: (begin, target, signal) => readInto(source, entry.offset + begin, target, signal),
 });
 
 const storedTensors = (source: ByteSource, entries: TensorIndex): Map<string, StoredTensor> =>
@@ -262,6 +269,12 @@ async function assemble(name: string, { sources, tensors }: Assembly): Promise<C
         );
       }
       return entry.part(offset, length, signal);
+    },
+    readInto: async (tensor, begin, target, signal) => {
+      const entry = at(tensor);
+      if (begin + target.length > entry.bytes) throw new RangeError(`${tensor}: read past its end`);
+      if (entry.fill) await entry.fill(begin, target, signal);
+      else target.set(await entry.part(begin, target.length, signal));
     },
     chunks: (tensor, signal) => at(tensor).chunks(signal),
     close,

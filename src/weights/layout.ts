@@ -19,6 +19,7 @@ import { CheckpointError } from './error.ts';
 import { bf16ToSingle, toHalf, toSingle } from './half.ts';
 import { phaseWeights } from './phase-weights.ts';
 import type { FileDType } from './safetensors-header.ts';
+import { transposeRows } from './transpose.ts';
 
 export type Layout = 'vector' | 'linear' | 'conv' | 'phase' | 'rows';
 /** How the kernels store weights. */
@@ -164,44 +165,37 @@ const sameKind = <T extends Words>(like: T, length: number): T =>
   (like instanceof Uint16Array ? new Uint16Array(length) : new Float32Array(length)) as T;
 
 /** [O, I, ...taps] → [...taps, pad4(I), pad4(O)]. */
-function transpose<T extends Words>(values: T, [o = 1, i = 1, ...taps]: Shape): T {
-  const t = taps.reduce((n, d) => n * d, 1);
-  const result = sameKind(values, t * pad4(i) * pad4(o));
+function transpose<T extends Words>(values: T, [o = 1, i = 1, ...spatial]: Shape): T {
+  const taps = spatial.reduce((n, d) => n * d, 1);
+  const result = sameKind(values, taps * pad4(i) * pad4(o));
+  const shape = { first: 0, rows: o, outputs: o, inputs: i, taps };
   // As integers: loads and stores of f32 words through a float view may quiet a signalling NaN.
-  if (values instanceof Uint16Array) move(values, result as Uint16Array, o, i, t);
-  else move(words32(values), words32(result as Float32Array), o, i, t);
+  if (values instanceof Uint16Array)
+    transposeRows(values, result as Uint16Array<ArrayBuffer>, shape);
+  else transposeRows(words32(values), words32(result as Float32Array<ArrayBuffer>), shape);
   return result;
 }
 
-const words32 = ({ buffer, byteOffset, length }: Float32Array): Uint32Array =>
+const words32 = ({
+  buffer,
+  byteOffset,
+  length,
+}: Float32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> =>
   new Uint32Array(buffer, byteOffset, length);
 
 /**
- * Blocks of 32x32 keep both sides in cache: reads run along a source row, and the 32 destination
- * rows that a block touches are written 32 elements wide.
+ * Some rows of a `linear` or `conv` weight, F16, BF16 or F32 as the file has them, into their columns
+ * of `to`, which is the whole f16 result; no axis needs padding. Values beyond f16 become infinite
+ * (half.ts `holdsBeyond` tells before).
  */
-const BLOCK = 32;
-
-function move<T extends Uint16Array | Uint32Array>(
-  from: T,
-  to: T,
-  o: number,
-  i: number,
-  t: number,
-) {
-  const stride = pad4(o);
-  const columns = i * t;
-  const tapStride = pad4(i) * stride;
-  for (let o0 = 0; o0 < o; o0 += BLOCK) {
-    const o1 = Math.min(o, o0 + BLOCK);
-    for (let c0 = 0; c0 < columns; c0 += BLOCK) {
-      const c1 = Math.min(columns, c0 + BLOCK);
-      for (let c = c0; c < c1; c++) {
-        const row = (c % t) * tapStride + Math.floor(c / t) * stride;
-        for (let r = o0, at = o0 * columns + c; r < o1; r++, at += columns) {
-          to[row + r] = from[at] ?? 0;
-        }
-      }
-    }
-  }
+export function convertRows(
+  { dtype, shape, bytes, name }: RawTensor,
+  to: Uint16Array<ArrayBuffer>,
+  { first, rows }: { readonly first: number; readonly rows: number },
+): void {
+  const [outputs = 1, inputs = 1, ...spatial] = shape;
+  const taps = spatial.reduce((n, d) => n * d, 1);
+  const raw: RawTensor = { name, dtype, shape, bytes };
+  const values = dtype === 'F16' ? toF16(raw) : toHalf(toF32(raw));
+  transposeRows(values, to, { first, rows, outputs, inputs, taps });
 }

@@ -11,21 +11,27 @@ export async function fileSource(path: string): Promise<ByteSource> {
     throw new CheckpointError(`${path}: cannot be opened (${reason})`, { cause });
   });
   const size = async () => (await file.stat()).size;
+  const fill: Required<ByteSource>['readInto'] = async (offset, bytes, signal) => {
+    signal?.throwIfAborted();
+    const { length } = bytes;
+    // One call may return less than asked, e.g. above 2 GiB.
+    for (let done = 0; done < length;) {
+      const { bytesRead } = await file.read(bytes, done, length - done, offset + done);
+      if (bytesRead === 0) throw cutShort(path, offset + length, await size());
+      done += bytesRead;
+      signal?.throwIfAborted();
+    }
+  };
   return {
     name: path,
     size,
     read: async (offset, length, signal) => {
       signal?.throwIfAborted();
       const bytes = new Uint8Array(length);
-      // One call may return less than asked, e.g. above 2 GiB.
-      for (let done = 0; done < length;) {
-        const { bytesRead } = await file.read(bytes, done, length - done, offset + done);
-        if (bytesRead === 0) throw cutShort(path, offset + length, await size());
-        done += bytesRead;
-        signal?.throwIfAborted();
-      }
+      await fill(offset, bytes, signal);
       return bytes;
     },
+    readInto: fill,
     close: () => file.close(),
   };
 }

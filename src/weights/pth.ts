@@ -19,6 +19,8 @@ export interface StoredTensor {
   chunks(signal?: AbortSignal): AsyncGenerator<Uint8Array<ArrayBuffer>>;
   /** Some bytes of the same, by their place in it. */
   part(begin: number, length: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
+  /** The same into the caller's memory, where the bytes are a range of a file. */
+  fill?(begin: number, target: Uint8Array<ArrayBuffer>, signal?: AbortSignal): Promise<void>;
 }
 
 /** Endings of files that torch.save may have written; .bin and .ckpt are used for others too. */

@@ -2,7 +2,8 @@
  * Ranged reads of one file, wherever it is: memory, a Blob (file picker, drag and drop) or a URL.
  * Files on disk are in node-file.ts, so that this module runs in a browser.
  *
- * Nothing is read ahead or kept: a 1.7 GB checkpoint passes through tensor by tensor.
+ * Nothing is read ahead or kept here: graph/load-weights.ts decides what to read when, and gives the
+ * memory to read into.
  */
 import { CheckpointError, grouped } from './error.ts';
 
@@ -12,7 +13,20 @@ export interface ByteSource {
   size(): Promise<number>;
   /** Exactly `length` bytes from `offset`; rejects when the file ends before. */
   read(offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
+  /** The same into memory that the caller keeps, where that saves an allocation; see `readInto`. */
+  readInto?(offset: number, target: Uint8Array<ArrayBuffer>, signal?: AbortSignal): Promise<void>;
   close(): Promise<void>;
+}
+
+/** Fills `target` with the bytes from `offset` on. */
+export async function readInto(
+  source: ByteSource,
+  offset: number,
+  target: Uint8Array<ArrayBuffer>,
+  signal?: AbortSignal,
+): Promise<void> {
+  if (source.readInto) await source.readInto(offset, target, signal);
+  else target.set(await source.read(offset, target.length, signal));
 }
 
 export const cutShort = (name: string, expected: number, actual: number): CheckpointError =>

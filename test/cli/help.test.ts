@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { AdapterNameError, DeviceError } from '../../src/engine/errors.ts';
 import { exitCodeOf } from '../../src/cli/errors.ts';
-import { overall } from '../../src/cli/progress.ts';
+import { createMeter } from '../../src/cli/progress.ts';
 import { expectWithin } from '../../src/engine/device.ts';
 import { expectRefusal, invsr, ROOT } from './invsr.ts';
 
@@ -86,9 +86,19 @@ test('an adapter with too small limits: the limit, the tensor and a remedy are n
 });
 
 test('the bar never runs backwards', () => {
-  const stages = (['load', 'compile', 'tiles', 'finish'] as const).flatMap((stage) =>
-    [0, 1, 2, 3].map((done) => overall({ stage, done, total: 3 })),
-  );
+  const meter = createMeter();
+  const stages = [
+    // Loading and compiling overlap.
+    ...[0, 1, 2, 3].flatMap((done) => [
+      meter({ stage: 'load', done, total: 3 }),
+      meter({ stage: 'compile', done, total: 3 }),
+    ]),
+    meter({ stage: 'tiles', done: 1, total: 3 }),
+    // A last batch of another size has pipelines of its own.
+    meter({ stage: 'compile', done: 1, total: 3 }),
+    meter({ stage: 'tiles', done: 3, total: 3 }),
+    meter({ stage: 'finish', done: 1, total: 1 }),
+  ];
   expect(stages).toEqual(stages.toSorted((a, b) => a - b));
   expect(stages[0]).toBe(0);
   expect(stages.at(-1)).toBe(1);

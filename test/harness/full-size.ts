@@ -2,67 +2,52 @@
  * Graphs of the full-size networks (SD-Turbo, the official noise predictor) from their configs
  * alone, for tests of planning: shapes without weights.
  */
-import { GraphBuilder } from '../../src/graph/builder.ts';
 import type { Graph } from '../../src/graph/graph.ts';
-import { readNoisePredictorConfig, readUNetConfig, readVaeConfig } from '../../src/invsr/config.ts';
-import { type Keys, noisePredictorKeys, unetKeys, vaeKeys } from '../../src/invsr/model-keys.ts';
-import { noisePredictor } from '../../src/invsr/noise-predictor.ts';
+import {
+  readNoisePredictorConfig,
+  readSchedulerConfig,
+  readUNetConfig,
+  readVaeConfig,
+} from '../../src/invsr/config.ts';
+import type { Keys } from '../../src/invsr/model-keys.ts';
+import type { CheckpointTensors } from '../../src/invsr/model.ts';
 import { SIZES } from '../../src/invsr/synthetic-configs.ts';
-import { unet } from '../../src/invsr/unet.ts';
-import { vaeDecode, vaeEncode } from '../../src/invsr/vae.ts';
+import { weightKeys } from '../../src/invsr/synthetic-model.ts';
+import { type ModelFacts, type Stage, stageGraph } from '../../src/invsr/tile-graph.ts';
 
-const { unet: UNET, vae: VAE, noise_predictor: NOISE_PREDICTOR } = SIZES.full;
+const { unet, vae, noise_predictor: noisePredictor, scheduler } = SIZES.full;
 
-const PROMPT_TOKENS = 77;
+const parsed = <T>(read: (text: string, file: string) => T, config: object): T =>
+  read(JSON.stringify(config), 'config.json');
 
-export const NETWORKS = ['noisePredictor', 'vaeEncode', 'unet', 'vaeDecode'] as const;
-export type Network = (typeof NETWORKS)[number];
+const tensors = (keys: Keys): CheckpointTensors =>
+  new Map(Object.entries(keys).map(([name, shape]) => [name, { dtype: 'F16', shape }]));
 
-/** One network as a graph from external `x` to external `result`, for LR tiles of `tile` pixels. */
-export function fullSizeGraph(
-  network: Network,
-  {
-    tile,
-    precision,
-    batch = 1,
-  }: { readonly tile: number; readonly precision: 'f16' | 'f32'; readonly batch?: number },
-): Graph {
-  const g = new GraphBuilder({ precision });
-  const input = (side: number, channels = 4) =>
-    g.external('x', { dtype: 'f32', shape: [batch, side, side, channels] });
-  const weights = (component: string, keys: Keys) =>
-    g.checkpoint(
-      component,
-      new Map(Object.entries(keys).map(([name, shape]) => [name, { shape }])),
-    );
-  const json = (value: object): string => JSON.stringify(value);
-  switch (network) {
-    case 'noisePredictor': {
-      const config = readNoisePredictorConfig(json(NOISE_PREDICTOR), 'config.json');
-      const w = weights('noise_predictor', noisePredictorKeys(NOISE_PREDICTOR));
-      g.output('result', noisePredictor(g, { lr: input(tile), timestep: 199 }, w, config));
-      break;
-    }
-    case 'vaeEncode':
-    case 'vaeDecode': {
-      const config = readVaeConfig(json(VAE), 'config.json');
-      const w = weights('vae', vaeKeys(VAE));
-      const result =
-        network === 'vaeEncode'
-          ? vaeEncode(g, input(4 * tile), w, config)
-          : vaeDecode(g, input(tile / 2), w, config);
-      g.output('result', result);
-      break;
-    }
-    case 'unet': {
-      const config = readUNetConfig(json(UNET), 'config.json');
-      const context = g.external('context', {
-        dtype: precision,
-        shape: [1, PROMPT_TOKENS, UNET.cross_attention_dim],
-      });
-      const w = weights('unet', unetKeys(UNET));
-      g.output('result', unet(g, { latent: input(tile / 2), context, timestep: 199 }, w, config));
-    }
-  }
-  return g.build();
+const states = [1, 77, unet.cross_attention_dim];
+
+const FACTS: ModelFacts = {
+  configs: {
+    unet: parsed(readUNetConfig, unet),
+    vae: parsed(readVaeConfig, vae),
+    noisePredictor: parsed(readNoisePredictorConfig, noisePredictor),
+    scheduler: parsed(readSchedulerConfig, scheduler),
+  },
+  shapes: {
+    unet: tensors(weightKeys('unet', SIZES.full)),
+    vae: tensors(weightKeys('vae', SIZES.full)),
+    noisePredictor: tensors(weightKeys('noise_predictor', SIZES.full)),
+    prompt: tensors({ prompt_embeds: states, negative_prompt_embeds: states }),
+  },
+};
+
+export interface FullSizeOptions {
+  /** Side in LR pixels. */
+  readonly tile: number;
+  readonly precision: 'f16' | 'f32';
+  /** @default 1 */
+  readonly batch?: number;
 }
+
+/** One stage of InvSR-1. */
+export const fullSizeGraph = (stage: Stage, { batch = 1, ...options }: FullSizeOptions): Graph =>
+  stageGraph(stage, FACTS, { ...options, batch, timesteps: [200], cfg: 1, noise: 'generated' });

@@ -8,6 +8,8 @@ import { readBuffer } from '../../src/engine/readback.ts';
 import { GraphBuilder } from '../../src/graph/builder.ts';
 import type { Graph, Tensor } from '../../src/graph/graph.ts';
 import { lower } from '../../src/graph/lower.ts';
+import { BOTTOM_RIGHT } from '../../src/invsr/blocks.ts';
+import type { Padding } from '../../src/kernels/conv2d.ts';
 import { groupNormChunks } from '../../src/kernels/group-norm-stats.ts';
 import { adapterNames, openTestDevice, type TestDevice } from '../harness/device.ts';
 import { toF16Bits } from '../harness/half.ts';
@@ -37,7 +39,12 @@ class Sketch {
   conv(
     x: Tensor,
     channels: number,
-    { stride = 1, padding = PADDING, residual = false, shift = 0 } = {},
+    {
+      stride = 1,
+      padding = PADDING,
+      residual,
+      shift = 0,
+    }: { stride?: 1 | 2; padding?: Padding; residual?: Tensor | 'external'; shift?: number } = {},
   ): Tensor {
     const [n = 0, h = 0, w = 0, ci = 0] = x.shape;
     const size = (side: number, pads: number): number => Math.floor((side + pads - 3) / stride) + 1;
@@ -51,9 +58,9 @@ class Sketch {
         weight: this.input([3, 3, ci, channels]),
         bias: this.vector(channels),
         shift: shift > 0 ? this.vector(shift, channels) : undefined,
-        residual: residual ? this.input(shape) : undefined,
+        residual: residual === 'external' ? this.input(shape) : residual,
       },
-      { stride: stride === 2 ? 2 : 1, padding, activation: 'silu' },
+      { stride, padding, activation: 'silu' },
       { dtype: this.dtype, shape },
     );
   }
@@ -104,14 +111,11 @@ class Sketch {
 const CASES: Readonly<Record<string, (s: Sketch) => Tensor>> = {
   'conv2d of odd size': (s) => s.conv(s.input([1, 75, 37, 16]), 32),
   'conv2d, batch 2, residual, a shift each': (s) =>
-    s.conv(s.input([2, 61, 24, 16]), 64, { residual: true, shift: 2 }),
+    s.conv(s.input([2, 61, 24, 16]), 64, { residual: 'external', shift: 2 }),
   'conv2d, batch 2, one shift': (s) => s.conv(s.input([2, 61, 24, 16]), 64, { shift: 1 }),
   'conv2d, stride 2': (s) => s.conv(s.input([1, 61, 42, 32]), 32, { stride: 2 }),
   'conv2d, stride 2, padded at the bottom and the right': (s) =>
-    s.conv(s.input([2, 64, 48, 32]), 32, {
-      stride: 2,
-      padding: { top: 0, left: 0, bottom: 1, right: 1 },
-    }),
+    s.conv(s.input([2, 64, 48, 32]), 32, { stride: 2, padding: BOTTOM_RIGHT }),
   'conv2d without padding': (s) =>
     s.conv(s.input([1, 45, 37, 32]), 32, { padding: { top: 0, left: 0, bottom: 0, right: 0 } }),
   upsampleConv2d: (s) => s.upsampleConv(s.input([1, 33, 19, 32]), 32),
@@ -154,6 +158,22 @@ const CASES: Readonly<Record<string, (s: Sketch) => Tensor>> = {
   'a strip with parts, batch 2': (s) => {
     const h = s.conv(s.input([2, 64, 32, 16]), 32);
     return s.conv(s.norm(s.conv(s.norm(h), 32)), 32);
+  },
+  'parts with the rows below that a downsampling convolution reads': (s) => {
+    const x = s.conv(s.input([1, 64, 64, 16]), 32);
+    const h = s.conv(s.norm(x), 32, { residual: x });
+    return s.conv(s.norm(s.conv(h, 32, { stride: 2, padding: BOTTOM_RIGHT })), 32);
+  },
+  'parts with the rows around that an upsampling convolution reads': (s) => {
+    const x = s.conv(s.input([1, 48, 40, 16]), 32);
+    const h = s.conv(s.norm(x), 32, { residual: x });
+    return s.conv(s.norm(s.upsampleConv(h, 16)), 32);
+  },
+  'parts around which two convolutions read, batch 2': (s) => {
+    const x = s.conv(s.input([2, 44, 32, 16]), 32);
+    const h = s.conv(s.norm(x), 32, { residual: x });
+    const down = s.conv(h, 32, { stride: 2 });
+    return s.conv(s.g.concatChannels('skip', s.conv(h, 32, { stride: 2 }), down), 16);
   },
   'a feed-forward strip': (s) => {
     const x = s.input([1, 1031, 32]);

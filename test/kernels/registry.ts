@@ -18,6 +18,7 @@ import { cases as nonFinite } from './non-finite.cases.ts';
 import { cases as normalNoise } from './normal-noise.cases.ts';
 import { cases as posterior } from './posterior.cases.ts';
 import { cases as reflectPad } from './reflect-pad.cases.ts';
+import { cases as relayout } from './relayout.cases.ts';
 import { cases as resize } from './resize.cases.ts';
 import { cases as softmax } from './softmax.cases.ts';
 import { cases as tiles } from './tiles.cases.ts';
@@ -44,6 +45,7 @@ export const REGISTRY: Readonly<Record<string, readonly KernelCase[]>> = {
   'normal-noise': normalNoise,
   posterior,
   'reflect-pad': reflectPad,
+  relayout,
   resize,
   softmax,
   tiles,

@@ -4,6 +4,7 @@ import {
   bf16ToSingle,
   f16BitsToF32,
   f32ToF16Bits,
+  holdsBeyond,
   toHalf,
   toSingle,
 } from '../../src/weights/half.ts';
@@ -79,4 +80,35 @@ test('bf16 is the upper half of an f32', () => {
     return !Object.is(values[bits], float[0]) || !Object.is(bf16BitsToF32(bits), float[0]);
   });
   expect([...wrong]).toEqual([]);
+});
+
+describe('what f16 may not hold', () => {
+  const bytesOf = (dtype: string, value: number): Uint8Array<ArrayBuffer> => {
+    const single = new Float32Array([0, value]);
+    if (dtype === 'F32') return new Uint8Array(single.buffer);
+    if (dtype === 'F16') return new Uint8Array(toHalf(single).buffer);
+    return new Uint8Array(
+      Uint16Array.from(new Uint32Array(single.buffer), (word) => word >>> 16).buffer,
+    );
+  };
+
+  // bf16 has no value between 65280 and 65536, nor between 16320 and 16384.
+  test.each([
+    ['F32', 1, beyond(65520, -1), 65520],
+    ['F32', 4, 16376, beyond(16376, 1)],
+    ['BF16', 1, 65280, 65536],
+    ['BF16', 4, 16320, 16384],
+    ['F16', 4, 16376, 16384],
+  ] as const)('%s, sums of %i: %d passes, %d does not', (dtype, terms, passes, fails) => {
+    for (const sign of [1, -1]) {
+      expect(holdsBeyond(bytesOf(dtype, sign * passes), dtype, terms)).toBe(false);
+      expect(holdsBeyond(bytesOf(dtype, sign * fails), dtype, terms)).toBe(true);
+    }
+    expect(f32ToF16Bits(terms * passes) & 0x7fff).toBeLessThan(0x7c00);
+  });
+
+  test('f16 that is moved, and types that others refuse', () => {
+    expect(holdsBeyond(bytesOf('F16', Infinity), 'F16', 1)).toBe(false);
+    expect(holdsBeyond(new Uint8Array(8).fill(255), 'I64', 1)).toBe(false);
+  });
 });

@@ -75,6 +75,10 @@ describe.each(EDGE_VIEWS)('%s', (file) => {
       expect(checkpoint.tensors.get(key)).toMatchObject({ dtype: type, shape });
       const { buffer } = encode(values);
       expect(await checkpoint.read(key), name).toEqual(new Uint8Array(buffer));
+      const half = Math.floor(buffer.byteLength / 2);
+      const rest = new Uint8Array(buffer.byteLength - half);
+      await checkpoint.readInto(key, half, rest);
+      expect(rest, name).toEqual(new Uint8Array(buffer, half));
     }
   });
 });

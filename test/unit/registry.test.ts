@@ -22,6 +22,7 @@ test('shared files are known', () => {
     'gemm-program',
     'implicit-gemm-alu',
     'implicit-gemm-cpu',
+    'phase-sums',
     'philox',
     'storage',
     'team',

@@ -6,7 +6,13 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { openCheckpoint } from '../../src/weights/checkpoint.ts';
 import { urlFolder } from '../../src/weights/folder.ts';
 import { fileSource } from '../../src/weights/node-file.ts';
-import { blobSource, type ByteSource, bytesSource, httpSource } from '../../src/weights/source.ts';
+import {
+  blobSource,
+  type ByteSource,
+  bytesSource,
+  httpSource,
+  readInto,
+} from '../../src/weights/source.ts';
 import { torchGolden } from '../harness/torch-files.ts';
 
 const content = Uint8Array.from({ length: 5000 }, (_, i) => i % 251);
@@ -21,6 +27,19 @@ async function keepsPromises(source: ByteSource): Promise<void> {
     /: cut short: expected 5,001 bytes, file has 5,000; download it again$/,
   );
   await expect(source.read(0, 8, AbortSignal.abort())).rejects.toMatchObject({
+    name: 'AbortError',
+  });
+  const memory = new Uint8Array(20).fill(255);
+  await readInto(source, 4321, memory.subarray(4, 14));
+  expect(memory).toEqual(
+    Uint8Array.from([
+      ...Array(4).fill(255),
+      ...content.slice(4321, 4331),
+      ...Array(6).fill(255),
+    ] as number[]),
+  );
+  await expect(readInto(source, 4999, memory.subarray(0, 2))).rejects.toThrow('cut short');
+  await expect(readInto(source, 0, memory, AbortSignal.abort())).rejects.toMatchObject({
     name: 'AbortError',
   });
   await source.close();
@@ -91,7 +110,8 @@ describe('http', () => {
   test('reads by ranges, exactly what was asked for', async () => {
     answer = (request, response) => ranges(request, response, { ETag: '"1"' });
     await keepsPromises(httpSource(url));
-    expect(requests).toEqual(['bytes=0-0', 'bytes=0-7', 'bytes=4321-4999', 'bytes=4999-5000']);
+    const first = ['bytes=0-0', 'bytes=0-7', 'bytes=4321-4999', 'bytes=4999-5000'];
+    expect(requests).toEqual([...first, 'bytes=4321-4330', 'bytes=4999-5000']);
   });
 
   test('a range wholly beyond the end (416) is a file cut short', async () => {

@@ -58,7 +58,7 @@ test('the largest mark is the first dispatch', () => {
 });
 
 test('bands of a large tensor are looked at one by one, each within its window', () => {
-  const before = lower(fullSizeGraph('vaeDecode', { tile: 128, precision: 'f32' }), target);
+  const before = lower(fullSizeGraph('decode', { tile: 128, precision: 'f32' }), target);
   const after = watch(before, target);
   const windows = after.dispatches.flatMap(({ kernel, inputs }) => {
     const x = inputs['x'];

@@ -1,0 +1,123 @@
+/**
+ * Weights from their files to the GPU.
+ *
+ *   file ─read ahead→ a few host buffers ─ turned there ──────────────→ weight buffers
+ *                                        └ raw to the device, turned ─↗
+ *
+ * Reads run along the files, in batches of some MiB into memory that is used again; the batch before
+ * is turned into the kernels' layout meanwhile (load-batch.ts). GPUs do that themselves, the cores of
+ * a software adapter do it faster in JavaScript (docs/decisions/0006). Host memory stays at a few
+ * batches and the largest tensor, whatever the model's size.
+ *
+ * Values that f16 cannot hold are found as the bytes pass, and refused by tensor and element.
+ */
+import type { EngineContext } from '../engine/context.ts';
+import { byteLength } from '../engine/kernel.ts';
+import type { PlanWeight } from '../engine/plan.ts';
+import { BATCH_BYTES } from '../engine/uploader.ts';
+import { weightId } from '../engine/weight-store.ts';
+import { readAhead } from '../weights/read-ahead.ts';
+import { BatchUploader, type LoadItem } from './load-batch.ts';
+import { type LoadTensor, planLoad } from './load-plan.ts';
+import type { WeightSource } from './weight-source.ts';
+
+export interface LoadOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Bytes of the files. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  /** Who turns weights. @default the device, where it is a GPU; else the host, but for `phase` */
+  readonly turnedBy?: 'device' | 'host' | undefined;
+  /** Bytes for the device from which its kernels are worth compiling. @default 16 MiB */
+  readonly deviceBytes?: number | undefined;
+}
+
+const MIB = 2 ** 20;
+const BATCH_PIECES = 64;
+/** What a software adapter compiles a kernel for, 0.3 s, JavaScript turns as `phase` meanwhile. */
+const DEVICE_BYTES = 16 * MIB;
+/** Batches being read or waiting for their turn. */
+const READ_AHEAD = 2;
+
+/** Uploads what is missing of `weights`; all of it or, where it rejects, nothing. */
+export async function loadWeights(
+  context: EngineContext,
+  weights: readonly PlanWeight[],
+  source: WeightSource,
+  options: LoadOptions = {},
+): Promise<void> {
+  options.signal?.throwIfAborted();
+  const distinct = new Map(weights.map((weight) => [weightId(weight), weight]));
+  const items = [...distinct.values()]
+    .filter((weight) => !context.weights.has(weight))
+    .map((weight) => ({ weight, place: source.placeOf?.(weight) }));
+  // Before anything is waited for: whoever compiles meanwhile is told of afterwards.
+  if (items.length > 0) options.onProgress?.(0, bytesOf(items));
+  await context.weights.load(weights, (missing, buffers) =>
+    fill(
+      context,
+      missing.flatMap((weight, i) => {
+        const buffer = buffers[i];
+        return buffer ? { weight, buffer, place: source.placeOf?.(weight) } : [];
+      }),
+      source,
+      options,
+    ),
+  );
+}
+
+/** In the files; of weights without a place, in the kernels' layout. */
+const bytesOf = (items: readonly Pick<LoadItem, 'weight' | 'place'>[]): number =>
+  items.reduce((sum, { weight, place }) => sum + (place?.bytes ?? byteLength(weight.type)), 0);
+
+async function fill(
+  context: EngineContext,
+  missing: readonly LoadItem[],
+  source: WeightSource,
+  options: LoadOptions,
+): Promise<void> {
+  const { signal, onProgress, deviceBytes = DEVICE_BYTES } = options;
+  const { turnedBy = context.capabilities.isSoftware ? 'host' : 'device' } = options;
+  const stops = AbortSignal.any([context.lost, ...(signal ? [signal] : [])]);
+  const items = missing.toSorted((a, b) => (a.place?.order ?? 0) - (b.place?.order ?? 0));
+  const batches = planLoad(items.map(tensorOf), {
+    batchBytes: BATCH_BYTES,
+    batchPieces: BATCH_PIECES,
+    // Sixteen sums of up to four taps: the one layout that takes arithmetic.
+    isForDevice: ({ layout }) => turnedBy === 'device' || layout === 'phase',
+    deviceBytes,
+  });
+  const work = { items, batches, source, signal: stops };
+  const uploader = await BatchUploader.create(context, work, BATCH_PIECES);
+  const total = bytesOf(items);
+  let done = 0;
+  try {
+    await readAhead(
+      batches.map((batch) => ({
+        bytes: batch.bytes,
+        read: (memory) => uploader.read(batch, memory),
+        use: async (memory) => {
+          stops.throwIfAborted();
+          await uploader.upload(batch, memory);
+          done += batch.pieces.reduce((sum, { bytes }) => sum + bytes, 0);
+          onProgress?.(done, total);
+        },
+      })),
+      READ_AHEAD,
+    );
+    stops.throwIfAborted();
+  } catch (error) {
+    // What is under way writes to buffers that the caller destroys.
+    await uploader.close().catch(() => {});
+    throw error;
+  }
+  await uploader.close();
+}
+
+const tensorOf = ({ weight, place }: LoadItem): LoadTensor => ({
+  layout: weight.layout,
+  to: weight.type.dtype,
+  dtype: place?.dtype ?? 'F16',
+  shape: place?.shape ?? weight.type.shape,
+  bytes: place?.bytes ?? byteLength(weight.type),
+  hasPlace: place !== undefined,
+});

@@ -1,0 +1,28 @@
+/** Where a graph's tensors come from and go. */
+import { type Graph, inputsOf, type Node } from './graph.ts';
+
+export interface Uses {
+  readonly producers: ReadonlyMap<number, Node>;
+  readonly consumers: ReadonlyMap<number, readonly Node[]>;
+  /** Named and external tensors keep their storage. */
+  readonly pinned: ReadonlySet<number>;
+}
+
+export function usesOf({ nodes, externals, names }: Graph): Uses {
+  const consumers = new Map<number, Node[]>();
+  for (const node of nodes) {
+    for (const id of new Set(inputsOf(node).map(([, tensor]) => tensor.id))) {
+      consumers.set(id, [...(consumers.get(id) ?? []), node]);
+    }
+  }
+  return {
+    producers: new Map(nodes.map((node) => [node.output.id, node])),
+    consumers,
+    pinned: new Set([...externals.keys(), ...[...names.values()].map(({ tensor }) => tensor.id)]),
+  };
+}
+
+/** Read by the strip that writes it alone: it exists for one band. */
+export const isLocal = ({ output }: Node, strip: readonly Node[], uses: Uses): boolean =>
+  !uses.pinned.has(output.id) &&
+  (uses.consumers.get(output.id) ?? []).every((user) => strip.includes(user));
