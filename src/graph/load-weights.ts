@@ -33,7 +33,7 @@ export interface LoadOptions {
 
 const MIB = 2 ** 20;
 const BATCH_PIECES = 64;
-/** What a software adapter compiles a kernel for, 0.3 s, JavaScript turns as `phase` meanwhile. */
+/** For less, JavaScript is done before a software adapter has compiled the kernel. */
 const DEVICE_BYTES = 16 * MIB;
 /** Batches being read or waiting for their turn. */
 const READ_AHEAD = 2;

@@ -3,8 +3,8 @@
  * names are diffusers' own.
  */
 import type { Activation } from '../kernels/epilogue.ts';
-import type { GraphBuilder, Padding } from '../graph/builder.ts';
-import type { Weights } from '../graph/weights.ts';
+import { type GraphBuilder, lastAxis, type Padding, roundUp4 } from '../graph/builder.ts';
+import { WeightError, type Weights } from '../graph/weights.ts';
 import type { Tensor } from '../graph/graph.ts';
 
 export interface Norm {
@@ -35,6 +35,14 @@ export function resnet(
   const h = g.conv2d(g.groupNorm(x, w.at('norm1'), act), w.at('conv1'), { shift });
   const residual = w.has('conv_shortcut.weight') ? g.conv2d(x, w.at('conv_shortcut')) : x;
   return g.conv2d(g.groupNorm(h, w.at('norm2'), act), w.at('conv2'), { residual });
+}
+
+/** WeightError unless x, the output of `w`, has the channels that the config gives its level. */
+export function expectChannels(x: Tensor, w: Weights, channels: number | undefined): void {
+  if (lastAxis(x) === roundUp4(channels ?? 0)) return;
+  throw new WeightError(
+    `${w.path} gives ${lastAxis(x)} channels, config.json says ${channels ?? 'that there is no such level'}: config.json and weights are of different models`,
+  );
 }
 
 /**

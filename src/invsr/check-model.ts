@@ -32,12 +32,31 @@ export function checkModel(
   };
   const shape = { ...options, precision: 'f32', batch: 1, noise: 'generated' } as const;
   const weights = STAGES.flatMap((stage) => [...stageGraph(stage, model, shape).weights.values()]);
+  checkLayers(model.name, components, new Set(weights.map(({ key }) => key)));
   for (const { key } of weights) {
     const { component, name } = splitKey(key);
     const dtype = components[component]?.get(name)?.dtype;
     if (dtype === undefined || CONVERTIBLE.has(dtype)) continue;
     throw new CheckpointError(
       `${model.name}: ${key} is ${dtype}, expected ${[...CONVERTIBLE].join(', ')}; convert the weights`,
+    );
+  }
+}
+
+/** A layer or a level of these that no graph asked for: the config has fewer than the weights. */
+const LAYER = /\b(?:down_blocks|up_blocks|resnets|attentions|transformer_blocks)\.\d+\./;
+
+/** Extra tensors do no harm (an EMA's counters, position_ids), extra layers mean another model. */
+function checkLayers(
+  name: string,
+  components: Readonly<Record<string, CheckpointTensors>>,
+  used: ReadonlySet<string>,
+): void {
+  for (const [component, tensors] of Object.entries(components)) {
+    const extra = [...tensors.keys()].find((t) => LAYER.test(t) && !used.has(`${component}/${t}`));
+    if (extra === undefined) continue;
+    throw new ConfigError(
+      `${name}: ${component} has ${extra}, but its config.json describes no such layer: config.json and weights are of different models`,
     );
   }
 }

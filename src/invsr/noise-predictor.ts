@@ -11,7 +11,14 @@
 import { type GraphBuilder, lastAxis } from '../graph/builder.ts';
 import type { Weights } from '../graph/weights.ts';
 import type { Tensor } from '../graph/graph.ts';
-import { BOTTOM_RIGHT, normActConvOut, pixelAttention, resnet, timeEmbedding } from './blocks.ts';
+import {
+  BOTTOM_RIGHT,
+  expectChannels,
+  normActConvOut,
+  pixelAttention,
+  resnet,
+  timeEmbedding,
+} from './blocks.ts';
 import type { NoisePredictorConfig } from './config.ts';
 
 const EPS = 1e-6;
@@ -39,12 +46,14 @@ export function noisePredictor(
     });
 
   let x = g.conv2d(lr, encoder.at('conv_in')); // [N, H, W, channels[0]]
+  expectChannels(x, encoder.at('conv_in'), channels[0]);
   for (const [i, attends] of config.attention.entries()) {
     const block = encoder.at(`down_blocks.${i}`);
     for (let j = 0; j < (config.resnetsPerLevel[i] ?? 0); j++) {
       x = res(x, block.at(`resnets.${j}`));
       if (attends) x = attend(x, block.at(`attentions.${j}`));
     }
+    expectChannels(x, block, channels[i]);
     if (i < channels.length - 1) {
       x = g.conv2d(x, block.at('downsamplers.0.conv'), { stride: 2, padding: BOTTOM_RIGHT });
     }

@@ -11,7 +11,14 @@
 import type { GraphBuilder } from '../graph/builder.ts';
 import type { Weights } from '../graph/weights.ts';
 import type { Tensor } from '../graph/graph.ts';
-import { normActConvOut, resnet, sizeOfImage, timeEmbedding, upsample } from './blocks.ts';
+import {
+  expectChannels,
+  normActConvOut,
+  resnet,
+  sizeOfImage,
+  timeEmbedding,
+  upsample,
+} from './blocks.ts';
 import type { UNetConfig } from './config.ts';
 
 /** The transformer's own group norm, whatever the config's norm_eps. */
@@ -33,6 +40,7 @@ export function unet(
   };
 
   let x = g.conv2d(latent, w.at('conv_in')); // [N, H, W, channels[0]]
+  expectChannels(x, w.at('conv_in'), channels[0]);
   const skips = [x];
   for (const [i, attends] of config.downAttention.entries()) {
     const block = w.at(`down_blocks.${i}`);
@@ -40,6 +48,7 @@ export function unet(
       x = layer(x, block, j, i, attends);
       skips.push(x);
     }
+    expectChannels(x, block, channels[i]);
     if (i < last) {
       x = g.conv2d(x, block.at('downsamplers.0.conv'), { stride: 2 });
       skips.push(x);
@@ -56,6 +65,7 @@ export function unet(
     for (let j = 0; j <= (config.resnetsPerLevel[level] ?? 0); j++) {
       x = layer(g.concatChannels(block.path, x, pop(skips)), block, j, level, attends);
     }
+    expectChannels(x, block, channels[level]);
     // To the next skip's size: twice the input, unless a side did not divide evenly on the way down.
     const next = skips.at(-1);
     if (i < last && next) x = upsample(g, x, block.at('upsamplers.0'), sizeOfImage(next));

@@ -12,6 +12,7 @@ import type { Weights } from '../graph/weights.ts';
 import type { Tensor } from '../graph/graph.ts';
 import {
   BOTTOM_RIGHT,
+  expectChannels,
   normActConvOut,
   pixelAttention,
   resnet,
@@ -26,11 +27,13 @@ export function vaeEncode(g: GraphBuilder, image: Tensor, w: Weights, config: Va
   const encoder = w.at('encoder');
   const norm = { groups: config.groups, eps: EPS };
   let x = g.conv2d(image, encoder.at('conv_in')); // [N, H, W, channels[0]]
-  for (const i of config.channels.keys()) {
+  expectChannels(x, encoder.at('conv_in'), config.channels[0]);
+  for (const [i, channels] of config.channels.entries()) {
     const block = encoder.at(`down_blocks.${i}`);
     for (let j = 0; j < config.resnetsPerLevel; j++) {
       x = resnet(g, x, block.at(`resnets.${j}`), norm);
     }
+    expectChannels(x, block, channels);
     if (i < config.channels.length - 1) {
       x = g.conv2d(x, block.at('downsamplers.0.conv'), { stride: 2, padding: BOTTOM_RIGHT });
     }
@@ -45,11 +48,12 @@ export function vaeDecode(g: GraphBuilder, latent: Tensor, w: Weights, config: V
   const z = g.conv2d(latent, w.at('post_quant_conv'), { dtype: 'f32' });
   let x = g.conv2d(z, decoder.at('conv_in')); // [N, h, w, channels[3]]
   x = midBlock(g, x, decoder.at('mid_block'), config);
-  for (const i of config.channels.keys()) {
+  for (const [i, channels] of config.channels.toReversed().entries()) {
     const block = decoder.at(`up_blocks.${i}`);
     for (let j = 0; j <= config.resnetsPerLevel; j++) {
       x = resnet(g, x, block.at(`resnets.${j}`), norm);
     }
+    expectChannels(x, block, channels);
     if (i < config.channels.length - 1) {
       const { height, width } = sizeOfImage(x);
       x = upsample(g, x, block.at('upsamplers.0'), { height: 2 * height, width: 2 * width });

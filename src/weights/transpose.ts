@@ -4,8 +4,8 @@
  *
  * Blocks of 512 rows × 32 columns: a block's source lines stay in the second cache while its columns
  * are taken one after another, and each is written as one run of a KiB. f16 moves in pairs: two words
- * of two rows are two words of two columns, half the loads and stores. Four rows a turn are a quarter
- * faster than two.
+ * of two rows are two words of two columns, half the loads and stores. Four rows a turn share the
+ * loop's own work.
  */
 export interface TransposedRows {
   /** Rows in `from`, which begins with row `first`. */

@@ -35,25 +35,15 @@ const EDGES = [
   1 / 3,
 ];
 
-/** `edges: 'small'`: none whose sum of four f16 does not hold. */
+/** Normal values and those of EDGES; 3x3 weights without the ones whose sums f16 does not hold. */
 export function rawWeight(
   dtype: 'F16' | 'BF16' | 'F32' | 'F64',
   shape: Shape,
-  {
-    name = 'x.weight',
-    seed = 1,
-    edges = true,
-  }: { name?: string; seed?: number; edges?: boolean } = {},
+  { name = 'x.weight', seed = 1 }: { readonly name?: string; readonly seed?: number } = {},
 ): RawTensor {
   const values = normal(sizeOf(shape), seed, { std: 0.05 });
-  const isSummed = shape[2] === 3;
-  const special = EDGES.filter((v) => !isSummed || Math.abs(v) < 16376);
-  if (edges) {
-    for (const [i, v] of special.entries()) {
-      const at = (i * 7) % values.length;
-      values[at] = v;
-    }
-  }
+  const special = EDGES.filter((v) => shape[2] !== 3 || Math.abs(v) < 16376);
+  for (const [i, v] of special.entries()) values[(i * 7) % values.length] = v;
   return { name, dtype, shape, bytes: encode(dtype, values) };
 }
 

@@ -1,5 +1,6 @@
 /** Model folders whose parts do not fit each other, or the x4 image. */
 import { expect, test } from 'vitest';
+import { checkModel } from '../../src/invsr/check-model.ts';
 import { openModel } from '../../src/invsr/model.ts';
 import type { Folder } from '../../src/weights/folder.ts';
 import { CASES } from '../golden/generalise.models.ts';
@@ -85,4 +86,51 @@ test('close closes every file', async () => {
   expect(count.open).toBe(4);
   await opened.close();
   expect(count.open).toBe(0);
+});
+
+/** The weights of `model` under a config.json of another model. */
+async function withConfig(part: 'unet' | 'vae' | 'noise_predictor', changes: object) {
+  const folder = modelFolder('model', model);
+  const inner = folder.folder(part);
+  const own = JSON.parse(await inner.readText('config.json')) as object;
+  const text = JSON.stringify({ ...own, ...changes });
+  const replaced: Folder = {
+    ...inner,
+    readText: async (file) => (file === 'config.json' ? text : inner.readText(file)),
+  };
+  return openModel({
+    ...folder,
+    folder: (name) => (name === part ? replaced : folder.folder(name)),
+  });
+}
+
+test.each([
+  [
+    'unet',
+    { block_out_channels: [24, 80] },
+    /^unet\.down_blocks\.1 gives 40 channels, config\.json says 80/,
+  ],
+  [
+    'vae',
+    { block_out_channels: [8, 8, 12, 24] },
+    /^vae\.\S+ gives \d+ channels, config\.json says \d+/,
+  ],
+  [
+    'noise_predictor',
+    { block_out_channels: [16, 32] },
+    /^noise_predictor\.\S+ gives 24 channels, config\.json says 32/,
+  ],
+  [
+    'noise_predictor',
+    { layers_per_block: [1, 1] },
+    /^model: noise_predictor has encoder\.down_blocks\.1\.\S+, but its config\.json describes no such layer/,
+  ],
+] as const)('weights of another %s than the config: %j', async (part, changes, message) => {
+  const opened = await withConfig(part, changes);
+  expect(() => checkModel(opened, { tile: 32, timesteps: [200], cfg: 1 })).toThrow(message);
+});
+
+test('weights that fit their config', async () => {
+  const opened = await openModel(modelFolder('model', model));
+  checkModel(opened, { tile: 32, timesteps: [200], cfg: 1 });
 });

@@ -20,6 +20,7 @@ test('shared files are known', () => {
     'elementwise',
     'epilogue',
     'gemm-program',
+    'half-bits',
     'implicit-gemm-alu',
     'implicit-gemm-cpu',
     'phase-sums',

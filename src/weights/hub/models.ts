@@ -35,7 +35,7 @@ export interface HubModel {
 
 /**
  * The noise predictor's checkpoint comes without a config.json. These are the settings it was
- * trained with: https://github.com/zsyOAOA/InvSR/blob/master/configs/sample-sd-turbo.yaml, where it
+ * trained with: https://github.com/zsyOAOA/InvSR/blob/27f2eb7dc3b67c06cd58eba34db19593dfa89493/configs/sample-sd-turbo.yaml, where it
  * is called "model_start".
  */
 const NOISE_PREDICTOR = {
