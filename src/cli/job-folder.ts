@@ -11,11 +11,12 @@
  * job.json counts them; patches go after that. So the folder is right at every moment, whatever ends
  * the process, and a job with the same key goes on from it and makes the same bytes.
  */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type FileHandle, open, readdir, readFile, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { PatchStore, ResultRows } from '../invsr/host-frame.ts';
 import { firstBatchOf, type HostPlan } from '../invsr/host-plan.ts';
+import { makeFolder } from '../weights/node-folder.ts';
 import { InputError, setResumable } from './errors.ts';
 import {
   fieldsXml,
@@ -194,7 +195,7 @@ export const folderOf = (output: string): string =>
 export function lockFolder(output: string): void {
   const folder = folderOf(output);
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
   } catch (cause) {
     throw writeError(output, cause);
   }

@@ -1,8 +1,9 @@
 /** Files that exist whole or not at all, whatever ends the process. */
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
-import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
+import { open, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { makeFolder } from '../weights/node-folder.ts';
 import { reasonOf, WriteError } from './errors.ts';
 
 /** Temporary files and folders that exist now and are worth nothing. */
@@ -21,7 +22,7 @@ export async function writeWhole(
   const partial = join(folder, name);
   partials.add(partial);
   try {
-    await mkdir(folder, { recursive: true });
+    makeFolder(folder);
     await writeFile(partial, data, { flag: 'wx' });
     await rename(partial, file);
   } catch (cause) {

@@ -107,6 +107,16 @@ describe('files are whole or not there', () => {
     expect(filesIn(folder)).toEqual(['out.png/inside']);
   });
 
+  // Where nothing can be made, Node's own recursive mkdir never comes back.
+  test.runIf(process.platform === 'linux')('a file in /proc', async () => {
+    await expect(writeWhole('/proc/out.png', new Uint8Array(10))).rejects.toThrow(
+      /^cannot write \/proc\/out\.png: no such file or folder/,
+    );
+    await expect(writeWhole('/proc/a/b/out.png', new Uint8Array(10))).rejects.toThrow(
+      /^cannot write \/proc\/a\/b\/out\.png: no such file or folder/,
+    );
+  });
+
   test.each([
     ['ENOSPC', 'the disk is full'],
     ['EROFS', 'the file system is read-only'],
