@@ -39,9 +39,7 @@ export interface Checkpoint extends AsyncDisposable {
     length: number,
     signal?: AbortSignal,
   ): Promise<Uint8Array<ArrayBuffer>>;
-  /**
-   * A tensor in pieces of whole rows, at most 16 MiB.
-   */
+  /** A tensor in pieces of whole rows, at most 16 MiB unless one row is more. */
   chunks(name: string, signal?: AbortSignal): AsyncGenerator<Uint8Array<ArrayBuffer>>;
   /** Some of a tensor's bytes, from its byte `begin` on, into memory that the caller keeps. */
   readInto(
@@ -85,8 +83,7 @@ export async function openFile(
   signal?: AbortSignal,
 ): Promise<Checkpoint> {
   if (isIndex(file)) {
-    const shards = await openShards(folder, file, await folder.list(), signal);
-    return assemble(`${folder.name}/${file}`, shards);
+    return openShards(folder, file, await folder.list(), signal);
   }
   const source = await folder.open(file);
   try {
@@ -173,7 +170,7 @@ async function openShards(
   index: string,
   files: readonly string[],
   signal: AbortSignal | undefined,
-): Promise<Assembly> {
+): Promise<Checkpoint> {
   const where = `${folder.name}/${index}`;
   const weightMap = parseIndex(where, await folder.readText(index));
   const sources: ByteSource[] = [];
@@ -204,7 +201,7 @@ async function openShards(
       }
       tensors.set(name, stored(header.source, entry));
     }
-    return { sources, tensors };
+    return await assemble(where, { sources, tensors });
   } catch (error) {
     await Promise.all(sources.map((source) => source.close()));
     throw error;
