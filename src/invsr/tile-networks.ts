@@ -182,6 +182,8 @@ export class TileNetworks {
       }
     } finally {
       for (const buffers of [...scopes, patches]) buffers.dispose();
+      // An abort or an error leaves the stage it met.
+      if (lowMemory) for (const stage of STAGES) this.#evict(stage);
     }
   }
 
