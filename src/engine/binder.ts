@@ -6,7 +6,7 @@ import type { EngineContext } from './context.ts';
 import { byteLength, format, packParams } from './kernel.ts';
 import type { Compiled } from './pipelines.ts';
 import type { Dispatch, Location, Plan } from './plan.ts';
-import type { SlotLease, SlotRequest } from './memory.ts';
+import { bufferSize, type SlotLease, type SlotRequest } from './memory.ts';
 import { workOf } from './submits.ts';
 
 export type Externals = Readonly<Record<string, GPUBuffer>>;
@@ -83,9 +83,6 @@ export function bindingsOf(plan: Plan): { readonly what: string; readonly bytes:
   });
 }
 
-/** Sizes of storage bindings: 4-byte granularity, at least one vec4f. */
-const bindingSize = (bytes: number): number => Math.max(16, Math.ceil(bytes / 4) * 4);
-
 export interface BindSources {
   readonly plan: Plan;
   readonly slots: SlotLease;
@@ -103,7 +100,7 @@ export function bindAll(context: EngineContext, sources: BindSources): Bound[] {
         const buffer = slots.buffers[location.index];
         if (!buffer) throw new Error(`${path}: the plan has no slot ${location.index}`);
         const { offset = 0, bytes = plan.slots[location.index]?.bytes ?? 0 } = location;
-        return { buffer, offset, size: bindingSize(bytes) };
+        return { buffer, offset, size: bufferSize(bytes) };
       }
       case 'weight': {
         const weight = plan.weights[location.index];
@@ -168,12 +165,12 @@ function externalOf(
   const type = plan.externals[name];
   const buffer = externals[name];
   if (!type) throw new Error(`the plan has no external ${name}`);
-  const size = bindingSize(byteLength(type));
+  const size = bufferSize(byteLength(type));
   if (!buffer || buffer.size < size || (buffer.usage & GPUBufferUsage.STORAGE) === 0) {
     const got = buffer ? `${buffer.size} bytes with usage 0x${buffer.usage.toString(16)}` : 'none';
     throw new Error(
       `external ${name} is ${format(type)}: expected a buffer of ${size} bytes with usage STORAGE, got ${got}`,
     );
   }
-  return { buffer, offset, size: bytes === undefined ? size : bindingSize(bytes) };
+  return { buffer, offset, size: bytes === undefined ? size : bufferSize(bytes) };
 }

@@ -57,8 +57,9 @@ export class Allocator {
       expectWithin(this.#capabilities, 'maxBufferSize', { what, bytes });
     }
     const made = requests.map((request) => this.#createOne(request));
-    for (const [i, { outOfMemory }] of made.entries()) {
-      const message = await outOfMemory;
+    // All at once: where the device is lost, none of them rejects unheard.
+    const messages = await Promise.all(made.map(({ outOfMemory }) => outOfMemory));
+    for (const [i, message] of messages.entries()) {
       const request = requests[i];
       if (message === undefined || !request) continue;
       for (const { buffer } of made) this.destroy(buffer);
@@ -90,7 +91,7 @@ export class Allocator {
   }
 }
 
-/** Bytes of the buffer made for `bytes`: whole words, at least one vec4f. */
+/** Bytes of the buffer made for `bytes`, and of a binding of it: whole words, at least one vec4f. */
 export const bufferSize = (bytes: number): number => Math.max(16, Math.ceil(bytes / 4) * 4);
 
 export interface SlotRequest {

@@ -178,6 +178,8 @@ export class WeightStore {
       this.#pendingBytes = 0;
       const before = this.#fence;
       this.#fence = this.#queue.onSubmittedWorkDone();
+      // The last one may have nobody who waits.
+      this.#fence.catch(() => {});
       await before;
     }
   }

@@ -58,10 +58,11 @@ export async function* upscaleRows(
   const blender = new RowBlender(plan, plan.batches[first]?.[0]?.y ?? 0);
   const count = todo.flat().length;
   const known = plan.grid.tiles.length - count;
+  const stopped = new AbortController();
   const computed = oneAhead(
     networks(cutTiles(plan, lr, todo), {
       count,
-      signal,
+      signal: AbortSignal.any([stopped.signal, ...(signal ? [signal] : [])]),
       // Tiles of earlier runs count as done.
       onProgress:
         onProgress &&
@@ -100,6 +101,8 @@ export async function* upscaleRows(
       }
     }
   } finally {
+    // Where the caller has had enough, or a disk is full, nobody waits for the batch under way.
+    stopped.abort();
     await computed.return();
   }
 

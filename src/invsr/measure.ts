@@ -52,8 +52,17 @@ export async function openWorkload(
   const buffers = new Buffers(context);
   const keep = (name: string): boolean => name === output;
   const runners: Runner[] = [];
-  for (const graph of graphs) {
-    runners.push(await createRunner(context, graph, { model, keep, signal }));
+  const dispose = (): void => {
+    for (const runner of runners) runner.dispose();
+    buffers.dispose();
+  };
+  try {
+    for (const graph of graphs) {
+      runners.push(await createRunner(context, graph, { model, keep, signal }));
+    }
+  } catch (error) {
+    dispose();
+    throw error;
   }
   const run = async (profiler?: Profiler): Promise<void> => {
     for (const runner of runners) await runner.run(buffers, { profiler, signal });
@@ -81,10 +90,7 @@ export async function openWorkload(
         profiler.dispose();
       }
     },
-    dispose() {
-      for (const runner of runners) runner.dispose();
-      buffers.dispose();
-    },
+    dispose,
   };
 }
 

@@ -1,9 +1,9 @@
 /**
  * What a run takes of the device's memory, known from its plans before a byte is allocated.
  *
- *   peak = weights + between + the larger of slots with a patch on its way down, and of staging:
- *          weights are all there before slots are taken
+ *   peak = weights + between + max(uploads, slots + readback) = weights + slots + between + staging
  *
+ * Slots are leased when the weights are there, so uploads count only for what they take beyond them.
  * Resident, the weights of all stages count, and their plans share slots; in low memory, the stage
  * that takes most.
  */
@@ -33,7 +33,7 @@ export interface MemoryPlan {
   readonly slotBytes: number;
   /** What stages hand over (tiles, latents, patch), and the parameters of their dispatches. */
   readonly betweenBytes: number;
-  /** Weights on their way up. */
+  /** Weights on their way up, without the room that activations get later, or a patch on its way down. */
   readonly stagingBytes: number;
   readonly peakBytes: number;
   /** To hold against maxBufferSize and maxStorageBufferBindingSize. */
@@ -77,10 +77,6 @@ export function planMemory(
     stage,
     ...measure(plans.filter((p) => p.stage === stage).map(({ plan }) => plan)),
   }));
-  const heaviest = stages.toSorted((a, b) => total(b) - total(a))[0];
-  const all = measure(plans.map(({ plan }) => plan));
-  const { paramBytes, ...worst } = lowMemory && heaviest ? heaviest : all;
-
   // The first batch is the largest one.
   const externals = new Map<string, number>();
   for (const { plan } of plans) {
@@ -90,13 +86,14 @@ export function planMemory(
   }
   const patch = externals.get('patch') ?? 0;
   const perJob = [...externals.values()].reduce((sum, bytes) => sum + bytes, 0) - patch;
-  const parts = {
-    weightBytes: worst.weightBytes,
-    slotBytes: worst.slotBytes,
+  const together = lowMemory ? stages : [measure(plans.map(({ plan }) => plan))];
+  const moments = together.map(({ weightBytes: w, slotBytes: s, paramBytes }): Parts => ({
+    weightBytes: w,
+    slotBytes: s,
     betweenBytes: jobs * perJob + patch + paramBytes,
-    stagingBytes: Math.min(UPLOAD_STAGING_BYTES, worst.weightBytes),
-  };
-  const { slotBytes, stagingBytes } = parts;
+    stagingBytes: Math.max(Math.min(UPLOAD_STAGING_BYTES, w) - s, patch),
+  }));
+  const worst = moments.reduce((a, b) => (totalOf(b) > totalOf(a) ? b : a));
   return {
     tile,
     tileBatch,
@@ -106,15 +103,17 @@ export function planMemory(
       weightBytes: w,
       slotBytes: s,
     })),
-    ...parts,
-    peakBytes: parts.weightBytes + parts.betweenBytes + Math.max(slotBytes + patch, stagingBytes),
+    ...worst,
+    peakBytes: totalOf(worst),
     largestBufferBytes: Math.max(...plans.map(({ plan }) => largestBuffer(plan))),
     largestBindingBytes: Math.max(...plans.map(({ plan }) => largestBinding(plan))),
   };
 }
 
-const total = (stage: { readonly weightBytes: number; readonly slotBytes: number }): number =>
-  stage.weightBytes + stage.slotBytes;
+type Parts = Pick<MemoryPlan, 'weightBytes' | 'slotBytes' | 'betweenBytes' | 'stagingBytes'>;
+
+const totalOf = (parts: Parts): number =>
+  parts.weightBytes + parts.slotBytes + parts.betweenBytes + parts.stagingBytes;
 
 /** Plans share weights. */
 function weightBytes(plans: readonly Plan[]): number {

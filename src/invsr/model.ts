@@ -10,7 +10,7 @@ import type { WeightPlace, WeightSource } from '../graph/weight-source.ts';
 import { type CheckpointShapes, splitKey } from '../graph/weights.ts';
 import { type Checkpoint, openCheckpoint, openFile } from '../weights/checkpoint.ts';
 import type { Folder } from '../weights/folder.ts';
-import { convert, type Layout, type RawTensor } from '../weights/layout.ts';
+import type { RawTensor } from '../weights/layout.ts';
 import { ConfigError } from './config-fields.ts';
 import {
   type NoisePredictorConfig,
@@ -22,7 +22,7 @@ import {
   type UNetConfig,
   type VaeConfig,
 } from './config.ts';
-import { placeIn } from './weight-place.ts';
+import { inLayout, placeIn, weightOf } from './weight-place.ts';
 
 export interface ModelConfigs {
   readonly unet: UNetConfig;
@@ -110,18 +110,15 @@ export async function openModel(folder: Folder, overrides: Tensors = new Map()):
       noisePredictor: shapesOf('noise_predictor'),
       prompt,
     },
-    async readWeight({ key, layout, type }, signal) {
+    async readWeight(weight, signal) {
+      const { key } = weight;
       const { component, name } = splitKey(key);
-      // The planner took it from a Layout; plans carry it as text.
-      const from = layout as Layout;
-      const dtype = type.dtype === 'f16' ? 'f16' : 'f32';
       const override = component === 'prompt' ? given.get(name) : undefined;
-      if (override) return convert(from, dtype, override);
+      if (override) return inLayout(override, weight);
       const checkpoint = checkpoints.get(component);
       const entry = checkpoint?.tensors.get(name);
       if (!checkpoint || !entry) throw new ConfigError(`${folder.name}: no tensor ${key}`);
-      const bytes = await checkpoint.read(name, signal);
-      return convert(from, dtype, { name: key, dtype: entry.dtype, shape: entry.shape, bytes });
+      return weightOf(checkpoint, name, entry, weight, signal);
     },
     placeOf({ key }): WeightPlace | undefined {
       const { component, name } = splitKey(key);

@@ -24,7 +24,7 @@ import {
 import { createRunner, type StageProgress, valuesOf } from './runner.ts';
 import { readTokenRows, textEncoder } from './text-encoder.ts';
 import { openTextModel, type TextModel } from './text-model.ts';
-import { createTokenizer, readTokenizerFiles } from './tokenizer.ts';
+import { createTokenizer, readTokenizerFiles, type Tokenizer } from './tokenizer.ts';
 
 /** The prompts of the official code, letter by letter. */
 export const OFFICIAL_PROMPT =
@@ -108,6 +108,7 @@ export async function openPrompts(
     const keyOf = cache && (await promptKeys(model, files, signal));
     const known = new Map<string, PromptStates>();
     const missing: Missing[] = [];
+    let tokenizer: Tokenizer | undefined;
     for (const [name, prompt] of Object.entries(texts)) {
       const key = await keyOf?.(prompt);
       const file = key === undefined ? undefined : await cache?.read(key);
@@ -116,7 +117,8 @@ export async function openPrompts(
         known.set(name, kept);
         continue;
       }
-      const { ids, lost } = (await createTokenizer(files)).encode(prompt, positions);
+      tokenizer ??= await createTokenizer(files);
+      const { ids, lost } = tokenizer.encode(prompt, positions);
       const rows = await readTokenRows(model.checkpoint, ids, model.config, signal);
       missing.push({ name, key, rows, lost });
     }

@@ -86,10 +86,7 @@ export async function readTokenRows(
   const rows = new Map<number, Float32Array>();
   for (const id of new Set(ids)) {
     const row = await checkpoint.readPart(TOKEN_EMBEDDING, id * bytes, bytes, signal);
-    rows.set(
-      id,
-      toF32({ name: TOKEN_EMBEDDING, dtype: entry.dtype, shape: [channels], bytes: row }),
-    );
+    rows.set(id, toF32({ name: TOKEN_EMBEDDING, dtype: entry.dtype, bytes: row }));
   }
   const table = new Float32Array(ids.length * channels);
   for (const [i, id] of ids.entries()) table.set(rows.get(id) ?? [], i * channels);

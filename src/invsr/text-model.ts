@@ -9,10 +9,9 @@ import type { WeightSource } from '../graph/weight-source.ts';
 import { splitKey } from '../graph/weights.ts';
 import { type Checkpoint, openCheckpoint } from '../weights/checkpoint.ts';
 import type { Folder } from '../weights/folder.ts';
-import { convert, type Layout } from '../weights/layout.ts';
 import { ConfigError } from './config-fields.ts';
 import { readTextEncoderConfig, type TextEncoderConfig } from './config.ts';
-import { placeIn } from './weight-place.ts';
+import { placeIn, weightOf } from './weight-place.ts';
 
 export interface TextModel extends WeightSource {
   /** The folder's path or URL. */
@@ -39,14 +38,11 @@ export async function openTextModel(folder: Folder): Promise<TextModel> {
     config,
     configText,
     checkpoint,
-    async readWeight({ key, layout, type }, signal) {
-      const { name } = splitKey(key);
+    async readWeight(weight, signal) {
+      const { name } = splitKey(weight.key);
       const entry = checkpoint.tensors.get(name);
-      if (!entry) throw new ConfigError(`${folder.name}: no tensor ${key}`);
-      const bytes = await checkpoint.read(name, signal);
-      const raw = { name: key, dtype: entry.dtype, shape: entry.shape, bytes };
-      // The planner took it from a Layout; plans carry it as text.
-      return convert(layout as Layout, type.dtype === 'f16' ? 'f16' : 'f32', raw);
+      if (!entry) throw new ConfigError(`${folder.name}: no tensor ${weight.key}`);
+      return weightOf(checkpoint, name, entry, weight, signal);
     },
     placeOf({ key }) {
       const { name } = splitKey(key);

@@ -55,7 +55,7 @@ export interface TileProgress {
 type Kind = Pick<TileRequest, 'noise' | 'dump'>;
 
 /** One run of one stage. */
-interface StageRun extends Omit<TileRequest, 'count' | 'onProgress'> {
+interface StageRun extends Omit<TileRequest, 'count'> {
   readonly buffers: Buffers;
   /** Hears the share that is done. */
   readonly onRun: (share: number) => void;
@@ -182,6 +182,8 @@ export class TileNetworks {
       }
     } finally {
       for (const buffers of [...scopes, patches]) buffers.dispose();
+      // An abort or an error leaves the stage it met.
+      if (lowMemory) for (const stage of STAGES) this.#evict(stage);
     }
   }
 
@@ -197,7 +199,8 @@ export class TileNetworks {
     batch: number,
     { buffers, onRun, ...request }: StageRun,
   ): Promise<Runner> {
-    const runner = await this.#runner(stage, batch, { ...request, onProgress: undefined });
+    // Tells of loading and compiling where `prepare` has not done it: in low memory, for a last batch.
+    const runner = await this.#runner(stage, batch, request);
     await runner.run(buffers, {
       signal: request.signal,
       onProgress: ({ done, total }) => onRun(done / total),

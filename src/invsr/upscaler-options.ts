@@ -33,7 +33,11 @@ export interface UpscalerOptions {
    * @default null (whole tiles), or 1024 pixels with `official`
    */
   readonly vaeTiling?: VaeTiling | null;
-  /** One network on the device at a time: less memory, weights read again for every 32 tiles. @default false */
+  /**
+   * One network on the device at a time: less memory, weights read again for every 32 tiles. Not
+   * beside another Upscaler of the same context, whose weights it would free.
+   * @default false
+   */
   readonly lowMemory?: boolean;
   /**
    * Looks for NaN and Infinity after every layer: a network that leaves the range of f16 is computed

@@ -4,19 +4,18 @@
  *
  * F64 → F16 rounds once: by way of an f32 whose last bit says that something was cut off.
  */
-import { bf16ToSingle, toHalf, toSingle } from './half.ts';
+import { toHalf } from './half.ts';
+import { aligned, CONVERTIBLE, toF32 } from './layout.ts';
 import type { FileDType } from './safetensors-header.ts';
 
 export type CastTarget = 'F16' | 'F32';
-
-const FLOATS = new Set<FileDType>(['F16', 'BF16', 'F32', 'F64']);
 
 /** Half way between 65504, the largest f16, and what would be the next: rounds up, to infinity. */
 const BEYOND_HALF = 65_520;
 
 /** The type that a tensor of `dtype` gets: integers keep theirs. */
 export const castType = (dtype: FileDType, target: CastTarget | undefined): FileDType =>
-  target !== undefined && FLOATS.has(dtype) ? target : dtype;
+  target !== undefined && CONVERTIBLE.has(dtype) ? target : dtype;
 
 export interface Cast {
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -46,16 +45,10 @@ function floatsOf(
   bytes: Uint8Array<ArrayBuffer>,
   dtype: FileDType,
 ): Float32Array<ArrayBuffer> | Float64Array<ArrayBuffer> {
-  const { buffer, byteOffset, byteLength } = byteAligned(bytes);
-  if (dtype === 'F64') return new Float64Array(buffer, byteOffset, byteLength / 8);
-  if (dtype === 'F32') return new Float32Array(buffer, byteOffset, byteLength / 4);
-  const halves = new Uint16Array(buffer, byteOffset, byteLength / 2);
-  return dtype === 'BF16' ? bf16ToSingle(halves) : toSingle(halves);
+  if (dtype !== 'F64') return toF32({ name: dtype, dtype, bytes });
+  const { buffer, byteOffset, byteLength } = aligned(bytes, 8);
+  return new Float64Array(buffer, byteOffset, byteLength / 8);
 }
-
-/** A chunk of a file in memory may begin anywhere. */
-const byteAligned = (bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> =>
-  bytes.byteOffset % 8 === 0 ? bytes : bytes.slice();
 
 function firstBeyond(values: Float32Array | Float64Array, target: CastTarget): number | undefined {
   if (target === 'F32' && values instanceof Float32Array) return undefined;

@@ -1,8 +1,9 @@
 /**
  * A folder's weights as one name space, from one *.safetensors file or from shards under an index
  * (`*.index.json`: `{ "weight_map": { tensor name: file name } }`), else from the only PyTorch
- * checkpoint (*.pth, *.pt). Half precision is preferred.
+ * checkpoint (*.pth, *.pt); checkpoint-files.ts chooses.
  */
+import { chooseFile, isIndex, isShard } from './checkpoint-files.ts';
 import { CheckpointError, grouped } from './error.ts';
 import type { Folder } from './folder.ts';
 import type { RawTensor } from './layout.ts';
@@ -39,9 +40,7 @@ export interface Checkpoint extends AsyncDisposable {
     length: number,
     signal?: AbortSignal,
   ): Promise<Uint8Array<ArrayBuffer>>;
-  /**
-   * A tensor in pieces of whole rows, at most 16 MiB.
-   */
+  /** A tensor in pieces of whole rows, at most 16 MiB unless one row is more. */
   chunks(name: string, signal?: AbortSignal): AsyncGenerator<Uint8Array<ArrayBuffer>>;
   /** Some of a tensor's bytes, from its byte `begin` on, into memory that the caller keeps. */
   readInto(
@@ -85,8 +84,7 @@ export async function openFile(
   signal?: AbortSignal,
 ): Promise<Checkpoint> {
   if (isIndex(file)) {
-    const shards = await openShards(folder, file, await folder.list(), signal);
-    return assemble(`${folder.name}/${file}`, shards);
+    return openShards(folder, file, await folder.list(), signal);
   }
   const source = await folder.open(file);
   try {
@@ -98,59 +96,6 @@ export async function openFile(
     await source.close();
     throw error;
   }
-}
-
-// `x.safetensors.index.json`, and with a variant in any of the places it has been put:
-// `x.safetensors.index.fp16.json`, `x.fp16.safetensors.index.json`.
-const isIndex = (file: string): boolean => /\.index\.(?:\w+\.)?json$/.test(file);
-const isShard = (file: string): boolean => /-\d{5}-of-\d{5}\.safetensors$/.test(file);
-const isHalf = (file: string): boolean => file.split('.').includes('fp16');
-/** The names diffusers and transformers give; others (`…non_ema…`, `prompt_embeds`) are extras. */
-const isStandard = (file: string): boolean => /^(diffusion_pytorch_)?model\./.test(file);
-
-function chooseFile(folder: Folder, files: readonly string[]): string {
-  const candidates = files.filter((f) => isIndex(f) || (f.endsWith('.safetensors') && !isShard(f)));
-  const standard = candidates.filter((f) => isStandard(f) && !f.includes('non_ema'));
-  const pool = standard.length > 0 ? standard : candidates;
-  const half = pool.filter(isHalf);
-  const best = half.length > 0 ? half : pool;
-  const [first, ...others] = best.toSorted((a, b) => Number(isIndex(a)) - Number(isIndex(b)));
-  if (first === undefined) return chooseTorchFile(folder, files);
-  // A single file beside an index of the same precision holds the same tensors.
-  const rival = others.find((f) => isIndex(f) === isIndex(first));
-  if (rival !== undefined) {
-    throw new CheckpointError(
-      `${folder.name}: has both ${first} and ${rival}; keep one of them in the folder`,
-    );
-  }
-  return first;
-}
-
-function chooseTorchFile(folder: Folder, files: readonly string[]): string {
-  const [first, rival] = files.filter((f) => /\.(?:pth|pt)$/i.test(f)).toSorted();
-  if (first === undefined || files.some(isShard)) throw missing(folder, files);
-  if (rival === undefined) return first;
-  throw new CheckpointError(
-    `${folder.name}: has both ${first} and ${rival}; keep one of them in the folder`,
-  );
-}
-
-function missing(folder: Folder, files: readonly string[]): CheckpointError {
-  const shards = files.filter(isShard);
-  const looked =
-    'diffusion_pytorch_model[.fp16].safetensors, model[.fp16].safetensors, *.safetensors.index.json and *.pth';
-  if (shards.length > 0) {
-    return new CheckpointError(
-      `${folder.name}: has shards (${shards[0]}, …) but no *.safetensors.index.json; download the index too`,
-    );
-  }
-  const pickled = files.find(isTorchFile);
-  return new CheckpointError(
-    `${folder.name}: no weights; looked for ${looked}, ${files.length > 0 ? `found ${files.slice(0, 8).join(', ')}` : 'the folder is empty or does not exist'}` +
-      (pickled
-        ? `; ${pickled} may be a PyTorch checkpoint: \`invsr weights convert\` makes safetensors of it`
-        : ''),
-  );
 }
 
 interface Assembly {
@@ -173,7 +118,7 @@ async function openShards(
   index: string,
   files: readonly string[],
   signal: AbortSignal | undefined,
-): Promise<Assembly> {
+): Promise<Checkpoint> {
   const where = `${folder.name}/${index}`;
   const weightMap = parseIndex(where, await folder.readText(index));
   const sources: ByteSource[] = [];
@@ -204,7 +149,7 @@ async function openShards(
       }
       tensors.set(name, stored(header.source, entry));
     }
-    return { sources, tensors };
+    return await assemble(where, { sources, tensors });
   } catch (error) {
     await Promise.all(sources.map((source) => source.close()));
     throw error;

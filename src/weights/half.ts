@@ -44,11 +44,6 @@ export function f16BitsToF32(bits: number): number {
   return sign * (1 + mantissa / 1024) * 2 ** (exponent - 15);
 }
 
-export function bf16BitsToF32(bits: number): number {
-  scratch[0] = bits << 16;
-  return scratchFloat[0] ?? 0;
-}
-
 /** f16 bits of every value. */
 export function toHalf(values: Float32Array): Uint16Array<ArrayBuffer> {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);

@@ -19,7 +19,7 @@ import { CheckpointError } from './error.ts';
 import { bf16ToSingle, toHalf, toSingle } from './half.ts';
 import { phaseWeights } from './phase-weights.ts';
 import type { FileDType } from './safetensors-header.ts';
-import { transposeRows } from './transpose.ts';
+import { pad4, transposeRows } from './transpose.ts';
 
 export type Layout = 'vector' | 'linear' | 'conv' | 'phase' | 'rows';
 /** How the kernels store weights. */
@@ -32,8 +32,6 @@ export interface RawTensor {
   readonly shape: Shape;
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
-
-const pad4 = (n: number): number => Math.ceil(n / 4) * 4;
 
 /** The type that `convert` gives a tensor of `shape`; known without the data. `name`: for messages. */
 export function layoutType(
@@ -118,7 +116,7 @@ function toF16(tensor: RawTensor): Uint16Array<ArrayBuffer> {
 export const CONVERTIBLE: ReadonlySet<FileDType> = new Set(['F16', 'BF16', 'F32', 'F64']);
 
 /** A tensor's values as numbers. */
-export function toF32({ name, dtype, bytes }: RawTensor): Float32Array<ArrayBuffer> {
+export function toF32({ name, dtype, bytes }: Omit<RawTensor, 'shape'>): Float32Array<ArrayBuffer> {
   const { buffer, byteOffset, byteLength } = aligned(bytes, 8);
   switch (dtype) {
     case 'F32':
@@ -135,7 +133,7 @@ export function toF32({ name, dtype, bytes }: RawTensor): Float32Array<ArrayBuff
 }
 
 /** A copy when the bytes do not begin at a multiple of `size`, as in a subarray of a file. */
-const aligned = (bytes: Uint8Array<ArrayBuffer>, size: number): Uint8Array<ArrayBuffer> =>
+export const aligned = (bytes: Uint8Array<ArrayBuffer>, size: number): Uint8Array<ArrayBuffer> =>
   bytes.byteOffset % size === 0 ? bytes : bytes.slice();
 
 function round(name: string, values: Float32Array): Uint16Array<ArrayBuffer> {

@@ -1,8 +1,7 @@
 /** A folder put together from files that lie in different places on disk, or in memory. */
-import { bytesSource } from './source.ts';
-import { readFile } from 'node:fs/promises';
 import { type Folder, notFound } from './folder.ts';
-import { fileSource } from './node-file.ts';
+import { fileSource, textOf } from './node-file.ts';
+import { bytesSource } from './source.ts';
 
 /** Where a file is, or its text. */
 export type Place = { readonly file: string } | { readonly text: string };
@@ -25,7 +24,7 @@ export function mappedFolder(name: string, places: ReadonlyMap<string, Place>): 
     },
     readText: async (path) => {
       const place = at(path);
-      return 'file' in place ? readFile(place.file, 'utf8') : place.text;
+      return 'file' in place ? textOf(place.file) : place.text;
     },
     folder: (inner) => {
       const below = [...places].filter(([path]) => path.startsWith(`${inner}/`));

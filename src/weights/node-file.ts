@@ -1,14 +1,14 @@
-/** Files and folders on disk. Only this file, mapped-folder.ts, node-cache.ts and hub/ import from Node here. */
+/** Files and folders on disk. Only this file, node-cache.ts and hub/ import from Node here. */
 import { type FileHandle, open, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CheckpointError } from './error.ts';
 import { type Folder, notFound } from './folder.ts';
+import { codeOf, reasonOf } from './reason.ts';
 import { type ByteSource, cutShort } from './source.ts';
 
 export async function fileSource(path: string): Promise<ByteSource> {
   const file: FileHandle = await open(path, 'r').catch((cause: unknown) => {
-    const reason = codeOf(cause) === 'ENOENT' ? 'no such file' : codeOf(cause);
-    throw new CheckpointError(`${path}: cannot be opened (${reason})`, { cause });
+    throw new CheckpointError(`${path}: cannot be opened (${reasonOf(cause)})`, { cause });
   });
   const size = async () => (await file.stat()).size;
   const fill: Required<ByteSource>['readInto'] = async (offset, bytes, signal) => {
@@ -36,6 +36,12 @@ export async function fileSource(path: string): Promise<ByteSource> {
   };
 }
 
+/** A small file whole, e.g. `config.json`; CheckpointError where it cannot be read. */
+export const textOf = (path: string): Promise<string> =>
+  readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new CheckpointError(`${path}: cannot be read (${reasonOf(cause)})`, { cause });
+  });
+
 export function nodeFolder(path: string): Folder {
   const list = async (): Promise<string[]> => {
     try {
@@ -44,7 +50,7 @@ export function nodeFolder(path: string): Folder {
       return entries.filter((e) => e.isFile() || e.isSymbolicLink()).map((e) => e.name);
     } catch (cause) {
       if (codeOf(cause) === 'ENOENT') return [];
-      throw new CheckpointError(`${path}: cannot be listed (${codeOf(cause)})`, { cause });
+      throw new CheckpointError(`${path}: cannot be listed (${reasonOf(cause)})`, { cause });
     }
   };
   const found = async <T>(file: string, action: (path: string) => Promise<T>): Promise<T> => {
@@ -60,10 +66,7 @@ export function nodeFolder(path: string): Folder {
     name: path,
     list,
     open: (file) => found(file, fileSource),
-    readText: (file) => found(file, (at) => readFile(at, 'utf8')),
+    readText: (file) => found(file, textOf),
     folder: (name) => nodeFolder(join(path, name)),
   };
 }
-
-const codeOf = (error: unknown): string =>
-  error instanceof Error && 'code' in error ? String(error.code) : String(error);

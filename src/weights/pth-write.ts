@@ -7,7 +7,7 @@
  *
  * For `invsr weights synth --pth`: the noise predictor is published in this form. Files below 4 GiB.
  */
-export interface TorchTensor {
+export interface TensorToSave {
   readonly shape: readonly number[];
   /** Row-major f32, when its turn comes: a file of any size needs memory for one tensor. */
   readonly read: () => Float32Array<ArrayBuffer>;
@@ -27,7 +27,7 @@ const END = 22;
 const elementsOf = (shape: readonly number[]): number => shape.reduce((n, d) => n * d, 1);
 
 /** The file's size, and its content in pieces. */
-export function torchFile(tensors: ReadonlyMap<string, TorchTensor>): {
+export function torchFile(tensors: ReadonlyMap<string, TensorToSave>): {
   readonly bytes: number;
   readonly content: () => Generator<Uint8Array<ArrayBuffer>>;
 } {
@@ -138,7 +138,7 @@ const tuple = (...parts: readonly Uint8Array[]): Uint8Array =>
 /** An empty OrderedDict. */
 const dict = (): Uint8Array => fields([], globalOf('collections', 'OrderedDict'), ascii(')R'));
 
-function stateDict(tensors: ReadonlyMap<string, TorchTensor>): Uint8Array<ArrayBuffer> {
+function stateDict(tensors: ReadonlyMap<string, TensorToSave>): Uint8Array<ArrayBuffer> {
   const items = [...tensors].map(([name, { shape }], i) =>
     fields([], string(name), tensor(shape, i)),
   );

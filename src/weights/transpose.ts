@@ -21,7 +21,8 @@ type Words = Uint16Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
 const ROWS = 512;
 const COLUMNS = 32;
 
-const pad4 = (n: number): number => Math.ceil(n / 4) * 4;
+/** Channels as the kernels count them. */
+export const pad4 = (n: number): number => Math.ceil(n / 4) * 4;
 
 /** `to` is the whole result; what pads it is not written. */
 export function transposeRows<T extends Words>(from: T, to: T, shape: TransposedRows): void {

@@ -89,6 +89,25 @@ describe.each(adapterNames)('%s', (adapter) => {
       expect(done).toEqual(done.toSorted((a, b) => a - b));
       expect(done.at(-1)).toBeCloseTo(5, 6);
     }
-    expect([...resident.stages].toSorted()).toEqual(['compile', 'load', 'run']);
+    for (const { stages } of [resident, low]) {
+      expect([...stages].toSorted()).toEqual(['compile', 'load', 'run']);
+    }
+  });
+
+  test('low memory leaves no weights behind where the caller stops early', async () => {
+    const { context, close } = await openTestContext(adapter);
+    closers.push(close);
+    const model = await openModel(nodeFolder('weights/invsr-nano'));
+    const options = { precision: 'f32', tile: TILE, timesteps: [200], cfg: 1 } as const;
+    const networks = new TileNetworks(context, model, { ...options, lowMemory: true });
+    for await (const patch of patchSource(context, networks, { tile: TILE })(batches(), {
+      count: 5,
+    })) {
+      expect(patch.length).toBe(2 * (4 * TILE) ** 2 * 4);
+      expect(context.weights.totalBytes).toBeGreaterThan(0);
+      break;
+    }
+    expect(context.memory.bytes).toBe(0);
+    await model.close();
   });
 });

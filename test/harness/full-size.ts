@@ -25,7 +25,7 @@ const tensors = (keys: Keys): CheckpointTensors =>
 
 const states = [1, 77, unet.cross_attention_dim];
 
-const FACTS: ModelFacts = {
+export const FULL_SIZE: ModelFacts = {
   configs: {
     unet: parsed(readUNetConfig, unet),
     vae: parsed(readVaeConfig, vae),
@@ -50,4 +50,4 @@ export interface FullSizeOptions {
 
 /** One stage of InvSR-1. */
 export const fullSizeGraph = (stage: Stage, { batch = 1, ...options }: FullSizeOptions): Graph =>
-  stageGraph(stage, FACTS, { ...options, batch, timesteps: [200], cfg: 1, noise: 'generated' });
+  stageGraph(stage, FULL_SIZE, { ...options, batch, timesteps: [200], cfg: 1, noise: 'generated' });

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
 import {
-  bf16BitsToF32,
   bf16ToSingle,
   f16BitsToF32,
   f32ToF16Bits,
@@ -77,7 +76,7 @@ test('bf16 is the upper half of an f32', () => {
   const values = bf16ToSingle(everyPattern);
   const wrong = everyPattern.filter((bits) => {
     word[0] = bits << 16;
-    return !Object.is(values[bits], float[0]) || !Object.is(bf16BitsToF32(bits), float[0]);
+    return !Object.is(values[bits], float[0]);
   });
   expect([...wrong]).toEqual([]);
 });

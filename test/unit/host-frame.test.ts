@@ -11,6 +11,7 @@ import { waveletLowReference, ycbcrFixReference } from '../../src/kernels/color-
 import { reflectPadReference } from '../../src/kernels/reflect-pad.ts';
 import { bicubicAntialiasReference } from '../../src/kernels/resize.ts';
 import { f16BitsToF32, f32ToF16Bits } from '../../src/weights/half.ts';
+import type { PatchSource } from '../../src/invsr/tile-source.ts';
 import { fakeNetworks } from '../harness/fake-networks.ts';
 import { uniform } from '../harness/random.ts';
 
@@ -245,7 +246,29 @@ describe('resumed', () => {
     const run = upscaleRows(plan, picture, networks, { depth: 8, signal: controller.signal });
     await expect(run.next()).rejects.toThrow(/abort/i);
   });
+
+  test('a caller that stops does not wait for the batch under way', async () => {
+    const plan = planHost({ width, height }, OPTIONS);
+    const networks: PatchSource = async function* (batches, options) {
+      yield* fakeNetworks({ tile: 16 })(take(batches, 2), options);
+      await new Promise((_, reject) =>
+        options.signal?.addEventListener('abort', () => reject(new Error('stopped'))),
+      );
+    };
+    for await (const { count } of upscaleRows(plan, picture, networks, { depth: 8 })) {
+      expect(count).toBeGreaterThan(0);
+      break;
+    }
+  });
 });
+
+async function* take<T>(values: AsyncIterable<T>, count: number): AsyncGenerator<T> {
+  let left = count;
+  for await (const value of values) {
+    yield value;
+    if (--left === 0) return;
+  }
+}
 
 test('8-bit pixels are read as the kernel imageToTensor reads them', async () => {
   const pixels = Uint8Array.of(0, 1, 2, 9, 128, 254, 255, 9);

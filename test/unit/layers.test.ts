@@ -58,6 +58,23 @@ test('every file was looked at', () => {
   expect(files.map(layerOf).every((layer) => layer in ALLOWED)).toBe(true);
 });
 
+test('the library entry runs in a browser: it imports nothing of Node', () => {
+  const seen = new Set<string>();
+  const visit = (file: string): string[] => {
+    if (seen.has(file)) return [];
+    seen.add(file);
+    const text = readFileSync(join(SRC, file), 'utf8');
+    const paths = [...text.matchAll(/\b(?:from|import)\s*\(?\s*'([^']+)'/g)].map(
+      ([, at = '']) => at,
+    );
+    const node = paths.filter((at) => at.startsWith('node:')).map((at) => `${file}: ${at}`);
+    const inner = paths.filter((at) => at.startsWith('.'));
+    return [...node, ...inner.flatMap((at) => visit(join(dirname(file), at)))];
+  };
+  expect(visit('index.ts')).toEqual([]);
+  expect(seen.size).toBeGreaterThan(100);
+});
+
 test('only readback.ts maps buffers', () => {
   const users = files.filter((f) => /\.mapAsync\(/.test(readFileSync(join(SRC, f), 'utf8')));
   expect(users).toEqual(['engine/readback.ts']);

@@ -67,7 +67,7 @@ describe('file', () => {
   test('reads', async () => keepsPromises(await fileSource(join(folder, 'x'))));
   test('that is not there', async () => {
     await expect(fileSource(join(folder, 'y'))).rejects.toThrow(
-      /y: cannot be opened \(no such file\)$/,
+      /y: cannot be opened \(no such file or folder\)$/,
     );
   });
 });

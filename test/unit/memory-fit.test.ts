@@ -1,0 +1,90 @@
+/** What is given up for how little memory, and what the full-size model takes. Plans only: no device. */
+import { describe, expect, test } from 'vitest';
+import type { Capabilities } from '../../src/engine/device.ts';
+import type { EngineContext } from '../../src/engine/context.ts';
+import { UPLOAD_STAGING_BYTES } from '../../src/engine/uploader.ts';
+import { fitMemory } from '../../src/invsr/memory-fit.ts';
+import { MemoryError, type MemoryPlan } from '../../src/invsr/memory-plan.ts';
+import type { Model } from '../../src/invsr/model.ts';
+import { TileNetworks } from '../../src/invsr/tile-networks.ts';
+import { FULL_SIZE } from '../harness/full-size.ts';
+
+const capabilities = {
+  family: 'alu',
+  shaderF16: true,
+  features: [],
+  subgroupMinSize: 4,
+  subgroupMaxSize: 128,
+  limits: { maxStorageBufferBindingSize: 2 ** 27, minUniformBufferOffsetAlignment: 256 },
+} as unknown as Capabilities;
+const context = { capabilities } as EngineContext;
+const model = FULL_SIZE as Model;
+
+const memoryOf = (lowMemory: boolean, batch = 1, tiles = 1): MemoryPlan => {
+  const options = { precision: 'f16', tile: 128, timesteps: [200], cfg: 1, lowMemory } as const;
+  return new TileNetworks(context, model, options).memory(batch, tiles);
+};
+
+describe('one tile of 128 at full size, in f16', () => {
+  test('resident: at most 2.3 GB', () => {
+    const { peakBytes, weightBytes, slotBytes, betweenBytes, stagingBytes } = memoryOf(false);
+    expect(peakBytes).toBeLessThan(2.3e9);
+    expect(peakBytes).toBe(weightBytes + slotBytes + betweenBytes + stagingBytes);
+    // A patch of 512x512 on its way down: uploads are over before activations come.
+    expect(stagingBytes).toBe(512 * 512 * 4 * 4);
+    // 0.95 billion parameters of the UNet, the VAE and the noise predictor, two bytes each.
+    expect(weightBytes).toBeGreaterThan(1.9e9);
+  });
+
+  test('low memory: at most 1.9 GB, of which the UNet is the most', () => {
+    const { peakBytes, weightBytes, slotBytes, stagingBytes, stages } = memoryOf(true);
+    expect(peakBytes).toBeLessThan(1.9e9);
+    const denoise = stages.find(({ stage }) => stage === 'denoise')!;
+    expect(weightBytes).toBe(denoise.weightBytes);
+    // Its weights' arrival takes more than its activations, which come later.
+    expect(slotBytes + stagingBytes).toBe(UPLOAD_STAGING_BYTES);
+    expect(slotBytes).toBe(denoise.slotBytes);
+  });
+
+  test('more jobs at once: what they hand over is counted, once per job', () => {
+    const [one, two, three] = [1, 2, 3].map((tiles) => memoryOf(true, 1, tiles).betweenBytes);
+    expect(two! - one!).toBeGreaterThan(0);
+    expect(three! - two!).toBe(two! - one!);
+  });
+});
+
+describe('a limit', () => {
+  const asked = { tile: 64, tileBatch: 4 };
+  const all = fitMemory(context, model, asked);
+
+  test('none: as asked', () => {
+    expect(all.changes).toEqual([]);
+    expect(all.options).toMatchObject({ tile: 64, tileBatch: 4, lowMemory: false });
+  });
+
+  test('gives up as little as it takes, in order', () => {
+    const steps: string[][] = [];
+    let limit = all.plan.peakBytes;
+    for (;;) {
+      try {
+        const { plan, changes, options } = fitMemory(context, model, asked, limit);
+        expect(plan.peakBytes).toBeLessThanOrEqual(limit);
+        expect(plan).toMatchObject({ tile: options.tile, lowMemory: options.lowMemory });
+        steps.push([...changes]);
+        limit = plan.peakBytes - 1;
+      } catch (error) {
+        expect(error).toBeInstanceOf(MemoryError);
+        expect(String(error)).toMatch(/needs at least 1\.\d\d GB .* --memory allows 1\.\d\d GB/);
+        break;
+      }
+    }
+    const single = 'tiles one by one instead of 4';
+    const low = 'one network at a time';
+    expect(steps.slice(0, 3)).toEqual([[], [single], [single, low]]);
+    for (const [i, step] of steps.slice(3).entries()) {
+      expect(step).toEqual([single, low, expect.stringMatching(/^tiles of (48|32) instead/)]);
+      expect(step).not.toEqual(steps[i + 2]);
+    }
+    expect(steps.length).toBeGreaterThan(3);
+  });
+});
