@@ -131,9 +131,27 @@ export class Upscaler {
     }
   }
 
-  /** The networks alone, for a frame on the host (host-frame.ts). */
+  /**
+   * The networks alone, for a frame on the host (host-frame.ts). It too waits for calls before it,
+   * and holds up later ones until its last patch or its early end.
+   */
   patches({ seed }: Pick<UpscaleRequest, 'seed'> = {}): PatchSource {
-    return patchSource(this.#context, this.#networks, { tile: this.options.tile, seed });
+    const source = patchSource(this.#context, this.#networks, { tile: this.options.tile, seed });
+    const queue = this.#queue;
+    return async function* (batches, options) {
+      let end = (): void => {};
+      await new Promise<void>((begin) => {
+        void queue(async () => {
+          begin();
+          await new Promise<void>((resolve) => (end = resolve));
+        });
+      });
+      try {
+        yield* source(batches, options);
+      } finally {
+        end();
+      }
+    };
   }
 
   /** Frees the networks' plans; weights stay with the context. */

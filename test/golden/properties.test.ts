@@ -43,6 +43,16 @@ function downscaled({ width, height, pixels }: Pixels): Float64Array {
 }
 const rgb = ({ pixels }: Pixels): Uint8Array => pixels.filter((_, i) => i % 4 !== 3);
 
+/** The levels that the host frame makes. */
+async function rowsOf(made: Upscaler, image: Pixels): Promise<number[]> {
+  const levels: number[] = [];
+  const plan = planHost(image, made.options);
+  for await (const { data } of upscaleRows(plan, pixelRows(image), made.patches(), { depth: 8 })) {
+    levels.push(...data);
+  }
+  return levels;
+}
+
 describe.each(adapterNames)('%s', (adapter) => {
   let context: EngineContext;
   let close: () => void;
@@ -228,6 +238,20 @@ describe.each(adapterNames)('%s', (adapter) => {
           const images = [picture(26, 16), picture(10, 12)];
           const results = await Promise.all(images.map((image) => counted.upscale(image)));
           expect(results.map(({ width }) => width)).toEqual([104, 40]);
+          expect(context.memory.bytes).toBe(before);
+        });
+
+        test('two frames and an image at once', async () => {
+          const image = picture(26, 16);
+          const alone = await rowsOf(counted, image);
+          const [one, whole, two] = await Promise.all([
+            rowsOf(counted, image),
+            counted.upscale(image),
+            rowsOf(counted, image),
+          ]);
+          expect(one).toEqual(alone);
+          expect(two).toEqual(alone);
+          expect(whole.width).toBe(104);
           expect(context.memory.bytes).toBe(before);
         });
 
