@@ -2,10 +2,11 @@
 import { createContext, type EngineContext } from '../engine/context.ts';
 import { type Capabilities, nameOf } from '../engine/device.ts';
 import { createDevice } from '../engine/node-device.ts';
-import { fitMemory, gigabytes, type MemoryFit } from '../invsr/memory-fit.ts';
+import { fitMemory, type MemoryFit } from '../invsr/memory-fit.ts';
 import type { MemoryPlan } from '../invsr/memory-plan.ts';
 import type { Model } from '../invsr/model.ts';
 import { Upscaler, type UpscalerOptions } from '../invsr/upscaler.ts';
+import { humanBytes } from './transfer-progress.ts';
 
 export interface Session {
   readonly upscaler: Upscaler;
@@ -61,13 +62,13 @@ function memoryNotes({ plan, changes }: MemoryFit, { family }: Capabilities): st
     'between networks': plan.betweenBytes,
     staging: plan.stagingBytes,
   };
-  const listed = Object.entries(parts).map(([what, bytes]) => `${what} ${gigabytes(bytes)}`);
-  const notes = [`memory: ${gigabytes(plan.peakBytes)} at most (${listed.join(', ')})`];
+  const listed = Object.entries(parts).map(([what, bytes]) => `${what} ${humanBytes(bytes)}`);
+  const notes = [`memory: ${humanBytes(plan.peakBytes)} at most (${listed.join(', ')})`];
   if (changes.length > 0) notes.push(`to stay within --memory: ${changes.join(', ')}`);
   const free = process.availableMemory();
   if (family === 'cpu' && plan.peakBytes > free) {
     notes.push(
-      `this machine has ${gigabytes(free)} of memory left: expect swapping, or use --low-memory or a smaller --tile`,
+      `this machine has ${humanBytes(free)} of memory left: expect swapping, or use --low-memory or a smaller --tile`,
     );
   }
   return notes;

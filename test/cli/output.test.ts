@@ -222,7 +222,7 @@ describe('size', () => {
 
 test('a disk too small is told before the work', async () => {
   await expect(expectSpace(at('o.png'), 1e18)).rejects.toThrow(
-    /^.*o\.png needs about 1000000000 GB of disk while it is made, [\d.]+ GB are free; choose another place or make room$/,
+    /^.*o\.png needs about 1000 PB of disk while it is made, [\d.]+ [kMGT]B are free; choose another place or make room$/,
   );
   await expectSpace(at('o.png'), 1);
 });
