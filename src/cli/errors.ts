@@ -42,14 +42,22 @@ export function exitCodeOf(error: unknown): number {
   return INPUT_ERRORS.has(error.name) ? EXIT.usage : EXIT.failed;
 }
 
-/** Whether the current image can be gone on with; see job-folder.ts. */
-const current = { resumable: false };
+interface Current {
+  /** Whether the current image can be gone on with; see job-folder.ts. */
+  resumable: boolean;
+  /** Of the innermost `interruptible` action. */
+  sentence: (() => string) | undefined;
+}
+const current: Current = { resumable: false, sentence: undefined };
 export const setResumable = (resumable: boolean): void => void (current.resumable = resumable);
 
-export const interrupted = (): string =>
-  current.resumable
+/** What an interruption at this moment leaves behind. */
+export function interrupted(): string {
+  if (current.sentence) return `interrupted; ${current.sentence()}`;
+  return current.resumable
     ? 'interrupted; what is done of the current image is kept, the same command goes on with it'
     : 'interrupted; nothing was written for the current image';
+}
 
 /** Runs the action; should a signal end it, `sentence` says what that left behind. */
 export async function interruptible<T>(
@@ -57,11 +65,15 @@ export async function interruptible<T>(
   sentence: () => string,
   action: () => Promise<T>,
 ): Promise<T> {
+  const outer = current.sentence;
+  current.sentence = sentence;
   try {
     return await action();
   } catch (error) {
     if (!signal.aborted || error instanceof InterruptedTransfer) throw error;
-    throw new InterruptedTransfer(`interrupted; ${sentence()}`, { cause: error });
+    throw new InterruptedTransfer(interrupted(), { cause: error });
+  } finally {
+    current.sentence = outer;
   }
 }
 

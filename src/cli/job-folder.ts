@@ -16,6 +16,7 @@ import { type FileHandle, open, readdir, readFile, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { PatchStore, ResultRows } from '../invsr/host-frame.ts';
 import { firstBatchOf, type HostPlan } from '../invsr/host-plan.ts';
+import { isAlive } from '../weights/hub/lock.ts';
 import { makeFolder } from '../weights/node-folder.ts';
 import { InputError, setResumable } from './errors.ts';
 import {
@@ -201,9 +202,9 @@ export function lockFolder(output: string): void {
   }
   const lock = join(folder, 'lock');
   const owner = Number(readOr(lock, ''));
-  if (owner > 0 && owner !== process.pid && isAlive(owner)) {
+  if (owner > 0 && isAlive(owner)) {
     throw new InputError(
-      `${output} is being made by process ${owner}; wait for it, or delete ${folder}`,
+      `${output} is being made by process ${owner}; wait for it, or delete ${lock} if that is no invsr`,
     );
   }
   if (!hasJournal(output)) addPartial(folder);
@@ -266,14 +267,5 @@ function readOr(file: string, fallback: string): string {
     return readFileSync(file, 'utf8');
   } catch {
     return fallback;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
   }
 }

@@ -23,6 +23,7 @@ const EXAMPLES = `
 Examples:
   invsr upscale photo.jpg -o photo-x4.png    one image
   invsr upscale scans/ -o larger/            every image of a folder
+  invsr weights pull sd-turbo                the large model, for --model sd-turbo
   invsr info                                 what this machine can run on`;
 
 async function main(): Promise<void> {
@@ -71,15 +72,28 @@ async function main(): Promise<void> {
     await program.parseAsync();
   } catch (error) {
     reporter.stop();
-    process.exitCode = report(error, reporter);
+    process.exitCode = report(error, reporter, askedCommand(program));
   }
 }
 
-function report(error: unknown, reporter: Reporter): number {
+/** The words of the command line that name a command: `invsr weights pull`. */
+function askedCommand(program: Command): string {
+  let command = program;
+  const words = [program.name()];
+  for (const word of process.argv.slice(2)) {
+    const next = command.commands.find((c) => c.name() === word);
+    if (!next) break;
+    command = next;
+    words.push(word);
+  }
+  return words.join(' ');
+}
+
+function report(error: unknown, reporter: Reporter, command: string): number {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return EXIT.done; // --help, --version
     // Bare `invsr` prints help and counts as a wrong command line.
-    if (error.code !== 'commander.help') reporter.error(explain(error));
+    if (error.code !== 'commander.help') reporter.error(explain(error, command));
     return EXIT.usage;
   }
   reporter.error(describe(error));
@@ -87,12 +101,12 @@ function report(error: unknown, reporter: Reporter): number {
 }
 
 /** Commander's message as one line: its suggestion ("(Did you mean --steps?)") is on a second. */
-function explain({ message }: CommanderError): string {
+function explain({ message }: CommanderError, command: string): string {
   const text = message
     .replace(/^error: /, '')
     .replaceAll('\n', ' ')
     .replace(/\.$/, '');
-  return `${text}; see invsr --help`;
+  return `${text}; see ${command} --help`;
 }
 
 await main();

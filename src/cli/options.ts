@@ -3,13 +3,13 @@ import { InvalidArgumentError, Option } from 'commander';
 import { TIMESTEPS } from '../invsr/scheduler.ts';
 
 export const integer =
-  (low: number, high = Number.MAX_SAFE_INTEGER) =>
+  (low: number, high = Number.MAX_SAFE_INTEGER, hint = '') =>
   (text: string): number => {
     const value = Number(text);
     if (!/^\d+$/.test(text) || value < low || value > high) {
       const range =
         high === Number.MAX_SAFE_INTEGER ? `of at least ${low}` : `from ${low} to ${high}`;
-      throw new InvalidArgumentError(`expected a whole number ${range}.`);
+      throw new InvalidArgumentError(`expected a whole number ${range}${hint}.`);
     }
     return value;
   };

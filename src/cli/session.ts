@@ -2,10 +2,11 @@
 import { createContext, type EngineContext } from '../engine/context.ts';
 import { type Capabilities, nameOf } from '../engine/device.ts';
 import { createDevice } from '../engine/node-device.ts';
-import { fitMemory, gigabytes, type MemoryFit } from '../invsr/memory-fit.ts';
+import { fitMemory, type MemoryFit } from '../invsr/memory-fit.ts';
 import type { MemoryPlan } from '../invsr/memory-plan.ts';
 import type { Model } from '../invsr/model.ts';
 import { Upscaler, type UpscalerOptions } from '../invsr/upscaler.ts';
+import { humanBytes } from './transfer-progress.ts';
 
 export interface Session {
   readonly upscaler: Upscaler;
@@ -53,6 +54,9 @@ export async function openSession(
   };
 }
 
+/** Models that come near a device's limits; others need not name them. */
+const LARGE = 1e9;
+
 /** A software adapter's memory is the host's, and the host can say how much it has left. */
 function memoryNotes({ plan, changes }: MemoryFit, { family, limits }: Capabilities): string[] {
   const parts = {
@@ -61,18 +65,19 @@ function memoryNotes({ plan, changes }: MemoryFit, { family, limits }: Capabilit
     'between networks': plan.betweenBytes,
     staging: plan.stagingBytes,
   };
-  const listed = Object.entries(parts).map(([what, bytes]) => `${what} ${gigabytes(bytes)}`);
-  const { maxBufferSize, maxStorageBufferBindingSize } = limits;
-  const notes = [
-    `memory: ${gigabytes(plan.peakBytes)} at most (${listed.join(', ')}); ` +
-      `largest buffer ${gigabytes(plan.largestBufferBytes)} of ${gigabytes(maxBufferSize)} that the device allows, ` +
-      `largest binding ${gigabytes(plan.largestBindingBytes)} of ${gigabytes(maxStorageBufferBindingSize)}`,
-  ];
+  const listed = Object.entries(parts).map(([what, bytes]) => `${what} ${humanBytes(bytes)}`);
+  const notes = [`memory: ${humanBytes(plan.peakBytes)} at most (${listed.join(', ')})`];
+  if (plan.peakBytes > LARGE) {
+    notes.push(
+      `largest buffer ${humanBytes(plan.largestBufferBytes)}, the device allows ${humanBytes(limits.maxBufferSize)}; ` +
+        `largest binding ${humanBytes(plan.largestBindingBytes)}, it allows ${humanBytes(limits.maxStorageBufferBindingSize)}`,
+    );
+  }
   if (changes.length > 0) notes.push(`to stay within --memory: ${changes.join(', ')}`);
   const free = process.availableMemory();
   if (family === 'cpu' && plan.peakBytes > free) {
     notes.push(
-      `this machine has ${gigabytes(free)} of memory left: expect swapping, or use --low-memory or a smaller --tile`,
+      `this machine has ${humanBytes(free)} of memory left: expect swapping, or use --low-memory or a smaller --tile`,
     );
   }
   return notes;

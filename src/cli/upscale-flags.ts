@@ -51,6 +51,8 @@ Examples:
   invsr upscale photo.jpg -o photo-x4.png
   invsr upscale scans/ -o larger/ --color-fix wavelet
   invsr upscale a.png b.webp -o out/ --steps 3 --seed 7
+  invsr upscale photo.jpg -o large.png --model sd-turbo --memory 4GB
+  invsr upscale scan.tif -o scan-x2.tif --scale 2 --depth 16
   invsr upscale photo.jpg -o x4.png --adapter software --json`;
 
 export type UpscaleAction = (inputs: readonly string[], flags: UpscaleFlags) => Promise<void>;
@@ -67,10 +69,15 @@ export function upscaleCommand(action: UpscaleAction): Command {
     )
     .option(
       '--model <name|dir>',
-      'invsr-nano (embedded), or a folder in Hugging Face layout',
+      'invsr-nano (embedded), sd-turbo (after invsr weights pull sd-turbo), or a folder in Hugging Face layout',
       'invsr-nano',
     )
-    .option('--steps <n>', `denoising steps, 1 to ${MAX_STEPS}`, integer(1, MAX_STEPS), 1)
+    .option(
+      '--steps <n>',
+      `denoising steps, 1 to ${MAX_STEPS}`,
+      integer(1, MAX_STEPS, '; --timesteps takes a list of more'),
+      1,
+    )
     .option(
       '--timesteps <list>',
       'descending timesteps instead of --steps, e.g. 250,150,50',
@@ -106,7 +113,7 @@ export function upscaleCommand(action: UpscaleAction): Command {
       'auto, software, or part of an adapter name (see invsr info)',
       'auto',
     )
-    .option('--scale <factor>', 'size of the result, 1 to 8 (default: 4)', number(1, 8), SCALE)
+    .option('--scale <factor>', 'size of the result, 1 to 8', number(1, 8), SCALE)
     .addOption(
       new Option('--depth <bits>', 'of a png or tiff: 8, 16, or auto, as the input has')
         .argParser(depth)

@@ -121,7 +121,10 @@ export async function upscaleToFile(job: RowsJob, options: RowsOptions): Promise
     options.onProgress?.({ stage: 'finish', done: 0, total: 1 });
     const fields = await readFields(input.file, input.layout);
     const made = await folder.finish(
-      job.settings ? resultFields(fields, job.settings) : profileOnly(fields),
+      // --memory may have made the tiles smaller.
+      job.settings
+        ? resultFields(fields, { ...job.settings, tile: plan.tile })
+        : profileOnly(fields),
     );
     await finishFile(job, { made, input: path, layout });
     options.onProgress?.({ stage: 'finish', done: 1, total: 1 });

@@ -2,14 +2,15 @@
  * `invsr weights convert IN OUT`: a PyTorch checkpoint, or safetensors in one file or many, becomes one
  * safetensors file. It passes through piece by piece, and is there whole or not at all.
  */
-import { readdir, stat, statfs } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { readdir, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { Command } from 'commander';
 import { type Checkpoint, openCheckpoint, openFile } from '../weights/checkpoint.ts';
 import { convertCheckpoint } from '../weights/convert.ts';
 import { grouped } from '../weights/error.ts';
 import { nodeFolder } from '../weights/node-file.ts';
-import { InputError, reasonOf } from './errors.ts';
+import { expectSpace } from './disk-space.ts';
+import { InputError, interruptible, reasonOf } from './errors.ts';
 import { expectExtension, expectWritableFolder } from './inputs.ts';
 import { choice } from './options.ts';
 import type { Reporter } from './progress.ts';
@@ -36,7 +37,11 @@ export function convertCommand(context: CommandContext): Command {
     .option('--json', 'one JSON object on stdout: what was written')
     .addHelpText('after', EXAMPLES)
     .action((input: string, output: string, flags: ConvertFlags) =>
-      convert(input, output, flags, context),
+      interruptible(
+        context.signal,
+        () => `${output} was not written`,
+        () => convert(input, output, flags, context),
+      ),
     );
 }
 
@@ -115,18 +120,6 @@ async function expectOther(output: string, files: readonly string[], input: stri
       throw new InputError(`${output} is read as a part of ${input}; give another output`);
     }
   }
-}
-
-async function expectSpace(output: string, bytes: number): Promise<void> {
-  let folder = dirname(resolve(output));
-  while (!(await stat(folder).catch(() => undefined))) folder = dirname(folder);
-  // Some file systems do not tell; then writing will.
-  const disk = await statfs(folder).catch(() => undefined);
-  const free = disk ? disk.bavail * disk.bsize : Infinity;
-  if (free >= bytes) return;
-  throw new InputError(
-    `cannot write ${output}: it takes ${grouped(bytes)} bytes, its disk has ${grouped(free)} left; choose another place or make room`,
-  );
 }
 
 /** A line for every tenth of a file that takes a while. */

@@ -21,7 +21,8 @@ import { writeJson } from '../weights/hub/record.ts';
 import type { HubSettings } from '../weights/hub/settings.ts';
 import { mappedFolder, type Place } from '../weights/mapped-folder.ts';
 import { nodeFolder } from '../weights/node-file.ts';
-import { InputError } from './errors.ts';
+import { expectSpace } from './disk-space.ts';
+import { InputError, interruptible } from './errors.ts';
 import { humanBytes } from './transfer-progress.ts';
 import type { CommandContext } from './upscale.ts';
 
@@ -54,34 +55,41 @@ export async function importModel(
     reporter.result({ ...summary, dryRun: true }, []);
     return;
   }
-  const entries: [string, { size: number; id: string }][] = [];
-  let doneBytes = 0;
-  for (const [i, { target, path }] of files.entries()) {
-    signal.throwIfAborted();
-    const id = await digestOf(path, 'sha256', {
-      signal,
-      onBytes: (count) => {
-        doneBytes += count;
-        reporter.transfer({ stage: 'copy', doneBytes, totalBytes });
-      },
-    });
-    const place = join(folder, target);
-    if (resolve(path) !== place) await (isLink ? linkTo(path, place) : copyTo(path, place));
-    entries.push([target, { size: sizes[i] ?? 0, id }]);
-  }
-  for (const [target, place] of places) {
-    if ('text' in place) await writeJson(join(folder, target), JSON.parse(place.text));
-  }
-  await writeManifest(folder, {
-    model: model.name,
-    commits: {},
-    files: Object.fromEntries(entries),
-  });
+  if (!isLink && resolve(from) !== folder) await expectSpace(folder, totalBytes);
+  const sentence = (): string =>
+    `${folder} is not complete; the same command copies all of it again`;
+  await interruptible(signal, sentence, copyModel);
   const use = to === undefined ? model.name : to;
   reporter.result(summary, [
     `${model.name} is imported to ${folder}`,
     `use it: invsr upscale photo.jpg -o large.png --model ${use}`,
   ]);
+
+  async function copyModel(): Promise<void> {
+    const entries: [string, { size: number; id: string }][] = [];
+    let doneBytes = 0;
+    for (const [i, { target, path }] of files.entries()) {
+      signal.throwIfAborted();
+      const id = await digestOf(path, 'sha256', {
+        signal,
+        onBytes: (count) => {
+          doneBytes += count;
+          reporter.transfer({ stage: 'copy', doneBytes, totalBytes });
+        },
+      });
+      const place = join(folder, target);
+      if (resolve(path) !== place) await (isLink ? linkTo(path, place) : copyTo(path, place));
+      entries.push([target, { size: sizes[i] ?? 0, id }]);
+    }
+    for (const [target, place] of places) {
+      if ('text' in place) await writeJson(join(folder, target), JSON.parse(place.text));
+    }
+    await writeManifest(folder, {
+      model: model.name,
+      commits: {},
+      files: Object.fromEntries(entries),
+    });
+  }
 }
 
 async function linkTo(path: string, place: string): Promise<void> {

@@ -2,9 +2,8 @@
  * `invsr weights synth DIR`: writes a model folder of synthetic weights, bit-exact against published
  * known answers, for tests and measurements where real weights cannot be had.
  */
-import { existsSync } from 'node:fs';
-import { readdir, readFile, rm, statfs } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import {
   readNoisePredictorConfig,
@@ -21,23 +20,30 @@ import {
   PARTS,
   syntheticModel,
 } from '../invsr/synthetic-model.ts';
-import { InputError, reasonOf } from './errors.ts';
+import { expectSpace } from './disk-space.ts';
+import { InputError, interruptible, reasonOf } from './errors.ts';
 import { humanBytes } from './transfer-progress.ts';
 import type { CommandContext } from './upscale.ts';
 import { writeWhole } from './whole-file.ts';
 
 interface SynthFlags {
-  readonly parts: readonly Part[];
+  readonly parts?: readonly Part[];
   readonly size: string;
   readonly pth?: boolean;
   readonly force?: boolean;
 }
 
+const EXAMPLES = `
+Examples:
+  invsr weights synth synthetic/                                2.7 GB, of SD-Turbo's size
+  invsr weights synth small/ --size tiny
+  invsr weights synth unet-only/ --parts unet --size models/mine`;
+
 export function synthCommand(context: CommandContext): Command {
   return new Command('synth')
     .description('write a model of synthetic weights (noise) in Hugging Face layout')
     .argument('<dir>', 'folder to write, new or empty')
-    .option('--parts <list>', `some of ${PARTS.join(', ')} (default: all)`, partList, PARTS)
+    .option('--parts <list>', `some of ${PARTS.join(', ')} (default: all)`, partList)
     .option(
       '--size <name|dir>',
       'full (SD-Turbo), tiny, or a folder whose config.json files say the sizes',
@@ -46,12 +52,19 @@ export function synthCommand(context: CommandContext): Command {
     .option('--pth', 'the noise predictor as .pth in f32, the form in which it is published')
     .option('--force', 'write into a folder that is not empty, over files of the same names')
     .option('--json', 'one JSON object per line on stdout: progress, result')
-    .action((dir: string, flags: SynthFlags) => synth(dir, flags, context));
+    .addHelpText('after', EXAMPLES)
+    .action((dir: string, flags: SynthFlags) =>
+      interruptible(
+        context.signal,
+        () => `${dir} is not complete; --force writes all of it again`,
+        () => synth(dir, flags, context),
+      ),
+    );
 }
 
 async function synth(
   dir: string,
-  { parts, size, pth = false, force = false }: SynthFlags,
+  { parts = PARTS, size, pth = false, force = false }: SynthFlags,
   { reporter, signal }: CommandContext,
 ): Promise<void> {
   const configs = isSize(size) ? SIZES[size] : await readConfigs(size, parts);
@@ -130,14 +143,7 @@ async function expectPlace(dir: string, bytes: number, force: boolean): Promise<
       `${dir} is not empty (${there.slice(0, 3).join(', ')}${there.length > 3 ? ', …' : ''}); give a new folder, or --force to write over what is there`,
     );
   }
-  let existing = resolve(dir);
-  while (!existsSync(existing)) existing = dirname(existing);
-  const { bavail, bsize } = await statfs(existing);
-  if (bavail * bsize < bytes) {
-    throw new InputError(
-      `${dir} takes ${humanBytes(bytes)}, but its disk has ${humanBytes(bavail * bsize)} left; make room or choose --parts`,
-    );
-  }
+  await expectSpace(dir, bytes);
 }
 
 function partList(text: string): readonly Part[] {

@@ -44,7 +44,7 @@ export function fitMemory(
     least = Math.min(least, plan.peakBytes);
   }
   throw new MemoryError(
-    `the model needs at least ${gigabytes(least)} of memory on this device, --memory allows ${gigabytes(limitBytes)}; allow more, or use a smaller model`,
+    `the model needs at least ${inWords(least)} of memory on this device, --memory allows ${inWords(limitBytes)}; allow more, or use a smaller model`,
   );
 }
 
@@ -58,4 +58,5 @@ const changesOf = (
 ];
 
 /** Decimal, as device makers count. */
-export const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(2)} GB`;
+const inWords = (bytes: number): string =>
+  bytes < 1e9 ? `${Math.ceil(bytes / 1e6)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;

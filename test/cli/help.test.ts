@@ -22,11 +22,21 @@ test.each([
   [['upscale', '--help']],
   [['info', '--help']],
   [['weights', 'convert', '--help']],
+  [['weights', 'synth', '--help']],
 ])('%s: usage first, examples last', async (args) => {
   const { code, stdout, stderr } = await invsr(args, { cwd });
   expect(stdout).toMatch(/^Usage: invsr [^]*\nExamples:\n( {2}invsr .*\n)+$/);
+  expect(stdout).not.toMatch(/\(default: [^)]*\)\s*\(default: /); // told once
   expect(stderr).toBe('');
   expect(code).toBe(0);
+});
+
+test.each([
+  ['upscale in.png --scale 9', /^invsr: .*; see invsr upscale --help$/m],
+  ['weights convert in.pth', /^invsr: .*; see invsr weights convert --help$/m],
+  ['--nothing', /^invsr: .*; see invsr --help$/m],
+])('%s: names the help that helps', async (args, sentence) => {
+  expectRefusal(await invsr(args.split(' '), { cwd }), 2, sentence);
 });
 
 test("--version is package.json's", async () => {

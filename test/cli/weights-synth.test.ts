@@ -90,7 +90,7 @@ test('a config that is not built is refused by field', async () => {
 });
 
 test('an interrupt leaves whole files only', async () => {
-  const { code, signal } = await invsr(['weights', 'synth', 'cut', '--parts', 'unet'], {
+  const { code, signal, stderr } = await invsr(['weights', 'synth', 'cut', '--parts', 'unet'], {
     cwd,
     onStderr: (text, child) => {
       if (/^writing: \d+ MB of 1\.73 GB/m.test(text)) child.kill('SIGINT');
@@ -98,5 +98,6 @@ test('an interrupt leaves whole files only', async () => {
   });
   // By itself, or let through after the grace of main.ts where the disk is slow.
   expect([130, 'SIGINT']).toContain(code ?? signal);
+  expect(stderr).toMatch(/^invsr: interrupted; cut is not complete; --force writes all of it/m);
   expect(filesIn(at('cut')).filter((name) => /part$|unet.*safetensors/.test(name))).toEqual([]);
 });

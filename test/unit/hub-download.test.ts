@@ -328,7 +328,7 @@ describe('interrupted', () => {
       },
     });
     await expect(fetching).rejects.toThrow(
-      /^cannot write .*file\.part: the disk is full; what was fetched is kept, make room/,
+      /^cannot write .*file\.part: the disk is full; what is there is kept, make room/,
     );
     server.reset();
     await fetchOne();

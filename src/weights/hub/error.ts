@@ -1,5 +1,5 @@
 /** How transfers fail: for good, for now, or because the file is another one than before. */
-import { reasonOf } from '../reason.ts';
+import { codeOf, reasonOf } from '../reason.ts';
 
 /** The hub, the network or the disk refused. The message says what, where, and what to do. */
 export class HubError extends Error {
@@ -37,9 +37,17 @@ export class InterruptedTransfer extends Error {
   override readonly name = 'AbortError';
 }
 
-/** A file or folder on disk could not be read or written. */
+/** A file or folder could not be written. */
 export const diskError = (path: string, cause: unknown): HubError =>
   new HubError(
-    `cannot write ${path}: ${reasonOf(cause)}; what was fetched is kept, make room or choose another place and run the same command again`,
+    `cannot write ${path}: ${reasonOf(cause)}; ${FULL.has(codeOf(cause)) ? 'what is there is kept, make room or choose another place and run the same command again' : 'give another place (--to, HF_HOME), or leave to write there'}`,
+    { cause },
+  );
+
+const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
+
+export const deleteError = (path: string, cause: unknown): HubError =>
+  new HubError(
+    `cannot delete ${path}: ${reasonOf(cause)}; see to that and run the same command again`,
     { cause },
   );

@@ -41,7 +41,8 @@ async function readHolder(path: string): Promise<number | undefined> {
   return /^\d+$/.test(text) ? Number(text) : undefined;
 }
 
-function isAlive(pid: number): boolean {
+/** Whether another process has this id. */
+export function isAlive(pid: number): boolean {
   if (pid === process.pid) return false;
   try {
     process.kill(pid, 0); // signal 0 asks only

@@ -2,8 +2,7 @@
  * A model fetched: first a plan (which file of each candidate, what is there already), then the
  * transfers, several files and several ranges of each at a time.
  */
-import { statfs } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { freeBytesAt } from '../free-space.ts';
 import { faultOf } from './checksum.ts';
 import type { HubClient } from './client.ts';
 import { download, type DownloadOptions } from './download.ts';
@@ -112,15 +111,6 @@ async function planPart(
   throw new HubError(
     `${repo} at ${revision} (${commit.slice(0, 8)}) has no ${part.candidates.join(' and no ')}; try another --revision`,
   );
-}
-
-/** Of the nearest folder that exists. */
-async function freeBytesAt(folder: string): Promise<number | undefined> {
-  for (let at = folder; ; at = dirname(at)) {
-    const info = await statfs(at).catch(() => undefined);
-    if (info) return info.bavail * info.bsize;
-    if (at === dirname(at)) return undefined;
-  }
 }
 
 export interface PullOptions extends Pick<

@@ -6,7 +6,7 @@
 import { lstat, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { cachedRepository, idOf, linkedIds, listOf, removeEmpty, sizeOf } from './cache.ts';
-import { diskError } from './error.ts';
+import { deleteError } from './error.ts';
 import { importedFolder } from './local.ts';
 import type { HubModel } from './models.ts';
 import { PARTIAL } from './partial-file.ts';
@@ -86,7 +86,7 @@ export async function remove(
     try {
       await rm(path, { recursive: true, force: true });
     } catch (cause) {
-      throw diskError(path, cause);
+      throw deleteError(path, cause);
     }
   };
   for (const partial of removal.partials) await gone(partial);
