@@ -27,7 +27,7 @@ interface BenchFlags {
 
 export function benchCommand(context: CommandContext): Command {
   const model = new Command('model')
-    .description('time of one tile: wall, GPU time by network and by kind of dispatch')
+    .description('Time of one tile: wall, GPU time by network and by kind of dispatch.')
     .option('--model <name|dir>', 'as for upscale', 'invsr-nano')
     .option('--steps <n>', `denoising steps, 1 to ${MAX_STEPS}`, integer(1, MAX_STEPS), 1)
     .option('--tile <pixels>', 'tile side in input pixels', tileSize, 128)
@@ -47,7 +47,7 @@ export function benchCommand(context: CommandContext): Command {
   // What main.ts sets for its own commands; this one is a level below.
   model.exitOverride().configureOutput({ outputError: () => {} });
   const kernels = new Command('kernels')
-    .description('time of single kernels: from a clone, as npm run bench -- kernels')
+    .description('Time of single kernels: from a clone, as npm run bench -- kernels.')
     .allowUnknownOption()
     .allowExcessArguments()
     .action(() => {
@@ -56,7 +56,7 @@ export function benchCommand(context: CommandContext): Command {
       );
     });
   return new Command('bench')
-    .description('measure speed on this machine')
+    .description('Measure speed on this machine.')
     .addCommand(model)
     .addCommand(kernels);
 }

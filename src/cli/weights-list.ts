@@ -10,7 +10,7 @@ import type { CommandContext } from './upscale.ts';
 
 export function listCommand({ reporter }: CommandContext): Command {
   return new Command('list')
-    .description('models known, where they are, bytes, what is missing')
+    .description('List the models known: where they are, bytes, what is missing.')
     .option('--files', 'every file with its bytes')
     .option('--json', 'one JSON object on stdout')
     .action(async ({ files: isLong = false }: { readonly files?: boolean }) => {

@@ -42,7 +42,7 @@ const WORTH_A_LINE = 100e6;
 
 export function pullCommand(context: CommandContext): Command {
   return new Command('pull')
-    .description('fetch a model, or import it from a folder')
+    .description('Fetch a model, or import it from a folder.')
     .argument('<model>', HUB_MODELS.map((m) => m.name).join(', '))
     .option('-y, --yes', 'accept the licences and start without a question')
     .option('--dry-run', 'show what would be fetched, fetch nothing')

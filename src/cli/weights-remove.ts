@@ -18,7 +18,7 @@ interface RemoveFlags {
 
 export function removeCommand(context: CommandContext): Command {
   return new Command('remove')
-    .description('delete a model that pull fetched or imported')
+    .description('Delete a model that pull fetched or imported.')
     .argument('<model>', HUB_MODELS.map((m) => m.name).join(', '))
     .option('-y, --yes', 'without a question')
     .option('--all', 'also the files of it that Python fetched')

@@ -41,7 +41,7 @@ Examples:
 
 export function synthCommand(context: CommandContext): Command {
   return new Command('synth')
-    .description('write a model of synthetic weights (noise) in Hugging Face layout')
+    .description('Write a model of synthetic weights (noise) in Hugging Face layout.')
     .argument('<dir>', 'folder to write, new or empty')
     .option('--parts <list>', `some of ${PARTS.join(', ')} (default: all)`, partList)
     .option(

@@ -12,7 +12,7 @@ import { modelOf } from './weights-pull.ts';
 
 export function verifyCommand(context: CommandContext): Command {
   return new Command('verify')
-    .description('check sizes and checksums of every file of a model')
+    .description('Check sizes and checksums of every file of a model.')
     .argument(
       '<model|dir>',
       `${HUB_MODELS.map((m) => m.name).join(', ')}, or a folder of pull --to`,

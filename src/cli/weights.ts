@@ -10,7 +10,7 @@ import { verifyCommand } from './weights-verify.ts';
 
 export function weightsCommand(context: CommandContext): Command {
   return new Command('weights')
-    .description("models' weights: fetch, check, convert")
+    .description("Models' weights: fetch, check, convert.")
     .addCommand(pullCommand(context))
     .addCommand(listCommand(context))
     .addCommand(verifyCommand(context))
