@@ -61,6 +61,7 @@ export async function findPrompts(
     : undefined;
   if (prompt === undefined && negative === undefined) return undefined;
 
+  await expectTokenizer(folder.folder('tokenizer'));
   const texts = {
     ...(prompt !== undefined && { prompt_embeds: prompt }),
     ...(negative !== undefined && { negative_prompt_embeds: negative }),
@@ -79,6 +80,15 @@ export async function findPrompts(
     );
   }
   return prompts;
+}
+
+/** The reader would name the file; what it is for is said here. */
+async function expectTokenizer(tokenizer: Folder): Promise<void> {
+  const files: readonly string[] = await tokenizer.list().catch(() => []);
+  if (files.includes('vocab.json')) return;
+  throw new InputError(
+    `${tokenizer.name}: no vocab.json; a prompt needs the tokenizer of the model's text encoder there (vocab.json and merges.txt), or else ${STATES} beside unet/`,
+  );
 }
 
 /** Which states the folder has; none without the file. */

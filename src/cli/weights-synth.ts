@@ -35,7 +35,7 @@ interface SynthFlags {
 
 const EXAMPLES = `
 Examples:
-  invsr weights synth synthetic/                                2.7 GB, of SD-Turbo's size
+  invsr weights synth synthetic/                                2.6 GB, of SD-Turbo's size
   invsr weights synth small/ --size tiny
   invsr weights synth unet-only/ --parts unet --size models/mine`;
 
