@@ -6,8 +6,9 @@
  *   read + copy   and from there, as they are, into weight buffers of the same sizes
  *   load, host    graph/load-weights.ts, the cores turning the weights
  *   load, device  the device turning them
+ *   load, both    each half of them
  *
- * Each round does all four, in turns, with new weight buffers. Starts are processes of their own.
+ * Each round does all five, in turns, with new weight buffers. Starts are processes of their own.
  */
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -58,7 +59,7 @@ export interface LoadRecord {
   readonly weightBytes: number;
   readonly rows: readonly LoadRow[];
   /** Who turns weights here by default. */
-  readonly turnedBy: 'host' | 'device';
+  readonly turnedBy: 'both' | 'device';
   readonly first: Start;
   readonly second: Start;
 }
@@ -187,6 +188,7 @@ async function rounds(
     [COPY]: () => copy(context, subjects, memory),
     'load, host': () => loadWeights(context, weights, model, { turnedBy: 'host' }),
     'load, device': () => loadWeights(context, weights, model, { turnedBy: 'device' }),
+    'load, both': () => loadWeights(context, weights, model, { turnedBy: 'both' }),
   };
   const times = Object.keys(works).map(() => ({ wall: [] as number[], cpu: [] as number[] }));
   const timed = async (row: number, work: () => Promise<void>): Promise<void> => {
@@ -216,7 +218,7 @@ async function rounds(
       milliseconds: spreadOf(times[row]?.wall.slice(1) ?? []),
       cpuMilliseconds: spreadOf(times[row]?.cpu.slice(1) ?? []),
     })),
-    turnedBy: context.capabilities.isSoftware ? 'host' : 'device',
+    turnedBy: context.capabilities.isSoftware ? 'both' : 'device',
   };
 }
 
@@ -295,7 +297,7 @@ export function loadReport(
   ];
   return `${[
     describeMachine(machine),
-    `${model}: ${digits(fileBytes / 1e9)} GB in the files, ${digits(weightBytes / 1e9)} GB on the device; by default the ${turnedBy} turns them`,
+    `${model}: ${digits(fileBytes / 1e9)} GB in the files, ${digits(weightBytes / 1e9)} GB on the device; by default turned by: ${turnedBy}`,
     table(columns, rows),
     table(startColumns, starts),
   ].join('\n\n')}\n`;

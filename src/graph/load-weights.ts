@@ -25,10 +25,15 @@ export interface LoadOptions {
   readonly signal?: AbortSignal | undefined;
   /** Bytes of the files. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
-  /** Who turns weights. @default the device, where it is a GPU; else the host, but for `phase` */
-  readonly turnedBy?: 'device' | 'host' | undefined;
+  /**
+   * Who turns weights; `phase` is the device's anyway. @default the device, where it is a GPU; else
+   * both, since the device's work is done by other cores than ours
+   */
+  readonly turnedBy?: 'device' | 'host' | 'both' | undefined;
   /** Bytes for the device from which its kernels are worth compiling. @default 16 MiB */
   readonly deviceBytes?: number | undefined;
+  /** With `both`, neighbours in the file that go the same way: some batches. @default 32 MiB */
+  readonly runBytes?: number | undefined;
 }
 
 const MIB = 2 ** 20;
@@ -65,6 +70,18 @@ export async function loadWeights(
   );
 }
 
+/** The tensors of every other run. */
+function everyOther(tensors: readonly LoadTensor[], runBytes = 32 * MIB): ReadonlySet<LoadTensor> {
+  let end = 0;
+  return new Set(
+    tensors.filter(({ bytes }) => {
+      const run = Math.floor(end / runBytes);
+      end += bytes;
+      return run % 2 === 1;
+    }),
+  );
+}
+
 /** In the files; of weights without a place, in the kernels' layout. */
 const bytesOf = (items: readonly Pick<LoadItem, 'weight' | 'place'>[]): number =>
   items.reduce((sum, { weight, place }) => sum + (place?.bytes ?? byteLength(weight.type)), 0);
@@ -76,14 +93,17 @@ async function fill(
   options: LoadOptions,
 ): Promise<void> {
   const { signal, onProgress, deviceBytes = DEVICE_BYTES } = options;
-  const { turnedBy = context.capabilities.isSoftware ? 'host' : 'device' } = options;
+  const { turnedBy = context.capabilities.isSoftware ? 'both' : 'device' } = options;
   const stops = AbortSignal.any([context.lost, ...(signal ? [signal] : [])]);
   const items = missing.toSorted((a, b) => (a.place?.order ?? 0) - (b.place?.order ?? 0));
-  const batches = planLoad(items.map(tensorOf), {
+  const tensors = items.map(tensorOf);
+  const shared = turnedBy === 'both' ? everyOther(tensors, options.runBytes) : undefined;
+  const batches = planLoad(tensors, {
     batchBytes: BATCH_BYTES,
     batchPieces: BATCH_PIECES,
     // Sixteen sums of up to four taps: the one layout that takes arithmetic.
-    isForDevice: ({ layout }) => turnedBy === 'device' || layout === 'phase',
+    isForDevice: (tensor) =>
+      turnedBy === 'device' || tensor.layout === 'phase' || shared?.has(tensor) === true,
     deviceBytes,
   });
   const work = { items, batches, source, signal: stops };

@@ -81,7 +81,7 @@ const LARGE = [
 describe.each(adapterNames)('%s', (name) => {
   let opened: TestDevice;
   let context: EngineContext;
-  let turnedBy: 'device' | 'host' = 'device';
+  let turnedBy: 'device' | 'host' | 'both' = 'device';
   beforeAll(async () => {
     opened = await openTestDevice(name);
   });
@@ -98,6 +98,7 @@ describe.each(adapterNames)('%s', (name) => {
   ) => {
     await loadWeights(context, weightsOf(subjects), source, {
       turnedBy,
+      runBytes: 4096,
       deviceBytes: 0,
       ...options,
     });
@@ -118,6 +119,7 @@ describe.each(adapterNames)('%s', (name) => {
     ['device', 'cpu'],
     ['device', 'alu'],
     ['host', 'cpu'],
+    ['both', 'cpu'],
   ] as const)('turned by the %s (%s)', (by, family) => {
     test('all layouts and types, padding included, bit for bit', async () => {
       const { capabilities } = context;
