@@ -5,8 +5,8 @@
  *                                        └ raw to the device, turned ─↗
  *
  * Reads run along the files, in batches of some MiB into memory that is used again; the batch before
- * is turned into the kernels' layout meanwhile (load-batch.ts). GPUs do that themselves, the cores of
- * a software adapter do it faster in JavaScript (docs/decisions/0006). Host memory stays at a few
+ * is turned into the kernels' layout meanwhile (load-batch.ts). GPUs do that themselves, software
+ * adapters share it with JavaScript, each on its own cores (docs/decisions/0006). Host memory stays at a few
  * batches and the largest tensor, whatever the model's size.
  *
  * Values that f16 cannot hold are found as the bytes pass, and refused by tensor and element.
