@@ -3,11 +3,8 @@
  * 2 GB of weights and minutes per network. `npm run test:full` (scripts/full.mjs) writes the weights,
  * runs every test in a process of its own and collects the rows.
  */
-import { appendFileSync, readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import sharp from 'sharp';
-import { createContext, type EngineContext } from '../../src/engine/context.ts';
-import { createDevice } from '../../src/engine/node-device.ts';
 import { slotBytes, weightBytes } from '../../src/engine/plan.ts';
 import { GraphBuilder } from '../../src/graph/builder.ts';
 import type { Graph, Name } from '../../src/graph/graph.ts';
@@ -16,7 +13,6 @@ import { type Dump, toNchw } from '../../src/invsr/parity.ts';
 import { planFor } from '../../src/invsr/runner.ts';
 import { Upscaler } from '../../src/invsr/upscaler.ts';
 import { f16BitsToF32, f32ToF16Bits } from '../../src/weights/half.ts';
-import { nodeFolder } from '../../src/weights/node-file.ts';
 import { pseudoNormal } from '../../src/weights/synthetic.ts';
 import {
   type Golden,
@@ -28,6 +24,7 @@ import {
 import { fusedReference, hasCounterpart, outputBelow } from '../harness/module-taps.ts';
 import { GATE, type Precision, psnr, relativeError, runGraph } from '../harness/networks.ts';
 import { type Part, PARTS, TILE } from './parts.ts';
+import { fullSize, modelFolder, referenceOf, startClock } from './setup.ts';
 
 const MINUTES = 60_000;
 /** The limit is 30 minutes on a quiet machine of two cores; others may be at work on it. */
@@ -39,62 +36,10 @@ const MIN_PSNR_F16 = 50;
 /** A card of 3 GB should do, one of 2 GB with low memory; weights alone are 2.0 GB and 1.73 GB (UNet). */
 const MAX_GPU_BYTES_F16 = { e2e: 2.3e9, e2e_low_memory: 1.9e9 } as const;
 
-const environment = (name: string): string => {
-  const value = process.env[name];
-  if (value === undefined) throw new Error(`${name} is not set: use npm run test:full`);
-  return value;
-};
-
-type BlockError = readonly [path: string, error: number];
-
-interface Row {
-  readonly part: string;
-  readonly precision: Precision;
-  readonly error: number;
-  readonly maxAbs: number;
-  /** The independent implementation's rms/std and largest difference. */
-  readonly reference: number;
-  readonly worstBlock?: BlockError;
-  /** All of them, in the order of computation. */
-  readonly blocks: readonly BlockError[];
-  readonly psnr?: number;
-  readonly seconds: number;
-  /** Of the whole process while it ran: more than `seconds` per core means a busy machine. */
-  readonly cpuSeconds: number;
-  /** Weights, slots and parameters; of single networks as planned without taps. */
-  readonly gpuBytes: number;
-}
-
-const tolerances = JSON.parse(readFileSync(goldenPath('tolerances_full.json'), 'utf8')) as Record<
-  'f32' | 'f16sim',
-  Record<string, { maxabs: number; rms_over_std: number }>
->;
-const referenceOf = (precision: Precision, names: readonly string[]): number => {
-  const list = names.map(
-    (n) => tolerances[precision === 'f16' ? 'f16sim' : 'f32'][n]!.rms_over_std,
-  );
-  return Math.max(...list);
-};
-
 describe('full size', () => {
-  let context: EngineContext;
-  let adapter: string;
-  beforeAll(async () => {
-    const created = await createDevice({ adapter: environment('INVSR_FULL_ADAPTER') });
-    context = createContext(created.device);
-    adapter = created.capabilities.description || created.capabilities.vendor;
-  });
-  afterAll(() => {
-    context.dispose();
-    context.device.destroy();
-  });
+  const full = fullSize();
 
-  function record(row: Row): void {
-    appendFileSync(environment('INVSR_FULL_ROWS'), `${JSON.stringify({ ...row, adapter })}\n`);
-  }
-
-  const open = (prompt: Tensors): Promise<Model> =>
-    openModel(nodeFolder(environment('INVSR_FULL_MODEL')), prompt);
+  const open = (prompt: Tensors): Promise<Model> => openModel(modelFolder(), prompt);
 
   describe.each(['f16', 'f32'] as const)('%s', (precision) => {
     test.each(Object.keys(PARTS))('%s', { timeout: TIMEOUT }, async (name) => {
@@ -109,10 +54,10 @@ describe('full size', () => {
       const model = await open(promptOf(clip));
       try {
         const graph = graphOf(part, model, inputs, precision);
-        const plan = planFor(context.capabilities, graph, { keep: (n) => n === 'result' });
+        const plan = planFor(full.context.capabilities, graph, { keep: (n) => n === 'result' });
         const blocks = part.hasBlocks ? blocksOf(golden) : [];
         const clock = startClock();
-        const dump = await runGraph(context, tapped(graph, part, blocks), model, inputs);
+        const dump = await runGraph(full.context, tapped(graph, part, blocks), model, inputs);
         const spent = clock();
 
         const paths = [...dump.keys()].filter((path) => blocks.includes(path));
@@ -121,7 +66,7 @@ describe('full size', () => {
         const { error, maxAbs } = resultError(part, dump, golden);
         const reference = referenceOf(precision, part.references);
         const gpuBytes = weightBytes(plan) + slotBytes(plan);
-        record({
+        full.record({
           part: name,
           precision,
           error,
@@ -144,7 +89,7 @@ describe('full size', () => {
     test.each(['e2e', 'e2e_low_memory'] as const)('%s', { timeout: TIMEOUT }, async (name) => {
       const clip = await openGolden('full/clip');
       const model = await open(new Map([...promptOf(clip), ...draws()]));
-      const upscaler = new Upscaler(context, model, {
+      const upscaler = new Upscaler(full.context, model, {
         official: true,
         tileBatch: 1,
         precision,
@@ -169,7 +114,7 @@ describe('full size', () => {
         const maxAbs = differences.reduce((max, v) => Math.max(max, v), 0);
         const db = psnr(actual, expected, 255);
         const worst = errors.toSorted(([, a], [, b]) => b - a)[0]!;
-        record({
+        full.record({
           part: name,
           precision,
           error: errors.at(-1)![1],
@@ -194,15 +139,6 @@ describe('full size', () => {
     });
   });
 });
-
-function startClock(): () => Pick<Row, 'seconds' | 'cpuSeconds'> {
-  const started = performance.now();
-  const before = process.cpuUsage();
-  return () => {
-    const { user, system } = process.cpuUsage(before);
-    return { seconds: (performance.now() - started) / 1000, cpuSeconds: (user + system) / 1e6 };
-  };
-}
 
 const picture = (file: string) =>
   sharp(file).removeAlpha().raw().toBuffer({ resolveWithObject: true });
