@@ -3,7 +3,6 @@
  * the embedded model's plan. Inputs are random, each kernel runs alone with warm caches.
  */
 import type { EngineContext } from '../src/engine/context.ts';
-import { targetOf } from '../src/engine/device.ts';
 import { createExecutor, type Executor } from '../src/engine/executor.ts';
 import { type Kernel, sizeOf, type Target, type TensorType } from '../src/engine/kernel.ts';
 import type { Dispatch, Plan } from '../src/engine/plan.ts';
@@ -217,7 +216,7 @@ export const subjectsOf = (
   options: Pick<TileGraphOptions, 'precision' | 'tile' | 'timesteps'>,
   filter: string,
 ): Subject[] => {
-  const target = targetOf(context.capabilities);
+  const { target } = context;
   return [...caseSubjects(target), ...planSubjects(model, target, options)].filter(({ kernel }) =>
     `${kernel.name} ${kernel.variant}`.toLowerCase().includes(filter.toLowerCase()),
   );

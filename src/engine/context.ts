@@ -2,8 +2,9 @@
  * What executors on one borrowed device share: pipelines, slot and weight buffers, the pace at which
  * the device works. One context per InvSR instance; it never destroys the device nor sets a handler.
  */
-import { type Capabilities, capabilitiesOf } from './device.ts';
+import { type Capabilities, capabilitiesOf, targetOf } from './device.ts';
 import { DeviceLostError } from './errors.ts';
+import type { Target } from './kernel.ts';
 import { Allocator, type MemoryAccount, SlotPool } from './memory.ts';
 import { type PipelineCache, pipelineCacheOf } from './pipelines.ts';
 import { createQueue, type Queue } from './queue.ts';
@@ -15,6 +16,8 @@ export interface EngineContext {
   /** Yours, on loan. */
   readonly device: GPUDevice;
   readonly capabilities: Capabilities;
+  /** What kernels are generated for. */
+  readonly target: Target;
   readonly pipelines: PipelineCache;
   readonly allocator: Allocator;
   /** Bytes of GPU buffers, now and at the worst moment. */
@@ -33,10 +36,19 @@ export interface EngineContext {
 
 /**
  * The state that everything on `device` shares. One per model: weights are known by their names.
- * Works on any device within its limits; requiredDevice(adapter) asks for all that helps.
+ * Works on any device within its limits; requiredDevice(adapter) asks for all that helps. `matrix`:
+ * subgroup matrices that were checked on it; `designs`: what tuning found.
  */
-export function createContext(device: GPUDevice): EngineContext {
+export function createContext(
+  device: GPUDevice,
+  { matrix, designs }: Pick<Target, 'matrix' | 'designs'> = {},
+): EngineContext {
   const capabilities = capabilitiesOf(device);
+  const target = {
+    ...targetOf(capabilities),
+    ...(matrix && { matrix }),
+    ...(designs && { designs }),
+  };
   const allocator = new Allocator(device, capabilities);
   const weights = new WeightStore(device.queue, allocator);
   const lost = new AbortController();
@@ -46,6 +58,7 @@ export function createContext(device: GPUDevice): EngineContext {
   return {
     device,
     capabilities,
+    target,
     pipelines: pipelineCacheOf(device),
     allocator,
     memory: allocator.account,

@@ -45,6 +45,24 @@ export interface Kernel {
   readonly output: { readonly binding: number; readonly type: TensorType };
   readonly workgroups: readonly [x: number, y: number, z: number];
   readonly cost: Cost;
+  /** Where there was one to make; see kernels/designs.ts. */
+  readonly choice?: Choice;
+}
+
+/** Which of several designs a kernel has; all of them compute the same. */
+export interface Choice {
+  /** Op, storage and class of sizes: what a tuning table is keyed by. */
+  readonly key: string;
+  readonly design: string;
+  /** What it was chosen from, the best guess first. */
+  readonly candidates: readonly string[];
+}
+
+/** Shape of the matrices that a subgroup multiplies: [m, k] · [k, n] → [m, n]. */
+export interface MatrixShape {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
 }
 
 /**
@@ -57,6 +75,10 @@ export interface Target {
   readonly shaderF16: boolean;
   /** Invocations in every subgroup; 0 where it varies or the device lacks `subgroups`. */
   readonly subgroupSize: number;
+  /** Subgroup matrices f16 · f16 → f32, seen to multiply rightly on this device. */
+  readonly matrix?: MatrixShape;
+  /** By `Choice.key`: the design that was the fastest where it was measured. */
+  readonly designs?: Readonly<Record<string, string>>;
 }
 
 export const sizeOf = (shape: Shape): number => shape.reduce((n, d) => n * d, 1);

@@ -6,7 +6,6 @@
  *   rows     pieces of a tensor gather in one array, which goes up with the last of them
  */
 import type { EngineContext } from '../engine/context.ts';
-import { targetOf } from '../engine/device.ts';
 import { byteLength, type Kernel, type Target } from '../engine/kernel.ts';
 import type { PlanWeight } from '../engine/plan.ts';
 import { BATCH_BYTES, type UploadJob, Uploader } from '../engine/uploader.ts';
@@ -44,7 +43,7 @@ export class BatchUploader {
   private constructor(context: EngineContext, work: LoadWork) {
     this.#context = context;
     this.#work = work;
-    this.#target = targetOf(context.capabilities);
+    this.#target = context.target;
     const rows = work.batches.flatMap(({ pieces }) => pieces.filter(({ way }) => way === 'rows'));
     const sizes = rows.map((piece) => byteLength(this.#itemOf(piece).weight.type));
     this.#gathered = new Uint16Array(sizes.reduce((most, size) => Math.max(most, size), 0) / 2);

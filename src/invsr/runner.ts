@@ -1,6 +1,5 @@
 /** A graph made runnable: lowered, its weights uploaded, its pipelines compiled. */
 import type { EngineContext } from '../engine/context.ts';
-import { type Capabilities, targetOf } from '../engine/device.ts';
 import { createExecutor } from '../engine/executor.ts';
 import type { Plan, PlanWeight } from '../engine/plan.ts';
 import type { Profiler } from '../engine/profiler.ts';
@@ -56,12 +55,12 @@ interface PlanOptions {
 
 /** A plan for this device: its kernels, and bindings within its limits. */
 export function planFor(
-  capabilities: Capabilities,
+  { target, capabilities }: Pick<EngineContext, 'target' | 'capabilities'>,
   graph: Graph,
   { keep = () => false }: PlanOptions = {},
 ): Plan {
   const maxBindingBytes = capabilities.limits.maxStorageBufferBindingSize;
-  return lower(graph, targetOf(capabilities), { keep, maxBindingBytes });
+  return lower(graph, target, { keep, maxBindingBytes });
 }
 
 export function createRunner(
@@ -69,7 +68,7 @@ export function createRunner(
   graph: Graph,
   { keep, ...options }: CreateOptions & PlanOptions = {},
 ): Promise<Runner> {
-  return runnerOf(context, planFor(context.capabilities, graph, { keep }), options);
+  return runnerOf(context, planFor(context, graph, { keep }), options);
 }
 
 /** The same for a plan made for this context's device. */

@@ -9,7 +9,6 @@
  * activation too large for it gives, so the stage is built anew in f32 and goes on so.
  */
 import type { EngineContext } from '../engine/context.ts';
-import { targetOf } from '../engine/device.ts';
 import { byteLength } from '../engine/kernel.ts';
 import { type Plan, slotBytes, totalFlops } from '../engine/plan.ts';
 import { layerOf, WATCH, watch } from '../graph/watch.ts';
@@ -86,9 +85,8 @@ export class TileNetworks {
     if (known) return known;
     const precision = this.#precision.of(stage);
     const graph = stageGraph(stage, this.#model, { ...this.#options, precision, batch, noise });
-    const { capabilities } = this.#context;
-    const planned = planFor(capabilities, graph, { keep: () => dump !== undefined });
-    const plan = this.#options.check ? watch(planned, targetOf(capabilities)) : planned;
+    const planned = planFor(this.#context, graph, { keep: () => dump !== undefined });
+    const plan = this.#options.check ? watch(planned, this.#context.target) : planned;
     this.#plans.set(key, plan);
     return plan;
   }

@@ -80,7 +80,7 @@ ${unroll(
 ${unroll(
   rows,
   (r) => `        var x${r} = vec4f();
-        if (inside${r} && k + local.x < params.ci4) { x${r} = load_x(at${r} + k + local.x); }
+        if (inside${r} && k + local.x < params.ci4) { x${r} = load_input(block.image, at${r} + k + local.x, k + local.x); }
         x_tile[(local.y + ${16 * r}u) * ${PITCH}u + local.x] = x${r};`,
 )}
 ${unroll(

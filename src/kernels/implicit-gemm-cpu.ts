@@ -66,7 +66,7 @@ ${unroll(
 )}
       for (var k = 0u; k < params.ci4; k++) {
 ${weights.load}
-${unroll(ROWS, (r) => `        let x${r} = select(vec4f(), load_x(at${r} + k), inside${r});`)}
+${unroll(ROWS, (r) => `        let x${r} = select(vec4f(), load_input(block.image, at${r} + k, k), inside${r});`)}
 ${unroll(DEPTH, (d) =>
   unroll(
     VECTORS,

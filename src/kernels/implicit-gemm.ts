@@ -99,6 +99,9 @@ ${readWgsl('residual', 5, residual?.dtype ?? 'f32', target)}
 ${writeWgsl('y', 6, output.dtype, target)}
 ${activationWgsl(activation)}
 
+// Four channels of x at vector i; k counts the vectors of a pixel.
+fn load_input(image: u32, i: u32, k: u32) -> vec4f { return load_x(i); }
+
 // What one workgroup computes, from its number along z.
 struct Block { image: u32, phase_y: u32, phase_x: u32, column: u32, weights: u32 }
 

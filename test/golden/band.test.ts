@@ -4,7 +4,6 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { EngineContext } from '../../src/engine/context.ts';
-import { targetOf } from '../../src/engine/device.ts';
 import { GraphBuilder } from '../../src/graph/builder.ts';
 import type { Graph } from '../../src/graph/graph.ts';
 import { lower } from '../../src/graph/lower.ts';
@@ -48,7 +47,7 @@ describe.each(RUNS)('$adapter $precision', ({ adapter, precision }) => {
         limits: { ...limits, maxStorageBufferBindingSize: LIMIT },
       },
     };
-    const target = targetOf(context.capabilities);
+    const { target } = context;
     const count = (maxBindingBytes: number): number =>
       lower(make(), target, { maxBindingBytes }).dispatches.length;
     expect(count(LIMIT)).toBeGreaterThan(1.5 * count(limits.maxStorageBufferBindingSize));

@@ -40,7 +40,7 @@ export async function openTestContext(
 ): Promise<{ context: EngineContext; close: () => void }> {
   const { device } = await openTestDevice(adapter);
   const created = createContext(device);
-  const context = { ...created, capabilities: { ...created.capabilities, family } };
+  const context = { ...created, target: { ...created.target, family } };
   return {
     context,
     close: () => {

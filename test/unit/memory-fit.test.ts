@@ -1,6 +1,6 @@
 /** What is given up for how little memory, and what the full-size model takes. Plans only: no device. */
 import { describe, expect, test } from 'vitest';
-import type { Capabilities } from '../../src/engine/device.ts';
+import { type Capabilities, targetOf } from '../../src/engine/device.ts';
 import type { EngineContext } from '../../src/engine/context.ts';
 import { UPLOAD_STAGING_BYTES } from '../../src/engine/uploader.ts';
 import { fitMemory } from '../../src/invsr/memory-fit.ts';
@@ -17,7 +17,7 @@ const capabilities = {
   subgroupMaxSize: 128,
   limits: { maxStorageBufferBindingSize: 2 ** 27, minUniformBufferOffsetAlignment: 256 },
 } as unknown as Capabilities;
-const context = { capabilities } as EngineContext;
+const context = { capabilities, target: targetOf(capabilities) } as EngineContext;
 const model = FULL_SIZE as Model;
 
 const memoryOf = (lowMemory: boolean, batch = 1, tiles = 1): MemoryPlan => {

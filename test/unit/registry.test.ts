@@ -17,6 +17,7 @@ test('shared files are known', () => {
   expect(SHARED).toEqual([
     'attention-lanes',
     'attention-tiles',
+    'designs',
     'elementwise',
     'epilogue',
     'gemm-program',
