@@ -2,7 +2,7 @@
  * What a conformance case is. One file of cases per kernel file (`<kernel>.cases.ts`), collected by
  * `registry.ts`; the printed name is the test name, the --filter argument and the bench row.
  */
-import type { Kernel, Target, TensorType } from '../../src/engine/kernel.ts';
+import type { Designs, Kernel, Target, TensorType } from '../../src/engine/kernel.ts';
 import type { HostData } from '../harness/run-kernel.ts';
 
 export interface KernelCase {
@@ -32,3 +32,7 @@ export interface KernelCase {
  * limit is six times that; the floor of 16 leaves room for the epilogue of short sums.
  */
 export const sumNmse = (terms: number): number => Math.max(16, terms) * 2 ** -48;
+
+/** A tuning table that has `design` for every class of sizes; factories that do not know it ignore it. */
+export const everywhere = (design: string): Designs =>
+  new Proxy<Designs>({ '*': design }, { get: () => design });

@@ -26,6 +26,7 @@ test('shared files are known', () => {
     'implicit-gemm-cpu',
     'phase-sums',
     'philox',
+    'shipped-designs',
     'storage',
     'team',
     'unroll',
