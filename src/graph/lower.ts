@@ -18,13 +18,17 @@ export interface LowerOptions {
   readonly maxBindingBytes?: number;
 }
 
-export function lower(
+/** The graph whose nodes become dispatches, one each. */
+export function rewritten(
   built: Graph,
-  target: Target,
   { keep = () => true, maxBindingBytes = DEFAULT_MAX_BINDING_BYTES }: LowerOptions = {},
-): Plan {
+): Graph {
   const names = new Map([...built.names].filter(([name]) => keep(name)));
-  const graph = band(fuse({ ...built, names }), { maxBindingBytes });
+  return band(fuse({ ...built, names }), { maxBindingBytes });
+}
+
+export function lower(built: Graph, target: Target, options: LowerOptions = {}): Plan {
+  const graph = rewritten(built, options);
   const constant = constantNodes(graph);
   const order = [
     ...graph.nodes.filter((node) => constant.has(node)),
@@ -55,7 +59,7 @@ export function lower(
     output: locate(node.output, node.path),
   });
 
-  const named = [...names].map(([name, { tensor, channels }]): [string, NamedTensor] => {
+  const named = [...graph.names].map(([name, { tensor, channels }]): [string, NamedTensor] => {
     const { dtype, shape } = tensor;
     return [name, { location: locate(tensor, name), type: { dtype, shape }, channels }];
   });

@@ -3,6 +3,7 @@
  * `registry.ts`; the printed name is the test name, the --filter argument and the bench row.
  */
 import type { Designs, Kernel, Target, TensorType } from '../../src/engine/kernel.ts';
+export { sumNmse } from '../../src/tune/tolerance.ts';
 import type { HostData } from '../harness/run-kernel.ts';
 
 export interface KernelCase {
@@ -23,15 +24,6 @@ export interface KernelCase {
    */
   readonly maxNmse?: number;
 }
-
-/**
- * NMSE limit of sums of `terms` independent products, added up one after another in f32.
- *
- * Addition t rounds a running sum of power t by at most 2^-24 of it, and a uniform error has a third
- * of its bound's power: Σ t/3 · 2^-48 ≈ terms²/6 · 2^-48, against a result of power `terms`. The
- * limit is six times that; the floor of 16 leaves room for the epilogue of short sums.
- */
-export const sumNmse = (terms: number): number => Math.max(16, terms) * 2 ** -48;
 
 /** A tuning table that has `design` for every class of sizes; factories that do not know it ignore it. */
 export const everywhere = (design: string): Designs =>
