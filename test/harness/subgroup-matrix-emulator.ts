@@ -198,7 +198,7 @@ function rewriteMain(text: string): string {
   const open = match.index + match[0].length - 1;
   const close = closingOf(text, open);
   const kept: string[] = [];
-  let start = `  emu_lane = emu_index % ${VIRTUAL_SUBGROUP}u;`;
+  let start = `  emu_lane = emu_index % ${VIRTUAL_SUBGROUP}u;\n  emu_zero = emu_index >> 16u;`;
   for (const [parameter, builtin = '', name = ''] of text
     .slice(open + 1, close)
     .matchAll(/@builtin\s*\(\s*(\w+)\s*\)\s*(\w+)\s*:\s*\w+/g)) {
@@ -243,7 +243,7 @@ function preludeWgsl(shape: Shape): string {
   const scalar = (name: string, operator: string) => `
 fn emu_${name}(m: emu_matrix_result, v: f32) -> emu_matrix_result {
   var out = m;
-  for (var r = 0u; r < ${rows}u; r++) { out[r] = m[r] ${operator} v; }
+  for (var r = 0u; r < ${rows}u + emu_zero; r++) { out[r] = m[r] ${operator} v; }
   return out;
 }`;
   return `
@@ -251,11 +251,13 @@ alias emu_matrix_left = array<array<f32, ${shape.k}>, ${rows}>;
 alias emu_matrix_right = array<f32, ${shape.k}>;
 alias emu_matrix_result = array<f32, ${rows}>;
 var<private> emu_lane: u32;
+// Zero, which compilers cannot know: loops unrolled would take longer to compile than to run.
+var<private> emu_zero: u32;
 
 fn emu_multiply_accumulate(a: emu_matrix_left, b: emu_matrix_right, c: emu_matrix_result) -> emu_matrix_result {
   var out = c;
-  for (var r = 0u; r < ${rows}u; r++) {
-    for (var k = 0u; k < ${shape.k}u; k++) { out[r] += a[r][k] * b[k]; }
+  for (var r = 0u; r < ${rows}u + emu_zero; r++) {
+    for (var k = 0u; k < ${shape.k}u + emu_zero; k++) { out[r] += a[r][k] * b[k]; }
   }
   return out;
 }
@@ -287,11 +289,11 @@ function loadWgsl(helper: string, access: Access & { readonly kind: Kind }): str
   const row = `emu_lane / ${shape.n}u + r * ${apart}u`;
   const column = `emu_lane % ${shape.n}u`;
   const body = {
-    left: `for (var r = 0u; r < ${rows}u; r++) {
-    for (var k = 0u; k < ${shape.k}u; k++) { out[r][k] = ${at(row, 'k')}; }
+    left: `for (var r = 0u; r < ${rows}u + emu_zero; r++) {
+    for (var k = 0u; k < ${shape.k}u + emu_zero; k++) { out[r][k] = ${at(row, 'k')}; }
   }`,
-    right: `for (var k = 0u; k < ${shape.k}u; k++) { out[k] = ${at('k', column)}; }`,
-    result: `for (var r = 0u; r < ${rows}u; r++) { out[r] = ${at(row, column)}; }`,
+    right: `for (var k = 0u; k < ${shape.k}u + emu_zero; k++) { out[k] = ${at('k', column)}; }`,
+    result: `for (var r = 0u; r < ${rows}u + emu_zero; r++) { out[r] = ${at(row, column)}; }`,
   }[kind];
   return `fn ${helper}(offset: u32, stride: u32) -> emu_matrix_${kind} {
   var out: emu_matrix_${kind};
@@ -306,7 +308,7 @@ function storeWgsl(helper: string, access: Access): string {
   const row = `emu_lane / ${shape.n}u + r * ${apart}u`;
   const index = indexWgsl(access, row, `emu_lane % ${shape.n}u`);
   return `fn ${helper}(offset: u32, m: emu_matrix_result, stride: u32) {
-  for (var r = 0u; r < ${rows}u; r++) {
+  for (var r = 0u; r < ${rows}u + emu_zero; r++) {
     let i = ${index};
     ${name}${scale === 4 ? '[i >> 2u][i & 3u]' : '[i]'} = m[r];
   }
