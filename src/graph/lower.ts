@@ -16,15 +16,21 @@ export interface LowerOptions {
   readonly keep?: (name: string) => boolean;
   /** The device's maxStorageBufferBindingSize. @default the least that a device has */
   readonly maxBindingBytes?: number;
+  /** Large tensors in bands even where they could be bound whole: less memory. @default true */
+  readonly compact?: boolean;
 }
 
 /** The graph whose nodes become dispatches, one each. */
 export function rewritten(
   built: Graph,
-  { keep = () => true, maxBindingBytes = DEFAULT_MAX_BINDING_BYTES }: LowerOptions = {},
+  {
+    keep = () => true,
+    maxBindingBytes = DEFAULT_MAX_BINDING_BYTES,
+    compact = true,
+  }: LowerOptions = {},
 ): Graph {
   const names = new Map([...built.names].filter(([name]) => keep(name)));
-  return band(fuse({ ...built, names }), { maxBindingBytes });
+  return band(fuse({ ...built, names }), { maxBindingBytes, compact });
 }
 
 export function lower(built: Graph, target: Target, options: LowerOptions = {}): Plan {

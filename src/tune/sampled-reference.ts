@@ -133,25 +133,28 @@ function upsampleConv2d({ inputs, constants, output }: OpNode<'upsampleConv2d'>)
 }
 
 function attention({ inputs, constants, output }: OpNode<'attention'>): Reference {
-  const [, queries = 0, channels = 0] = inputs.q.shape;
+  const [, queries = 0] = inputs.q.shape;
   const [kvBatch = 0, keys = 0] = inputs.k.shape;
-  const { heads, causal = false } = constants;
+  const { heads, causal = false, channels = inputs.q.shape[2] ?? 0, offsets } = constants;
   const data = noises(inputs, 1);
+  const rows = (noise: Noise, first: number, count: number): Float32Array => {
+    const width = noise.type.shape[2] ?? 0;
+    return noise.slice(first * width, count * width);
+  };
   return {
     inputs: data,
     maxNmse: limitOf(output, SINGLE_NMSE),
     expected(row) {
       const n = Math.floor(row / queries);
       const seen = causal ? (row % queries) + 1 : keys;
-      const first = kvBatch === 1 ? 0 : n * keys * channels;
-      return attentionReference(
-        {
-          q: data.q.slice(row * channels, channels),
-          k: data.k.slice(first, seen * channels),
-          v: data.v.slice(first, seen * channels),
-        },
-        { heads, batch: 1, queries: 1, keys: seen },
-      );
+      const first = kvBatch === 1 ? 0 : n * keys;
+      const parts = {
+        q: rows(data.q, row, 1),
+        k: rows(data.k, first, seen),
+        v: rows(data.v, first, seen),
+      };
+      const sizes = { batch: 1, kvBatch: 1, queries: 1, keys: seen };
+      return attentionReference(parts, { heads, channels, ...(offsets && { offsets }), ...sizes });
     },
   };
 }

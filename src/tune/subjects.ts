@@ -6,7 +6,7 @@ import type { EngineContext } from '../engine/context.ts';
 import type { Choice, Kernel } from '../engine/kernel.ts';
 import type { Graph, Node } from '../graph/graph.ts';
 import { constantNodes } from '../graph/liveness.ts';
-import { rewritten } from '../graph/lower.ts';
+import { type LowerOptions, rewritten } from '../graph/lower.ts';
 import { kernelOf } from '../graph/ops.ts';
 import { type Reference, referenceOf } from './sampled-reference.ts';
 
@@ -39,11 +39,12 @@ interface Class {
 export function subjectsOf(
   graphs: readonly Graph[],
   { target, capabilities }: Pick<EngineContext, 'target' | 'capabilities'>,
+  { compact = true }: Pick<LowerOptions, 'compact'> = {},
 ): Subject[] {
   const maxBindingBytes = capabilities.limits.maxStorageBufferBindingSize;
   const classes = new Map<string, Class>();
   for (const built of graphs) {
-    const graph = rewritten(built, { keep: () => false, maxBindingBytes });
+    const graph = rewritten(built, { keep: () => false, maxBindingBytes, compact });
     const constant = constantNodes(graph);
     for (const node of graph.nodes) {
       if (constant.has(node)) continue;

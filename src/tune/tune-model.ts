@@ -12,6 +12,8 @@ export interface TuneFor {
   readonly tile?: number;
   /** @default 1 */
   readonly tileBatch?: number;
+  /** @default as for an upscaler with memory to spare */
+  readonly compact?: boolean;
 }
 
 export interface TuneModelOptions extends TuneFor, TuneOptions {
@@ -23,7 +25,7 @@ export interface TuneModelOptions extends TuneFor, TuneOptions {
 export function modelSubjects(
   context: EngineContext,
   model: ModelFacts,
-  { precision, tile = 128, tileBatch = 1 }: TuneFor = {},
+  { precision, tile = 128, tileBatch = 1, compact }: TuneFor = {},
 ): Subject[] {
   const options: TileGraphOptions = {
     precision: precision ?? (context.capabilities.shaderF16 ? 'f16' : 'f32'),
@@ -36,6 +38,7 @@ export function modelSubjects(
   return subjectsOf(
     STAGES.map((stage) => stageGraph(stage, model, options)),
     context,
+    { compact: compact ?? context.capabilities.family === 'cpu' },
   );
 }
 
