@@ -25,14 +25,12 @@ interface Block {
   readonly vectors: number;
 }
 
-/** The first is the best guess. */
+/** The first is the best guess: see docs/decisions/0008. */
 const BLOCKS = {
-  '2x4': { rows: 2, vectors: 4 },
-  '4x2': { rows: 4, vectors: 2 },
-  '1x4': { rows: 1, vectors: 4 },
-  '2x2': { rows: 2, vectors: 2 },
   '4x4': { rows: 4, vectors: 4 },
+  '2x4': { rows: 2, vectors: 4 },
   '2x8': { rows: 2, vectors: 8 },
+  '2x2': { rows: 2, vectors: 2 },
 } as const satisfies Readonly<Record<string, Block>>;
 const DESIGNS = Object.keys(BLOCKS) as [keyof typeof BLOCKS, ...(keyof typeof BLOCKS)[]];
 

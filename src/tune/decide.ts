@@ -2,16 +2,19 @@
  * Which design is the fastest, from times that a machine with other work to do gave. Pure functions.
  *
  * What disturbs a measurement makes it longer, so a design's time is the lower quartile of its samples.
- * Of n normal samples that has the standard error √(p(1-p)) / φ(x_p) · σ / √n = 1.36 · σ / √n, and σ is
- * (median - quartile) / 0.674: a long tail of slow samples moves neither.
+ * The first candidate stands unless another one is faster by MIN_GAIN and beyond noise, which the ranks
+ * of all samples tell, whatever their distribution (Mann and Whitney): of the m · n pairs of samples U
+ * have the challenger's below the first's, and without a difference
  *
- * The first candidate stands unless another one is faster beyond noise: by MIN_GAIN of its time, and by
- * SIGMAS standard errors of the difference. Of several such the fastest wins.
+ *   z = (U - m·n / 2) / √(m·n·(m + n + 1) / 12)
+ *
+ * is normal. Of several such the fastest wins.
  */
 
 /** Gains that are not worth another pipeline to compile. */
 export const MIN_GAIN = 0.03;
-const SIGMAS = 3;
+/** One side of the normal distribution: 0.6 %. Two times five samples without overlap have 2.6. */
+const MIN_Z = 2.5;
 
 /** Rounds before anything is decided. */
 export const MIN_ROUNDS = 5;
@@ -23,17 +26,14 @@ const HOPELESS = 1.3;
 export type Samples = Readonly<Record<string, readonly number[]>>;
 
 export interface Estimate {
-  /** A quarter of the samples took less, in milliseconds. */
+  /** A quarter of the samples took less. */
   readonly time: number;
-  /** Its standard error. */
-  readonly error: number;
+  readonly median: number;
 }
 
 export function estimate(samples: readonly number[]): Estimate {
   const sorted = samples.toSorted((a, b) => a - b);
-  const time = quantile(sorted, 0.25);
-  const deviation = (quantile(sorted, 0.5) - time) / 0.6745;
-  return { time, error: (1.3626 * deviation) / Math.sqrt(sorted.length) };
+  return { time: quantile(sorted, 0.25), median: quantile(sorted, 0.5) };
 }
 
 /** Of ascending values, interpolated between neighbours. */
@@ -44,19 +44,29 @@ function quantile(sorted: readonly number[], share: number): number {
   return low + (high - low) * (at % 1);
 }
 
+/** How many standard deviations beyond chance `a` is below `b`. */
+export function rankScore(a: readonly number[], b: readonly number[]): number {
+  let below = 0;
+  for (const x of a) for (const y of b) below += x < y ? 1 : x === y ? 0.5 : 0;
+  const [m, n] = [a.length, b.length];
+  return (below - (m * n) / 2) / Math.sqrt((m * n * (m + n + 1)) / 12);
+}
+
 /** The design to use: `first`, or one that is faster beyond noise. */
 export function decide(first: string, samples: Samples): string {
-  const reference = samples[first];
   const challengers = Object.entries(samples)
     .filter(([design, { length }]) => design !== first && length >= MIN_ROUNDS)
-    .map(([design, times]) => ({ design, ...estimate(times) }))
+    .map(([design, all]) => ({ design, all, ...estimate(all) }))
     .toSorted((a, b) => a.time - b.time);
+  const reference = samples[first];
   // Where the first candidate is out of the race, the best of the others is.
   if (!reference) return challengers[0]?.design ?? first;
   const now = estimate(reference);
-  const isFaster = ({ time, error }: Estimate): boolean =>
-    now.time - time > Math.max(MIN_GAIN * now.time, SIGMAS * Math.hypot(error, now.error));
-  return challengers.find(isFaster)?.design ?? first;
+  return (
+    challengers.find(
+      ({ all, time }) => time <= (1 - MIN_GAIN) * now.time && rankScore(all, reference) >= MIN_Z,
+    )?.design ?? first
+  );
 }
 
 /** Those worth another round: the first candidate, and what is not far behind the best. */

@@ -27,20 +27,26 @@ export interface Distribution {
 /** Different seeds, different values; the same seed, the same. */
 export function noiseOf(type: TensorType, seed: number, distribution: Distribution = {}): Noise {
   if (type.dtype === 'u32') throw new Error('noise is of floating-point numbers');
-  const exact = normal(BLOCK, seed, distribution);
-  const half = type.dtype === 'f16' ? toHalf(exact) : undefined;
-  const block = half ? toSingle(half) : exact;
-  const bytes = new Uint8Array((half ?? exact).buffer);
+  const block = once(() => {
+    const exact = normal(BLOCK, seed, distribution);
+    const half = type.dtype === 'f16' ? toHalf(exact) : undefined;
+    return {
+      values: half ? toSingle(half) : exact,
+      bytes: new Uint8Array((half ?? exact).buffer),
+    };
+  });
   return {
     type,
-    slice: (offset, length) =>
-      Float32Array.from({ length }, (_, i) => block[(offset + i) % BLOCK] ?? 0),
+    slice: (offset, length) => {
+      const { values } = block();
+      return Float32Array.from({ length }, (_, i) => values[(offset + i) % BLOCK] ?? 0);
+    },
     async write(buffers, name) {
+      const { bytes } = block();
       const total = byteLength(type);
       await buffers.create(name, total);
-      const repeated = new Uint8Array(
-        Math.min(REPEATS * bytes.length, roundUpTo(bytes.length, total)),
-      );
+      const whole = Math.ceil(total / bytes.length) * bytes.length;
+      const repeated = new Uint8Array(Math.min(REPEATS * bytes.length, whole));
       for (let at = 0; at < repeated.length; at += bytes.length) repeated.set(bytes, at);
       for (let at = 0; at < total; at += repeated.length) {
         await buffers.write(name, repeated.subarray(0, Math.min(repeated.length, total - at)), at);
@@ -49,7 +55,11 @@ export function noiseOf(type: TensorType, seed: number, distribution: Distributi
   };
 }
 
-const roundUpTo = (step: number, size: number): number => Math.ceil(size / step) * step;
+/** Made when it is first asked for. */
+export function once<T extends object>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => (made ??= make());
+}
 
 /** Seeded uniform numbers in [0, 1): xorshift32. */
 export function uniform(seed: number): () => number {

@@ -14,7 +14,7 @@ import type { OpName } from '../graph/ops.ts';
 import { attentionReference } from '../kernels/attention.ts';
 import { conv2dReference } from '../kernels/conv2d.ts';
 import { linearReference } from '../kernels/matmul.ts';
-import { type Distribution, type Noise, noiseOf, uniform } from './noise.ts';
+import { type Distribution, type Noise, noiseOf, once, uniform } from './noise.ts';
 import { HALF_NMSE, SINGLE_NMSE, sumNmse } from './tolerance.ts';
 
 /** By name; an optional input may be absent. */
@@ -179,11 +179,9 @@ function noises<T extends object>(
   return Object.fromEntries(made) as ReturnType<typeof noises<T>>;
 }
 
-/** All values, taken when they are first asked for. */
-function wholly(noise: Noise): () => Float32Array {
-  let values: Float32Array | undefined;
-  return () => (values ??= noise.slice(0, sizeOf(noise.type.shape)));
-}
+/** All values. */
+const wholly = (noise: Noise): (() => Float32Array) =>
+  once(() => noise.slice(0, sizeOf(noise.type.shape)));
 
 interface Place {
   readonly n: number;

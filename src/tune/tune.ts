@@ -51,9 +51,9 @@ export interface ClassResult {
 export type DesignResult =
   | {
       readonly design: string;
-      /** Of one dispatch, as decide.ts has it, with its standard error. */
+      /** Of one dispatch, as decide.ts has it. */
       readonly milliseconds: number;
-      readonly error: number;
+      readonly median: number;
       readonly rounds: number;
     }
   | { readonly design: string; readonly refused: string };
@@ -95,7 +95,12 @@ export async function tuneSubjects(
     } catch (error) {
       signal?.throwIfAborted();
       if (!context.lost.aborted) throw error;
-      return result('lost', `${trial.running}: ${String(context.lost.reason)}`);
+      // Else a further run would lose it there again.
+      const culprit = { design: trial.running, refused: 'the device was lost' };
+      const measured = resultOf(subject, {}, [culprit], otherThan(culprit, subject));
+      classes.push(measured);
+      onClass?.(measured, { done: classes.length, total: subjects.length });
+      return result('lost', `${subject.key}, ${trial.running}: ${String(context.lost.reason)}`);
     }
   }
   return result('done');
@@ -104,9 +109,12 @@ export async function tuneSubjects(
 interface Trial extends Pick<TuneOptions, 'signal'> {
   readonly context: EngineContext;
   readonly pause: () => Promise<void>;
-  /** For the message where the device is lost. */
+  /** The design at work: it is to blame where the device is lost. */
   running: string;
 }
+
+const otherThan = ({ design }: DesignResult, { candidates }: Subject): string | undefined =>
+  candidates.find((other) => other !== design);
 
 async function tuneClass(trial: Trial, subject: Subject, until: number): Promise<ClassResult> {
   const { context } = trial;
@@ -122,7 +130,7 @@ async function tuneClass(trial: Trial, subject: Subject, until: number): Promise
     }
     const expected = expectationOf(reference);
     for (const design of subject.candidates) {
-      await begin(trial, subject, design);
+      await begin(trial, design);
       try {
         const kernel = subject.kernel(design);
         const { signal } = trial;
@@ -137,9 +145,9 @@ async function tuneClass(trial: Trial, subject: Subject, until: number): Promise
     const [first] = candidates;
     if (!first) return resultOf(subject, {}, refused);
     if (candidates.length === 1) return resultOf(subject, {}, refused, first.design);
-    await begin(trial, subject, first.design);
+    await begin(trial, first.design);
     clock = await openClock(context, first);
-    const samples = await race(trial, { subject, candidates, clock, until });
+    const samples = await race(trial, { candidates, clock, until });
     return resultOf(subject, samples, refused);
   } finally {
     clock?.dispose();
@@ -148,10 +156,10 @@ async function tuneClass(trial: Trial, subject: Subject, until: number): Promise
   }
 }
 
-async function begin(trial: Trial, { key }: Subject, design: string): Promise<void> {
+async function begin(trial: Trial, design: string): Promise<void> {
   await trial.pause();
   trial.signal?.throwIfAborted();
-  trial.running = `${key}, ${design}`;
+  trial.running = design;
 }
 
 const withoutReference = ({ candidates }: Subject): DesignResult[] =>
@@ -161,12 +169,10 @@ const withoutReference = ({ candidates }: Subject): DesignResult[] =>
 async function race(
   trial: Trial,
   {
-    subject,
     candidates,
     clock,
     until,
   }: {
-    readonly subject: Subject;
     readonly candidates: readonly Candidate[];
     readonly clock: Clock;
     readonly until: number;
@@ -179,7 +185,7 @@ async function race(
   for (let round = 0; round < MAX_ROUNDS && racing.length > 1; round++) {
     if (round >= MIN_ROUNDS && performance.now() > until) break;
     for (const candidate of racing) {
-      await begin(trial, subject, candidate.design);
+      await begin(trial, candidate.design);
       samples[candidate.design]?.push(await clock.sample(candidate));
     }
     if (round + 1 < MIN_ROUNDS || !first) continue;
@@ -208,8 +214,8 @@ function resultOf(
     share: Number.isFinite(share) ? share : 1,
     designs: [
       ...Object.entries(samples).map(([design, times]) => {
-        const { time, error } = estimate(times);
-        return { design, milliseconds: time, error, rounds: times.length };
+        const { time, median } = estimate(times);
+        return { design, milliseconds: time, median, rounds: times.length };
       }),
       ...refused,
     ],
