@@ -2,7 +2,7 @@ import { type DType, format, type Target, type TensorType } from '../../src/engi
 import type { Activation } from '../../src/kernels/epilogue.ts';
 import { linear, linearReference } from '../../src/kernels/matmul.ts';
 import { normal } from '../harness/random.ts';
-import { type KernelCase, sumNmse } from './cases.ts';
+import { inDesign, type KernelCase, sumNmse } from './cases.ts';
 
 interface Options {
   readonly weight?: DType;
@@ -12,6 +12,8 @@ interface Options {
   readonly activation?: Activation;
   /** Overrides of the target, to reach programs that no adapter at hand selects. */
   readonly target?: Partial<Target>;
+  /** A design of the family `alu`. */
+  readonly design?: string;
 }
 
 function linearCase(
@@ -33,8 +35,9 @@ function linearCase(
   return {
     name: `linear ${format(x)} · ${format(weight)} → ${dtype}${bias ? ' bias' : ''}${
       activation === 'none' ? '' : ` ${activation}`
-    }${residual ? ` + ${residual.dtype}` : ''}${options.target ? ` ${JSON.stringify(options.target)}` : ''}`,
+    }${residual ? ` + ${residual.dtype}` : ''}${options.target ? ` ${JSON.stringify(options.target)}` : ''}${options.design ? ` ${options.design}` : ''}`,
     tags,
+    ...(options.design && { families: ['alu'] }),
     inputs: { x, weight, ...(bias && { bias }), ...(residual && { residual }) },
     data: (name, { shape }, seed) =>
       normal(
@@ -44,9 +47,9 @@ function linearCase(
         name === 'weight' ? { std: 1 / Math.sqrt(inner) } : { mean: 0.25 },
       ),
     kernel: (target) =>
-      linear(
-        { x, weight, bias, residual },
-        { activation, dtype },
+      inDesign(
+        options.design ?? '',
+        (t) => linear({ x, weight, bias, residual }, { activation, dtype }, t),
         { ...target, ...options.target },
       ),
     reference: (data) =>
@@ -59,7 +62,10 @@ function linearCase(
         },
         { inner, activation },
       ),
-    ...(dtype === 'f32' && { maxNmse: sumNmse(inner) }),
+    // Chunks of 32 products are summed in f16: as sumNmse, with 2^-11 for 2^-24.
+    ...(options.design?.endsWith('chunk')
+      ? { maxNmse: 32 * 2 ** -22 }
+      : dtype === 'f32' && { maxNmse: sumNmse(inner) }),
   };
 }
 
@@ -78,6 +84,12 @@ export const cases: readonly KernelCase[] = [
   linearCase(f32(18, 48), 16, ['edge'], { weight: 'f32', bias: false }),
   linearCase(f32(18, 48), 36, ['edge'], { target: { subgroupSize: 0 } }),
   linearCase(f16(18, 48), 36, ['edge'], { target: { subgroupSize: 0 } }),
+  ...['tile128x64', 'tile128x128', 'tile64x64 chunk'].map((design) =>
+    linearCase(f16(2, 131, 68), 132, ['edge'], { residual: 'f16', design }),
+  ),
+  linearCase(f32(131, 68), 132, ['edge'], { design: 'tile128x64' }),
+  linearCase(f16(131, 68), 32, ['edge'], { design: 'tile128x16' }),
+  linearCase(f16(131, 68), 4, ['edge'], { design: 'tile128x16' }),
   // more rows than one dimension of the grid may have workgroups
   linearCase(f16(66_000, 4), 4, ['edge']),
   linearCase(f32(1, 64), 128, ['real']),
