@@ -3,6 +3,7 @@ import { byteLength, type Target } from '../engine/kernel.ts';
 import type { Dispatch, Location, NamedTensor, Plan } from '../engine/plan.ts';
 import { band } from './band.ts';
 import { fuse } from './fuse.ts';
+import { joinProjections } from './join.ts';
 import { type Graph, inputsOf, type Node, type Tensor, wholeOf } from './graph.ts';
 import { constantNodes, lifetimes } from './liveness.ts';
 import { kernelOf } from './ops.ts';
@@ -30,7 +31,7 @@ export function lower(
   }: LowerOptions = {},
 ): Plan {
   const names = new Map([...built.names].filter(([name]) => keep(name)));
-  const graph = band(fuse({ ...built, names }), { maxBindingBytes, compact });
+  const graph = band(joinProjections(fuse({ ...built, names })), { maxBindingBytes, compact });
   const constant = constantNodes(graph);
   const order = [
     ...graph.nodes.filter((node) => constant.has(node)),
