@@ -5,7 +5,9 @@
  *
  * In cross attention k and v are of the prompt, and become one product of their own. Every column is
  * the same sum as before. The weights are stacked when they are loaded (weight-parts.ts).
+ * `maxBytes`: where memory is short, a product above that would keep q from making room for others.
  */
+import { byteLength } from '../engine/kernel.ts';
 import type { PlanWeight } from '../engine/plan.ts';
 import type { Graph, Node, Tensor } from './graph.ts';
 import { type Uses, usesOf } from './uses.ts';
@@ -14,8 +16,8 @@ import { stacked } from './weight-parts.ts';
 type Attention = Node<'attention'>;
 type Linear = Node<'linear'>;
 
-export function joinProjections(graph: Graph): Graph {
-  const writer = new JoinWriter(graph);
+export function joinProjections(graph: Graph, maxBytes = Infinity): Graph {
+  const writer = new JoinWriter(graph, maxBytes);
   for (const node of graph.nodes) if (node.op === 'attention') writer.join(node);
   return writer.graph();
 }
@@ -23,13 +25,15 @@ export function joinProjections(graph: Graph): Graph {
 class JoinWriter {
   readonly #graph: Graph;
   readonly #uses: Uses;
+  readonly #maxBytes: number;
   readonly #weights: Map<number, PlanWeight>;
   /** What becomes of a node; nothing where a joint one has its place. */
   readonly #replaced = new Map<Node, Node | undefined>();
   #nextId: number;
 
-  constructor(graph: Graph) {
+  constructor(graph: Graph, maxBytes: number) {
     this.#graph = graph;
+    this.#maxBytes = maxBytes;
     this.#uses = usesOf(graph);
     this.#weights = new Map(graph.weights);
     this.#nextId =
@@ -55,6 +59,7 @@ class JoinWriter {
     const channels = q.shape.at(-1) ?? 0;
     const [toQ, toK, toV] = [q, k, v].map((t) => this.#projection(t));
     if (!toK || !toV || !areAlike(toK, toV)) return;
+    if (byteLength(q) + byteLength(k) + byteLength(v) > this.#maxBytes) return;
     if (toQ && areAlike(toQ, toK)) {
       const qkv = this.#stack([toQ, toK, toV], q);
       const offsets = { q: 0, k: channels, v: 2 * channels };
