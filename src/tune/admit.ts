@@ -33,6 +33,8 @@ export function expectationOf(reference: Reference): Expectation {
 }
 
 export interface Admission {
+  readonly design: string;
+  readonly kernel: Kernel;
   readonly reference: Reference;
   readonly expected: Expectation;
   /** Holds the reference's inputs. */
@@ -40,12 +42,11 @@ export interface Admission {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The kernel, ready to be timed; rejects where it does not compile or gives wrong values. */
+/** The design, ready to be timed; rejects where it does not compile or gives wrong values. */
 export async function admit(
   context: EngineContext,
-  kernel: Kernel,
-  { reference, expected, buffers, signal }: Admission,
-): Promise<Runs & { dispose(): void }> {
+  { design, kernel, reference, expected, buffers, signal }: Admission,
+): Promise<Candidate> {
   const { type } = kernel.output;
   const channels = type.shape.at(-1) ?? 0;
   const pixels = samplePixels(sizeOf(type.shape) / channels, PIXELS);
@@ -68,9 +69,11 @@ export async function admit(
       ...(type.dtype === 'f16' ? toSingle(new Uint16Array(bytes)) : new Float32Array(bytes)),
     ]);
     const error = nmse(actual, expected(pixels, channels));
-    if (error <= reference.maxNmse) return runs;
-    const limit = reference.maxNmse.toPrecision(2);
-    throw new Error(`wrong values: NMSE ${error.toPrecision(2)}, at most ${limit} is right`);
+    const limit = reference.maxNmse(design);
+    if (error <= limit) return { design, ...runs };
+    throw new Error(
+      `wrong values: NMSE ${error.toPrecision(2)}, at most ${limit.toPrecision(2)} is right`,
+    );
   } catch (error) {
     runs.dispose();
     throw error;

@@ -134,8 +134,8 @@ async function tuneClass(trial: Trial, subject: Subject, until: number): Promise
       try {
         const kernel = subject.kernel(design);
         const { signal } = trial;
-        const runs = await admit(context, kernel, { reference, expected, buffers, signal });
-        candidates.push({ design, ...runs });
+        const what = { design, kernel, reference, expected, buffers, signal };
+        candidates.push(await admit(context, what));
       } catch (error) {
         trial.signal?.throwIfAborted();
         if (context.lost.aborted) throw error;

@@ -2,8 +2,8 @@
  * What a conformance case is. One file of cases per kernel file (`<kernel>.cases.ts`), collected by
  * `registry.ts`; the printed name is the test name, the --filter argument and the bench row.
  */
-import type { Designs, Kernel, Target, TensorType } from '../../src/engine/kernel.ts';
-export { sumNmse } from '../../src/tune/tolerance.ts';
+import type { Kernel, Target, TensorType } from '../../src/engine/kernel.ts';
+export { CHUNK_NMSE, sumNmse } from '../../src/tune/tolerance.ts';
 import type { HostData } from '../harness/run-kernel.ts';
 
 export interface KernelCase {
@@ -16,6 +16,8 @@ export interface KernelCase {
   readonly reference: (data: Readonly<Record<string, HostData>>) => HostData;
   /** Input values, `default` seeded normal. Called once per input. */
   readonly data?: (name: string, type: TensorType, seed: number) => HostData;
+  /** Families to run it as. @default all */
+  readonly families?: readonly Target['family'][];
   /** Content of the output before the dispatch, for kernels that accumulate. */
   readonly initial?: HostData;
   /**
@@ -25,6 +27,8 @@ export interface KernelCase {
   readonly maxNmse?: number;
 }
 
-/** A tuning table that has `design` for every class of sizes; factories that do not know it ignore it. */
-export const everywhere = (design: string): Designs =>
-  new Proxy<Designs>({ '*': design }, { get: () => design });
+/** `make` in one of its designs, where it is a candidate; else in the one it has anyway. */
+export function inDesign(design: string, make: (target: Target) => Kernel, target: Target): Kernel {
+  const { choice } = make(target);
+  return choice ? make({ ...target, designs: { [choice.key]: design } }) : make(target);
+}

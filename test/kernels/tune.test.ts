@@ -53,7 +53,7 @@ function subjectOf(node: Node, plain: Kernel, designs: Designs): Subject {
   };
 }
 
-const withIds = <T extends Record<string, TensorType>>(types: T) =>
+const withIds = (types: Readonly<Record<string, TensorType>>) =>
   Object.fromEntries(Object.entries(types).map(([name, type], id) => [name, { ...type, id }]));
 
 describe.each(adapterNames)('%s', (name) => {

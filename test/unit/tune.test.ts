@@ -220,9 +220,10 @@ test.each(TARGETS)(
       limits: { maxStorageBufferBindingSize: 2 ** 30 },
     };
     const subjects = modelSubjects({ target, capabilities } as never, model);
-    for (const { key, reference, candidates, kernel } of subjects) {
-      expect(reference(), key).toBeDefined();
-      const built = candidates.map((design) => kernel(design).choice?.design);
+    for (const subject of subjects) {
+      const { key, candidates } = subject;
+      expect(subject.reference(), key).toBeDefined();
+      const built = candidates.map((design) => subject.kernel(design).choice?.design);
       expect(built, key).toEqual(candidates);
     }
     if (target.family === 'cpu') expect(subjects.length).toBeGreaterThan(20);
