@@ -18,10 +18,9 @@ export interface Work {
 }
 
 /** Values only, which go into uniforms: no time depends on them. */
-const VALUES = new Set([
-  ...['alpha', 'beta', 'gamma', 'min', 'max', 'scale', 'eps'],
-  ...['timestep', 'stage', 'freqShift', 'flipSinToCos'],
-]);
+const VALUES = new Set(
+  'alpha beta gamma min max scale eps timestep stage freqShift flipSinToCos'.split(' '),
+);
 
 /** What most nodes have and nobody needs to read. */
 const isUsual = (name: string, value: unknown, { inputs }: Work): boolean =>

@@ -126,11 +126,14 @@ function joinedProducts(nodes: readonly Node[]): (readonly [Node, Work])[] {
   });
 }
 
+/** Work this little above the limit is not worth a cut. */
+const MARGIN = 1.25;
+
 /** The case within `maxFlops`, cut if need be; a sentence where that cannot be. */
 export function withinFlops(from: BenchCase, target: Target, maxFlops: number): BenchCase | string {
   const kernel = from.kernel(target);
   const { flops } = kernel.cost;
-  if (flops <= maxFlops) return from;
+  if (flops <= MARGIN * maxFlops) return from;
   const work = { ...from, output: kernel.output.type };
   const cut = cutTo(work, maxFlops / flops);
   if (!cut) {
