@@ -52,18 +52,18 @@ export const MICROSOFT = 'com.microsoft';
 
 export function writeModel({ nodes, inputs, outputs, initializers }: OnnxModel): Uint8Array {
   const graph = Buffer.concat([
-    ...nodes.map((node, i) => message(1, nodeBytes(node, i))),
+    ...nodes.map((node, i) => bytesField(1, nodeBytes(node, i))),
     text(2, 'op'),
-    ...initializers.map((tensor) => message(5, initializerBytes(tensor))),
-    ...inputs.map((value) => message(11, valueBytes(value))),
-    ...outputs.map((value) => message(12, valueBytes(value))),
+    ...initializers.map((tensor) => bytesField(5, initializerBytes(tensor))),
+    ...inputs.map((value) => bytesField(11, valueBytes(value))),
+    ...outputs.map((value) => bytesField(12, valueBytes(value))),
   ]);
   return Buffer.concat([
-    int(1, IR_VERSION),
+    intField(1, IR_VERSION),
     text(2, 'invsr bench'),
-    message(7, graph),
-    message(8, Buffer.concat([text(1, ''), int(2, OPSET)])),
-    message(8, Buffer.concat([text(1, MICROSOFT), int(2, 1)])),
+    bytesField(7, graph),
+    bytesField(8, Buffer.concat([text(1, ''), intField(2, OPSET)])),
+    bytesField(8, Buffer.concat([text(1, MICROSOFT), intField(2, 1)])),
   ]);
 }
 
@@ -90,7 +90,9 @@ function nodeBytes({ op, domain, inputs, outputs, attributes = {} }: OnnxNode, i
     ...outputs.map((name) => text(2, name)),
     text(3, `${op}_${i}`),
     text(4, op),
-    ...Object.entries(attributes).map(([name, value]) => message(5, attributeBytes(name, value))),
+    ...Object.entries(attributes).map(([name, value]) =>
+      bytesField(5, attributeBytes(name, value)),
+    ),
     ...(domain === undefined ? [] : [text(7, domain)]),
   ]);
 }
@@ -102,30 +104,30 @@ function attributeBytes(name: string, value: OnnxAttribute): Buffer {
     const bits = Buffer.alloc(5);
     bits[0] = 2 * 8 + 5;
     bits.writeFloatLE(value.float, 1);
-    parts.push(bits, int(20, 1));
+    parts.push(bits, intField(20, 1));
   } else if ('int' in value) {
-    parts.push(int(3, value.int), int(20, 2));
+    parts.push(intField(3, value.int), intField(20, 2));
   } else if ('text' in value) {
-    parts.push(text(4, value.text), int(20, 3));
+    parts.push(text(4, value.text), intField(20, 3));
   } else {
-    parts.push(...value.ints.map((n) => int(8, n)), int(20, 7));
+    parts.push(...value.ints.map((n) => intField(8, n)), intField(20, 7));
   }
   return Buffer.concat(parts);
 }
 
 const initializerBytes = ({ name, dtype, shape, bytes }: OnnxInitializer): Buffer =>
   Buffer.concat([
-    ...shape.map((n) => int(1, n)),
-    int(2, ELEMENT[dtype]),
+    ...shape.map((n) => intField(1, n)),
+    intField(2, ELEMENT[dtype]),
     text(8, name),
-    message(9, bytes),
+    bytesField(9, bytes),
   ]);
 
 /** ValueInfoProto → TypeProto.tensor_type → TensorShapeProto.dim → dim_value. */
 function valueBytes({ name, dtype, shape }: OnnxValue): Buffer {
-  const dims = Buffer.concat(shape.map((n) => message(1, int(1, n))));
-  const tensor = Buffer.concat([int(1, ELEMENT[dtype]), message(2, dims)]);
-  return Buffer.concat([text(1, name), message(2, message(1, tensor))]);
+  const dims = Buffer.concat(shape.map((n) => bytesField(1, intField(1, n))));
+  const tensor = Buffer.concat([intField(1, ELEMENT[dtype]), bytesField(2, dims)]);
+  return Buffer.concat([text(1, name), bytesField(2, bytesField(1, tensor))]);
 }
 
 function varint(value: number): number[] {
@@ -136,10 +138,10 @@ function varint(value: number): number[] {
   return bytes;
 }
 
-const int = (field: number, value: number): Buffer =>
+export const intField = (field: number, value: number): Buffer =>
   Buffer.from([...varint(field * 8), ...varint(value)]);
 
-const message = (field: number, body: Uint8Array): Buffer =>
+export const bytesField = (field: number, body: Uint8Array): Buffer =>
   Buffer.concat([Buffer.from([...varint(field * 8 + 2), ...varint(body.length)]), body]);
 
-const text = (field: number, value: string): Buffer => message(field, Buffer.from(value));
+const text = (field: number, value: string): Buffer => bytesField(field, Buffer.from(value));
