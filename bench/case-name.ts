@@ -72,7 +72,7 @@ export function sizeTextOf(work: Work): string {
   const { q, k } = inputs;
   const heads = Number(constants['heads'] ?? 0);
   if (op === 'attention' && q && k && heads > 0) {
-    const channels = (q.shape.at(-1) ?? 0) / heads;
+    const channels = Number(constants['channels'] ?? q.shape.at(-1)) / heads;
     return `${q.shape[1]}x${k.shape[1]}x${channels} h${heads}`;
   }
   return output.shape.join('x');

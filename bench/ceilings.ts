@@ -10,14 +10,14 @@
 import type { EngineContext } from '../src/engine/context.ts';
 import type { Cost, Kernel, TensorType } from '../src/engine/kernel.ts';
 import { copyKernel } from './copy-kernel.ts';
-import { matrixKernel } from './matrix-kernel.ts';
+import { matrixInputs, matrixKernel } from './matrix-kernel.ts';
 import type { Ceilings, KernelRow } from './record.ts';
 import { type SpinOptions, spinKernel } from './spin-kernel.ts';
 import { timeKernel, type TimingOptions } from './time-kernel.ts';
 
 /** Enough to fill a large GPU, and little enough that two cores are done in some milliseconds. */
 const WORKGROUPS = { alu: 4096, cpu: 64 } as const;
-const ROUNDS = { alu: 2048, cpu: 2048 } as const;
+const ROUNDS = 2048;
 
 /** More chains hide latency, fewer leave registers: the best counts. */
 const SPINS: readonly SpinOptions[] = [
@@ -41,7 +41,7 @@ export async function measureCeilings(
     const { median } = await timeKernel(context, kernel, { ...options, inputs, seconds: 1 });
     return kernel.cost[amount] / median / 1e6;
   };
-  const sizes = { workgroups: WORKGROUPS[family], rounds: ROUNDS[family] };
+  const sizes = { workgroups: WORKGROUPS[family], rounds: ROUNDS };
   const spin = async (dtype: 'f32' | 'f16'): Promise<number> => {
     const rates: number[] = [];
     for (const spin of SPINS) {
@@ -58,7 +58,11 @@ export async function measureCeilings(
     f32Gflops,
     ...(target.shaderF16 && { f16Gflops: await spin('f16') }),
     ...(matrix && {
-      matrixGflops: await rateOf(matrixKernel(matrix, capabilities.subgroupMaxSize), 'flops'),
+      matrixGflops: await rateOf(
+        matrixKernel(matrix, { ...sizes, subgroupSize: capabilities.subgroupMaxSize }),
+        'flops',
+        matrixInputs(matrix),
+      ),
     }),
   };
 }
