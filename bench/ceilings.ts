@@ -18,6 +18,8 @@ import { timeKernel, type TimingOptions } from './time-kernel.ts';
 /** Enough to fill a large GPU, and little enough that two cores are done in some milliseconds. */
 const WORKGROUPS = { alu: 4096, cpu: 64 } as const;
 const ROUNDS = 2048;
+/** A matrix product is some thousand multiply-adds. */
+const MATRIX = { workgroups: 1024, rounds: 64 } as const;
 
 /** More chains hide latency, fewer leave registers: the best counts. */
 const SPINS: readonly SpinOptions[] = [
@@ -59,7 +61,7 @@ export async function measureCeilings(
     ...(target.shaderF16 && { f16Gflops: await spin('f16') }),
     ...(matrix && {
       matrixGflops: await rateOf(
-        matrixKernel(matrix, { ...sizes, subgroupSize: capabilities.subgroupMaxSize }),
+        matrixKernel(matrix, { ...MATRIX, subgroupSize: capabilities.subgroupMaxSize }),
         'flops',
         matrixInputs(matrix),
       ),

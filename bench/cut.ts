@@ -35,7 +35,8 @@ export function cutTo(work: Work, share: number): Cut | undefined {
   const [, from = 0] = source?.shape ?? [];
   const [, to = 0] = output.shape;
   // Queries of causal attention are its keys too.
-  if (input === undefined || !source || source.shape.length < 3 || constants['causal'] === true) return undefined;
+  if (input === undefined || !source || source.shape.length < 3 || constants['causal'] === true)
+    return undefined;
   // Padding keeps lines in proportion, or the sizes would not follow from each other.
   const ratio = from / to;
   const name = op === 'attention' ? 'queries' : output.shape.length === 4 ? 'lines' : 'rows';

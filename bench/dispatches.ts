@@ -5,7 +5,13 @@
  */
 import type { EngineContext } from '../src/engine/context.ts';
 import { expectWithin } from '../src/engine/device.ts';
-import { byteLength, format, type Kernel, packParams, type TensorType } from '../src/engine/kernel.ts';
+import {
+  byteLength,
+  format,
+  type Kernel,
+  packParams,
+  type TensorType,
+} from '../src/engine/kernel.ts';
 import type { BenchCase } from './cases.ts';
 import { inputBytes } from './input-data.ts';
 
