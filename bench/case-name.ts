@@ -15,6 +15,8 @@ export interface Work {
   readonly inputs: Readonly<Record<string, TensorType>>;
   readonly constants: Readonly<Record<string, unknown>>;
   readonly output: TensorType;
+  /** Inputs that are the same tensor as an earlier one, by the name of that. */
+  readonly aliases?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Values only, which go into uniforms: no time depends on them. */

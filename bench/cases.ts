@@ -25,6 +25,7 @@ export interface BenchCase extends Pick<
 > {
   readonly inputs: Readonly<Record<string, TensorType>>;
   readonly constants: Readonly<Record<string, unknown>>;
+  readonly aliases?: Work['aliases'];
   kernel(target: Target): Kernel;
   /** Values of an input where noise will not do. @default normal noise; zeros of u32 */
   readonly data?: (name: string, type: TensorType, seed: number) => Float32Array | Uint32Array;
@@ -83,17 +84,24 @@ export const caseOf = (
   ...facts,
   inputs: work.inputs,
   constants: work.constants,
+  ...(work.aliases && { aliases: work.aliases }),
   // The op came from a graph, or from cutting one that did.
   kernel: (target) => kernelOf(work.op as Node['op'], work.inputs, work.constants, target),
 });
 
 function workOf(node: Node): Work {
-  const types = inputsOf(node).map(([name, { dtype, shape }]) => [name, { dtype, shape }] as const);
+  const tensors = inputsOf(node);
+  const types = tensors.map(([name, { dtype, shape }]) => [name, { dtype, shape }] as const);
+  const aliases = tensors.flatMap(([name, { id }], i) => {
+    const [first] = tensors.slice(0, i).find(([, earlier]) => earlier.id === id) ?? [];
+    return first === undefined ? [] : [[name, first] as const];
+  });
   return {
     op: node.op,
     inputs: Object.fromEntries(types),
     constants: { ...node.constants },
     output: { dtype: node.output.dtype, shape: node.output.shape },
+    ...(aliases.length > 0 && { aliases: Object.fromEntries(aliases) }),
   };
 }
 

@@ -74,8 +74,9 @@ export async function benchKernels(
         continue;
       }
       const kernel = one.kernel(target);
-      const { inputs, data } = one;
-      const milliseconds = await timeKernel(context, kernel, { ...options, clock, inputs, data });
+      const { inputs, data, aliases } = one;
+      const work = { inputs, data, aliases };
+      const milliseconds = await timeKernel(context, kernel, { ...options, clock, ...work });
       const measured = rowOf(one, kernel, { milliseconds, ceilings });
       const peer = await beside?.(one, kernel);
       const row = peer ? { ...measured, peer } : measured;
