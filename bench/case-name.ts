@@ -57,9 +57,10 @@ export function productOf({
   output,
 }: Work): [m: number, n: number, k: number] | undefined {
   const { weight } = inputs;
-  const columns = output.shape.at(-1) ?? 1;
-  const rows = sizeOf(output.shape) / columns;
   if (!weight) return undefined;
+  // Gated products store half of their columns, and channels are padded.
+  const columns = weight.shape.at(-1) ?? 1;
+  const rows = sizeOf(output.shape.slice(0, -1));
   if (op === 'linear') return [rows, columns, weight.shape[0] ?? 1];
   if (op === 'conv2d') return [rows, columns, sizeOf(weight.shape.slice(0, 3))];
   // Counted as the 3x3 convolution that it stands for.

@@ -79,7 +79,10 @@ async function kernels(flags: KernelFlags, work: CommandContext, host: KernelHos
     const machine = machineOf(capabilities, host.commit);
     expectComparable(before, { machine }, flags);
     const precision = precisionOf(flags, capabilities);
-    const all = [...(await casesOf(flags, precision)), ...(host.cases?.(context.target) ?? [])];
+    const all = [
+      ...(await casesOf(flags, precision, capabilities.family === 'cpu')),
+      ...(host.cases?.(context.target) ?? []),
+    ];
     const cases = selectCases(all, flags);
     if (cases.length === 0) throw new InputError(nothingMatches(flags, all));
     if (flags.list) {
@@ -127,8 +130,9 @@ function precisionOf(
 async function casesOf(
   { model, tile }: KernelFlags,
   precision: 'f16' | 'f32',
+  compact: boolean,
 ): Promise<BenchCase[]> {
-  const options = { precision, tile, timesteps: [200] };
+  const options = { precision, tile, timesteps: [200], compact };
   const opened = await openModel(await modelFolder(model));
   try {
     const own = modelCases({ model: opened, name: model }, options);

@@ -77,8 +77,8 @@ export function lower(
   };
 }
 
-/** The same with fewer nodes. */
-function rewrite(graph: Graph, compact: boolean): Graph {
+/** The same with fewer nodes; `compact` leaves those apart whose joint output would be large. */
+export function rewrite(graph: Graph, compact: boolean): Graph {
   return joinProjections(foldGates(fuse(graph)), compact ? PART_BYTES : Infinity);
 }
 
