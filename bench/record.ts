@@ -15,6 +15,8 @@ export interface Machine {
   readonly commit: string;
   /** The adapter as people know it, with its driver as far as the implementation tells. */
   readonly adapter: string;
+  /** As WebGPU names the device, where `adapter` is the driver's text. */
+  readonly device?: string;
   readonly vendor: string;
   readonly architecture: string;
   readonly shaderF16: boolean;
