@@ -29,6 +29,7 @@ import { commitOfClone, describeMachine, machineOf } from './machine.ts';
 import { benchModel, expectPeer, type ModelFlags, type Opened } from './model-bench.ts';
 import { benchNetworks, networkLines, type NetworkRecord } from './network-bench.ts';
 import { TILE } from './networks.ts';
+import { besideOrt } from './peers/beside.ts';
 import { pickGraphs } from './peers/graphs.ts';
 import type { KernelRecord } from './record.ts';
 import { type ModelRecord, modelReport } from './report.ts';
@@ -43,7 +44,18 @@ const controller = new AbortController();
 process.once('SIGINT', () => controller.abort());
 const reporter = process.argv.includes('--json') ? jsonReporter() : textReporter();
 const work: CommandContext = { reporter, signal: controller.signal };
-const host = { commit: commitOfClone(), cases: testCases };
+const commit = commitOfClone();
+const peerOption = (): Option =>
+  new Option('--peer <name>', 'also run onnxruntime-node').choices(['ort']);
+
+const kernels = kernelsCommand(work, {
+  commit,
+  cases: testCases,
+  beside(context) {
+    if (kernels.opts<{ readonly peer?: 'ort' }>().peer === undefined) return undefined;
+    return besideOrt(context, (text) => reporter.note(text));
+  },
+}).addOption(peerOption());
 
 const withTableFlags = (command: Command): Command =>
   command
@@ -51,7 +63,7 @@ const withTableFlags = (command: Command): Command =>
     .option('--markdown', 'tables as bench/README.md has them');
 
 await new Command('bench')
-  .addCommand(kernelsCommand(work, host))
+  .addCommand(kernels)
   .addCommand(
     withOutputFlags(withDeviceFlags(new Command('networks')))
       .description('time of each network of a model by itself')
@@ -64,7 +76,7 @@ await new Command('bench')
     withTableFlags(withOutputFlags(withDeviceFlags(new Command('model'))))
       .description('time of the embedded model, 128 → 512 in one step')
       .option('--runs <n>', 'rounds', integer(1), 5)
-      .addOption(new Option('--peer <name>', 'also run onnxruntime-node').choices(['ort']))
+      .addOption(peerOption())
       .option('--filter <text>', 'networks to run beside the peer', '')
       .option('--onnx <folder>', "other ONNX files than the repository's own")
       .addOption(
@@ -152,7 +164,7 @@ async function withModel<T>(
   action: (opened: Opened) => Promise<T>,
 ): Promise<T> {
   const { device, capabilities, notice } = await createDevice({ adapter });
-  const machine = machineOf(capabilities, host.commit);
+  const machine = machineOf(capabilities, commit);
   if (notice !== undefined) reporter.note(notice);
   reporter.note(describeMachine(machine));
   const context = createContext(device);

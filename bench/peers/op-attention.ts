@@ -14,14 +14,14 @@ export interface AttentionShapes {
   readonly heads: number;
 }
 
-export interface AttentionForm {
+interface AttentionForm {
   readonly form: string;
   /** Appends the nodes; returns the output's name. */
   readonly write: (g: OnnxGraph, names: AttentionNames, shapes: AttentionShapes) => string;
 }
 
 /** As PyTorch exports scaled_dot_product_attention: √scale on both sides, scores in memory. */
-export const attentionAsExported: AttentionForm = {
+const asExported: AttentionForm = {
   form: 'MatMul, Softmax, MatMul',
   write(g, names, { q, kv, heads }) {
     const [n = 1, queries = 1, channels = 1] = q;
@@ -40,8 +40,10 @@ export const attentionAsExported: AttentionForm = {
 };
 
 /** onnxruntime's own operator, which its transformer optimiser puts in the place of the above. */
-export const attentionContributed: AttentionForm = {
+const contributed: AttentionForm = {
   form: 'MultiHeadAttention',
   write: (g, { q, k, v }, { heads }) =>
     g.contributed('MultiHeadAttention', [q, k, v], { num_heads: { int: heads } }),
 };
+
+export const ATTENTION_FORMS = [contributed, asExported] as const;

@@ -12,9 +12,9 @@ import type { AttentionConstants } from '../../src/kernels/attention.ts';
 import type { Conv2dConstants } from '../../src/kernels/conv2d.ts';
 import type { Activation } from '../../src/kernels/epilogue.ts';
 import type { LinearConstants } from '../../src/kernels/matmul.ts';
-import { attentionAsExported, attentionContributed } from './op-attention.ts';
+import { ATTENTION_FORMS } from './op-attention.ts';
 import { OnnxGraph, type OpModel } from './op-graph.ts';
-import { channelsFirst, channelsLast, outputsFirst } from './op-layout.ts';
+import { channelsFirst, channelsLast, outputsFirst, ungated, window } from './op-layout.ts';
 import { groupNormAsExported } from './op-norms.ts';
 import type { GroupNormConstants, OpSubject, Values } from './op-subject.ts';
 
@@ -44,23 +44,12 @@ export function onnxFor(
       return [convolution(request, constants)];
     case 'upsampleConv2d':
       return [upsampledConvolution(request, constants)];
-    case 'linear':
-      return linearForms(request, constants);
-    case 'attention': {
-      const { heads, causal = false } = constants as AttentionConstants;
-      if (causal) return [];
-      const q = typeOf(request, 'q').shape;
-      const shapes = { q, kv: typeOf(request, 'k').shape, heads };
-      return [attentionContributed, attentionAsExported].map(({ form, write }) => {
-        const g = new OnnxGraph(dtype);
-        const names = ['q', 'k', 'v'] as const;
-        const [qName, kName, vName] = names.map((name) =>
-          g.input(name, typeOf(request, name).shape, valueOf(request, name)),
-        );
-        const y = write(g, { q: qName ?? '', k: kName ?? '', v: vName ?? '' }, shapes);
-        return { ...g.finish(y, q), form, ...SEQUENCE };
-      });
+    case 'linear': {
+      const { gated = false } = constants as LinearConstants;
+      return gated ? gatedForms(request) : linearForms(request, constants);
     }
+    case 'attention':
+      return attentionForms(request, constants as AttentionConstants);
     case 'groupNorm': {
       const x = typeOf(request, 'x').shape;
       const g = new OnnxGraph(dtype);
@@ -264,25 +253,89 @@ function linearForms(request: Request, { activation = 'none' }: LinearConstants)
   ];
 }
 
-/** Split, Gelu and Mul, or onnxruntime's BiasSplitGelu. */
+/** Each of q, k and v from its own channel on of the tensor that holds it. */
+function attentionForms(
+  request: Request,
+  { heads, causal = false, channels: given, offsets }: AttentionConstants,
+): OpGraph[] {
+  if (causal) return [];
+  const channels = given ?? typeOf(request, 'q').shape.at(-1) ?? 0;
+  const of = (name: 'q' | 'k' | 'v'): { shape: Shape; values: Float32Array } => {
+    const { shape } = typeOf(request, name);
+    const part = { width: shape.at(-1) ?? 0, from: offsets?.[name] ?? 0, channels };
+    return {
+      shape: [...shape.slice(0, -1), channels],
+      values: window(valueOf(request, name), part),
+    };
+  };
+  const { q, k, v } = { q: of('q'), k: of('k'), v: of('v') };
+  return ATTENTION_FORMS.map(({ form, write }) => {
+    const g = new OnnxGraph(request.dtype);
+    const names = {
+      q: g.input('q', q.shape, q.values),
+      k: g.input('k', k.shape, k.values),
+      v: g.input('v', v.shape, v.values),
+    };
+    const y = write(g, names, { q: q.shape, kv: k.shape, heads });
+    return { ...g.finish(y, q.shape), form, ...SEQUENCE };
+  });
+}
+
+/** Split, Gelu and Mul, or onnxruntime's BiasSplitGelu, which wants one batch and a bias. */
 function gegluForms(request: Request): OpGraph[] {
   const x = typeOf(request, 'x').shape;
-  const channels = (x.at(-1) ?? 0) / 2;
-  const y = [...x.slice(0, -1), channels];
-
-  const plain = new OnnxGraph(request.dtype);
-  const [first, second] = plain.halves(sequenceInput(plain, request, 'x'), channels);
-  const product = plain.node('Mul', [first, plain.node('Gelu', [second])]);
-
-  const g = new OnnxGraph(request.dtype);
+  const columns = x.at(-1) ?? 0;
   const rows = x.slice(0, -1).reduce((a, b) => a * b, 1);
-  const names = [
-    g.input('x', [1, rows, 2 * channels], valueOf(request, 'x')),
-    g.constant('bias', [2 * channels], new Float32Array(2 * channels)),
-  ];
-  const fused = g.contributed('BiasSplitGelu', names);
-  return [
-    { ...plain.finish(product, y), form: 'Split, Gelu, Mul', ...SEQUENCE },
-    { ...g.finish(fused, [1, rows, channels]), form: 'BiasSplitGelu', ...SEQUENCE },
-  ];
+  const y = [1, rows, columns / 2];
+  return [gatedBySplit, gatedByContributed].map(({ form, write }) => {
+    const g = new OnnxGraph(request.dtype);
+    const product = g.input('x', [1, rows, columns], valueOf(request, 'x'));
+    const result = write(g, { product, columns, bias: undefined });
+    return { ...g.finish(result, y), form, ...SEQUENCE };
+  });
 }
+
+/** A feed-forward block's first layer with its gate. */
+function gatedForms(request: Request): OpGraph[] {
+  const x = typeOf(request, 'x').shape;
+  const weight = typeOf(request, 'weight').shape;
+  const [inner = 1, columns = 1] = weight;
+  const rows = x.slice(0, -1).reduce((a, b) => a * b, 1);
+  const bias = request.inputs['bias'] && ungated(valueOf(request, 'bias'), columns);
+  return [gatedBySplit, gatedByContributed].map(({ form, write }) => {
+    const g = new OnnxGraph(request.dtype);
+    const product = g.node('MatMul', [
+      g.input('x', [1, rows, inner], valueOf(request, 'x')),
+      g.constant('weight', weight, ungated(valueOf(request, 'weight'), columns)),
+    ]);
+    const result = write(g, { product, columns, bias });
+    return { ...g.finish(result, [1, rows, columns / 2]), form: `MatMul, ${form}`, ...SEQUENCE };
+  });
+}
+
+interface Gated {
+  /** [1, L, columns]: values, then gates. */
+  readonly product: string;
+  readonly columns: number;
+  readonly bias: Float32Array | undefined;
+}
+
+interface GateForm {
+  readonly form: string;
+  readonly write: (g: OnnxGraph, gated: Gated) => string;
+}
+
+const gatedBySplit: GateForm = {
+  form: 'Split, Gelu, Mul',
+  write(g, { product, columns, bias }) {
+    const sum = bias ? g.node('Add', [product, g.constant('bias', [columns], bias)]) : product;
+    const [value, gate] = g.halves(sum, columns / 2);
+    return g.node('Mul', [value, g.node('Gelu', [gate])]);
+  },
+};
+
+const gatedByContributed: GateForm = {
+  form: 'BiasSplitGelu',
+  write: (g, { product, columns, bias = new Float32Array(columns) }) =>
+    g.contributed('BiasSplitGelu', [product, g.constant('bias', [columns], bias)]),
+};

@@ -51,3 +51,34 @@ function turnMatrix(
     }
   }
 }
+
+/** Columns v0 v1 g0 g1 v2 v3 … of a gated product → all values, then all gates. */
+export function ungated(values: Float32Array, columns: number): Float32Array {
+  const half = columns / 2;
+  const turned = new Float32Array(values.length);
+  for (const [i, value] of values.entries()) {
+    const column = i % columns;
+    const pair = 2 * Math.floor(column / 4) + (column % 2);
+    turned[i - column + pair + (column % 4 < 2 ? 0 : half)] = value;
+  }
+  return turned;
+}
+
+/** `channels` of every row of `width`, from one on. */
+export function window(
+  values: Float32Array,
+  {
+    width,
+    from,
+    channels,
+  }: { readonly width: number; readonly from: number; readonly channels: number },
+): Float32Array {
+  if (width === channels) return values;
+  const rows = values.length / width;
+  const part = new Float32Array(rows * channels);
+  for (let row = 0; row < rows; row++) {
+    const start = row * width + from;
+    part.set(values.subarray(start, start + channels), row * channels);
+  }
+  return part;
+}

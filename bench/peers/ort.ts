@@ -132,9 +132,13 @@ function conversation(
   child.on('message', (message: { id: number; answer?: unknown; error?: string }) => {
     const request = open.get(message.id);
     open.delete(message.id);
+    if (open.size === 0) child.channel?.unref();
     if (message.error === undefined) request?.resolve(message.answer);
     else request?.reject(new Error(`onnxruntime: ${message.error}`));
   });
+  // A worker that is asked nothing keeps no process alive.
+  child.unref();
+  child.channel?.unref();
   child.on('exit', (code, signal) => {
     const error = new Error(`onnxruntime's process ended (${signal ?? `code ${code}`})`);
     for (const { reject } of open.values()) reject(error);
@@ -143,6 +147,7 @@ function conversation(
   return (command, argument) =>
     new Promise((resolve, reject) => {
       open.set(next, { resolve, reject });
+      child.channel?.ref();
       child.send({ id: next++, command, argument });
     });
 }
