@@ -30,7 +30,9 @@ export function htmlReport({ kernels, profiles = [] }: ReportInput): string {
   const machine = kernels?.machine ?? profile?.machine;
   if (!machine) throw new Error('a report needs a record');
   const title = `${machine.adapter}: ${kernels ? 'kernels' : 'profile'}`;
-  const script = [linkRows, filterRows, sortTable, timeline].map((each) => `(${each})();`);
+  const script = [linkRows, filterRows, sortTable, timeline].map(
+    (each) => `(${each.toString()})();`,
+  );
   const head = [
     '<meta charset="utf-8">',
     `<meta http-equiv="Content-Security-Policy" content="${POLICY}">`,

@@ -16,6 +16,9 @@ export const escape = (text: string): string =>
 const valueOf = (value: string | number): string =>
   typeof value === 'number' ? String(Math.round(value * 100) / 100) : escape(value);
 
+/** Elements of HTML that have no end tag. */
+const VOID = new Set(['br', 'input']);
+
 /** `<name a="1">children</name>`; children are markup already. Attributes that are undefined or false go. */
 export function tag(name: string, attributes: Attributes, ...children: readonly string[]): string {
   const written = Object.entries(attributes).map(([key, value]) =>
@@ -25,7 +28,8 @@ export function tag(name: string, attributes: Attributes, ...children: readonly 
         ? ` ${key}`
         : ` ${key}="${valueOf(value)}"`,
   );
-  return `<${name}${written.join('')}>${children.join('')}</${name}>`;
+  const start = `<${name}${written.join('')}>`;
+  return VOID.has(name) ? start : `${start}${children.join('')}</${name}>`;
 }
 
 /** `tag` around text, which is escaped. */

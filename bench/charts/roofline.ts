@@ -31,7 +31,7 @@ const RADIUS = { least: 3.5, all: 40, most: 24 };
 /** Rows that take most of the time have their names beside them. */
 const NAMED = 6;
 /** Width of a character of a 11 px label, at most. */
-const CHARACTER = 6.3;
+const CHARACTER = 6.8;
 
 interface Frame {
   readonly x: Scale;
@@ -238,13 +238,15 @@ function labelsOf(marks: readonly Mark[], ceilings: Ceilings, { x, y, size }: Fr
     const text = nameOf(row);
     const width = CHARACTER * text.length;
     const gap = radius + 5;
+    // Above and below, but not beyond the right edge.
+    const middle = Math.min(x - width / 2, size.width - 6 - width);
     const places = [
-      { at: x + gap, left: x + gap, baseline: y + 4, anchor: 'start' },
-      { at: x - gap, left: x - gap - width, baseline: y + 4, anchor: 'end' },
-      { at: x, left: x - width / 2, baseline: y + gap + 10, anchor: 'middle' },
-      { at: x, left: x - width / 2, baseline: y - gap, anchor: 'middle' },
+      { left: x + gap, baseline: y + 4 },
+      { left: x - gap - width, baseline: y + 4 },
+      { left: middle, baseline: y + gap + 10 },
+      { left: middle, baseline: y - gap },
     ];
-    for (const { at, left, baseline, anchor } of places) {
+    for (const { left, baseline } of places) {
       const box = { left, right: left + width, top: baseline - 11, bottom: baseline + 3 };
       const isInside =
         box.left > MARGIN.left &&
@@ -253,7 +255,7 @@ function labelsOf(marks: readonly Mark[], ceilings: Ceilings, { x, y, size }: Fr
         box.bottom < size.height - MARGIN.bottom;
       if (!isInside || taken.some((other) => meet(box, other))) continue;
       taken.push(box);
-      labels.push(textTag('text', { x: at, y: baseline, 'text-anchor': anchor }, text));
+      labels.push(textTag('text', { x: left, y: baseline }, text));
       break;
     }
   }

@@ -16,6 +16,7 @@ export function kernelSections(record: KernelRecord): string[] {
   const { rows } = record;
   const compared = comparedOf(rows);
   const peer = compared[0]?.row.peer;
+  const [longest] = rows.toSorted((a, b) => timeOf(b) - timeOf(a));
   return [
     tiles(record),
     tag(
@@ -28,7 +29,12 @@ export function kernelSections(record: KernelRecord): string[] {
         'div',
         { class: 'figure' },
         both((width) => roofline(record, { width, height: width < 520 ? 400 : 520 })),
-        tag('aside', { class: 'detail', 'aria-live': 'polite' }, intro()),
+        tag(
+          'aside',
+          {},
+          tag('div', { class: 'detail', 'aria-live': 'polite' }, longest ? detailOf(longest) : ''),
+          textTag('p', { class: 'note hint' }, HINT),
+        ),
       ),
       ...rows.map((row, i) => tag('template', { 'data-detail': i }, detailOf(row))),
     ),
@@ -75,7 +81,7 @@ function rooflineNote({ rows }: KernelRecord): string {
 
 // --- key figures ----------------------------------------------------------------------------------
 
-function tiles({ rows, skipped, ceilings }: KernelRecord): string {
+function tiles({ rows, skipped }: KernelRecord): string {
   const shares = sharesOf(rows);
   const total = rows.reduce((sum, row) => sum + timeOf(row), 0);
   const reached = rows.reduce((sum, row, i) => sum + row.ofCeiling * (shares[i] ?? 0), 0);
@@ -107,11 +113,6 @@ function tiles({ rows, skipped, ceilings }: KernelRecord): string {
       'Kernels measured',
       String(rows.length),
       skipped.length > 0 ? `${skipped.length} skipped, see below` : 'none skipped',
-    ],
-    [
-      'Ceilings',
-      flopRate(Math.max(ceilings.f32Gflops, ceilings.f16Gflops ?? 0, ceilings.matrixGflops ?? 0)),
-      `copy ${byteRate(ceilings.copyGBs)}`,
     ],
   ];
   return tag(
@@ -155,9 +156,7 @@ const controls = (families: readonly Family[]): string =>
     tag('output', { id: 'filter-count', for: 'filter' }),
   );
 
-const intro = (): string =>
-  textTag('h3', {}, 'Point at a mark') +
-  textTag('p', { class: 'note' }, 'or reach the chart with Tab and walk with the arrow keys.');
+const HINT = 'Point at a mark, or reach the chart with Tab and walk with the arrow keys.';
 
 function detailOf(row: KernelRow): string {
   const { milliseconds, count, network, bound, ofCeiling, design, cut, peer } = row;

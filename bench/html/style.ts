@@ -40,7 +40,9 @@ output{font-size:13px;color:var(--muted);font-variant-numeric:tabular-nums}
 .figure{display:grid;grid-template-columns:minmax(0,1fr) 264px;gap:20px;align-items:start}
 .figure .chart{width:100%;height:auto}
 .narrow{display:none}
-.detail{background:var(--panel);border:1px solid var(--line);border-radius:10px;padding:16px 18px;font-size:13px;min-height:250px;position:sticky;top:12px}
+.detail{background:var(--panel);border:1px solid var(--line);border-radius:10px;padding:16px 18px;font-size:13px;min-height:250px}
+.figure aside{position:sticky;top:12px}
+.hint{margin-top:10px;padding:0 4px}
 .detail h3{font-size:15px;line-height:1.35;margin:0;overflow-wrap:anywhere}
 .detail code{display:block;margin:4px 0 10px;font:11.5px/1.5 ${MONO};color:var(--muted);overflow-wrap:anywhere}
 .detail dl{display:grid;grid-template-columns:auto 1fr;gap:3px 14px;margin:0}
@@ -99,7 +101,7 @@ tbody tr:hover,tbody tr.on{background:color-mix(in srgb,var(--accent) 9%,transpa
 .facts dt{color:var(--muted)}
 .facts dd{margin:0;overflow-wrap:anywhere}
 
-@media (max-width:860px){.figure{grid-template-columns:minmax(0,1fr)}.detail{position:static;min-height:0}}
+@media (max-width:860px){.figure{grid-template-columns:minmax(0,1fr)}.figure aside{position:static}.detail{min-height:0}}
 @media (max-width:620px){
 body{padding:24px 16px 48px}
 h1{font-size:24px}
@@ -115,7 +117,7 @@ body{max-width:none;padding:0}
 section{margin-top:24px;break-inside:avoid}
 section.long{break-inside:auto}
 tr{break-inside:avoid}
-.controls,.detail,.readout{display:none}
+.controls,.figure aside,.readout{display:none}
 .figure{grid-template-columns:1fr}
 .scroller,.table{overflow:visible}
 th,td{padding:2px 5px}

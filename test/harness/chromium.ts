@@ -122,8 +122,8 @@ interface Message {
 }
 
 interface Connection {
-  send<T = Params>(method: string, params?: Params, sessionId?: string): Promise<T>;
-  onEvent(listener: (message: Message) => void): void;
+  readonly send: <T = Params>(method: string, params?: Params, sessionId?: string) => Promise<T>;
+  readonly onEvent: (listener: (message: Message) => void) => void;
 }
 
 function connect(child: ChildProcess): Connection {
@@ -165,7 +165,7 @@ function connect(child: ChildProcess): Connection {
   });
   let id = 0;
   return {
-    send: (method, params = {}, sessionId = undefined) =>
+    send: (method, params = {}, sessionId) =>
       new Promise((ok, fail) => {
         if (ended) return fail(ended);
         waiting.set(++id, { ok, fail });
