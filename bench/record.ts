@@ -15,6 +15,8 @@ export interface Machine {
   readonly commit: string;
   /** The adapter as people know it, with its driver as far as the implementation tells. */
   readonly adapter: string;
+  /** As WebGPU names the device, where `adapter` is the driver's text. */
+  readonly device?: string;
   readonly vendor: string;
   readonly architecture: string;
   readonly shaderF16: boolean;
@@ -70,10 +72,12 @@ export interface KernelRow {
   readonly variant: string;
   /** `4096x512x4608`: rows, columns and terms of a product; `4096x4096x64` of attention; else the output's shape. */
   readonly size: string;
-  /** `noise_predictor`, `vae.encoder`, `unet`, `vae.decoder`, `other`; of a small model or the test cases `nano …`, `case`. */
+  /** `noise_predictor`, `vae.encoder`, `unet`, `vae.decoder`, `other`: the one that has it most often. Of other models after their name: `invsr-nano unet`; of the kernels' test cases `case`. */
   readonly network: string;
-  /** How often one tile's path has it. */
+  /** How often one tile's path has it. 0: the plan has it in another form, such as three products in place of one. */
   readonly count: number;
+  /** `count` by network, where several have it. */
+  readonly counts?: Readonly<Record<string, number>>;
   /** It depends on weights only: run when the model is loaded, not for every tile. */
   readonly isPrepared?: boolean;
   readonly milliseconds: Spread;

@@ -16,15 +16,21 @@ export interface LowerOptions {
   readonly keep?: (name: string) => boolean;
   /** The device's maxStorageBufferBindingSize. @default the least that a device has */
   readonly maxBindingBytes?: number;
+  /** Large tensors in bands even where they could be bound whole: less memory. @default true */
+  readonly compact?: boolean;
 }
 
 export function lower(
   built: Graph,
   target: Target,
-  { keep = () => true, maxBindingBytes = DEFAULT_MAX_BINDING_BYTES }: LowerOptions = {},
+  {
+    keep = () => true,
+    maxBindingBytes = DEFAULT_MAX_BINDING_BYTES,
+    compact = true,
+  }: LowerOptions = {},
 ): Plan {
   const names = new Map([...built.names].filter(([name]) => keep(name)));
-  const graph = band(fuse({ ...built, names }), { maxBindingBytes });
+  const graph = band(fuse({ ...built, names }), { maxBindingBytes, compact });
   const constant = constantNodes(graph);
   const order = [
     ...graph.nodes.filter((node) => constant.has(node)),

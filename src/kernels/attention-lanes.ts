@@ -22,7 +22,7 @@ const MAX_BLOCK = 8;
 
 // Names carry the query row r, the vec4 of channels c, the key i of the block: s1_7, y0_11.
 const loadQuery = (r: number, c: number) =>
-  `let q${r}_${c} = params.scale * load_q(at${r} + ${c}u); var y${r}_${c} = vec4f();`;
+  `let q${r}_${c} = params.scale * load_q(q_at${r} + ${c}u); var y${r}_${c} = vec4f();`;
 const addScore = (c: number, i: number, r: number) => `s${r}_${i} += dot(q${r}_${c}, k${i});`;
 // A block's values are summed by themselves: 16,384 keys added one by one would cost f32 a digit.
 const addValue = (c: number, i: number, r: number) =>
@@ -80,26 +80,30 @@ fn main(
   @builtin(subgroup_invocation_id) lane: u32,
 ) {
   let head = workgroup.y * VECTORS;
-  let kv = workgroup.z * params.kv_batch_row + head;
+  let k_base = workgroup.z * params.kv_batch * params.k_row + params.k_at + head;
+  let v_base = workgroup.z * params.kv_batch * params.v_row + params.v_at + head;
   let last_key = params.keys - 1u;
 ${unroll(
   rows,
   (r) => `
   let row${r} = (workgroup.x * ROWS + ${r}u) * LANES + lane;
-  let at${r} = (workgroup.z * params.queries + min(row${r}, params.queries - 1u)) * params.row + head;
+  let token${r} = workgroup.z * params.queries + min(row${r}, params.queries - 1u);
+  let q_at${r} = token${r} * params.q_row + params.q_at + head;
+  let y_at${r} = token${r} * params.y_row + head;
   var max${r} = ${MASKED};
   var sum${r} = 0f;
   ${unroll(vectors, (c) => loadQuery(r, c))}`,
 )}
   for (var j = 0u; j < ${end}; j += BLOCK) {
     let key = j + lane % BLOCK;
-    let at = kv + min(key, last_key) * params.row;
+    let k_at = k_base + min(key, last_key) * params.k_row;
+    let v_at = v_base + min(key, last_key) * params.v_row;
     let mask = select(0f, ${MASKED}, key > last_key);
     ${unroll(block, (i) => unroll(rows, (r) => scoreOf(r, i)))}
 ${unroll(
   vectors,
   (c) => `    {
-      let k = load_k(at + ${c}u);
+      let k = load_k(k_at + ${c}u);
       ${unroll(block, (i) => `let k${i} = subgroupShuffle(k, ${i}u); ${unroll(rows, (r) => addScore(c, i, r))}`)}
     }`,
 )}
@@ -107,7 +111,7 @@ ${unroll(rows, softmax)}
 ${unroll(
   vectors,
   (c) => `    {
-      let v = load_v(at + ${c}u);
+      let v = load_v(v_at + ${c}u);
       ${unroll(block, (i) => `let v${i} = subgroupShuffle(v, ${i}u); ${unroll(rows, (r) => addValue(c, i, r))}`)}
       ${unroll(rows, (r) => `y${r}_${c} = y${r}_${c} * decay${r} + b${r}_${c};`)}
     }`,
@@ -118,7 +122,7 @@ ${unroll(
   (r) => `
   if (row${r} < params.queries) {
     let inverse = 1.0 / sum${r};
-    ${unroll(vectors, (c) => `store_y(at${r} + ${c}u, y${r}_${c} * inverse);`)}
+    ${unroll(vectors, (c) => `store_y(y_at${r} + ${c}u, y${r}_${c} * inverse);`)}
   }`,
 )}
 }

@@ -87,8 +87,10 @@ fn main(
 ) {
   let head = workgroup.y * params.head_vectors;
   let first = workgroup.x * TILE;
-  let q_base = workgroup.z * params.queries * params.row + head;
-  let kv_base = workgroup.z * params.kv_batch_row + head;
+  let q_base = workgroup.z * params.queries * params.q_row + params.q_at + head;
+  let k_base = workgroup.z * params.kv_batch * params.k_row + params.k_at + head;
+  let v_base = workgroup.z * params.kv_batch * params.v_row + params.v_at + head;
+  let y_base = workgroup.z * params.queries * params.y_row + head;
   let last_query = params.queries - 1u;
   let last_key = params.keys - 1u;
   let score_row = lane / 8u;   // and + 16
@@ -116,8 +118,8 @@ fn main(
         var q = vec4f();
         var k = vec4f();
         if (c < params.head_vectors) {
-          q = params.scale * load_q(q_base + min(first + i / DEPTH, last_query) * params.row + c);
-          k = load_k(kv_base + min(j + i / DEPTH, last_key) * params.row + c);
+          q = params.scale * load_q(q_base + min(first + i / DEPTH, last_query) * params.q_row + c);
+          k = load_k(k_base + min(j + i / DEPTH, last_key) * params.k_row + c);
         }
         staged[slot] = q;
         staged[TILE * PITCH + slot] = k;
@@ -173,7 +175,7 @@ fn main(
       for (var i = lane; i < TILE * COLUMNS; i += INVOCATIONS) {
         let c = pass_index * COLUMNS + i % COLUMNS;
         var v = vec4f();
-        if (c < params.head_vectors) { v = load_v(kv_base + min(j + i / COLUMNS, last_key) * params.row + c); }
+        if (c < params.head_vectors) { v = load_v(v_base + min(j + i / COLUMNS, last_key) * params.v_row + c); }
         staged[i] = v;
       }
       workgroupBarrier();
@@ -199,7 +201,7 @@ fn main(
     for (var r = 0u; r < ROWS; r++) {
       let row = out_row + r * ROW_STEP;
       if (c < params.head_vectors && first + row <= last_query) {
-        store_y(q_base + (first + row) * params.row + c, y[pass_index * ROWS + r] / sums[row]);
+        store_y(y_base + (first + row) * params.y_row + c, y[pass_index * ROWS + r] / sums[row]);
       }
     }
   }

@@ -6,6 +6,10 @@
  *   q, y   [N, Lq, C]         f16 or f32; C holds the heads one after another, d a multiple of 4
  *   k, v   [N or 1, Lk, C]    one dtype; a single one serves every batch entry
  *
+ * With `channels` C and `offsets` the rows of q, k and v may be wider than C: each begins at its own
+ * channel, a multiple of 4, of the tensor given for it. So one product's [N, L, 3C] can be all three
+ * of them, or its [N, Lk, 2C] k and v. y is [N, Lq, C] always.
+ *
  * With `causal`, query i sees keys 0 to i only, and Lq = Lk.
  *
  * Keys are taken in blocks; each query keeps the maximum m and the sum l of its exponentials so far
@@ -45,22 +49,42 @@ export interface AttentionConstants {
   readonly heads: number;
   /** Text encoders: no query sees a later key. @default false */
   readonly causal?: boolean;
+  /** C, with `offsets`. @default q's last axis */
+  readonly channels?: number;
+  /** The channels at which q, k and v begin in wider rows; multiples of 4. @default all of each row */
+  readonly offsets?: { readonly q: number; readonly k: number; readonly v: number };
+}
+
+/** Throws unless `channels` from `offset` on lie in the rows of `type`. */
+function expectPacked(what: string, type: TensorType, channels: number, offset: number): void {
+  const [, , width = 0] = type.shape;
+  if (width % 4 === 0 && offset % 4 === 0 && offset >= 0 && offset + channels <= width) return;
+  throw new ShapeError(`${what} is ${format(type)}, it has no ${channels} channels from ${offset}`);
 }
 
 export function attention(
   { q, k, v }: AttentionInputs,
-  { heads, causal = false }: AttentionConstants,
+  { heads, causal = false, channels = q.shape[2] ?? 0, offsets }: AttentionConstants,
   target: Target,
 ): Kernel {
-  const [batch = 0, queries = 0, channels = 0] = q.shape;
-  const [kvBatch = 0, keys = 0] = k.shape;
+  const [batch = 0, queries = 0, qWidth = 0] = q.shape;
+  const [kvBatch = 0, keys = 0, kWidth = 0] = k.shape;
+  const [, , vWidth = 0] = v.shape;
   const headDim = channels / heads;
   if (q.shape.length !== 3 || headDim % 4 !== 0 || headDim === 0) {
     throw new ShapeError(`q is ${format(q)}, expected [N,L,C] with C/${heads} a multiple of 4`);
   }
   if (keys === 0) throw new ShapeError(`k is ${format(k)}, it must have at least one key`);
-  expectShape('k', k, [kvBatch === 1 ? 1 : batch, keys, channels]);
-  expectShape('v', v, k.shape);
+  const at = offsets ?? { q: 0, k: 0, v: 0 };
+  if (offsets) {
+    expectPacked('q', q, channels, at.q);
+    expectPacked('k', k, channels, at.k);
+    expectPacked('v', v, channels, at.v);
+  } else {
+    expectShape('q', q, [batch, queries, channels]);
+  }
+  expectShape('k', k, [kvBatch === 1 ? 1 : batch, keys, offsets ? kWidth : channels]);
+  expectShape('v', v, [kvBatch, keys, offsets ? vWidth : channels]);
   if (causal && queries !== keys) {
     throw new ShapeError(
       `causal attention has as many keys as queries: q is ${format(q)}, k is ${format(k)}`,
@@ -72,8 +96,14 @@ export function attention(
     queries: u32(queries),
     keys: u32(keys),
     head_vectors: u32(headDim / 4),
-    row: u32(channels / 4),
-    kv_batch_row: u32(kvBatch === 1 ? 0 : keys * (channels / 4)),
+    y_row: u32(channels / 4),
+    q_row: u32(qWidth / 4),
+    k_row: u32(kWidth / 4),
+    v_row: u32(vWidth / 4),
+    q_at: u32(at.q / 4),
+    k_at: u32(at.k / 4),
+    v_at: u32(at.v / 4),
+    kv_batch: u32(kvBatch === 1 ? 0 : keys),
     scale: f32(Math.LOG2E / Math.sqrt(headDim)),
   } satisfies Params;
   const lanes = target.family === 'cpu' && target.subgroupSize > 1 && headDim <= MAX_LANE_HEAD;
@@ -85,18 +115,20 @@ export function attention(
     kvDtype: k.dtype,
     target,
   });
+  const y: TensorType = { dtype: q.dtype, shape: [batch, queries, channels] };
+  const kv: TensorType = { dtype: k.dtype, shape: [kvBatch, keys, channels] };
   const pairs = causal ? (queries * (queries + 1)) / 2 : queries * keys;
   return {
     name: 'attention',
-    variant: `${format(q)} × ${format(k)} h${heads}${causal ? ' causal' : ''}`,
+    variant: `${format(q)} × ${format(k)} h${heads}${causal ? ' causal' : ''}${offsets ? ` c${channels}` : ''}`,
     wgsl,
     bindings: { q: 1, k: 2, v: 3 },
     params,
-    output: { binding: 4, type: q },
+    output: { binding: 4, type: y },
     workgroups: [Math.ceil(queries / queriesPerWorkgroup), heads, batch],
     cost: {
       flops: 4 * batch * pairs * channels,
-      bytes: 2 * byteLength(q) + byteLength(k) + byteLength(v),
+      bytes: 2 * byteLength(y) + 2 * byteLength(kv),
     },
   };
 }
@@ -107,26 +139,33 @@ export function attentionReference(
     heads,
     causal = false,
     batch,
+    kvBatch,
     queries,
     keys,
-  }: AttentionConstants & { batch: number; queries: number; keys: number },
+    channels = q.length / (batch * queries),
+    offsets = { q: 0, k: 0, v: 0 },
+  }: AttentionConstants & { batch: number; kvBatch: number; queries: number; keys: number },
 ): Float32Array {
-  const channels = q.length / (batch * queries);
   const headDim = channels / heads;
-  const kvBatch = k.length / (keys * channels);
-  const y = new Float32Array(q.length);
+  const qRow = q.length / (batch * queries);
+  const kRow = k.length / (kvBatch * keys);
+  const vRow = v.length / (kvBatch * keys);
+  const y = new Float32Array(batch * queries * channels);
   const scores = new Float64Array(keys);
   const sums = new Float64Array(headDim);
   for (let n = 0; n < batch; n++) {
+    const kv = kvBatch === 1 ? 0 : n * keys;
     for (let i = 0; i < queries; i++) {
       for (let h = 0; h < heads; h++) {
-        const qAt = (n * queries + i) * channels + h * headDim;
-        const kvAt = (kvBatch === 1 ? 0 : n * keys * channels) + h * headDim;
+        const qAt = (n * queries + i) * qRow + offsets.q + h * headDim;
+        const kAt = kv * kRow + offsets.k + h * headDim;
+        const vAt = kv * vRow + offsets.v + h * headDim;
+        const yAt = (n * queries + i) * channels + h * headDim;
         const seen = causal ? i + 1 : keys;
         for (let j = 0; j < seen; j++) {
           let dot = 0;
           for (let c = 0; c < headDim; c++) {
-            dot += (q[qAt + c] ?? 0) * (k[kvAt + j * channels + c] ?? 0);
+            dot += (q[qAt + c] ?? 0) * (k[kAt + j * kRow + c] ?? 0);
           }
           scores[j] = dot / Math.sqrt(headDim);
         }
@@ -137,10 +176,10 @@ export function attentionReference(
           const p = Math.exp((scores[j] ?? 0) - highest);
           total += p;
           for (let c = 0; c < headDim; c++) {
-            sums[c] = (sums[c] ?? 0) + p * (v[kvAt + j * channels + c] ?? 0);
+            sums[c] = (sums[c] ?? 0) + p * (v[vAt + j * vRow + c] ?? 0);
           }
         }
-        for (let c = 0; c < headDim; c++) y[qAt + c] = (sums[c] ?? 0) / total;
+        for (let c = 0; c < headDim; c++) y[yAt + c] = (sums[c] ?? 0) / total;
       }
     }
   }

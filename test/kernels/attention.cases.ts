@@ -1,5 +1,9 @@
 import { format, type TensorType } from '../../src/engine/kernel.ts';
-import { attention, attentionReference } from '../../src/kernels/attention.ts';
+import {
+  attention,
+  type AttentionConstants,
+  attentionReference,
+} from '../../src/kernels/attention.ts';
 import { normal } from '../harness/random.ts';
 import type { KernelCase } from './cases.ts';
 
@@ -11,6 +15,11 @@ interface Spec {
   readonly kv?: readonly [batch: number, length: number];
   readonly heads?: number;
   readonly causal?: boolean;
+  /** Channels of each row and where q, k and v begin in it: as packed outputs of one product. */
+  readonly packed?: {
+    readonly widths: readonly [q: number, k: number, v: number];
+    readonly offsets: NonNullable<AttentionConstants['offsets']>;
+  };
   /** Standard deviation of q and k. @default 1 */
   readonly std?: number;
   readonly tags?: KernelCase['tags'];
@@ -24,28 +33,37 @@ function attentionCase({
   kv: [kvBatch, keys] = [batch, queries],
   heads = 1,
   causal = false,
+  packed,
   std = 1,
   tags = ['edge'],
   maxNmse,
 }: Spec): KernelCase {
-  const q: TensorType = { dtype, shape: [batch, queries, channels] };
-  const k: TensorType = { dtype: kvDtype, shape: [kvBatch, keys, channels] };
+  const [qWidth, kWidth, vWidth] = packed?.widths ?? [channels, channels, channels];
+  const q: TensorType = { dtype, shape: [batch, queries, qWidth] };
+  const k: TensorType = { dtype: kvDtype, shape: [kvBatch, keys, kWidth] };
+  const v: TensorType = { dtype: kvDtype, shape: [kvBatch, keys, vWidth] };
+  const constants = { heads, causal, ...(packed && { channels, offsets: packed.offsets }) };
+  const suffix = [
+    causal && ' causal',
+    std !== 1 && ` std ${std}`,
+    packed && ` c${channels} at ${Object.values(packed.offsets).join(',')}`,
+  ];
   return {
-    name: `attention ${format(q)} × ${format(k)} h${heads}${causal ? ' causal' : ''}${std === 1 ? '' : ` std ${std}`}`,
+    name: `attention ${format(q)} × ${format(k)} h${heads}${suffix.filter(Boolean).join('')}`,
     tags,
-    inputs: { q, k, v: k },
+    inputs: { q, k, v },
     data: (name, { shape }, seed) =>
       normal(
         shape.reduce((a, b) => a * b, 1),
         seed,
         { std: name === 'v' ? 1 : std },
       ),
-    kernel: (target) => attention({ q, k, v: k }, { heads, causal }, target),
+    kernel: (target) => attention({ q, k, v }, constants, target),
     reference: (data) =>
       attentionReference(data as Record<'q' | 'k' | 'v', Float32Array>, {
-        heads,
-        causal,
+        ...constants,
         batch,
+        kvBatch,
         queries,
         keys,
       }),
@@ -72,6 +90,24 @@ export const cases: readonly KernelCase[] = [
   attentionCase({ q: [2, 77, 32], heads: 2, causal: true }),
   attentionCase({ dtype: 'f16', q: [2, 33, 64], heads: 2, causal: true }),
   attentionCase({ q: [1, 40, 320], heads: 2, causal: true }),
+  // q packed alone; k and v of one tensor, for both batch entries; all three of one, k before q
+  attentionCase({
+    q: [2, 9, 24],
+    kv: [2, 33],
+    heads: 2,
+    packed: { widths: [40, 24, 24], offsets: { q: 12, k: 0, v: 0 } },
+  }),
+  attentionCase({
+    dtype: 'f16',
+    q: [3, 33, 32],
+    kv: [1, 77],
+    heads: 2,
+    packed: { widths: [32, 64, 64], offsets: { q: 0, k: 0, v: 32 } },
+  }),
+  attentionCase({
+    q: [2, 35, 16],
+    packed: { widths: [48, 48, 48], offsets: { q: 16, k: 0, v: 32 } },
+  }),
   // later keys far above the seen ones: one that leaks would be all of the output
   attentionCase({ q: [1, 35, 16], std: 30, causal: true, maxNmse: 1e-9 }),
   // nano

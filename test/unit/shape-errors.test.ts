@@ -103,6 +103,16 @@ test.each<readonly [string, () => Kernel, message: string]>([
     'as many keys as queries: q is f32 [1,3,4], k is f32 [1,4,4]',
   ],
   [
+    'packed values that end past their rows',
+    () =>
+      attention(
+        { q: f32(1, 3, 12), k: f32(1, 3, 12), v: f32(1, 3, 12) },
+        { heads: 1, channels: 4, offsets: { q: 0, k: 4, v: 12 } },
+        target,
+      ),
+    'v is f32 [1,3,12], it has no 4 channels from 12',
+  ],
+  [
     'an odd embedding',
     () => timestepEmbedding({}, { timestep: 1, dim: 6, flipSinToCos: true, freqShift: 0 }, target),
     'dim is 6, expected a multiple of 4',

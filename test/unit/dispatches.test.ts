@@ -1,0 +1,38 @@
+/** How many dispatches a tile of InvSR-1 takes on a GPU: the plans' lengths, from shapes alone. */
+import { describe, expect, test } from 'vitest';
+import { lower } from '../../src/graph/lower.ts';
+import { STAGES } from '../../src/invsr/tile-graph.ts';
+import { fullSizeGraph } from '../harness/full-size.ts';
+
+const target = { family: 'alu', shaderF16: true, subgroupSize: 32 } as const;
+const TILE = { tile: 128, precision: 'f16' } as const;
+
+const countsOf = (compact: boolean): Record<string, number> => {
+  const counts = STAGES.map((stage): [string, number] => {
+    const plan = lower(fullSizeGraph(stage, TILE), target, { keep: () => false, compact });
+    return [stage, plan.dispatches.length];
+  });
+  return Object.fromEntries([...counts, ['all', counts.reduce((sum, [, n]) => sum + n, 0)]]);
+};
+
+describe('one tile of 128 at full size, in f16', () => {
+  test('activations as a whole', () => {
+    expect(countsOf(false)).toEqual({
+      noise_predictor: 130,
+      encode: 103,
+      denoise: 520,
+      decode: 133,
+      all: 886,
+    });
+  });
+
+  test('activations in bands', () => {
+    expect(countsOf(true)).toEqual({
+      noise_predictor: 130,
+      encode: 303,
+      denoise: 520,
+      decode: 676,
+      all: 1629,
+    });
+  });
+});
