@@ -10,6 +10,7 @@ import type { Target } from '../engine/kernel.ts';
 import { createDevice } from '../engine/node-device.ts';
 import { FULL_SIZE } from '../invsr/full-size.ts';
 import { openModel } from '../invsr/model.ts';
+import { type HtmlFlags, withHtmlFlag, writeReports } from './bench-files.ts';
 import {
   type BenchHost,
   type DeviceFlags,
@@ -25,7 +26,7 @@ import { modelFolder } from './models.ts';
 import { integer, number, tileSize } from './options.ts';
 import type { CommandContext } from './upscale.ts';
 
-interface KernelFlags extends DeviceFlags, OutputFlags {
+interface KernelFlags extends DeviceFlags, OutputFlags, HtmlFlags {
   readonly filter: string;
   readonly shape: string;
   readonly network: string;
@@ -65,7 +66,7 @@ export function kernelsCommand(work: CommandContext, host: KernelHost): Command 
       number(0.001, 1e6),
     )
     .option('--list', 'names what would be timed');
-  return withOutputFlags(withDeviceFlags(command)).action((flags: KernelFlags) =>
+  return withHtmlFlag(withOutputFlags(withDeviceFlags(command))).action((flags: KernelFlags) =>
     kernels(flags, work, host),
   );
 }
@@ -109,6 +110,7 @@ async function kernels(flags: KernelFlags, work: CommandContext, host: KernelHos
       beside: host.beside?.(context),
     });
     await give({ record, lines: () => kernelLines(record) }, before, flags, work);
+    await writeReports({ kernels: record }, flags, work);
     if (record.incomplete !== undefined && !signal.aborted) throw new Error(record.incomplete);
     signal.throwIfAborted();
     if (record.rows.length === 0) throw new Error('no kernel gave a figure');
