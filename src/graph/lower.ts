@@ -1,6 +1,7 @@
-/** Graph → Plan: fuse, band, split off what is constant, place tensors in slots, make kernels. */
+/** Graph → Plan: fuse, band, choose algorithms, split off what is constant, place tensors in slots, make kernels. */
 import { byteLength, type Target } from '../engine/kernel.ts';
 import type { Dispatch, Location, NamedTensor, Plan } from '../engine/plan.ts';
+import { chooseAlgorithms } from './algorithms.ts';
 import { band } from './band.ts';
 import { fuse } from './fuse.ts';
 import { foldGates } from './gate.ts';
@@ -32,7 +33,8 @@ export function lower(
   }: LowerOptions = {},
 ): Plan {
   const names = new Map([...built.names].filter(([name]) => keep(name)));
-  const graph = band(rewrite({ ...built, names }, compact), { maxBindingBytes, compact });
+  const banded = band(rewrite({ ...built, names }, compact), { maxBindingBytes, compact });
+  const graph = chooseAlgorithms(banded, target);
   const constant = constantNodes(graph);
   const order = [
     ...graph.nodes.filter((node) => constant.has(node)),

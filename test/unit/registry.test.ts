@@ -27,6 +27,7 @@ test('shared files are known', () => {
     'implicit-gemm-cpu',
     'phase-sums',
     'philox',
+    'product',
     'storage',
     'team',
     'unroll',
