@@ -15,7 +15,9 @@ const SHARED = readdirSync('src/kernels')
 
 test('shared files are known', () => {
   expect(SHARED).toEqual([
+    'attention-flash',
     'attention-lanes',
+    'attention-spec',
     'attention-tiles',
     'designs',
     'elementwise',
