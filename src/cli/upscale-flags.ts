@@ -123,7 +123,7 @@ export function upscaleCommand(action: UpscaleAction): Command {
     .option('--no-resume', 'begin anew where an interrupted run of the same command left off')
     .option(
       '--memory <size>',
-      'GPU memory to stay within, e.g. 4GB: smaller batches, one network at a time, smaller tiles',
+      'GPU memory to stay within, e.g. 4GB: activations in bands, smaller batches, one network at a time, smaller tiles',
       byteSize,
     )
     .option('--low-memory', 'one network on the device at a time')

@@ -5,9 +5,9 @@
  *   node(x) → y     becomes, for each band,     node(window of x) → window of y
  *
  * A window is a range of a tensor's bytes, bound with an offset: no copies. That serves two ends.
- * No dispatch binds more than the device allows, and less memory is alive at a time: of what only
- * one strip reads (strips.ts) one band exists, and other large tensors lie in parts, each with a
- * buffer of its own that is free after its last use.
+ * No dispatch binds more than the device allows, and with `compact` less memory is alive at a time: of
+ * what only one strip reads (strips.ts) one band exists, and other large tensors lie in parts, each
+ * with a buffer of its own that is free after its last use.
  */
 import { DeviceError } from '../engine/errors.ts';
 import { byteLength, format } from '../engine/kernel.ts';
@@ -25,23 +25,18 @@ import {
   rowsRead,
   type Span,
 } from './spans.ts';
-import { type Band, limitsOf, type Strip, stripsOf } from './strips.ts';
+import { type Band, type BandOptions, limitsOf, type Strip, stripsOf } from './strips.ts';
 import { isLocal, type Uses, usesOf } from './uses.ts';
 import { chunksOf, imageOf, type Piece, windowOf } from './windows.ts';
 
-export interface BandOptions {
-  /** The device's maxStorageBufferBindingSize. */
-  readonly maxBindingBytes: number;
-}
-
-export function band(graph: Graph, { maxBindingBytes }: BandOptions): Graph {
+export function band(graph: Graph, options: BandOptions): Graph {
   const uses = usesOf(graph);
-  const limits = limitsOf(graph, maxBindingBytes);
+  const limits = limitsOf(graph, options);
   const strips = stripsOf(graph, uses, limits);
   const writer = new BandWriter(graph, uses, partsOf(strips, uses, limits));
   for (const strip of strips) writer.write(strip);
   const banded = { ...graph, nodes: writer.nodes };
-  expectBindings(banded, maxBindingBytes);
+  expectBindings(banded, options.maxBindingBytes);
   return banded;
 }
 

@@ -52,6 +52,13 @@ export interface Strip {
   readonly bands: readonly Band[];
 }
 
+export interface BandOptions {
+  /** The device's maxStorageBufferBindingSize. */
+  readonly maxBindingBytes: number;
+  /** Bands wherever they save memory, not only where a binding asks for them: more dispatches. @default true */
+  readonly compact?: boolean;
+}
+
 export interface Limits {
   /** What a dispatch may bind of one tensor. */
   readonly bindingBytes: number;
@@ -61,8 +68,11 @@ export interface Limits {
   readonly partBytes: number;
 }
 
-export function limitsOf({ nodes }: Graph, maxBindingBytes: number): Limits {
-  const isLarge = nodes.some(({ output }) => byteLength(output) > LARGE_BYTES);
+export function limitsOf(
+  { nodes }: Graph,
+  { maxBindingBytes, compact = true }: BandOptions,
+): Limits {
+  const isLarge = compact && nodes.some(({ output }) => byteLength(output) > LARGE_BYTES);
   const partBytes = Math.min(PART_BYTES, maxBindingBytes);
   return {
     bindingBytes: maxBindingBytes,

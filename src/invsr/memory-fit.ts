@@ -16,8 +16,8 @@ export interface MemoryFit {
 }
 
 /**
- * Gives up, in this order, as little as brings the plan under `limitBytes`: tile batches, networks
- * staying on the device, tile size. MemoryError where even that is too much.
+ * Gives up, in this order, as little as brings the plan under `limitBytes`: whole activations, tile
+ * batches, networks staying on the device, tile size. MemoryError where even that is too much.
  */
 export function fitMemory(
   context: EngineContext,
@@ -29,9 +29,11 @@ export function fitMemory(
   const smaller = SMALLER_TILES.filter((tile) => tile < wanted.tile);
   const candidates = [
     wanted,
-    { ...wanted, tileBatch: 1 },
+    { ...wanted, compact: true },
+    { ...wanted, compact: true, tileBatch: 1 },
     ...[wanted.tile, ...smaller].map((tile) => ({
       ...wanted,
+      compact: true,
       tileBatch: 1,
       lowMemory: true,
       tile,
@@ -52,6 +54,7 @@ const changesOf = (
   from: Required<UpscalerOptions>,
   to: Required<UpscalerOptions>,
 ): readonly string[] => [
+  ...(to.compact === from.compact ? [] : ['activations in bands']),
   ...(to.tileBatch === from.tileBatch ? [] : [`tiles one by one instead of ${from.tileBatch}`]),
   ...(to.lowMemory === from.lowMemory ? [] : ['one network at a time']),
   ...(to.tile === from.tile ? [] : [`tiles of ${to.tile} instead of ${from.tile} pixels`]),

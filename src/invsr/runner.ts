@@ -51,24 +51,26 @@ interface CreateOptions extends RunnerOptions {
 interface PlanOptions {
   /** Which named tensors can be read. @default none */
   readonly keep?: ((name: string) => boolean) | undefined;
+  /** Large tensors in bands, for less memory. @default true */
+  readonly compact?: boolean | undefined;
 }
 
 /** A plan for this device: its kernels, and bindings within its limits. */
 export function planFor(
   { target, capabilities }: Pick<EngineContext, 'target' | 'capabilities'>,
   graph: Graph,
-  { keep = () => false }: PlanOptions = {},
+  { keep = () => false, compact = true }: PlanOptions = {},
 ): Plan {
   const maxBindingBytes = capabilities.limits.maxStorageBufferBindingSize;
-  return lower(graph, target, { keep, maxBindingBytes });
+  return lower(graph, target, { keep, maxBindingBytes, compact });
 }
 
 export function createRunner(
   context: EngineContext,
   graph: Graph,
-  { keep, ...options }: CreateOptions & PlanOptions = {},
+  { keep, compact, ...options }: CreateOptions & PlanOptions = {},
 ): Promise<Runner> {
-  return runnerOf(context, planFor(context, graph, { keep }), options);
+  return runnerOf(context, planFor(context, graph, { keep, compact }), options);
 }
 
 /** The same for a plan made for this context's device. */

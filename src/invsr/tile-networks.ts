@@ -22,6 +22,8 @@ import { COMPONENTS, type Stage, stageGraph, STAGES, type TileGraphOptions } fro
 
 export interface TileNetworksOptions extends Omit<TileGraphOptions, 'batch' | 'noise'> {
   readonly lowMemory: boolean;
+  /** Activations in bands. @default true */
+  readonly compact?: boolean;
   /** Looks for NaN and Infinity after every layer. @default false */
   readonly check?: boolean;
   /** Hears of stages that go on in f32. */
@@ -85,7 +87,10 @@ export class TileNetworks {
     if (known) return known;
     const precision = this.#precision.of(stage);
     const graph = stageGraph(stage, this.#model, { ...this.#options, precision, batch, noise });
-    const planned = planFor(this.#context, graph, { keep: () => dump !== undefined });
+    const planned = planFor(this.#context, graph, {
+      keep: () => dump !== undefined,
+      compact: this.#options.compact,
+    });
     const plan = this.#options.check ? watch(planned, this.#context.target) : planned;
     this.#plans.set(key, plan);
     return plan;

@@ -7,7 +7,8 @@ import { fitMemory } from '../../src/invsr/memory-fit.ts';
 import { MemoryError, type MemoryPlan } from '../../src/invsr/memory-plan.ts';
 import type { Model } from '../../src/invsr/model.ts';
 import { TileNetworks } from '../../src/invsr/tile-networks.ts';
-import { FULL_SIZE } from '../harness/full-size.ts';
+import { FULL_SIZE } from '../../src/invsr/full-size.ts';
+import { withDefaults } from '../../src/invsr/upscaler-options.ts';
 
 const capabilities = {
   family: 'alu',
@@ -20,13 +21,21 @@ const capabilities = {
 const context = { capabilities, target: targetOf(capabilities) } as EngineContext;
 const model = FULL_SIZE as Model;
 
-const memoryOf = (lowMemory: boolean, batch = 1, tiles = 1): MemoryPlan => {
-  const options = { precision: 'f16', tile: 128, timesteps: [200], cfg: 1, lowMemory } as const;
-  return new TileNetworks(context, model, options).memory(batch, tiles);
-};
+const tile = { precision: 'f16', tile: 128, timesteps: [200], cfg: 1 } as const;
+const memoryOf = (lowMemory: boolean, batch = 1, tiles = 1): MemoryPlan =>
+  new TileNetworks(context, model, { ...tile, lowMemory }).memory(batch, tiles);
 
 describe('one tile of 128 at full size, in f16', () => {
-  test('resident: at most 2.3 GB', () => {
+  test('resident, with activations as a whole: what a GPU is given by default', () => {
+    const options = withDefaults({ ...tile }, context);
+    expect(options.compact).toBe(false);
+    const whole = new TileNetworks(context, model, options).memory(1, 1);
+    expect(whole.peakBytes).toBeLessThan(2.45e9);
+    expect(whole.slotBytes).toBeGreaterThan(1.5 * memoryOf(false).slotBytes);
+    expect(whole.largestBindingBytes).toBe(2 ** 27);
+  });
+
+  test('resident, in bands: at most 2.3 GB', () => {
     const { peakBytes, weightBytes, slotBytes, betweenBytes, stagingBytes } = memoryOf(false);
     expect(peakBytes).toBeLessThan(2.3e9);
     expect(peakBytes).toBe(weightBytes + slotBytes + betweenBytes + stagingBytes);
@@ -59,7 +68,7 @@ describe('a limit', () => {
 
   test('none: as asked', () => {
     expect(all.changes).toEqual([]);
-    expect(all.options).toMatchObject({ tile: 64, tileBatch: 4, lowMemory: false });
+    expect(all.options).toMatchObject({ tile: 64, tileBatch: 4, lowMemory: false, compact: false });
   });
 
   test('gives up as little as it takes, in order', () => {
@@ -80,11 +89,13 @@ describe('a limit', () => {
     }
     const single = 'tiles one by one instead of 4';
     const low = 'one network at a time';
-    expect(steps.slice(0, 3)).toEqual([[], [single], [single, low]]);
-    for (const [i, step] of steps.slice(3).entries()) {
-      expect(step).toEqual([single, low, expect.stringMatching(/^tiles of (48|32) instead/)]);
-      expect(step).not.toEqual(steps[i + 2]);
+    const bands = 'activations in bands';
+    expect(steps.slice(0, 4)).toEqual([[], [bands], [bands, single], [bands, single, low]]);
+    for (const [i, step] of steps.slice(4).entries()) {
+      const smaller: unknown = expect.stringMatching(/^tiles of (48|32) instead/);
+      expect(step).toEqual([bands, single, low, smaller]);
+      expect(step).not.toEqual(steps[i + 3]);
     }
-    expect(steps.length).toBeGreaterThan(3);
+    expect(steps.length).toBeGreaterThan(4);
   });
 });
