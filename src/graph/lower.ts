@@ -7,6 +7,7 @@ import { foldGates } from './gate.ts';
 import { joinProjections } from './join.ts';
 import { type Graph, inputsOf, type Node, type Tensor, wholeOf } from './graph.ts';
 import { constantNodes, lifetimes } from './liveness.ts';
+import { joinSmallNorms } from './norms.ts';
 import { kernelOf } from './ops.ts';
 import { assignSlots, PART_BYTES } from './slots.ts';
 
@@ -32,7 +33,7 @@ export function lower(
   }: LowerOptions = {},
 ): Plan {
   const names = new Map([...built.names].filter(([name]) => keep(name)));
-  const graph = band(rewrite({ ...built, names }, compact), { maxBindingBytes, compact });
+  const graph = band(rewrite({ ...built, names }, target, compact), { maxBindingBytes, compact });
   const constant = constantNodes(graph);
   const order = [
     ...graph.nodes.filter((node) => constant.has(node)),
@@ -78,8 +79,10 @@ export function lower(
 }
 
 /** The same with fewer nodes. */
-function rewrite(graph: Graph, compact: boolean): Graph {
-  return joinProjections(foldGates(fuse(graph)), compact ? PART_BYTES : Infinity);
+function rewrite(graph: Graph, { family }: Target, compact: boolean): Graph {
+  const gated = foldGates(fuse(graph));
+  const joined = joinProjections(gated, compact ? PART_BYTES : Infinity);
+  return family === 'cpu' ? joined : joinSmallNorms(joined);
 }
 
 function externalTypes({ nodes, externals }: Graph): Plan['externals'] {

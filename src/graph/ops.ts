@@ -11,6 +11,7 @@ import { crop } from '../kernels/crop.ts';
 import { geglu } from '../kernels/geglu.ts';
 import { groupNormFinalize, groupNormPartial } from '../kernels/group-norm-stats.ts';
 import { groupNormApply } from '../kernels/group-norm.ts';
+import { groupNorm } from '../kernels/group-norm-small.ts';
 import { imageToTensor, tensorToImage } from '../kernels/image.ts';
 import { layerNorm } from '../kernels/layer-norm.ts';
 import { linear } from '../kernels/matmul.ts';
@@ -37,6 +38,7 @@ const OPS = {
   crop,
   cropTiles,
   geglu,
+  groupNorm,
   groupNormApply,
   groupNormFinalize,
   groupNormPartial,
