@@ -27,7 +27,8 @@ import { type Model, openModel } from '../src/invsr/model.ts';
 import { STAGES } from '../src/invsr/tile-graph.ts';
 import { TileNetworks } from '../src/invsr/tile-networks.ts';
 import { nodeFolder } from '../src/weights/node-file.ts';
-import { describeMachine, type Machine, machineOf } from './machine.ts';
+import { describeMachine, machineOf } from './machine.ts';
+import type { Machine } from './record.ts';
 import { type Column, digits, markdownTable, textTable } from './table.ts';
 
 export interface LoadFlags {

@@ -3,24 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { type Capabilities, nameOf } from '../src/engine/device.ts';
-
-export interface Machine {
-  readonly date: string;
-  /** Short hash, with `+` when files differ from it. */
-  readonly commit: string;
-  /** Name and driver as Dawn tells them. */
-  readonly adapter: string;
-  readonly vendor: string;
-  readonly architecture: string;
-  readonly shaderF16: boolean;
-  /** Version of npm `webgpu`, which carries Dawn. */
-  readonly dawn: string;
-  readonly node: string;
-  readonly cpu: string;
-  readonly cores: number;
-  /** Runnable processes, mean of the last minute: 0 is a quiet machine. */
-  readonly load: number;
-}
+import type { Machine } from './record.ts';
 
 /** Call it before the work: the load average should be that of the others. */
 export function machineOf(capabilities: Capabilities): Machine {
@@ -56,4 +39,4 @@ function commit(): string {
 }
 
 export const describeMachine = (m: Machine): string =>
-  `${m.adapter} · ${m.dawn} · Node ${m.node} · ${m.cpu}, ${m.cores} cores, load ${m.load} · commit ${m.commit} · ${m.date}`;
+  `${m.adapter} · ${m.dawn} · Node ${m.node} · ${m.cpu}, ${m.cores} cores, load ${m.load ?? 'unknown'} · commit ${m.commit} · ${m.date}`;

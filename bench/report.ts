@@ -2,7 +2,8 @@
 import { NETWORKS, type Spread, type TimingGroup } from '../src/invsr/measure.ts';
 import type { PathResult } from '../src/invsr/measure-path.ts';
 import type { KernelRow } from './kernel-bench.ts';
-import { describeMachine, type Machine } from './machine.ts';
+import { describeMachine } from './machine.ts';
+import type { Machine } from './record.ts';
 import type { PeerResult } from './peer-bench.ts';
 import { type Column, digits, markdownTable, textTable } from './table.ts';
 

@@ -78,6 +78,7 @@ export function implicitGemm(gemm: ImplicitGemm, target: Target): Kernel {
     params,
     output: { binding: 6, type: output },
     workgroups: program.workgroups,
+    ...(program.choice && { choice: program.choice }),
     cost: {
       flops: 2 * sizeOf(output.shape) * (gated ? 2 : 1) * taps.y * taps.x * gemm.input.channels,
       bytes: used.reduce((sum, type) => sum + byteLength(type), 0),

@@ -7,7 +7,7 @@ import { GraphBuilder } from '../../src/graph/builder.ts';
 import { fuse } from '../../src/graph/fuse.ts';
 import { type Graph, inputsOf, type Tensor, wholeOf } from '../../src/graph/graph.ts';
 import { STAGES } from '../../src/invsr/tile-graph.ts';
-import { fullSizeGraph } from '../harness/full-size.ts';
+import { fullSizeGraph } from '../../src/invsr/full-size.ts';
 
 const KIB = 1024;
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { lower } from '../../src/graph/lower.ts';
 import { STAGES } from '../../src/invsr/tile-graph.ts';
-import { fullSizeGraph } from '../harness/full-size.ts';
+import { fullSizeGraph } from '../../src/invsr/full-size.ts';
 
 const target = { family: 'alu', shaderF16: true, subgroupSize: 32 } as const;
 const TILE = { tile: 128, precision: 'f16' } as const;

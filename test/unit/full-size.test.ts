@@ -8,7 +8,7 @@ import type { Graph } from '../../src/graph/graph.ts';
 import { lower } from '../../src/graph/lower.ts';
 import { kernelOf } from '../../src/graph/ops.ts';
 import { STAGES } from '../../src/invsr/tile-graph.ts';
-import { fullSizeGraph } from '../harness/full-size.ts';
+import { fullSizeGraph } from '../../src/invsr/full-size.ts';
 
 const target = { family: 'alu', shaderF16: true, subgroupSize: 32 } as const;
 

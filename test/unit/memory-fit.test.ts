@@ -7,8 +7,8 @@ import { fitMemory } from '../../src/invsr/memory-fit.ts';
 import { MemoryError, type MemoryPlan } from '../../src/invsr/memory-plan.ts';
 import type { Model } from '../../src/invsr/model.ts';
 import { TileNetworks } from '../../src/invsr/tile-networks.ts';
+import { FULL_SIZE } from '../../src/invsr/full-size.ts';
 import { withDefaults } from '../../src/invsr/upscaler-options.ts';
-import { FULL_SIZE } from '../harness/full-size.ts';
 
 const capabilities = {
   family: 'alu',

@@ -4,7 +4,7 @@ import type { Target } from '../../src/engine/kernel.ts';
 import { GraphBuilder } from '../../src/graph/builder.ts';
 import { lower } from '../../src/graph/lower.ts';
 import { layerOf, WATCH, watch } from '../../src/graph/watch.ts';
-import { fullSizeGraph } from '../harness/full-size.ts';
+import { fullSizeGraph } from '../../src/invsr/full-size.ts';
 
 const target: Target = { family: 'cpu', shaderF16: false, subgroupSize: 4 };
 

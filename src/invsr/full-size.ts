@@ -1,19 +1,19 @@
 /**
  * Graphs of the full-size networks (SD-Turbo, the official noise predictor) from their configs
- * alone, for tests of planning: shapes without weights.
+ * alone, for benches and tests of planning: shapes without weights.
  */
-import type { Graph } from '../../src/graph/graph.ts';
+import type { Graph } from '../graph/graph.ts';
 import {
   readNoisePredictorConfig,
   readSchedulerConfig,
   readUNetConfig,
   readVaeConfig,
-} from '../../src/invsr/config.ts';
-import type { Keys } from '../../src/invsr/model-keys.ts';
-import type { CheckpointTensors } from '../../src/invsr/model.ts';
-import { SIZES } from '../../src/invsr/synthetic-configs.ts';
-import { weightKeys } from '../../src/invsr/synthetic-model.ts';
-import { type ModelFacts, type Stage, stageGraph } from '../../src/invsr/tile-graph.ts';
+} from './config.ts';
+import type { Keys } from './model-keys.ts';
+import type { CheckpointTensors } from './model.ts';
+import { SIZES } from './synthetic-configs.ts';
+import { weightKeys } from './synthetic-model.ts';
+import { type ModelFacts, type Stage, stageGraph } from './tile-graph.ts';
 
 const { unet, vae, noise_predictor: noisePredictor, scheduler } = SIZES.full;
 
