@@ -12,6 +12,7 @@ import { gemmPartial, gemmReduce } from '../kernels/gemm-split.ts';
 import { geglu } from '../kernels/geglu.ts';
 import { groupNormFinalize, groupNormPartial } from '../kernels/group-norm-stats.ts';
 import { groupNormApply } from '../kernels/group-norm.ts';
+import { groupNorm } from '../kernels/group-norm-small.ts';
 import { imageToTensor, tensorToImage } from '../kernels/image.ts';
 import { layerNorm } from '../kernels/layer-norm.ts';
 import { linear } from '../kernels/matmul.ts';
@@ -40,6 +41,7 @@ const OPS = {
   geglu,
   gemmPartial,
   gemmReduce,
+  groupNorm,
   groupNormApply,
   groupNormFinalize,
   groupNormPartial,
