@@ -1,12 +1,14 @@
-/** Graph → Plan: fuse, band, split off what is constant, place tensors in slots, make kernels. */
+/** Graph → Plan: fuse, band, choose algorithms, split off what is constant, place tensors in slots, make kernels. */
 import { byteLength, type Target } from '../engine/kernel.ts';
 import type { Dispatch, Location, NamedTensor, Plan } from '../engine/plan.ts';
+import { chooseAlgorithms } from './algorithms.ts';
 import { band } from './band.ts';
 import { fuse } from './fuse.ts';
 import { foldGates } from './gate.ts';
 import { joinProjections } from './join.ts';
 import { type Graph, inputsOf, type Node, type Tensor, wholeOf } from './graph.ts';
 import { constantNodes, lifetimes } from './liveness.ts';
+import { joinSmallNorms } from './norms.ts';
 import { kernelOf } from './ops.ts';
 import { assignSlots, PART_BYTES } from './slots.ts';
 
@@ -22,9 +24,10 @@ export interface LowerOptions {
   readonly compact?: boolean;
 }
 
-/** The graph whose nodes become dispatches, one each. */
-export function rewritten(
+/** What `rewritten` gives, but for products in the nodes of their algorithms. */
+export function banded(
   built: Graph,
+  target: Target,
   {
     keep = () => true,
     maxBindingBytes = DEFAULT_MAX_BINDING_BYTES,
@@ -32,11 +35,16 @@ export function rewritten(
   }: LowerOptions = {},
 ): Graph {
   const names = new Map([...built.names].filter(([name]) => keep(name)));
-  return band(rewrite({ ...built, names }, compact), { maxBindingBytes, compact });
+  const simple = simplify({ ...built, names }, target, compact);
+  return band(simple, { maxBindingBytes, compact });
 }
 
+/** The graph whose nodes become dispatches, one each. */
+export const rewritten = (built: Graph, target: Target, options: LowerOptions = {}): Graph =>
+  chooseAlgorithms(banded(built, target, options), target);
+
 export function lower(built: Graph, target: Target, options: LowerOptions = {}): Plan {
-  const graph = rewritten(built, options);
+  const graph = rewritten(built, target, options);
   const constant = constantNodes(graph);
   const order = [
     ...graph.nodes.filter((node) => constant.has(node)),
@@ -81,9 +89,15 @@ export function lower(built: Graph, target: Target, options: LowerOptions = {}):
   };
 }
 
-/** The same with fewer nodes. */
-function rewrite(graph: Graph, compact: boolean): Graph {
-  return joinProjections(foldGates(fuse(graph)), compact ? PART_BYTES : Infinity);
+/** The same with fewer nodes; `compact` leaves those apart whose joint output would be large. */
+export function simplify(
+  graph: Graph,
+  { family }: Pick<Target, 'family'>,
+  compact: boolean,
+): Graph {
+  const gated = foldGates(fuse(graph));
+  const joined = joinProjections(gated, compact ? PART_BYTES : Infinity);
+  return family === 'cpu' ? joined : joinSmallNorms(joined);
 }
 
 function externalTypes({ nodes, externals }: Graph): Plan['externals'] {

@@ -3,7 +3,8 @@
  * the f64 reference. Only such a design may win.
  */
 import type { EngineContext } from '../engine/context.ts';
-import { byteLength, type Kernel, sizeOf, type TensorType } from '../engine/kernel.ts';
+import { byteLength, sizeOf } from '../engine/kernel.ts';
+import type { Plan } from '../engine/plan.ts';
 import { readRanges } from '../engine/readback.ts';
 import type { Buffers } from '../invsr/buffers.ts';
 import { toSingle } from '../weights/half.ts';
@@ -34,7 +35,7 @@ export function expectationOf(reference: Reference): Expectation {
 
 export interface Admission {
   readonly design: string;
-  readonly kernel: Kernel;
+  readonly plan: Plan;
   readonly reference: Reference;
   readonly expected: Expectation;
   /** Holds the reference's inputs. */
@@ -45,9 +46,10 @@ export interface Admission {
 /** The design, ready to be timed; rejects where it does not compile or gives wrong values. */
 export async function admit(
   context: EngineContext,
-  { design, kernel, reference, expected, buffers, signal }: Admission,
+  { design, plan, reference, expected, buffers, signal }: Admission,
 ): Promise<Candidate> {
-  const { type } = kernel.output;
+  const type = plan.externals['output'];
+  if (!type) throw new Error(`${design} has no output`);
   const channels = type.shape.at(-1) ?? 0;
   const pixels = samplePixels(sizeOf(type.shape) / channels, PIXELS);
   const rowBytes = byteLength({ dtype: type.dtype, shape: [channels] });
@@ -57,12 +59,7 @@ export async function admit(
   for (const { offset, bytes } of rows) {
     await buffers.write('output', new Uint8Array(bytes).fill(0xff), offset);
   }
-  const inputs = Object.fromEntries(
-    Object.entries(reference.inputs).flatMap(([name, noise]): [string, TensorType][] =>
-      noise ? [[name, noise.type]] : [],
-    ),
-  );
-  const runs = await openRuns(context, kernel, { inputs, buffers, signal });
+  const runs = await openRuns(context, plan, { buffers, signal });
   try {
     const read = await readRanges(context.device, buffers.at('output'), rows);
     const actual = read.flatMap((bytes) => [
