@@ -38,7 +38,8 @@ input[type=search]{min-width:220px;flex:1 1 220px;max-width:360px}
 output{font-size:13px;color:var(--muted);font-variant-numeric:tabular-nums}
 
 .figure{display:grid;grid-template-columns:minmax(0,1fr) 264px;gap:20px;align-items:start}
-.figure .chart{width:100%;height:auto}
+.figure .chart{width:100%}
+.chart{max-width:100%;height:auto}
 .narrow{display:none}
 .detail{background:var(--panel);border:1px solid var(--line);border-radius:10px;padding:16px 18px;font-size:13px;min-height:250px}
 .figure aside{position:sticky;top:12px}

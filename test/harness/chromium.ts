@@ -17,6 +17,8 @@ export interface Page {
   /** Exceptions and console errors so far. */
   readonly errors: readonly string[];
   goto(url: string): Promise<void>;
+  /** Runs JavaScript in every document that follows, before its own. */
+  beforeLoad(script: string): Promise<void>;
   /** The value of a JavaScript expression, awaited. */
   evaluate<T>(expression: string): Promise<T>;
   /** Until the expression is true. */
@@ -40,12 +42,7 @@ export interface Browser {
 
 type Params = Readonly<Record<string, unknown>>;
 
-/** Why Chromium cannot run on this machine, or undefined. */
-export const whyNoBrowser = (): string | undefined =>
-  packageRoot() === undefined
-    ? '@sparticuz/chromium is not installed, or has no binaries for this system'
-    : undefined;
-
+/** Throws where it is not installed or does not start. */
 export async function openBrowser(): Promise<Browser> {
   const folder = await chromiumFolder();
   const profile = mkdtempSync(join(tmpdir(), 'invsr-chromium-'));
@@ -91,7 +88,9 @@ export async function openBrowser(): Promise<Browser> {
 
 async function chromiumFolder(): Promise<string> {
   const root = packageRoot();
-  if (root === undefined) throw new Error(whyNoBrowser());
+  if (root === undefined) {
+    throw new Error('@sparticuz/chromium is not installed, or has no binaries for this system');
+  }
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
     version: string;
   };
@@ -216,6 +215,9 @@ async function newPage({ send, onEvent }: Connection): Promise<Page> {
       const { errorText } = await call<{ errorText?: string }>('Page.navigate', { url });
       if (errorText !== undefined) throw new Error(`${url}: ${errorText}`);
       await load;
+    },
+    async beforeLoad(script) {
+      await call('Page.addScriptToEvaluateOnNewDocument', { source: script });
     },
     evaluate,
     async waitFor(expression, milliseconds) {
