@@ -15,6 +15,8 @@ export interface Work {
   readonly inputs: Readonly<Record<string, TensorType>>;
   readonly constants: Readonly<Record<string, unknown>>;
   readonly output: TensorType;
+  /** Inputs that are the same tensor as an earlier one, by the name of that. */
+  readonly aliases?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Values only, which go into uniforms: no time depends on them. */
@@ -55,9 +57,10 @@ export function productOf({
   output,
 }: Work): [m: number, n: number, k: number] | undefined {
   const { weight } = inputs;
-  const columns = output.shape.at(-1) ?? 1;
-  const rows = sizeOf(output.shape) / columns;
   if (!weight) return undefined;
+  // Gated products store half of their columns, and channels are padded.
+  const columns = weight.shape.at(-1) ?? 1;
+  const rows = sizeOf(output.shape.slice(0, -1));
   if (op === 'linear') return [rows, columns, weight.shape[0] ?? 1];
   if (op === 'conv2d') return [rows, columns, sizeOf(weight.shape.slice(0, 3))];
   // Counted as the 3x3 convolution that it stands for.

@@ -1,6 +1,6 @@
 /**
- * y = x: what memory gives to a kernel that reads and writes every byte once. One invocation per vec4,
- * as the memory-bound kernels have it.
+ * y = x: what memory gives to a kernel that reads and writes every byte once. The vectors of one
+ * invocation lie a grid apart, so that those of neighbours are neighbours.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
 import {
@@ -15,17 +15,18 @@ import {
 
 const WORKGROUP_SIZE = 64;
 
-/** `x` is f32, its element count a multiple of 4. */
-export function copyKernel(x: TensorType): Kernel {
+/** `x` is f32, its element count a multiple of 4; `loads` vectors of every invocation. */
+export function copyKernel(x: TensorType, loads: number): Kernel {
   const vectors = sizeOf(x.shape) / 4;
-  const params = { vectors: u32(vectors) };
+  const invocations = Math.ceil(vectors / loads);
+  const params = { vectors: u32(vectors), invocations: u32(invocations) };
   return {
     name: 'copy',
-    variant: `${byteLength(x)} bytes`,
+    variant: `${byteLength(x)} bytes, ${loads} vectors an invocation`,
     bindings: { x: 1 },
     params,
     output: { binding: 2, type: x },
-    workgroups: gridOf(Math.ceil(vectors / WORKGROUP_SIZE)),
+    workgroups: gridOf(Math.ceil(invocations / WORKGROUP_SIZE)),
     cost: { flops: 0, bytes: 2 * byteLength(x) },
     wgsl: wgsl`
 ${paramsWgsl(params)}
@@ -38,8 +39,11 @@ fn main(
   @builtin(num_workgroups) grid: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let i = (workgroup.y * grid.x + workgroup.x) * ${WORKGROUP_SIZE}u + lane;
-  if (i < params.vectors) {
+  let first = (workgroup.y * grid.x + workgroup.x) * ${WORKGROUP_SIZE}u + lane;
+  if (first >= params.invocations) {
+    return;
+  }
+  for (var i = first; i < params.vectors; i += params.invocations) {
     y[i] = x[i];
   }
 }

@@ -29,7 +29,7 @@ const withLength = ({ dtype, shape }: TensorType, length: number): TensorType =>
 
 /** At most `share` of the work, or as little as can be; undefined where nothing can be cut. */
 export function cutTo(work: Work, share: number): Cut | undefined {
-  const { op, inputs, constants, output } = work;
+  const { op, inputs, constants, output, aliases = {} } = work;
   const input = SOURCE[op];
   const source = input === undefined ? undefined : inputs[input];
   const [, from = 0] = source?.shape ?? [];
@@ -53,6 +53,22 @@ export function cutTo(work: Work, share: number): Cut | undefined {
     inputs: cut,
     constants,
     output: withLength(output, length),
+    aliases: aliasesWithout(input, aliases),
     words: `${name} ${length} of ${to}`,
   };
+}
+
+/** The cut input is a tensor of its own; what was the same as it is the same as each other. */
+function aliasesWithout(
+  input: string,
+  aliases: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  const others = Object.entries(aliases).filter(([name]) => name !== input);
+  const [first] = others.find(([, of]) => of === input) ?? [];
+  return Object.fromEntries(
+    others.flatMap(([name, of]) => {
+      if (of !== input) return [[name, of]];
+      return name === first || first === undefined ? [] : [[name, first]];
+    }),
+  );
 }

@@ -18,6 +18,7 @@ import { inputBytes } from './input-data.ts';
 export interface DispatchesOptions {
   readonly inputs?: Readonly<Record<string, TensorType>>;
   readonly data?: BenchCase['data'];
+  readonly aliases?: BenchCase['aliases'];
   /** What all copies together should exceed. @default 64 MiB */
   readonly cacheBytes?: number | undefined;
   /** What they may take. @default 1 GiB, on software adapters 256 MiB */
@@ -40,7 +41,7 @@ const MAX_COPIES = 64;
 export async function openDispatches(
   context: EngineContext,
   kernel: Kernel,
-  { inputs = {}, data, cacheBytes = CACHE_BYTES, maxBytes }: DispatchesOptions,
+  { inputs = {}, data, aliases = {}, cacheBytes = CACHE_BYTES, maxBytes }: DispatchesOptions,
 ): Promise<Dispatches> {
   const { device, allocator, capabilities } = context;
   const tensors = { ...inputs, output: kernel.output.type };
@@ -55,7 +56,9 @@ export async function openDispatches(
   const entry = compiled.get(kernel.wgsl);
   if (!entry) throw new Error(`${kernel.name} is not compiled`);
 
-  const setBytes = Object.values(tensors).reduce((sum, type) => sum + byteLength(type), 0);
+  const setBytes = Object.entries(tensors)
+    .filter(([name]) => !(name in aliases))
+    .reduce((sum, [, type]) => sum + byteLength(type), 0);
   const most = Math.floor((maxBytes ?? MAX_BYTES[context.target.family]) / setBytes);
   const copies = Math.max(1, Math.min(Math.ceil(cacheBytes / setBytes), most, MAX_COPIES));
 
@@ -78,21 +81,21 @@ export async function openDispatches(
       GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
     );
     device.queue.writeBuffer(params, 0, packed);
+    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
     const groups: GPUBindGroup[] = [];
     const firsts = new Map<string, GPUBuffer>();
     for (let copy = 0; copy < copies; copy++) {
       const entries: GPUBindGroupEntry[] = [{ binding: 0, resource: { buffer: params } }];
       const encoder = device.createCommandEncoder();
+      const own = new Map<string, GPUBuffer>();
       for (const [i, [name, type]] of Object.entries(tensors).entries()) {
-        const buffer = await create(
-          name,
-          byteLength(type),
-          GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC,
-        );
+        const shared = own.get(aliases[name] ?? '');
+        const buffer = shared ?? (await create(name, byteLength(type), usage));
+        own.set(name, buffer);
         const binding = name === 'output' ? kernel.output.binding : kernel.bindings[name];
         if (binding === undefined) throw new Error(`${kernel.name} has no input ${name}`);
         entries.push({ binding, resource: { buffer } });
-        if (name === 'output') continue;
+        if (name === 'output' || shared) continue;
         const first = firsts.get(name);
         if (first) encoder.copyBufferToBuffer(first, 0, buffer, 0, buffer.size);
         else {

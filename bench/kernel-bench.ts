@@ -25,6 +25,8 @@ export interface KernelBenchOptions {
   readonly maxFlops?: number | undefined;
   /** What rotating inputs should exceed. @default 64 MiB */
   readonly cacheBytes?: number | undefined;
+  /** Those of this device, if they were measured in this run already. */
+  readonly ceilings?: Ceilings | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onClock?: ((clock: Clock) => void) | undefined;
   readonly onCeilings?: ((ceilings: Ceilings) => void) | undefined;
@@ -54,7 +56,9 @@ export async function benchKernels(
   const limit = options.maxFlops ?? (capabilities.isSoftware ? SOFTWARE_MAX_FLOPS : Infinity);
   const clock = await openClock(context);
   options.onClock?.(clock);
-  const ceilings = await measureCeilings(context, { clock, samples: CEILING_SAMPLES, signal });
+  const ceilings =
+    options.ceilings ??
+    (await measureCeilings(context, { clock, samples: CEILING_SAMPLES, signal }));
   options.onCeilings?.(ceilings);
 
   const rows: KernelRow[] = [];
@@ -74,8 +78,9 @@ export async function benchKernels(
         continue;
       }
       const kernel = one.kernel(target);
-      const { inputs, data } = one;
-      const milliseconds = await timeKernel(context, kernel, { ...options, clock, inputs, data });
+      const { inputs, data, aliases } = one;
+      const work = { inputs, data, aliases };
+      const milliseconds = await timeKernel(context, kernel, { ...options, clock, ...work });
       const measured = rowOf(one, kernel, { milliseconds, ceilings });
       const peer = await beside?.(one, kernel);
       const row = peer ? { ...measured, peer } : measured;

@@ -20,6 +20,7 @@ import { byteLength } from '../src/engine/kernel.ts';
 import { createDevice } from '../src/engine/node-device.ts';
 import { weightId } from '../src/engine/weight-store.ts';
 import { loadWeights } from '../src/graph/load-weights.ts';
+import { placeOf } from '../src/graph/weight-parts.ts';
 import type { WeightPlace } from '../src/graph/weight-source.ts';
 import { type Spread, spreadOf } from '../src/invsr/measure.ts';
 import { type Model, openModel } from '../src/invsr/model.ts';
@@ -177,7 +178,7 @@ async function rounds(
   const weights = [...new Map(all.map((weight) => [weightId(weight), weight])).values()];
   const subjects = weights
     .flatMap((weight) => {
-      const place = model.placeOf?.(weight);
+      const place = placeOf(model, weight);
       return place ? [{ place, bytes: byteLength(weight.type), key: weight.key }] : [];
     })
     .toSorted((a, b) => a.place.order - b.place.order);

@@ -5,21 +5,17 @@
 import { readFile } from 'node:fs/promises';
 import { Command, Option } from 'commander';
 import { kernelsCommand } from '../src/cli/bench-kernels.ts';
-import {
-  collectProfiles,
-  expectProfiles,
-  type ProfileFlags,
-  withProfileFlags,
-  writeReports,
-} from '../src/cli/bench-files.ts';
+import { collectProfiles, expectTimestamps, writeReports } from '../src/cli/bench-files.ts';
 import {
   type DeviceFlags,
   expectComparable,
   give,
   type OutputFlags,
+  type ReportFlags,
   readBefore,
   withDeviceFlags,
   withOutputFlags,
+  withReportFlags,
 } from '../src/cli/bench-output.ts';
 import { describe, exitCodeOf } from '../src/cli/errors.ts';
 import { modelFolder } from '../src/cli/models.ts';
@@ -69,7 +65,7 @@ await new Command('bench')
       .action(networks),
   )
   .addCommand(
-    withProfileFlags(withTableFlags(withOutputFlags(withDeviceFlags(new Command('model')))))
+    withReportFlags(withTableFlags(withOutputFlags(withDeviceFlags(new Command('model')))))
       .description('time of the embedded model, 128 → 512 in one step')
       .option('--runs <n>', 'rounds', integer(1), 5)
       .addOption(new Option('--peer <name>', 'also run onnxruntime-node').choices(['ort']))
@@ -158,13 +154,13 @@ async function networks(flags: NetworkFlags): Promise<void> {
 }
 
 async function model(
-  flags: ModelFlags & TableFlags & DeviceFlags & OutputFlags & ProfileFlags,
+  flags: ModelFlags & TableFlags & DeviceFlags & OutputFlags & ReportFlags,
 ): Promise<void> {
   expectPeer(flags);
   const before = await readBefore(flags, 'model');
   await withModel('invsr-nano', flags, async (opened) => {
     expectComparable(before, opened, flags);
-    expectProfiles(opened.context.device, flags);
+    expectTimestamps(opened.context.device, flags);
     const { machine } = opened;
     const profiles = collectProfiles({ machine, model: 'invsr-nano', tile: TILE });
     const found = await benchModel(opened, flags, profiles.onProfile);

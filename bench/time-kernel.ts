@@ -43,12 +43,14 @@ export async function timeKernel(
   };
   try {
     await checked(device, kernel, () => takeWith.wall(1));
-    return await sample(take, {
+    const spread = await sample(take, {
       samples,
       seconds,
       batchMilliseconds: batchMilliseconds(clock),
       now: () => performance.now(),
     });
+    if (spread.median > 0) return spread;
+    throw new Error('too short for the clock of this device');
   } finally {
     timestamps?.dispose();
     work.dispose();

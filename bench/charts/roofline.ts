@@ -231,8 +231,7 @@ const meet = (a: Box, b: Box): boolean =>
 /** Names of the rows that take longest, wherever beside their marks there is room. */
 function labelsOf(marks: readonly Mark[], ceilings: Ceilings, { x, y, size }: Frame): string[] {
   const taken: Box[] = marks.map(({ x, y, radius: r }) => {
-    const half = r * 0.8;
-    return { left: x - half, right: x + half, top: y - half, bottom: y + half };
+    return { left: x - r, right: x + r, top: y - r, bottom: y + r };
   });
   for (const [, gflops] of peaksOf(ceilings)) {
     const [left, at] = [x(gflops / ceilings.copyGBs), y(gflops)];

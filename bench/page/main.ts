@@ -76,7 +76,13 @@ const precisionOf = ({ precision }: Settings, { context }: Opened): 'f16' | 'f32
   precision === 'auto' ? (context.target.shaderF16 ? 'f16' : 'f32') : precision;
 
 function casesOf(asked: Settings, opened: Opened): BenchCase[] {
-  const options = { precision: precisionOf(asked, opened), tile: TILE, timesteps: [200] };
+  const options = {
+    precision: precisionOf(asked, opened),
+    tile: TILE,
+    timesteps: [200],
+    // As the executor has it on this family of adapters.
+    compact: opened.context.capabilities.family === 'cpu',
+  };
   return selectCases(modelCases({ model: FULL_SIZE, name: '' }, options), asked);
 }
 
@@ -145,12 +151,13 @@ function showReport(record: KernelRecord): void {
   show('done', true);
 }
 
-/** As high as its content, which changes with its width and with filters. */
+/** As high as its content, which changes with its width and with filters; the page has its header already. */
 function fitReport(): void {
   const page = report.contentDocument;
   if (!page) return;
+  for (const part of page.querySelectorAll('header > :not(.warn)')) part.remove();
   const fit = (): void => {
-    report.style.height = `${page.documentElement.scrollHeight}px`;
+    report.style.height = `${Math.ceil(page.body.getBoundingClientRect().height)}px`;
   };
   new ResizeObserver(fit).observe(page.body);
   fit();

@@ -53,6 +53,20 @@ export const withOutputFlags = (command: Command): Command =>
     )
     .option('--compare-anyway', 'even if it is of another adapter or driver');
 
+/** What bench-files.ts writes. */
+export interface ReportFlags {
+  readonly html?: string;
+  readonly profile?: string;
+}
+
+export const withReportFlags = (command: Command): Command =>
+  command
+    .option('--html <file>', 'a report with charts to open in a browser')
+    .option(
+      '--profile <file>',
+      "every dispatch of one run of the model's path, for ui.perfetto.dev",
+    );
+
 /** Read before anything is measured: a wrong file should not cost minutes. */
 export async function readBefore(
   { compare }: OutputFlags,
