@@ -5,7 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import { Command, Option } from 'commander';
 import { kernelsCommand } from '../src/cli/bench-kernels.ts';
-import { collectProfiles, expectTimestamps, writeReports } from '../src/cli/bench-files.ts';
+import { collectProfiles, expectReports, writeReports } from '../src/cli/bench-files.ts';
 import {
   type DeviceFlags,
   expectComparable,
@@ -160,7 +160,7 @@ async function model(
   const before = await readBefore(flags, 'model');
   await withModel('invsr-nano', flags, async (opened) => {
     expectComparable(before, opened, flags);
-    expectTimestamps(opened.context.device, flags);
+    await expectReports(opened.context.device, flags);
     const { machine } = opened;
     const profiles = collectProfiles({ machine, model: 'invsr-nano', tile: TILE });
     const found = await benchModel(opened, flags, profiles.onProfile);

@@ -1,19 +1,29 @@
 /** Pictures of what was measured: `--html` writes the report, `--profile` a trace for Perfetto. Loaded when asked for. */
-import { writeFile } from 'node:fs/promises';
+import { access, constants, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { htmlReport, type ReportInput } from '../../bench/html-report.ts';
 import type { ProfileRecord } from '../../bench/profile-record.ts';
 import { traceOf } from '../../bench/trace.ts';
 import type { Machine } from '../../bench/record.ts';
 import type { EngineContext } from '../engine/context.ts';
-import { measurePaths, type PathOptions } from '../invsr/measure-path.ts';
+import { type PathOptions, profilePath } from '../invsr/measure-path.ts';
 import { openModel } from '../invsr/model.ts';
 import type { ReportFlags } from './bench-output.ts';
 import { InputError, reasonOf, WriteError } from './errors.ts';
 import { modelFolder } from './models.ts';
 import type { CommandContext } from './upscale.ts';
 
-/** Before anything is measured: without timestamps there is no profile to write. */
-export function expectTimestamps(device: GPUDevice, { profile }: ReportFlags): void {
+/** Before anything is measured: files that cannot be written, timestamps that are not there. */
+export async function expectReports(
+  device: GPUDevice,
+  { html, profile }: ReportFlags,
+): Promise<void> {
+  for (const file of [html, profile]) {
+    if (file === undefined) continue;
+    await access(dirname(file), constants.W_OK).catch((error: unknown) => {
+      throw new WriteError(`cannot write ${file}: ${reasonOf(error)}`);
+    });
+  }
   if (profile === undefined || device.features.has('timestamp-query')) return;
   throw new InputError('--profile needs timestamps, which this adapter does not have');
 }
@@ -32,22 +42,19 @@ export async function profileOnce(
   { reporter, signal }: CommandContext,
 ): Promise<readonly ProfileRecord[]> {
   if (!context.device.features.has('timestamp-query')) return [];
-  const { found, onProfile } = collectProfiles(facts);
   const model = await openModel(await modelFolder(facts.model));
   try {
-    await measurePaths(context, model, {
-      precisions: [precision],
+    const dispatches = await profilePath(context, model, {
+      precision,
       tile: facts.tile,
       timesteps: [200],
-      runs: 1,
       signal,
       onProgress: (text) => reporter.note(`${facts.model}, ${text}`),
-      onProfile,
     });
+    return [{ bench: 'profile', ...facts, precision, dispatches }];
   } finally {
     await model.close();
   }
-  return found;
 }
 
 export interface Profiles {

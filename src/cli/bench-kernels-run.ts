@@ -8,7 +8,7 @@ import { createContext } from '../engine/context.ts';
 import { createDevice } from '../engine/node-device.ts';
 import { FULL_SIZE } from '../invsr/full-size.ts';
 import { openModel } from '../invsr/model.ts';
-import { expectTimestamps, profileOnce, writeReports } from './bench-files.ts';
+import { expectReports, profileOnce, writeReports } from './bench-files.ts';
 import type { KernelFlags, KernelHost } from './bench-kernels.ts';
 import { expectComparable, give, readBefore } from './bench-output.ts';
 import { InputError } from './errors.ts';
@@ -41,7 +41,7 @@ export async function kernels(
       reporter.result({ bench: 'list', cases: cases.map(({ id }) => id) }, lines);
       return;
     }
-    expectTimestamps(device, flags);
+    await expectReports(device, flags);
     if (notice !== undefined) reporter.note(notice);
     reporter.note(describeMachine(machine));
     const record = await benchKernels(context, cases, {

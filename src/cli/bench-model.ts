@@ -78,8 +78,8 @@ async function benchOn(
     const machine = machineOf(capabilities, host.commit);
     expectComparable(before, { machine }, flags);
     reporter.note(describeMachine(machine));
-    const { collectProfiles, expectTimestamps, writeReports } = await import('./bench-files.ts');
-    expectTimestamps(device, flags);
+    const { collectProfiles, expectReports, writeReports } = await import('./bench-files.ts');
+    await expectReports(device, flags);
     const profiles = collectProfiles({ machine, model: flags.model, tile });
     const able: readonly Precision[] = capabilities.shaderF16 ? ['f16', 'f32'] : ['f32'];
     const results = await measurePaths(context, model, {

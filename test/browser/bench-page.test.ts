@@ -205,6 +205,19 @@ describe.skipIf(typeof opened === 'string')('in Chromium', () => {
       expect(page.errors).toEqual([]);
     });
 
+    test('paper is light and has no controls', async () => {
+      const page = await open();
+      const controls = '[...document.querySelectorAll(".controls")].every((e) => !e.offsetParent)';
+      const paper = 'getComputedStyle(document.documentElement).backgroundColor';
+      await page.view({ width: 800, dark: true });
+      expect(await page.evaluate(controls)).toBe(false);
+      expect(await page.evaluate(paper)).not.toBe('rgb(255, 255, 255)');
+      await page.view({ width: 794, dark: true, print: true });
+      expect(await page.evaluate(controls)).toBe(true);
+      expect(await page.evaluate(paper)).toBe('rgb(255, 255, 255)');
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(794);
+    });
+
     test('nothing is wider than a phone', async () => {
       const page = await open();
       await page.view({ width: 375 });

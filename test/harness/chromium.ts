@@ -23,11 +23,13 @@ export interface Page {
   evaluate<T>(expression: string): Promise<T>;
   /** Until the expression is true. */
   waitFor(expression: string, milliseconds: number): Promise<void>;
-  /** Width and theme hold from then on. */
+  /** Width, theme and medium hold from then on. */
   view(view: {
     readonly width: number;
     readonly height?: number;
     readonly dark?: boolean;
+    /** As on paper. */
+    readonly print?: boolean;
   }): Promise<void>;
   /** Key events as a person's. */
   press(key: string): Promise<void>;
@@ -231,7 +233,7 @@ async function newPage({ send, onEvent }: Connection): Promise<Page> {
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
     },
-    async view({ width, height = 900, dark = false }) {
+    async view({ width, height = 900, dark = false, print = false }) {
       await call('Emulation.setDeviceMetricsOverride', {
         width,
         height,
@@ -239,7 +241,7 @@ async function newPage({ send, onEvent }: Connection): Promise<Page> {
         mobile: false,
       });
       const features = [{ name: 'prefers-color-scheme', value: dark ? 'dark' : 'light' }];
-      await call('Emulation.setEmulatedMedia', { features });
+      await call('Emulation.setEmulatedMedia', { media: print ? 'print' : '', features });
     },
     async press(key) {
       await call('Input.dispatchKeyEvent', { type: 'keyDown', key, code: key });
