@@ -6,6 +6,13 @@ import { readFile } from 'node:fs/promises';
 import { Command, Option } from 'commander';
 import { kernelsCommand } from '../src/cli/bench-kernels.ts';
 import {
+  collectProfiles,
+  expectProfiles,
+  type ProfileFlags,
+  withProfileFlags,
+  writeReports,
+} from '../src/cli/bench-files.ts';
+import {
   type DeviceFlags,
   expectComparable,
   give,
@@ -23,12 +30,14 @@ import { createContext } from '../src/engine/context.ts';
 import { createDevice } from '../src/engine/node-device.ts';
 import type { Precision } from '../src/invsr/measure-path.ts';
 import { openModel } from '../src/invsr/model.ts';
+import { lastKernelRecord, writeCharts } from './chart-svg.ts';
 import { kernelLines } from './kernel-report.ts';
 import { benchLoad, type LoadFlags, loadOnce, type LoadRecord, loadReport } from './load.ts';
 import { commitOfClone, describeMachine, machineOf } from './machine.ts';
 import { benchModel, expectPeer, type ModelFlags, type Opened } from './model-bench.ts';
 import { benchNetworks, networkLines, type NetworkRecord } from './network-bench.ts';
 import { TILE } from './networks.ts';
+import { besideOrt } from './peers/beside.ts';
 import { pickGraphs } from './peers/graphs.ts';
 import type { KernelRecord } from './record.ts';
 import { type ModelRecord, modelReport } from './report.ts';
@@ -43,7 +52,18 @@ const controller = new AbortController();
 process.once('SIGINT', () => controller.abort());
 const reporter = process.argv.includes('--json') ? jsonReporter() : textReporter();
 const work: CommandContext = { reporter, signal: controller.signal };
-const host = { commit: commitOfClone(), cases: testCases };
+const commit = commitOfClone();
+const peerOption = (): Option =>
+  new Option('--peer <name>', 'also run onnxruntime-node').choices(['ort']);
+
+const kernels = kernelsCommand(work, {
+  commit,
+  cases: testCases,
+  beside(context) {
+    if (kernels.opts<{ readonly peer?: 'ort' }>().peer === undefined) return undefined;
+    return besideOrt(context, (text) => reporter.note(text));
+  },
+}).addOption(peerOption());
 
 const withTableFlags = (command: Command): Command =>
   command
@@ -51,7 +71,7 @@ const withTableFlags = (command: Command): Command =>
     .option('--markdown', 'tables as bench/README.md has them');
 
 await new Command('bench')
-  .addCommand(kernelsCommand(work, host))
+  .addCommand(kernels)
   .addCommand(
     withOutputFlags(withDeviceFlags(new Command('networks')))
       .description('time of each network of a model by itself')
@@ -61,10 +81,10 @@ await new Command('bench')
       .action(networks),
   )
   .addCommand(
-    withTableFlags(withOutputFlags(withDeviceFlags(new Command('model'))))
+    withProfileFlags(withTableFlags(withOutputFlags(withDeviceFlags(new Command('model')))))
       .description('time of the embedded model, 128 → 512 in one step')
       .option('--runs <n>', 'rounds', integer(1), 5)
-      .addOption(new Option('--peer <name>', 'also run onnxruntime-node').choices(['ort']))
+      .addOption(peerOption())
       .option('--filter <text>', 'networks to run beside the peer', '')
       .option('--onnx <folder>', "other ONNX files than the repository's own")
       .addOption(
@@ -100,6 +120,25 @@ await new Command('bench')
       .action(show),
   )
   .addCommand(
+    new Command('charts')
+      .description('SVG files of the last kernels that --out has written, for documents')
+      .argument('<file>')
+      .requiredOption('--to <folder>', 'where they go')
+      .action(async (file: string, { to }: { readonly to: string }) => {
+        for (const name of await writeCharts(file, to)) console.log(name);
+      }),
+  )
+  .addCommand(
+    new Command('html')
+      .description('the report of the last kernels that --out has written')
+      .argument('<file>')
+      .requiredOption('--to <file>', 'where it goes')
+      .action(async (file: string, { to }: { readonly to: string }) => {
+        const kernels = lastKernelRecord(await readFile(file, 'utf8'), file);
+        await writeReports({ kernels }, { html: to }, work);
+      }),
+  )
+  .addCommand(
     new Command('pick-graphs')
       .description('make bench/peers/graphs from PyTorch exports')
       .argument('<folder>')
@@ -130,12 +169,17 @@ async function networks(flags: NetworkFlags): Promise<void> {
   });
 }
 
-async function model(flags: ModelFlags & TableFlags & DeviceFlags & OutputFlags): Promise<void> {
+async function model(
+  flags: ModelFlags & TableFlags & DeviceFlags & OutputFlags & ProfileFlags,
+): Promise<void> {
   expectPeer(flags);
   const before = await readBefore(flags, 'model');
   await withModel('invsr-nano', flags, async (opened) => {
     expectComparable(before, opened, flags);
-    const found = await benchModel(opened, flags);
+    expectProfiles(opened.context.device, flags);
+    const { machine } = opened;
+    const profiles = collectProfiles({ machine, model: 'invsr-nano', tile: TILE });
+    const found = await benchModel(opened, flags, profiles.onProfile);
     const rows = found.paths.map(({ precision, wall }) => ({
       id: `invsr-nano ${precision}, tile ${TILE}, 1 steps: upload to readback`,
       milliseconds: wall,
@@ -143,6 +187,7 @@ async function model(flags: ModelFlags & TableFlags & DeviceFlags & OutputFlags)
     const record = { bench: 'model' as const, model: 'invsr-nano', tile: TILE, rows, ...found };
     const report = { top: flags.top, isMarkdown: flags.markdown ?? false };
     await give({ record, lines: () => [modelReport(found, report)] }, before, flags, work);
+    await writeReports({ profiles: profiles.found }, flags, work);
   });
 }
 
@@ -152,7 +197,7 @@ async function withModel<T>(
   action: (opened: Opened) => Promise<T>,
 ): Promise<T> {
   const { device, capabilities, notice } = await createDevice({ adapter });
-  const machine = machineOf(capabilities, host.commit);
+  const machine = machineOf(capabilities, commit);
   if (notice !== undefined) reporter.note(notice);
   reporter.note(describeMachine(machine));
   const context = createContext(device);

@@ -5,9 +5,11 @@ import { ceilingLine, kernelLines } from '../../bench/kernel-report.ts';
 import { describeMachine, machineOf } from '../../bench/machine.ts';
 import { digits } from '../../bench/table.ts';
 import { createContext } from '../engine/context.ts';
+import type { Target } from '../engine/kernel.ts';
 import { createDevice } from '../engine/node-device.ts';
 import { FULL_SIZE } from '../invsr/full-size.ts';
 import { openModel } from '../invsr/model.ts';
+import { writeReports } from './bench-files.ts';
 import type { KernelFlags, KernelHost } from './bench-kernels.ts';
 import { expectComparable, give, readBefore } from './bench-output.ts';
 import { InputError } from './errors.ts';
@@ -28,7 +30,7 @@ export async function kernels(
     expectComparable(before, { machine }, flags);
     const precision = precisionOf(flags, capabilities);
     const all = [
-      ...(await casesOf(flags, precision, capabilities.family === 'cpu')),
+      ...(await casesOf(flags, precision, context.target)),
       ...(host.cases?.(context.target) ?? []),
     ];
     const cases = selectCases(all, flags);
@@ -57,6 +59,7 @@ export async function kernels(
       beside: host.beside?.(context),
     });
     await give({ record, lines: () => kernelLines(record) }, before, flags, work);
+    await writeReports({ kernels: record }, flags, work);
     if (record.incomplete !== undefined && !signal.aborted) throw new Error(record.incomplete);
     signal.throwIfAborted();
     if (record.rows.length === 0) throw new Error('no kernel gave a figure');
@@ -78,9 +81,9 @@ function precisionOf(
 async function casesOf(
   { model, tile }: KernelFlags,
   precision: 'f16' | 'f32',
-  compact: boolean,
+  { family }: Target,
 ): Promise<BenchCase[]> {
-  const options = { precision, tile, timesteps: [200], compact };
+  const options = { precision, tile, timesteps: [200], family };
   const opened = await openModel(await modelFolder(model));
   try {
     const own = modelCases({ model: opened, name: model }, options);
