@@ -99,13 +99,14 @@ export async function benchKernels(
       skip(whole.id, messageOf(error));
     }
   }
-  const { family, shaderF16, subgroupSize, matrix } = target;
+  const { family, shaderF16, subgroupSize, matrix, designs = {} } = target;
   const { kind, quantumNanoseconds } = clock;
   return {
     bench: 'kernels',
     machine,
     target: { family, shaderF16, subgroupSize, ...(matrix && { matrix }) },
     precision,
+    tunedClasses: Object.keys(designs).length,
     clock: { kind, quantumNanoseconds },
     ceilings,
     rows,

@@ -16,6 +16,7 @@ import {
   type DeviceFlags,
   expectComparable,
   give,
+  openBench,
   type OutputFlags,
   readBefore,
   withDeviceFlags,
@@ -26,7 +27,6 @@ import { modelFolder } from '../src/cli/models.ts';
 import { integer } from '../src/cli/options.ts';
 import { jsonReporter, textReporter } from '../src/cli/progress.ts';
 import type { CommandContext } from '../src/cli/upscale.ts';
-import { createContext } from '../src/engine/context.ts';
 import { createDevice } from '../src/engine/node-device.ts';
 import type { Precision } from '../src/invsr/measure-path.ts';
 import { openModel } from '../src/invsr/model.ts';
@@ -193,14 +193,15 @@ async function model(
 
 async function withModel<T>(
   name: string,
-  { adapter, precision }: DeviceFlags,
+  { adapter, precision, tuned }: DeviceFlags,
   action: (opened: Opened) => Promise<T>,
 ): Promise<T> {
-  const { device, capabilities, notice } = await createDevice({ adapter });
+  const made = await createDevice({ adapter });
+  const { device, capabilities } = made;
   const machine = machineOf(capabilities, commit);
-  if (notice !== undefined) reporter.note(notice);
   reporter.note(describeMachine(machine));
-  const context = createContext(device);
+  const { context, notes } = await openBench(made, { tuned });
+  for (const line of notes) reporter.note(line);
   const model = await openModel(await modelFolder(name));
   const able: readonly Precision[] = capabilities.shaderF16 ? ['f16', 'f32'] : ['f32'];
   const precisions = precision === 'auto' ? able : [precision];

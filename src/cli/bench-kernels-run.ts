@@ -4,14 +4,13 @@ import { benchKernels } from '../../bench/kernel-bench.ts';
 import { ceilingLine, kernelLines } from '../../bench/kernel-report.ts';
 import { describeMachine, machineOf } from '../../bench/machine.ts';
 import { digits } from '../../bench/table.ts';
-import { createContext } from '../engine/context.ts';
 import type { Target } from '../engine/kernel.ts';
 import { createDevice } from '../engine/node-device.ts';
 import { FULL_SIZE } from '../invsr/full-size.ts';
 import { openModel } from '../invsr/model.ts';
 import { writeReports } from './bench-files.ts';
 import type { KernelFlags, KernelHost } from './bench-kernels.ts';
-import { expectComparable, give, readBefore } from './bench-output.ts';
+import { expectComparable, give, openBench, readBefore } from './bench-output.ts';
 import { InputError } from './errors.ts';
 import { modelFolder } from './models.ts';
 import type { CommandContext } from './upscale.ts';
@@ -23,8 +22,9 @@ export async function kernels(
 ): Promise<void> {
   const { reporter, signal } = work;
   const before = await readBefore(flags, 'kernels');
-  const { device, capabilities, notice } = await createDevice({ adapter: flags.adapter });
-  const context = createContext(device);
+  const made = await createDevice({ adapter: flags.adapter });
+  const { device, capabilities } = made;
+  const { context, notes } = await openBench(made, flags);
   try {
     const machine = machineOf(capabilities, host.commit);
     expectComparable(before, { machine }, flags);
@@ -42,7 +42,7 @@ export async function kernels(
       reporter.result({ bench: 'list', cases: cases.map(({ id }) => id) }, lines);
       return;
     }
-    if (notice !== undefined) reporter.note(notice);
+    for (const line of notes) reporter.note(line);
     reporter.note(describeMachine(machine));
     const record = await benchKernels(context, cases, {
       machine,
