@@ -27,7 +27,7 @@ const PEER: readonly Column<KernelRow>[] = [
   {
     title: 'times faster',
     cell: ({ peer, milliseconds }) =>
-      peer ? digits(peer.milliseconds.median / milliseconds.median) : '',
+      peer ? digits(peer.milliseconds.median / (peer.ours ?? milliseconds).median) : '',
   },
 ];
 const VARIANT: Column<KernelRow> = {

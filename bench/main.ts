@@ -10,6 +10,7 @@ import {
   type DeviceFlags,
   expectComparable,
   give,
+  openBench,
   type OutputFlags,
   type ReportFlags,
   readBefore,
@@ -22,7 +23,6 @@ import { modelFolder } from '../src/cli/models.ts';
 import { integer } from '../src/cli/options.ts';
 import { jsonReporter, textReporter } from '../src/cli/progress.ts';
 import type { CommandContext } from '../src/cli/upscale.ts';
-import { createContext } from '../src/engine/context.ts';
 import { createDevice } from '../src/engine/node-device.ts';
 import type { Precision } from '../src/invsr/measure-path.ts';
 import { openModel } from '../src/invsr/model.ts';
@@ -33,6 +33,7 @@ import { commitOfClone, describeMachine, machineOf } from './machine.ts';
 import { benchModel, expectPeer, type ModelFlags, type Opened } from './model-bench.ts';
 import { benchNetworks, networkLines, type NetworkRecord } from './network-bench.ts';
 import { TILE } from './networks.ts';
+import { besideOrt } from './peers/beside.ts';
 import { pickGraphs } from './peers/graphs.ts';
 import type { KernelRecord } from './record.ts';
 import { type ModelRecord, modelReport } from './report.ts';
@@ -47,7 +48,18 @@ const controller = new AbortController();
 process.once('SIGINT', () => controller.abort());
 const reporter = process.argv.includes('--json') ? jsonReporter() : textReporter();
 const work: CommandContext = { reporter, signal: controller.signal };
-const host = { commit: commitOfClone(), cases: testCases };
+const commit = commitOfClone();
+const peerOption = (): Option =>
+  new Option('--peer <name>', 'also run onnxruntime-node').choices(['ort']);
+
+const kernels = kernelsCommand(work, {
+  commit,
+  cases: testCases,
+  beside(context) {
+    if (kernels.opts<{ readonly peer?: 'ort' }>().peer === undefined) return undefined;
+    return besideOrt(context, (text) => reporter.note(text));
+  },
+}).addOption(peerOption());
 
 const withTableFlags = (command: Command): Command =>
   command
@@ -55,7 +67,7 @@ const withTableFlags = (command: Command): Command =>
     .option('--markdown', 'tables as bench/README.md has them');
 
 await new Command('bench')
-  .addCommand(kernelsCommand(work, host))
+  .addCommand(kernels)
   .addCommand(
     withOutputFlags(withDeviceFlags(new Command('networks')))
       .description('time of each network of a model by itself')
@@ -68,7 +80,7 @@ await new Command('bench')
     withReportFlags(withTableFlags(withOutputFlags(withDeviceFlags(new Command('model')))))
       .description('time of the embedded model, 128 → 512 in one step')
       .option('--runs <n>', 'rounds', integer(1), 5)
-      .addOption(new Option('--peer <name>', 'also run onnxruntime-node').choices(['ort']))
+      .addOption(peerOption())
       .option('--filter <text>', 'networks to run beside the peer', '')
       .option('--onnx <folder>', "other ONNX files than the repository's own")
       .addOption(
@@ -177,14 +189,15 @@ async function model(
 
 async function withModel<T>(
   name: string,
-  { adapter, precision }: DeviceFlags,
+  { adapter, precision, tuned }: DeviceFlags,
   action: (opened: Opened) => Promise<T>,
 ): Promise<T> {
-  const { device, capabilities, notice } = await createDevice({ adapter });
-  const machine = machineOf(capabilities, host.commit);
-  if (notice !== undefined) reporter.note(notice);
+  const made = await createDevice({ adapter });
+  const { device, capabilities } = made;
+  const machine = machineOf(capabilities, commit);
   reporter.note(describeMachine(machine));
-  const context = createContext(device);
+  const { context, notes } = await openBench(made, { tuned });
+  for (const line of notes) reporter.note(line);
   const model = await openModel(await modelFolder(name));
   const able: readonly Precision[] = capabilities.shaderF16 ? ['f16', 'f32'] : ['f32'];
   const precisions = precision === 'auto' ? able : [precision];

@@ -58,6 +58,8 @@ export interface PeerFigure {
   readonly name: string;
   readonly dtype: 'f32' | 'f16';
   readonly milliseconds: Spread;
+  /** Ours in turns with it; of three kernels where the peer's op is all of a group normalisation. */
+  readonly ours?: Spread;
   /** rms(ours − theirs) / std(theirs), compared before anything was timed. */
   readonly difference: number;
   readonly note?: string;
@@ -108,6 +110,8 @@ export interface KernelRecord {
   };
   /** Storage of activations. */
   readonly precision: 'f16' | 'f32';
+  /** Classes of sizes whose designs were tuned on this adapter; the others' are shipped or guessed. */
+  readonly tunedClasses?: number;
   readonly clock: ClockFacts;
   readonly ceilings: Ceilings;
   readonly rows: readonly KernelRow[];

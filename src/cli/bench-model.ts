@@ -1,7 +1,6 @@
 /** `invsr bench model`: how fast a model's whole path runs here. */
 import { Command } from 'commander';
 import { describeMachine, machineOf } from '../../bench/machine.ts';
-import { createContext } from '../engine/context.ts';
 import { createDevice, type NodeDevice } from '../engine/node-device.ts';
 import { measurePaths, type PathResult, type Precision } from '../invsr/measure-path.ts';
 import { type Model, openModel } from '../invsr/model.ts';
@@ -11,6 +10,7 @@ import {
   type DeviceFlags,
   expectComparable,
   give,
+  openBench,
   type OutputFlags,
   type ReportFlags,
   readBefore,
@@ -65,16 +65,17 @@ interface Asked {
 }
 
 async function benchOn(
-  { device, capabilities, notice }: NodeDevice,
+  made: NodeDevice,
   model: Model,
   { flags, work, host }: Asked,
 ): Promise<void> {
   const { reporter, signal } = work;
   const { tile, runs, steps } = flags;
   const before = await readBefore(flags, 'model');
-  const context = createContext(device);
+  const { device, capabilities } = made;
+  const { context, notes } = await openBench(made, flags);
   try {
-    if (notice !== undefined) reporter.note(notice);
+    for (const line of notes) reporter.note(line);
     const machine = machineOf(capabilities, host.commit);
     expectComparable(before, { machine }, flags);
     reporter.note(describeMachine(machine));
