@@ -41,8 +41,8 @@ export function quantumOf(readings: readonly bigint[]): number | undefined {
 const PROBES = 16;
 
 export async function openClock(context: EngineContext): Promise<Clock> {
-  const { device } = context;
-  if (!device.features.has('timestamp-query')) {
+  const { device, capabilities } = context;
+  if (!capabilities.features.includes('timestamp-query')) {
     return hostClock(context, 'the device has no timestamps');
   }
   const work = await openDispatches(context, spinKernel(context.target), {});

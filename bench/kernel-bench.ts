@@ -25,6 +25,8 @@ export interface KernelBenchOptions {
   readonly maxFlops?: number | undefined;
   /** What rotating inputs should exceed. @default 64 MiB */
   readonly cacheBytes?: number | undefined;
+  /** Those of this device, if they were measured in this run already. */
+  readonly ceilings?: Ceilings | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onClock?: ((clock: Clock) => void) | undefined;
   readonly onCeilings?: ((ceilings: Ceilings) => void) | undefined;
@@ -54,7 +56,9 @@ export async function benchKernels(
   const limit = options.maxFlops ?? (capabilities.isSoftware ? SOFTWARE_MAX_FLOPS : Infinity);
   const clock = await openClock(context);
   options.onClock?.(clock);
-  const ceilings = await measureCeilings(context, { clock, samples: CEILING_SAMPLES, signal });
+  const ceilings =
+    options.ceilings ??
+    (await measureCeilings(context, { clock, samples: CEILING_SAMPLES, signal }));
   options.onCeilings?.(ceilings);
 
   const rows: KernelRow[] = [];
