@@ -9,6 +9,7 @@ import type { EngineContext } from '../src/engine/context.ts';
 import type { ClockFacts } from './record.ts';
 import { spinKernel } from './spin-kernel.ts';
 import { openDispatches } from './dispatches.ts';
+import { stepOf } from './steps.ts';
 import { openTimestamps } from './timestamps.ts';
 
 export interface Clock extends ClockFacts {
@@ -45,7 +46,7 @@ export async function openClock(context: EngineContext): Promise<Clock> {
   if (!capabilities.features.includes('timestamp-query')) {
     return hostClock(context, 'the device has no timestamps');
   }
-  const work = await openDispatches(context, spinKernel(context.target), {});
+  const work = await openDispatches(context, [stepOf(spinKernel(context.target))], {});
   const timestamps = openTimestamps(device, PROBES);
   try {
     const encoder = device.createCommandEncoder();

@@ -6,9 +6,17 @@ import { readFile } from 'node:fs/promises';
 import { Command, Option } from 'commander';
 import { kernelsCommand } from '../src/cli/bench-kernels.ts';
 import {
+  collectProfiles,
+  expectProfiles,
+  type ProfileFlags,
+  withProfileFlags,
+  writeReports,
+} from '../src/cli/bench-files.ts';
+import {
   type DeviceFlags,
   expectComparable,
   give,
+  openBench,
   type OutputFlags,
   readBefore,
   withDeviceFlags,
@@ -19,10 +27,10 @@ import { modelFolder } from '../src/cli/models.ts';
 import { integer } from '../src/cli/options.ts';
 import { jsonReporter, textReporter } from '../src/cli/progress.ts';
 import type { CommandContext } from '../src/cli/upscale.ts';
-import { createContext } from '../src/engine/context.ts';
 import { createDevice } from '../src/engine/node-device.ts';
 import type { Precision } from '../src/invsr/measure-path.ts';
 import { openModel } from '../src/invsr/model.ts';
+import { lastKernelRecord, writeCharts } from './chart-svg.ts';
 import { kernelLines } from './kernel-report.ts';
 import { benchLoad, type LoadFlags, loadOnce, type LoadRecord, loadReport } from './load.ts';
 import { commitOfClone, describeMachine, machineOf } from './machine.ts';
@@ -73,7 +81,7 @@ await new Command('bench')
       .action(networks),
   )
   .addCommand(
-    withTableFlags(withOutputFlags(withDeviceFlags(new Command('model'))))
+    withProfileFlags(withTableFlags(withOutputFlags(withDeviceFlags(new Command('model')))))
       .description('time of the embedded model, 128 → 512 in one step')
       .option('--runs <n>', 'rounds', integer(1), 5)
       .addOption(peerOption())
@@ -112,6 +120,25 @@ await new Command('bench')
       .action(show),
   )
   .addCommand(
+    new Command('charts')
+      .description('SVG files of the last kernels that --out has written, for documents')
+      .argument('<file>')
+      .requiredOption('--to <folder>', 'where they go')
+      .action(async (file: string, { to }: { readonly to: string }) => {
+        for (const name of await writeCharts(file, to)) console.log(name);
+      }),
+  )
+  .addCommand(
+    new Command('html')
+      .description('the report of the last kernels that --out has written')
+      .argument('<file>')
+      .requiredOption('--to <file>', 'where it goes')
+      .action(async (file: string, { to }: { readonly to: string }) => {
+        const kernels = lastKernelRecord(await readFile(file, 'utf8'), file);
+        await writeReports({ kernels }, { html: to }, work);
+      }),
+  )
+  .addCommand(
     new Command('pick-graphs')
       .description('make bench/peers/graphs from PyTorch exports')
       .argument('<folder>')
@@ -142,12 +169,17 @@ async function networks(flags: NetworkFlags): Promise<void> {
   });
 }
 
-async function model(flags: ModelFlags & TableFlags & DeviceFlags & OutputFlags): Promise<void> {
+async function model(
+  flags: ModelFlags & TableFlags & DeviceFlags & OutputFlags & ProfileFlags,
+): Promise<void> {
   expectPeer(flags);
   const before = await readBefore(flags, 'model');
   await withModel('invsr-nano', flags, async (opened) => {
     expectComparable(before, opened, flags);
-    const found = await benchModel(opened, flags);
+    expectProfiles(opened.context.device, flags);
+    const { machine } = opened;
+    const profiles = collectProfiles({ machine, model: 'invsr-nano', tile: TILE });
+    const found = await benchModel(opened, flags, profiles.onProfile);
     const rows = found.paths.map(({ precision, wall }) => ({
       id: `invsr-nano ${precision}, tile ${TILE}, 1 steps: upload to readback`,
       milliseconds: wall,
@@ -155,19 +187,21 @@ async function model(flags: ModelFlags & TableFlags & DeviceFlags & OutputFlags)
     const record = { bench: 'model' as const, model: 'invsr-nano', tile: TILE, rows, ...found };
     const report = { top: flags.top, isMarkdown: flags.markdown ?? false };
     await give({ record, lines: () => [modelReport(found, report)] }, before, flags, work);
+    await writeReports({ profiles: profiles.found }, flags, work);
   });
 }
 
 async function withModel<T>(
   name: string,
-  { adapter, precision }: DeviceFlags,
+  { adapter, precision, tuned }: DeviceFlags,
   action: (opened: Opened) => Promise<T>,
 ): Promise<T> {
-  const { device, capabilities, notice } = await createDevice({ adapter });
+  const made = await createDevice({ adapter });
+  const { device, capabilities } = made;
   const machine = machineOf(capabilities, commit);
-  if (notice !== undefined) reporter.note(notice);
   reporter.note(describeMachine(machine));
-  const context = createContext(device);
+  const { context, notes } = await openBench(made, { tuned });
+  for (const line of notes) reporter.note(line);
   const model = await openModel(await modelFolder(name));
   const able: readonly Precision[] = capabilities.shaderF16 ? ['f16', 'f32'] : ['f32'];
   const precisions = precision === 'auto' ? able : [precision];

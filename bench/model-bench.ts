@@ -1,6 +1,6 @@
 /** `npm run bench -- model`: the whole path, and with --peer each network beside another engine. */
 import { type EngineContext } from '../src/engine/context.ts';
-import { measurePaths, type Precision } from '../src/invsr/measure-path.ts';
+import { measurePaths, type PathOptions, type Precision } from '../src/invsr/measure-path.ts';
 import type { Model } from '../src/invsr/model.ts';
 import { readTensors } from '../src/weights/checkpoint.ts';
 import { toHalf } from '../src/weights/half.ts';
@@ -44,7 +44,11 @@ export const expectPeer = ({ peer }: ModelFlags): void => {
   if (peer) expectOrt();
 };
 
-export async function benchModel(opened: Opened, flags: ModelFlags): Promise<ModelRecord> {
+export async function benchModel(
+  opened: Opened,
+  flags: ModelFlags,
+  onProfile?: PathOptions['onProfile'],
+): Promise<ModelRecord> {
   const { context, model, machine, precisions, signal, note } = opened;
   const paths = await measurePaths(context, model, {
     precisions,
@@ -53,6 +57,7 @@ export async function benchModel(opened: Opened, flags: ModelFlags): Promise<Mod
     runs: flags.runs,
     signal,
     onProgress: note,
+    onProfile,
   });
   const peer = flags.peer && (await besideOrt(opened, flags));
   return { machine, paths, peer };

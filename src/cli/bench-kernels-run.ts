@@ -4,12 +4,13 @@ import { benchKernels } from '../../bench/kernel-bench.ts';
 import { ceilingLine, kernelLines } from '../../bench/kernel-report.ts';
 import { describeMachine, machineOf } from '../../bench/machine.ts';
 import { digits } from '../../bench/table.ts';
-import { createContext } from '../engine/context.ts';
+import type { Target } from '../engine/kernel.ts';
 import { createDevice } from '../engine/node-device.ts';
 import { FULL_SIZE } from '../invsr/full-size.ts';
 import { openModel } from '../invsr/model.ts';
+import { writeReports } from './bench-files.ts';
 import type { KernelFlags, KernelHost } from './bench-kernels.ts';
-import { expectComparable, give, readBefore } from './bench-output.ts';
+import { expectComparable, give, openBench, readBefore } from './bench-output.ts';
 import { InputError } from './errors.ts';
 import { modelFolder } from './models.ts';
 import type { CommandContext } from './upscale.ts';
@@ -21,14 +22,15 @@ export async function kernels(
 ): Promise<void> {
   const { reporter, signal } = work;
   const before = await readBefore(flags, 'kernels');
-  const { device, capabilities, notice } = await createDevice({ adapter: flags.adapter });
-  const context = createContext(device);
+  const made = await createDevice({ adapter: flags.adapter });
+  const { device, capabilities } = made;
+  const { context, notes } = await openBench(made, flags);
   try {
     const machine = machineOf(capabilities, host.commit);
     expectComparable(before, { machine }, flags);
     const precision = precisionOf(flags, capabilities);
     const all = [
-      ...(await casesOf(flags, precision, capabilities.family === 'cpu')),
+      ...(await casesOf(flags, precision, context.target)),
       ...(host.cases?.(context.target) ?? []),
     ];
     const cases = selectCases(all, flags);
@@ -40,7 +42,7 @@ export async function kernels(
       reporter.result({ bench: 'list', cases: cases.map(({ id }) => id) }, lines);
       return;
     }
-    if (notice !== undefined) reporter.note(notice);
+    for (const line of notes) reporter.note(line);
     reporter.note(describeMachine(machine));
     const record = await benchKernels(context, cases, {
       machine,
@@ -57,6 +59,7 @@ export async function kernels(
       beside: host.beside?.(context),
     });
     await give({ record, lines: () => kernelLines(record) }, before, flags, work);
+    await writeReports({ kernels: record }, flags, work);
     if (record.incomplete !== undefined && !signal.aborted) throw new Error(record.incomplete);
     signal.throwIfAborted();
     if (record.rows.length === 0) throw new Error('no kernel gave a figure');
@@ -78,9 +81,9 @@ function precisionOf(
 async function casesOf(
   { model, tile }: KernelFlags,
   precision: 'f16' | 'f32',
-  compact: boolean,
+  { family }: Target,
 ): Promise<BenchCase[]> {
-  const options = { precision, tile, timesteps: [200], compact };
+  const options = { precision, tile, timesteps: [200], family };
   const opened = await openModel(await modelFolder(model));
   try {
     const own = modelCases({ model: opened, name: model }, options);

@@ -4,6 +4,7 @@ import type { BenchCase } from '../../bench/cases.ts';
 import type { KernelBenchOptions } from '../../bench/kernel-bench.ts';
 import type { EngineContext } from '../engine/context.ts';
 import type { Target } from '../engine/kernel.ts';
+import { type HtmlFlags, withHtmlFlag } from './bench-files.ts';
 import {
   type BenchHost,
   type DeviceFlags,
@@ -14,7 +15,7 @@ import {
 import { integer, number, tileSize } from './options.ts';
 import type { CommandContext } from './upscale.ts';
 
-export interface KernelFlags extends DeviceFlags, OutputFlags {
+export interface KernelFlags extends DeviceFlags, OutputFlags, HtmlFlags {
   readonly filter?: string;
   readonly shape?: string;
   readonly network?: string;
@@ -54,8 +55,10 @@ export function kernelsCommand(work: CommandContext, host: KernelHost): Command 
       number(0.001, 1e6),
     )
     .option('--list', 'names what would be timed');
-  return withOutputFlags(withDeviceFlags(command)).action(async (flags: KernelFlags) => {
-    const { kernels } = await import('./bench-kernels-run.ts');
-    await kernels(flags, work, host);
-  });
+  return withHtmlFlag(withOutputFlags(withDeviceFlags(command))).action(
+    async (flags: KernelFlags) => {
+      const { kernels } = await import('./bench-kernels-run.ts');
+      await kernels(flags, work, host);
+    },
+  );
 }

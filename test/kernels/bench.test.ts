@@ -8,6 +8,7 @@ import { benchKernels, type KernelBenchOptions } from '../../bench/kernel-bench.
 import { matrixInputs, matrixKernel } from '../../bench/matrix-kernel.ts';
 import type { Machine } from '../../bench/record.ts';
 import { spinKernel } from '../../bench/spin-kernel.ts';
+import { stepOf } from '../../bench/steps.ts';
 import { createContext, type EngineContext } from '../../src/engine/context.ts';
 import { f32 as asF32, type TensorType } from '../../src/engine/kernel.ts';
 import { createDevice, type NodeDevice } from '../../src/engine/node-device.ts';
@@ -52,6 +53,7 @@ const product = caseOf(
 /** Work that every driver refuses. */
 const broken: BenchCase = {
   ...affineCase(8),
+  steps: undefined,
   id: 'broken',
   kernel: (target) => ({ ...affineCase(8).kernel(target), wgsl: 'fn main() { nonsense }' }),
 };
@@ -105,15 +107,36 @@ describe.each(adapterNames)('%s', (name) => {
   test('buffers are freed, and inputs rotate over copies that exceed a cache', async () => {
     const before = context.memory.bytes;
     const x = f32(16, 256, 4);
-    const kernel = copyKernel(x, 1);
+    const steps = [stepOf(copyKernel(x, 1))];
     const sizes = { inputs: { x }, cacheBytes: 300_000 };
-    const work = await openDispatches(context, kernel, sizes);
+    const work = await openDispatches(context, steps, sizes);
     expect(work.copies).toBe(3); // of 128 KiB, in and out
     work.dispose();
-    const bounded = await openDispatches(context, kernel, { ...sizes, maxBytes: 270_000 });
+    const bounded = await openDispatches(context, steps, { ...sizes, maxBytes: 270_000 });
     expect(bounded.copies).toBe(2);
     bounded.dispose();
     expect(context.memory.bytes).toBe(before);
+  });
+
+  test('an algorithm of several kernels is timed as one, at the cost of the whole', async () => {
+    const target = { ...context.target, family: 'alu' } as const;
+    const one = caseOf(
+      {
+        op: 'linear',
+        inputs: { x: f32(1, 8, 4096), weight: { dtype: 'f16', shape: [4096, 64] } },
+        constants: {},
+        output: f32(1, 8, 64),
+      },
+      { network: 'test', count: 1 },
+    );
+    const [partial, reduce] = one.steps?.(target) ?? [];
+    expect(partial?.kernel.name).toBe('gemmPartial');
+    expect(reduce?.inputs['partial']).toBe(partial?.output);
+    expect(reduce?.output).toBe('output');
+    const { rows, skipped } = await benchKernels({ ...context, target }, [one], quick);
+    expect(skipped).toEqual([]);
+    expect(rows[0]?.design).toMatch(/^split\d+$/);
+    expect(rows[0]?.flops).toBe(2 * 8 * 4096 * 64);
   });
 
   test('an aborted run keeps what it has', async () => {

@@ -16,7 +16,9 @@ const SHARED = readdirSync('src/kernels')
 test('shared files are known', () => {
   expect(SHARED).toEqual([
     'alu-tiles',
+    'attention-flash',
     'attention-lanes',
+    'attention-spec',
     'attention-tiles',
     'designs',
     'elementwise',
@@ -27,6 +29,8 @@ test('shared files are known', () => {
     'implicit-gemm-cpu',
     'phase-sums',
     'philox',
+    'product',
+    'shipped-designs',
     'storage',
     'team',
     'unroll',
