@@ -32,7 +32,7 @@ export function lower(
 ): Plan {
   const names = new Map([...built.names].filter(([name]) => keep(name)));
   const banded = band(fuse({ ...built, names }), { maxBindingBytes, compact });
-  const graph = chooseAlgorithms(banded, target);
+  const graph = chooseAlgorithms(banded, target, { maxBindingBytes });
   const constant = constantNodes(graph);
   const order = [
     ...graph.nodes.filter((node) => constant.has(node)),

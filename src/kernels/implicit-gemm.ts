@@ -112,7 +112,11 @@ struct Block { image: u32, phase_y: u32, phase_x: u32, column: u32, weights: u32
 fn block_of(z: u32) -> Block {
   let plane = z / params.column_blocks;
   let column = z - plane * params.column_blocks;
+#if ${gemm.weightsPerImage === true}
+  if (params.phases == 1u) { return Block(plane, 0u, 0u, column, plane * params.taps_y * params.taps_x * params.ci4 * 4u); }
+#else
   if (params.phases == 1u) { return Block(plane, 0u, 0u, column, 0u); }
+#endif
   let phase = plane & 3u;
   let rows = params.taps_y * params.taps_x * params.ci4 * 4u;
   return Block(plane >> 2u, phase >> 1u, phase & 1u, column, phase * rows);

@@ -31,6 +31,7 @@ test('shared files are known', () => {
     'storage',
     'team',
     'unroll',
+    'winograd',
   ]);
 });
 
