@@ -40,6 +40,7 @@ const KNOWN_INPUTS = new Set(['x', 'weight', 'bias', 'shift', 'residual']);
 
 const isProduct = (node: Node): node is ProductNode =>
   (node.op === 'linear' || node.op === 'conv2d' || node.op === 'upsampleConv2d') &&
+  !(node.op === 'linear' && node.constants.gated) &&
   inputsOf(node).every(([name]) => KNOWN_INPUTS.has(name));
 
 const productOf = ({ op, constants }: ProductNode): Product => ({ op, constants }) as Product;

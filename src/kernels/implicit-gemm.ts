@@ -3,7 +3,7 @@
  *
  *   sum[n, y, x, co] = Σ over taps (ty, tx) and ci of
  *       image[n, y·stride + ty - top, x·stride + tx - left, ci] · weight[ty, tx, ci, co]
- *   out = act(sum + bias + shift) + residual
+ *   out = act(sum + bias + shift) + residual        or, gated, see matmul.ts
  *
  * A pixel outside the image counts as zero. A linear layer is one tap over an image of its rows; an
  * upsampling convolution is four such products (phases), each writing every second row and column.
@@ -27,10 +27,10 @@ import { activationWgsl } from './epilogue.ts';
 import { type ImplicitGemm, WEIGHT_BINDING } from './gemm-program.ts';
 import { aluProgram } from './implicit-gemm-alu.ts';
 import { cpuProgram } from './implicit-gemm-cpu.ts';
-import { enableF16, readWgsl, writeWgsl } from './storage.ts';
+import { enableF16, readWgsl, writePairsWgsl, writeWgsl } from './storage.ts';
 
 export function implicitGemm(gemm: ImplicitGemm, target: Target): Kernel {
-  const { x, weight, output, activation, channels, taps } = gemm;
+  const { x, weight, output, activation, channels, taps, gated = false } = gemm;
   const { bias, shift, residual } = gemm.epilogue;
   for (const size of [gemm.input.channels, channels]) {
     if (size === 0 || size % 4 !== 0) {
@@ -69,7 +69,7 @@ export function implicitGemm(gemm: ImplicitGemm, target: Target): Kernel {
     name: gemm.name,
     variant: `${format(x)} · ${format(weight)} → ${output.dtype}${bias ? ' bias' : ''}${
       shift ? ' shift' : ''
-    }${activation === 'none' ? '' : ` ${activation}`}${residual ? ' residual' : ''}`,
+    }${activation === 'none' ? '' : ` ${activation}`}${gated ? ' gated' : ''}${residual ? ' residual' : ''}`,
     bindings: {
       x: 1,
       weight: WEIGHT_BINDING,
@@ -83,7 +83,8 @@ export function implicitGemm(gemm: ImplicitGemm, target: Target): Kernel {
     ...(program.choice && { choice: program.choice }),
     cost: {
       flops:
-        (2 * sizeOf(output.shape) * taps.y * taps.x * gemm.input.channels) / (gemm.splits ?? 1),
+        (2 * sizeOf(output.shape) * (gated ? 2 : 1) * taps.y * taps.x * gemm.input.channels) /
+        (gemm.splits ?? 1),
       bytes: used.reduce((sum, type) => sum + byteLength(type), 0),
     },
     wgsl: wgsl`
@@ -100,7 +101,7 @@ ${readWgsl('shift', 4, 'f32', target)}
 #if ${residual !== undefined}
 ${readWgsl('residual', 5, residual?.dtype ?? 'f32', target)}
 #endif
-${writeWgsl('y', 6, output.dtype, target)}
+${(gated ? writePairsWgsl : writeWgsl)('y', 6, output.dtype, target)}
 ${activationWgsl(activation)}
 
 // Four channels of x at vector i; k counts the vectors of a pixel.
@@ -112,11 +113,7 @@ struct Block { image: u32, phase_y: u32, phase_x: u32, column: u32, weights: u32
 fn block_of(z: u32) -> Block {
   let plane = z / params.column_blocks;
   let column = z - plane * params.column_blocks;
-#if ${gemm.weightsPerImage === true}
-  if (params.phases == 1u) { return Block(plane, 0u, 0u, column, plane * params.taps_y * params.taps_x * params.ci4 * 4u); }
-#else
-  if (params.phases == 1u) { return Block(plane, 0u, 0u, column, 0u); }
-#endif
+  if (params.phases == 1u) { return Block(plane, 0u, 0u, column, ${gemm.weightsPerImage ? WEIGHTS_PER_IMAGE : '0u'}); }
   let phase = plane & 3u;
   let rows = params.taps_y * params.taps_x * params.ci4 * 4u;
   return Block(plane >> 2u, phase >> 1u, phase & 1u, column, phase * rows);
@@ -142,13 +139,20 @@ fn finish(block: Block, py: u32, px: u32, c: u32, sum: vec4f) {
     pixel = (pixel * params.width + px) * 2u + block.phase_x;
   }
   let out = pixel * params.co4 + c;
+#if ${gated}
+  store_y(out, sum.xy * activate(sum).zw);
+#else
   var v = activate(sum);
 #if ${residual !== undefined}
   v += load_residual(out);
 #endif
   store_y(out, v);
+#endif
 }
 ${program.wgsl}
 `,
   };
 }
+
+/** The first row of the weights of an image. */
+const WEIGHTS_PER_IMAGE = 'plane * params.taps_y * params.taps_x * params.ci4 * 4u';

@@ -10,6 +10,7 @@ interface Options {
   readonly bias?: boolean;
   readonly residual?: DType;
   readonly activation?: Activation;
+  readonly gated?: boolean;
   /** Overrides of the target, to reach programs that no adapter at hand selects. */
   readonly target?: Partial<Target>;
   /** A design of the family `alu`. */
@@ -31,11 +32,11 @@ function linearCase(
     dtype: options.residual,
     shape: [...x.shape.slice(0, -1), columns],
   };
-  const activation = options.activation ?? 'none';
+  const { activation = 'none', gated = false } = options;
   return {
     name: `linear ${format(x)} · ${format(weight)} → ${dtype}${bias ? ' bias' : ''}${
       activation === 'none' ? '' : ` ${activation}`
-    }${residual ? ` + ${residual.dtype}` : ''}${options.target ? ` ${JSON.stringify(options.target)}` : ''}${options.design ? ` ${options.design}` : ''}`,
+    }${gated ? ' gated' : ''}${residual ? ` + ${residual.dtype}` : ''}${options.target ? ` ${JSON.stringify(options.target)}` : ''}${options.design ? ` ${options.design}` : ''}`,
     tags,
     ...(options.design && { families: ['alu'] }),
     inputs: { x, weight, ...(bias && { bias }), ...(residual && { residual }) },
@@ -49,7 +50,7 @@ function linearCase(
     kernel: (target) =>
       inDesign(
         options.design ?? '',
-        (t) => linear({ x, weight, bias, residual }, { activation, dtype }, t),
+        (t) => linear({ x, weight, bias, residual }, { activation, dtype, gated }, t),
         { ...target, ...options.target },
       ),
     reference: (data) =>
@@ -60,7 +61,7 @@ function linearCase(
           bias: data['bias'] as Float32Array | undefined,
           residual: data['residual'] as Float32Array | undefined,
         },
-        { inner, activation },
+        { inner, activation, gated },
       ),
     // Chunks of 32 products are summed in f16: as sumNmse, with 2^-11 for 2^-24.
     ...(options.design?.endsWith('chunk')
@@ -90,12 +91,15 @@ export const cases: readonly KernelCase[] = [
   linearCase(f32(131, 68), 132, ['edge'], { design: 'tile128x64' }),
   linearCase(f16(131, 68), 32, ['edge'], { design: 'tile128x16' }),
   linearCase(f16(131, 68), 4, ['edge'], { design: 'tile128x16' }),
+  linearCase(f32(3, 5, 8), 16, ['edge'], { gated: true }),
+  linearCase(f16(77, 20), 72, ['edge'], { gated: true }),
   // more rows than one dimension of the grid may have workgroups
   linearCase(f16(66_000, 4), 4, ['edge']),
   linearCase(f32(1, 64), 128, ['real']),
   linearCase(f16(1, 4096, 32), 32, ['real', 'perf'], { residual: 'f16' }),
   linearCase(f16(1, 4096, 48), 48, ['real', 'perf']),
   linearCase(f16(1, 1024, 64), 256, ['real', 'perf']),
+  linearCase(f16(1, 1024, 64), 512, ['real', 'perf'], { gated: true }),
   linearCase(f32(1, 1024, 128), 64, ['real', 'perf'], { residual: 'f32' }),
   linearCase(f16(1, 64, 1280), 1280, ['real', 'perf'], { residual: 'f16' }),
 ];
