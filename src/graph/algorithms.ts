@@ -26,7 +26,7 @@ const MIN_INNER = 4096;
 /** Of input channels and taps, in one part. */
 const MIN_PART = 128;
 /** Below, the transforms of Winograd's algorithm take longer than the products it saves. */
-const MIN_WINOGRAD_CHANNELS = 64;
+const MIN_WINOGRAD_CHANNELS = 32;
 
 type ProductNode = Node<'linear'> | Node<'conv2d'> | Node<'upsampleConv2d'>;
 
