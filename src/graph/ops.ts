@@ -13,6 +13,7 @@ import { batchedLinear } from '../kernels/batched-linear.ts';
 import { geglu } from '../kernels/geglu.ts';
 import { groupNormFinalize, groupNormPartial } from '../kernels/group-norm-stats.ts';
 import { groupNormApply } from '../kernels/group-norm.ts';
+import { groupNorm } from '../kernels/group-norm-small.ts';
 import { imageToTensor, tensorToImage } from '../kernels/image.ts';
 import { layerNorm } from '../kernels/layer-norm.ts';
 import { linear } from '../kernels/matmul.ts';
@@ -45,6 +46,7 @@ const OPS = {
   geglu,
   gemmPartial,
   gemmReduce,
+  groupNorm,
   groupNormApply,
   groupNormFinalize,
   groupNormPartial,

@@ -16,7 +16,9 @@ const SHARED = readdirSync('src/kernels')
 test('shared files are known', () => {
   expect(SHARED).toEqual([
     'alu-tiles',
+    'attention-flash',
     'attention-lanes',
+    'attention-spec',
     'attention-tiles',
     'designs',
     'elementwise',
@@ -28,6 +30,7 @@ test('shared files are known', () => {
     'phase-sums',
     'philox',
     'product',
+    'shipped-designs',
     'storage',
     'team',
     'unroll',
