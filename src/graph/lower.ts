@@ -1,7 +1,7 @@
 /** Graph → Plan: fuse, band, choose algorithms, split off what is constant, place tensors in slots, make kernels. */
 import { byteLength, type Target } from '../engine/kernel.ts';
 import type { Dispatch, Location, NamedTensor, Plan } from '../engine/plan.ts';
-import { chooseAlgorithms } from './algorithms.ts';
+import { chooseAlgorithms, DEFAULT_MAX_BINDING_BYTES } from './algorithms.ts';
 import { band } from './band.ts';
 import { fuse } from './fuse.ts';
 import { foldGates } from './gate.ts';
@@ -11,9 +11,6 @@ import { constantNodes, lifetimes } from './liveness.ts';
 import { joinSmallNorms } from './norms.ts';
 import { kernelOf } from './ops.ts';
 import { assignSlots, PART_BYTES } from './slots.ts';
-
-/** WebGPU's default maxStorageBufferBindingSize, which every device has. */
-const DEFAULT_MAX_BINDING_BYTES = 2 ** 27;
 
 export interface LowerOptions {
   /** Limits the named tensors that stay readable. @default all */
@@ -41,7 +38,7 @@ export function banded(
 
 /** The graph whose nodes become dispatches, one each. */
 export const rewritten = (built: Graph, target: Target, options: LowerOptions = {}): Graph =>
-  chooseAlgorithms(banded(built, target, options), target);
+  chooseAlgorithms(banded(built, target, options), target, options);
 
 export function lower(built: Graph, target: Target, options: LowerOptions = {}): Plan {
   const graph = rewritten(built, target, options);

@@ -34,6 +34,7 @@ test('shared files are known', () => {
     'storage',
     'team',
     'unroll',
+    'winograd',
   ]);
 });
 
