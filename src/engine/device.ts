@@ -5,8 +5,16 @@
 import { DeviceError } from './errors.ts';
 import type { Target } from './kernel.ts';
 
+/** Dawn's name for products of small matrices by a whole subgroup; behind a toggle so far. */
+export const MATRIX_FEATURE = 'chromium-experimental-subgroup-matrix' as GPUFeatureName;
+
 /** Used where the adapter has them; none is needed. */
-const WANTED_FEATURES = ['shader-f16', 'subgroups', 'timestamp-query'] as const;
+const WANTED_FEATURES: readonly GPUFeatureName[] = [
+  'shader-f16',
+  'subgroups',
+  'timestamp-query',
+  MATRIX_FEATURE,
+];
 
 /** Asked for at the adapter's best: WebGPU's defaults are far below what tensors need. */
 const RAISED_LIMITS = [

@@ -1,7 +1,7 @@
 /**
  * What implicit-gemm.ts asks of its programs, one per family of targets.
  */
-import type { TensorType } from '../engine/kernel.ts';
+import type { Choice, TensorType } from '../engine/kernel.ts';
 import type { Activation } from './epilogue.ts';
 
 /** Present in any combination; y = act(sum + bias + shift) + residual. */
@@ -43,6 +43,8 @@ export interface Program {
   /** Output columns of one workgroup, a multiple of 4. */
   readonly columns: number;
   readonly workgroups: readonly [x: number, y: number, z: number];
+  /** Where the family has several designs. */
+  readonly choice?: Choice;
 }
 
 export const WEIGHT_BINDING = 2;

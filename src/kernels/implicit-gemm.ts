@@ -25,8 +25,8 @@ import {
 } from '../engine/kernel.ts';
 import { activationWgsl } from './epilogue.ts';
 import { type ImplicitGemm, WEIGHT_BINDING } from './gemm-program.ts';
-import { aluProgram } from './implicit-gemm-alu.ts';
 import { cpuProgram } from './implicit-gemm-cpu.ts';
+import { gpuProgram } from './implicit-gemm-gpu.ts';
 import { enableF16, readWgsl, writeWgsl } from './storage.ts';
 
 export function implicitGemm(gemm: ImplicitGemm, target: Target): Kernel {
@@ -43,7 +43,7 @@ export function implicitGemm(gemm: ImplicitGemm, target: Target): Kernel {
     if (type && type.dtype !== 'f32') throw new ShapeError(`${name} is ${format(type)}, not f32`);
   }
 
-  const program = (target.family === 'cpu' ? cpuProgram : aluProgram)(gemm, target);
+  const program = (target.family === 'cpu' ? cpuProgram : gpuProgram)(gemm, target);
   const params = {
     batch: u32(gemm.batch),
     in_height: u32(gemm.input.height),
@@ -78,6 +78,7 @@ export function implicitGemm(gemm: ImplicitGemm, target: Target): Kernel {
     params,
     output: { binding: 6, type: output },
     workgroups: program.workgroups,
+    ...(program.choice && { choice: program.choice }),
     cost: {
       flops: 2 * sizeOf(output.shape) * taps.y * taps.x * gemm.input.channels,
       bytes: used.reduce((sum, type) => sum + byteLength(type), 0),

@@ -32,3 +32,7 @@ export interface KernelCase {
  * limit is six times that; the floor of 16 leaves room for the epilogue of short sums.
  */
 export const sumNmse = (terms: number): number => Math.max(16, terms) * 2 ** -48;
+
+/** A tuning table that has `design` for every class of sizes; factories that do not know it ignore it. */
+export const everywhere = (design: string): Readonly<Record<string, string>> =>
+  new Proxy<Readonly<Record<string, string>>>({ '*': design }, { get: () => design });

@@ -14,7 +14,7 @@ interface Options {
   readonly target?: Partial<Target>;
 }
 
-function linearCase(
+export function linearCase(
   x: TensorType,
   columns: number,
   tags: KernelCase['tags'],
