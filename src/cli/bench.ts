@@ -77,13 +77,13 @@ async function bench(flags: BenchFlags, work: CommandContext): Promise<void> {
 }
 
 async function benchOn(
-  { device, capabilities, notice }: NodeDevice,
+  { device, capabilities, matrix, notice }: NodeDevice,
   model: Model,
   flags: BenchFlags,
   { reporter, signal }: CommandContext,
 ): Promise<void> {
   const { tile, runs } = flags;
-  const context = createContext(device);
+  const context = createContext(device, matrix && { matrix });
   try {
     if (notice !== undefined) reporter.note(notice);
     const able: readonly Precision[] = capabilities.shaderF16 ? ['f16', 'f32'] : ['f32'];

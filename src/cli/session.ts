@@ -24,8 +24,8 @@ export async function openSession(
   options: UpscalerOptions,
   { adapter, memory: limit }: { readonly adapter: string; readonly memory?: number | undefined },
 ): Promise<Session> {
-  const { device, capabilities, notice } = await createDevice({ adapter });
-  const context = createContext(device);
+  const { device, capabilities, matrix, notice } = await createDevice({ adapter });
+  const context = createContext(device, matrix && { matrix });
   let model: Model;
   let fit: MemoryFit;
   try {

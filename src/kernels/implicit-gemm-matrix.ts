@@ -18,7 +18,7 @@
  * Ragged edges: outside of the image and beyond the last channel the tiles hold zeros; sums beyond the
  * last pixel or column are not stored. `direct` loads of columns beyond the last repeat the last ones.
  */
-import { type Choice, gridOf } from '../engine/kernel.ts';
+import { type Choice, gridOf, MATRIX_ENABLES } from '../engine/kernel.ts';
 import { type ImplicitGemm, type Program, WEIGHT_BINDING } from './gemm-program.ts';
 import { stagingOf } from './matrix-staging.ts';
 import { HALO_WIDTH, type MatrixDesign, THREADS } from './matrix-tiles.ts';
@@ -28,10 +28,6 @@ import { unroll } from './unroll.ts';
 const STRIP = 32;
 /** Vectors from one row of sums to the next in shared memory; odd, as above. */
 const STRIP_PITCH = STRIP / 4 + 1;
-
-export const MATRIX_ENABLES = `enable subgroups;
-enable chromium_experimental_subgroup_matrix;
-diagnostic(off, chromium.subgroup_matrix_uniformity);`;
 
 export function matrixProgram(gemm: ImplicitGemm, design: MatrixDesign, choice: Choice): Program {
   const { pixels, columns, isHalo } = design;
