@@ -20,13 +20,14 @@ import { byteLength } from '../src/engine/kernel.ts';
 import { createDevice } from '../src/engine/node-device.ts';
 import { weightId } from '../src/engine/weight-store.ts';
 import { loadWeights } from '../src/graph/load-weights.ts';
+import { placeOf } from '../src/graph/weight-parts.ts';
 import type { WeightPlace } from '../src/graph/weight-source.ts';
 import { type Spread, spreadOf } from '../src/invsr/measure.ts';
 import { type Model, openModel } from '../src/invsr/model.ts';
 import { STAGES } from '../src/invsr/tile-graph.ts';
 import { TileNetworks } from '../src/invsr/tile-networks.ts';
 import { nodeFolder } from '../src/weights/node-file.ts';
-import { describeMachine, machineOf } from './machine.ts';
+import { commitOfClone, describeMachine, machineOf } from './machine.ts';
 import type { Machine } from './record.ts';
 import { type Column, digits, markdownTable, textTable } from './table.ts';
 
@@ -117,7 +118,7 @@ export async function benchLoad(
     onProgress('second start');
     const second = await start();
     return await withNetworks(path, adapter, async (opened) => {
-      const machine = machineOf(opened.context.capabilities);
+      const machine = machineOf(opened.context.capabilities, commitOfClone());
       return { machine, ...(await rounds(opened, runs, onProgress)), first, second };
     });
   } finally {
@@ -177,7 +178,7 @@ async function rounds(
   const weights = [...new Map(all.map((weight) => [weightId(weight), weight])).values()];
   const subjects = weights
     .flatMap((weight) => {
-      const place = model.placeOf?.(weight);
+      const place = placeOf(model, weight);
       return place ? [{ place, bytes: byteLength(weight.type), key: weight.key }] : [];
     })
     .toSorted((a, b) => a.place.order - b.place.order);

@@ -32,11 +32,15 @@ export interface Dispatch {
 
 /** A weight as the kernels read it: the checkpoint's tensor after `layout`. */
 export interface PlanWeight {
-  /** File-qualified name, e.g. `unet/conv_in.weight`. */
+  /** File-qualified name, e.g. `unet/conv_in.weight`; those of all parts where there are some. */
   readonly key: string;
   /** Conversion from the checkpoint's layout, a name of weights/layout.ts. */
   readonly layout: string;
   readonly type: TensorType;
+  /** Tensors whose columns lie side by side in this one; see graph/weight-parts.ts. */
+  readonly parts?: readonly { readonly key: string; readonly columns: number }[];
+  /** The columns of both halves in turn, two by two. */
+  readonly paired?: boolean;
 }
 
 export interface NamedTensor {

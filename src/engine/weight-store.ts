@@ -40,8 +40,8 @@ interface Load {
 }
 
 /** Weights with the same are one buffer. */
-export const weightId = ({ key, layout, type }: PlanWeight): string =>
-  `${key} ${layout} ${type.dtype}`;
+export const weightId = ({ key, layout, type, paired }: PlanWeight): string =>
+  `${key} ${layout} ${type.dtype}${paired ? ' paired' : ''}`;
 
 export class WeightStore {
   readonly #queue: GPUQueue;

@@ -13,6 +13,7 @@ import { relayout, type RelayoutConstants } from '../kernels/relayout.ts';
 import { holdsBeyond } from '../weights/half.ts';
 import { convert, convertRows, type Layout } from '../weights/layout.ts';
 import type { LoadBatch, LoadPiece } from './load-plan.ts';
+import { readWhole } from './weight-parts.ts';
 import type { WeightPlace, WeightSource } from './weight-source.ts';
 
 export interface LoadItem {
@@ -140,7 +141,7 @@ export class BatchUploader {
   /** By the source, which names an element that f16 cannot hold or finds that there is none. */
   async #convertWhole({ weight, buffer }: LoadItem): Promise<void> {
     const { source, signal } = this.#work;
-    await this.#context.weights.write(buffer, await source.readWeight(weight, signal));
+    await this.#context.weights.write(buffer, await readWhole(source, weight, signal));
   }
 
   #doubt(piece: LoadPiece, bytes: Uint8Array<ArrayBuffer>): void {

@@ -19,6 +19,7 @@ import { weightId } from '../engine/weight-store.ts';
 import { readAhead } from '../weights/read-ahead.ts';
 import { BatchUploader, type LoadItem } from './load-batch.ts';
 import { type LoadTensor, planLoad } from './load-plan.ts';
+import { placeOf } from './weight-parts.ts';
 import type { WeightSource } from './weight-source.ts';
 
 export interface LoadOptions {
@@ -54,7 +55,7 @@ export async function loadWeights(
   const distinct = new Map(weights.map((weight) => [weightId(weight), weight]));
   const items = [...distinct.values()]
     .filter((weight) => !context.weights.has(weight))
-    .map((weight) => ({ weight, place: source.placeOf?.(weight) }));
+    .map((weight) => ({ weight, place: placeOf(source, weight) }));
   // Before anything is waited for: whoever compiles meanwhile is told of afterwards.
   if (items.length > 0) options.onProgress?.(0, bytesOf(items));
   await context.weights.load(weights, (missing, buffers) =>
@@ -62,7 +63,7 @@ export async function loadWeights(
       context,
       missing.flatMap((weight, i) => {
         const buffer = buffers[i];
-        return buffer ? { weight, buffer, place: source.placeOf?.(weight) } : [];
+        return buffer ? { weight, buffer, place: placeOf(source, weight) } : [];
       }),
       source,
       options,

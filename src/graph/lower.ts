@@ -3,10 +3,12 @@ import { byteLength, type Target } from '../engine/kernel.ts';
 import type { Dispatch, Location, NamedTensor, Plan } from '../engine/plan.ts';
 import { band } from './band.ts';
 import { fuse } from './fuse.ts';
+import { foldGates } from './gate.ts';
+import { joinProjections } from './join.ts';
 import { type Graph, inputsOf, type Node, type Tensor, wholeOf } from './graph.ts';
 import { constantNodes, lifetimes } from './liveness.ts';
 import { kernelOf } from './ops.ts';
-import { assignSlots } from './slots.ts';
+import { assignSlots, PART_BYTES } from './slots.ts';
 
 /** WebGPU's default maxStorageBufferBindingSize, which every device has. */
 const DEFAULT_MAX_BINDING_BYTES = 2 ** 27;
@@ -30,7 +32,7 @@ export function lower(
   }: LowerOptions = {},
 ): Plan {
   const names = new Map([...built.names].filter(([name]) => keep(name)));
-  const graph = band(fuse({ ...built, names }), { maxBindingBytes, compact });
+  const graph = band(rewrite({ ...built, names }, compact), { maxBindingBytes, compact });
   const constant = constantNodes(graph);
   const order = [
     ...graph.nodes.filter((node) => constant.has(node)),
@@ -73,6 +75,11 @@ export function lower(
     dispatches: graph.nodes.filter((node) => !constant.has(node)).map(dispatchOf),
     named: Object.fromEntries(named),
   };
+}
+
+/** The same with fewer nodes; `compact` leaves those apart whose joint output would be large. */
+export function rewrite(graph: Graph, compact: boolean): Graph {
+  return joinProjections(foldGates(fuse(graph)), compact ? PART_BYTES : Infinity);
 }
 
 function externalTypes({ nodes, externals }: Graph): Plan['externals'] {

@@ -21,6 +21,8 @@ export interface ImplicitGemm {
   readonly weight: TensorType;
   readonly epilogue: EpilogueInputs;
   readonly activation: Activation;
+  /** Of every four columns the first two are multiplied by act of the others: half as many remain. */
+  readonly gated?: boolean;
   readonly output: TensorType;
   readonly batch: number;
   readonly input: { readonly height: number; readonly width: number; readonly channels: number };

@@ -1,124 +1,200 @@
 /**
- * Implicit GEMM for GPUs without matrix units: shared-memory tiles, sums in registers.
+ * Implicit GEMM for GPUs without matrix units: shared-memory tiles, sums in registers. alu-tiles.ts has
+ * the tiles; one step takes `depth` vectors of four input channels of one tap.
  *
- * A workgroup of 4×16 invocations computes 16·rows pixels × 16·vectors columns in steps of 16 input
- * channels. Invocation (i, j) holds pixels j, j + 16, … and column groups i, i + 4, …, so that
- * neighbours read neighbouring words of both tiles. Narrow outputs get a taller tile.
+ *   fetch step 0 into registers
+ *   for every step:  registers → tiles;  fetch the next step;  sums += x tile · weight tile
+ *
+ * WGSL has no asynchronous copies, so the loads of the next step are issued before the products of
+ * this one, which hide their latency. Invocation (i, j) holds pixels j, j + down, … and column groups
+ * i, i + across, …; it fetches vector `kx` of pixels q, q + …, where neighbours take neighbouring
+ * channels, and rows j, j + down, … of the weights. Where a tap lies in the image is found once per tap.
+ *
+ * Banks of shared memory: invocations that differ in i read the same x (one broadcast) and adjacent
+ * weights; those that differ in j read the same weights and pixels an odd number of vectors apart.
+ * So reads have no conflicts for up to 8 neighbours in j; writes of x have some where a row of the
+ * tile ends, once for the `4·columns` products that use each.
+ *
+ * f16 operands stay f16 in shared memory where the device has the type, and their products are f32.
  *
  * Indices into the tiles are sums and products of invocation ids and loop counters, which lets the
- * compiler prove them in bounds and drop its clamps.
+ * compiler prove them in bounds and drop its clamps (test/kernels/clamps.test.ts).
  */
-import { gridOf, type Target } from '../engine/kernel.ts';
+import { type Choice, gridOf, type Target } from '../engine/kernel.ts';
+import {
+  type AluDesign,
+  aluDesign,
+  aluDesigns,
+  columnsOf,
+  gemmKey,
+  pixelsOf,
+} from './alu-tiles.ts';
+import { choose } from './designs.ts';
 import { type ImplicitGemm, type Program, WEIGHT_BINDING } from './gemm-program.ts';
 import { readWgsl } from './storage.ts';
 import { unroll } from './unroll.ts';
 
-/** Vectors of four channels in one step. */
-const DEPTH = 4;
-/** Vectors from one pixel to the next in shared memory; odd, so that rows start on other banks. */
-const PITCH = DEPTH + 1;
-
-const TILES = [
-  { columns: 16, rows: 8 },
-  { columns: 32, rows: 8 },
-  { columns: 64, rows: 4 },
-] as const;
-
-/** The tile that computes the fewest columns in vain; the widest of those. */
-function tileFor(channels: number) {
-  const computed = (columns: number) => Math.ceil(channels / columns) * columns;
-  return TILES.reduce((best, tile) =>
-    computed(tile.columns) <= computed(best.columns) ? tile : best,
-  );
-}
-
-export function aluProgram(gemm: ImplicitGemm, target: Target): Program {
-  const { columns, rows } = tileFor(gemm.channels);
-  const vectors = columns / 16;
+export function aluProgram(
+  gemm: ImplicitGemm,
+  target: Target,
+  choice: Choice = choose(gemmKey(gemm), aluDesigns(gemm, target), target),
+): Program {
+  const design = aluDesign(choice.design, gemm, target);
+  if (!design) throw new Error(`${choice.design} is no design of ${choice.key}`);
+  const columns = columnsOf(design);
   const pixels = gemm.pixels.height * gemm.pixels.width;
-  const columnBlocks = Math.ceil(gemm.channels / columns);
-  const [gridX, gridY] = gridOf(Math.ceil(pixels / (16 * rows)));
+  const [gridX, gridY] = gridOf(Math.ceil(pixels / pixelsOf(design)));
   return {
     enables: '',
     columns,
-    workgroups: [gridX, gridY, gemm.batch * gemm.phases * columnBlocks],
+    choice,
+    workgroups: [gridX, gridY, gemm.batch * gemm.phases * Math.ceil(gemm.channels / columns)],
     wgsl: `
 ${readWgsl('weight', WEIGHT_BINDING, gemm.weight.dtype, target)}
+${programWgsl(design)}
+`,
+  };
+}
 
-var<workgroup> x_tile: array<vec4f, ${16 * rows * PITCH}>;
-var<workgroup> weight_tile: array<vec4f, ${DEPTH * 4 * vectors * 4}>;
+/**
+ * Invocations in three axes, so that both numberings are sums: as (i, j) of the sums, and as vector
+ * `kx` of pixel `q` when x is fetched.
+ */
+function invocations({ across, down, depth }: AluDesign) {
+  const [x, y] = [Math.min(across, depth), Math.max(across, depth) / Math.min(across, depth)];
+  const z = (across * down) / (x * y);
+  const wide = across >= depth;
+  return {
+    size: `${x}, ${y}, ${z}`,
+    i: wide ? `local.x + ${x}u * local.y` : 'local.x',
+    j: wide ? 'local.z' : `local.y + ${y}u * local.z`,
+    kx: wide ? 'local.x' : `local.x + ${x}u * local.y`,
+    q: wide ? `local.y + ${y}u * local.z` : 'local.z',
+    /** Pixels fetched at once. */
+    pixels: (across * down) / depth,
+  };
+}
 
-@compute @workgroup_size(4, 16)
+function programWgsl(design: AluDesign): string {
+  const { across, down, rows, vectors, depth, pitch, isChunked } = design;
+  const ids = invocations(design);
+  const fetches = pixelsOf(design) / ids.pixels;
+  /** Vectors in a row of the weight tile. */
+  const groups = across * vectors;
+  const weightRows = 4 * depth;
+  // With fewer rows than invocations in j, the last ones fetch none.
+  const isShort = weightRows < down;
+  const eachFetch = (make: (s: number) => string) => unroll(fetches, make);
+  const eachRow = (make: (r: number) => string) => unroll(rows, make);
+  const eachVector = (make: (v: number) => string) => unroll(vectors, make);
+  const eachSum = (make: (r: number, v: number) => string) =>
+    eachRow((r) => unroll(vectors, (v) => make(r, v), ' '));
+  const eachWeight = (make: (s: number, v: number) => string) =>
+    unroll(Math.ceil(weightRows / down), (s) => eachVector((v) => make(s, v)));
+
+  const locate = eachFetch((s) => `at${s} = vector_at(block.image, iy${s} + ty, ix${s} + tx);`);
+  const fetch = `${eachFetch(
+    (s) => `x${s} = ${design.x}();
+if (at${s} != OUTSIDE && k + kx < params.ci4) { x${s} = ${design.x}(load_input(block.image, at${s} + k + kx, k + kx)); }`,
+  )}
+${eachWeight(
+  (s, v) => `w${s}_${v} = ${design.weight}();
+if (${isShort ? `j < ${weightRows}u && ` : ''}k * 4u + j + ${down * s}u < params.ci4 * 4u && c + ${across * v}u < params.co4) {
+  w${s}_${v} = ${design.weight}(load_weight((row + k * 4u + j + ${down * s}u) * params.co4 + c + ${across * v}u));
+}`,
+)}`;
+  // `min` tells the compiler what the condition says.
+  const tileRow = isShort ? `min(j, ${weightRows - 1}u)` : 'j';
+  const put = `${eachFetch((s) => `x_tile[(q + ${ids.pixels * s}u) * ${pitch}u + kx] = x${s};`)}
+${isShort ? `if (j < ${weightRows}u) {` : '{'}
+${eachWeight((s, v) => `weight_tile[(${tileRow} + ${down * s}u) * ${groups}u + ${across * v}u + i] = w${s}_${v};`)}
+}`;
+  const operand = isChunked ? '' : 'vec4f';
+  const sum = isChunked ? 'part' : 'sum';
+  const multiply = `for (var d = 0u; d < ${depth}u; d++) {
+${eachRow((r) => `let a${r} = ${operand}(x_tile[(j + ${down * r}u) * ${pitch}u + d]);`)}
+${unroll(4, (l) =>
+  eachVector(
+    (
+      v,
+    ) => `let b${l}_${v} = ${operand}(weight_tile[(d * 4u + ${l}u) * ${groups}u + ${across * v}u + i]);
+${eachRow((r) => `${sum}${r}_${v} += a${r}[${l}] * b${l}_${v};`)}`,
+  ),
+)}
+}`;
+
+  return `
+var<workgroup> x_tile: array<${design.x}, ${pixelsOf(design) * pitch}>;
+var<workgroup> weight_tile: array<${design.weight}, ${weightRows * groups}>;
+
+const OUTSIDE: u32 = 0xffffffffu;
+
+// The first vector of a pixel of x. Coordinates below zero wrap around and are outside too.
+fn vector_at(image: u32, iy: u32, ix: u32) -> u32 {
+  let at = ((image * params.in_height + iy) * params.in_width + ix) * params.ci4;
+  return select(OUTSIDE, at, iy < params.in_height && ix < params.in_width);
+}
+
+@compute @workgroup_size(${ids.size})
 fn main(
   @builtin(workgroup_id) workgroup: vec3u,
   @builtin(num_workgroups) grid: vec3u,
   @builtin(local_invocation_id) local: vec3u,
 ) {
+  let i = ${ids.i};
+  let j = ${ids.j};
+  let kx = ${ids.kx};
+  let q = ${ids.q};
   let block = block_of(workgroup.z);
-  let first = (workgroup.y * grid.x + workgroup.x) * ${16 * rows}u + local.y;
-  let c = block.column * ${vectors * 4}u + local.x;
-${unroll(vectors, (v) => `  let initial${v} = initial(block, c + ${4 * v}u);`)}
-${unroll(
-  rows,
-  (r) => `  let py${r} = (first + ${16 * r}u) / params.width;
-  let px${r} = first + ${16 * r}u - py${r} * params.width;
-  ${unroll(vectors, (v) => `var sum${r}_${v} = initial${v};`, ' ')}`,
+  let first = (workgroup.y * grid.x + workgroup.x) * ${pixelsOf(design)}u;
+  let c = block.column * ${groups}u + i;
+${eachFetch(
+  (s) => `  let oy${s} = (first + q + ${ids.pixels * s}u) / params.width;
+  let ox${s} = first + q + ${ids.pixels * s}u - oy${s} * params.width;
+  let iy${s} = oy${s} * params.stride + block.phase_y - u32(params.top);
+  let ix${s} = ox${s} * params.stride + block.phase_x - u32(params.left);`,
 )}
-  var row = block.weights; // of the weight matrix
-  for (var ty = 0u; ty < params.taps_y; ty++) {
-    for (var tx = 0u; tx < params.taps_x; tx++) {
-      // Below zero wraps around and fails the comparison too.
-${unroll(
-  rows,
-  (r) => `      let iy${r} = py${r} * params.stride + ty + block.phase_y - u32(params.top);
-      let ix${r} = px${r} * params.stride + tx + block.phase_x - u32(params.left);
-      let inside${r} = iy${r} < params.in_height && ix${r} < params.in_width;
-      let at${r} = ((block.image * params.in_height + iy${r}) * params.in_width + ix${r}) * params.ci4;`,
-)}
-      for (var k = 0u; k < params.ci4; k += ${DEPTH}u) {
-        workgroupBarrier();
-${unroll(
-  rows,
-  (r) => `        var x${r} = vec4f();
-        if (inside${r} && k + local.x < params.ci4) { x${r} = load_input(block.image, at${r} + k + local.x, k + local.x); }
-        x_tile[(local.y + ${16 * r}u) * ${PITCH}u + local.x] = x${r};`,
-)}
-${unroll(
-  vectors,
-  (v) => `        var w${v} = vec4f();
-        if (k * 4u + local.y < params.ci4 * 4u && c + ${4 * v}u < params.co4) {
-          w${v} = load_weight((row + k * 4u + local.y) * params.co4 + c + ${4 * v}u);
-        }
-        weight_tile[local.y * ${vectors * 4}u + ${4 * v}u + local.x] = w${v};`,
-)}
-        workgroupBarrier();
-        for (var d = 0u; d < ${DEPTH}u; d++) {
-${unroll(rows, (r) => `          let a${r} = x_tile[(local.y + ${16 * r}u) * ${PITCH}u + d];`)}
-${unroll(4, (j) =>
-  unroll(
-    vectors,
-    (
-      v,
-    ) => `          let b${j}_${v} = weight_tile[(d * 4u + ${j}u) * ${vectors * 4}u + ${4 * v}u + local.x];
-${unroll(rows, (r) => `          sum${r}_${v} += a${r}[${j}] * b${j}_${v};`)}`,
-  ),
-)}
-        }
+  // The step: vectors k to k + ${depth} of tap (ty, tx), whose weights begin at a row of their matrix.
+  var ty = 0u;
+  var tx = 0u;
+  var k = 0u;
+  var row = block.weights;
+  let steps = params.taps_y * params.taps_x * ((params.ci4 + ${depth - 1}u) / ${depth}u);
+${eachVector((v) => `  let initial${v} = initial(block, c + ${across * v}u);`)}
+${eachSum((r, v) => `  var sum${r}_${v} = initial${v};`)}
+${eachFetch((s) => `  var at${s}: u32;\n  var x${s}: ${design.x};`)}
+${eachWeight((s, v) => `  var w${s}_${v}: ${design.weight};`)}
+${locate}
+${fetch}
+  for (var step = 1u; step <= steps; step++) {
+    workgroupBarrier();
+${put}
+    workgroupBarrier();
+    if (step < steps) {
+      k += ${depth}u;
+      if (k >= params.ci4) {
+        k = 0u;
+        row += params.ci4 * 4u;
+        tx++;
+        if (tx == params.taps_x) { tx = 0u; ty++; }
+${locate}
       }
-      row += params.ci4 * 4u;
+${fetch}
     }
+${isChunked ? eachSum((r, v) => `var part${r}_${v} = vec4<f16>();`) : ''}
+${multiply}
+${isChunked ? eachSum((r, v) => `sum${r}_${v} += vec4f(part${r}_${v});`) : ''}
   }
-${unroll(
-  rows,
-  (r) => `  if (py${r} < params.height) {
-${unroll(
-  vectors,
-  (v) =>
-    `    if (c + ${4 * v}u < params.co4) { finish(block, py${r}, px${r}, c + ${4 * v}u, sum${r}_${v}); }`,
-)}
+${eachRow(
+  (r) => `  {
+    let pixel = first + j + ${down * r}u;
+    let py = pixel / params.width;
+    let px = pixel - py * params.width;
+    if (py < params.height) {
+${eachVector((v) => `if (c + ${across * v}u < params.co4) { finish(block, py, px, c + ${across * v}u, sum${r}_${v}); }`)}
+    }
   }`,
 )}
 }
-`,
-  };
+`;
 }

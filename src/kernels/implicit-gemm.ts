@@ -3,7 +3,7 @@
  *
  *   sum[n, y, x, co] = Σ over taps (ty, tx) and ci of
  *       image[n, y·stride + ty - top, x·stride + tx - left, ci] · weight[ty, tx, ci, co]
- *   out = act(sum + bias + shift) + residual
+ *   out = act(sum + bias + shift) + residual        or, gated, see matmul.ts
  *
  * A pixel outside the image counts as zero. A linear layer is one tap over an image of its rows; an
  * upsampling convolution is four such products (phases), each writing every second row and column.
@@ -27,10 +27,10 @@ import { activationWgsl } from './epilogue.ts';
 import { type ImplicitGemm, WEIGHT_BINDING } from './gemm-program.ts';
 import { cpuProgram } from './implicit-gemm-cpu.ts';
 import { gpuProgram } from './implicit-gemm-gpu.ts';
-import { enableF16, readWgsl, writeWgsl } from './storage.ts';
+import { enableF16, readWgsl, writePairsWgsl, writeWgsl } from './storage.ts';
 
 export function implicitGemm(gemm: ImplicitGemm, target: Target): Kernel {
-  const { x, weight, output, activation, channels, taps } = gemm;
+  const { x, weight, output, activation, channels, taps, gated = false } = gemm;
   const { bias, shift, residual } = gemm.epilogue;
   for (const size of [gemm.input.channels, channels]) {
     if (size === 0 || size % 4 !== 0) {
@@ -67,7 +67,7 @@ export function implicitGemm(gemm: ImplicitGemm, target: Target): Kernel {
     name: gemm.name,
     variant: `${format(x)} · ${format(weight)} → ${output.dtype}${bias ? ' bias' : ''}${
       shift ? ' shift' : ''
-    }${activation === 'none' ? '' : ` ${activation}`}${residual ? ' residual' : ''}`,
+    }${activation === 'none' ? '' : ` ${activation}`}${gated ? ' gated' : ''}${residual ? ' residual' : ''}`,
     bindings: {
       x: 1,
       weight: WEIGHT_BINDING,
@@ -80,7 +80,7 @@ export function implicitGemm(gemm: ImplicitGemm, target: Target): Kernel {
     workgroups: program.workgroups,
     ...(program.choice && { choice: program.choice }),
     cost: {
-      flops: 2 * sizeOf(output.shape) * taps.y * taps.x * gemm.input.channels,
+      flops: 2 * sizeOf(output.shape) * (gated ? 2 : 1) * taps.y * taps.x * gemm.input.channels,
       bytes: used.reduce((sum, type) => sum + byteLength(type), 0),
     },
     wgsl: wgsl`
@@ -97,7 +97,7 @@ ${readWgsl('shift', 4, 'f32', target)}
 #if ${residual !== undefined}
 ${readWgsl('residual', 5, residual?.dtype ?? 'f32', target)}
 #endif
-${writeWgsl('y', 6, output.dtype, target)}
+${(gated ? writePairsWgsl : writeWgsl)('y', 6, output.dtype, target)}
 ${activationWgsl(activation)}
 
 // Four channels of x at vector i; k counts the vectors of a pixel.
@@ -135,11 +135,15 @@ fn finish(block: Block, py: u32, px: u32, c: u32, sum: vec4f) {
     pixel = (pixel * params.width + px) * 2u + block.phase_x;
   }
   let out = pixel * params.co4 + c;
+#if ${gated}
+  store_y(out, sum.xy * activate(sum).zw);
+#else
   var v = activate(sum);
 #if ${residual !== undefined}
   v += load_residual(out);
 #endif
   store_y(out, v);
+#endif
 }
 ${program.wgsl}
 `,

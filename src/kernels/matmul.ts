@@ -9,7 +9,11 @@
  *   residual? [..., N]   f16 or f32
  *   y         [..., N]   f16 or f32
  *
- * K and N are multiples of 4. The rows are laid out as an image and multiplied by a convolution with
+ * Gated, a feed-forward block's first layer and its geglu in one: of every four columns (v0, v1, g0, g1)
+ *
+ *   y = (v0·gelu(g0), v1·gelu(g1))        [..., N / 2]
+ *
+ * K and N are multiples of 4, N of 8 if gated. The rows are laid out as an image and multiplied by a convolution with
  * one tap: see implicit-gemm.ts.
  */
 import {
@@ -36,6 +40,8 @@ export interface LinearConstants {
   readonly activation?: Activation;
   /** Storage of y. @default that of x */
   readonly dtype?: DType;
+  /** Columns in pairs, values and gates in turn; without activation and residual. @default false */
+  readonly gated?: boolean;
 }
 
 /** CPU programs compute blocks of at least 8 × 2 pixels; wider images only shorten the grid. */
@@ -54,13 +60,21 @@ function imageOf(rows: number): { height: number; width: number } {
 
 export function linear(
   { x, weight, bias, residual }: LinearInputs,
-  { activation = 'none', dtype = x.dtype }: LinearConstants,
+  { activation = 'none', dtype = x.dtype, gated = false }: LinearConstants,
   target: Target,
 ): Kernel {
   const inner = x.shape.at(-1) ?? 0;
   const columns = weight.shape.at(-1) ?? 0;
   expectShape('weight', weight, [inner, columns]);
-  const output: TensorType = { dtype, shape: [...x.shape.slice(0, -1), columns] };
+  if (gated && (columns % 8 !== 0 || residual || activation !== 'none')) {
+    throw new ShapeError(
+      `weight is ${format(weight)}, gated columns are a multiple of 8 without activation and residual`,
+    );
+  }
+  const output: TensorType = {
+    dtype,
+    shape: [...x.shape.slice(0, -1), gated ? columns / 2 : columns],
+  };
   if (bias) expectShape('bias', bias, [columns]);
   if (residual) expectShape('residual', residual, output.shape);
   const rows = sizeOf(x.shape) / inner;
@@ -73,7 +87,8 @@ export function linear(
       x,
       weight,
       epilogue: { bias, residual },
-      activation,
+      activation: gated ? 'gelu' : activation,
+      gated,
       output,
       batch: 1,
       input: { ...image, channels: inner },
@@ -100,7 +115,11 @@ export function linearReference(
     bias?: Float32Array | undefined;
     residual?: Float32Array | undefined;
   },
-  { inner, activation = 'none' }: { inner: number; activation?: Activation },
+  {
+    inner,
+    activation = 'none',
+    gated = false,
+  }: { inner: number; activation?: Activation; gated?: boolean },
 ): Float32Array {
   const columns = weight.length / inner;
   const rows = x.length / inner;
@@ -118,5 +137,9 @@ export function linearReference(
       y[i] = activate(activation, (sums[n] ?? 0) + (bias?.[n] ?? 0)) + (residual?.[i] ?? 0);
     }
   }
-  return y;
+  if (!gated) return y;
+  return Float32Array.from({ length: rows * (columns / 2) }, (_, i) => {
+    const at = 2 * i - (i % 2);
+    return (y[at] ?? 0) * activate('gelu', y[at + 2] ?? 0);
+  });
 }

@@ -53,3 +53,18 @@ export function writeWgsl(name: string, binding: number, dtype: DType, target: T
   return `@group(0) @binding(${binding}) var<storage, read_write> ${name}: array<${element}>;
 fn store_${name}(i: u32, value: vec4f) { ${name}[i] = ${value}; }`;
 }
+
+/** The output binding and `store_<name>(i: u32, value: vec2f)`, i counting pairs of elements. */
+export function writePairsWgsl(
+  name: string,
+  binding: number,
+  dtype: DType,
+  target: Target,
+): string {
+  const packed = { element: 'u32', value: 'pack2x16float(value)' };
+  const plain = dtype === 'f16' ? 'vec2<f16>' : 'vec2f';
+  const { element, value } =
+    dtype === 'f16' && isPacked(target) ? packed : { element: plain, value: `${plain}(value)` };
+  return `@group(0) @binding(${binding}) var<storage, read_write> ${name}: array<${element}>;
+fn store_${name}(i: u32, value: vec2f) { ${name}[i] = ${value}; }`;
+}

@@ -15,7 +15,7 @@ export interface TestDevice {
   readonly capabilities: Capabilities;
 }
 
-const ADAPTERS = { swiftshader: 'SwiftShader', lavapipe: 'llvmpipe' } as const;
+export const ADAPTERS = { swiftshader: 'SwiftShader', lavapipe: 'llvmpipe' } as const;
 export type AdapterName = keyof typeof ADAPTERS;
 
 /** Adapters present on this machine; INVSR_TEST_ADAPTERS=lavapipe narrows it. */

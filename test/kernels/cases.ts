@@ -15,6 +15,8 @@ export interface KernelCase {
   readonly reference: (data: Readonly<Record<string, HostData>>) => HostData;
   /** Input values, `default` seeded normal. Called once per input. */
   readonly data?: (name: string, type: TensorType, seed: number) => HostData;
+  /** Families to run it as. @default all */
+  readonly families?: readonly Target['family'][];
   /** Content of the output before the dispatch, for kernels that accumulate. */
   readonly initial?: HostData;
   /**
@@ -33,6 +35,8 @@ export interface KernelCase {
  */
 export const sumNmse = (terms: number): number => Math.max(16, terms) * 2 ** -48;
 
-/** A tuning table that has `design` for every class of sizes; factories that do not know it ignore it. */
-export const everywhere = (design: string): Readonly<Record<string, string>> =>
-  new Proxy<Readonly<Record<string, string>>>({ '*': design }, { get: () => design });
+/** `make` in one of its designs, where it is a candidate; else in the one it has anyway. */
+export function inDesign(design: string, make: (target: Target) => Kernel, target: Target): Kernel {
+  const { choice } = make(target);
+  return choice ? make({ ...target, designs: { [choice.key]: design } }) : make(target);
+}

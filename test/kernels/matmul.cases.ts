@@ -2,7 +2,7 @@ import { type DType, format, type Target, type TensorType } from '../../src/engi
 import type { Activation } from '../../src/kernels/epilogue.ts';
 import { linear, linearReference } from '../../src/kernels/matmul.ts';
 import { normal } from '../harness/random.ts';
-import { type KernelCase, sumNmse } from './cases.ts';
+import { inDesign, type KernelCase, sumNmse } from './cases.ts';
 
 interface Options {
   readonly weight?: DType;
@@ -10,8 +10,11 @@ interface Options {
   readonly bias?: boolean;
   readonly residual?: DType;
   readonly activation?: Activation;
+  readonly gated?: boolean;
   /** Overrides of the target, to reach programs that no adapter at hand selects. */
   readonly target?: Partial<Target>;
+  /** A design of the family `alu`. */
+  readonly design?: string;
 }
 
 export function linearCase(
@@ -29,12 +32,13 @@ export function linearCase(
     dtype: options.residual,
     shape: [...x.shape.slice(0, -1), columns],
   };
-  const activation = options.activation ?? 'none';
+  const { activation = 'none', gated = false } = options;
   return {
     name: `linear ${format(x)} · ${format(weight)} → ${dtype}${bias ? ' bias' : ''}${
       activation === 'none' ? '' : ` ${activation}`
-    }${residual ? ` + ${residual.dtype}` : ''}${options.target ? ` ${JSON.stringify(options.target)}` : ''}`,
+    }${gated ? ' gated' : ''}${residual ? ` + ${residual.dtype}` : ''}${options.target ? ` ${JSON.stringify(options.target)}` : ''}${options.design ? ` ${options.design}` : ''}`,
     tags,
+    ...(options.design && { families: ['alu'] }),
     inputs: { x, weight, ...(bias && { bias }), ...(residual && { residual }) },
     data: (name, { shape }, seed) =>
       normal(
@@ -44,9 +48,9 @@ export function linearCase(
         name === 'weight' ? { std: 1 / Math.sqrt(inner) } : { mean: 0.25 },
       ),
     kernel: (target) =>
-      linear(
-        { x, weight, bias, residual },
-        { activation, dtype },
+      inDesign(
+        options.design ?? '',
+        (t) => linear({ x, weight, bias, residual }, { activation, dtype, gated }, t),
         { ...target, ...options.target },
       ),
     reference: (data) =>
@@ -57,9 +61,12 @@ export function linearCase(
           bias: data['bias'] as Float32Array | undefined,
           residual: data['residual'] as Float32Array | undefined,
         },
-        { inner, activation },
+        { inner, activation, gated },
       ),
-    ...(dtype === 'f32' && { maxNmse: sumNmse(inner) }),
+    // Chunks of 32 products are summed in f16: as sumNmse, with 2^-11 for 2^-24.
+    ...(options.design?.endsWith('chunk')
+      ? { maxNmse: 32 * 2 ** -22 }
+      : dtype === 'f32' && { maxNmse: sumNmse(inner) }),
   };
 }
 
@@ -78,12 +85,21 @@ export const cases: readonly KernelCase[] = [
   linearCase(f32(18, 48), 16, ['edge'], { weight: 'f32', bias: false }),
   linearCase(f32(18, 48), 36, ['edge'], { target: { subgroupSize: 0 } }),
   linearCase(f16(18, 48), 36, ['edge'], { target: { subgroupSize: 0 } }),
+  ...['tile128x64', 'tile128x128', 'tile64x64 chunk'].map((design) =>
+    linearCase(f16(2, 131, 68), 132, ['edge'], { residual: 'f16', design }),
+  ),
+  linearCase(f32(131, 68), 132, ['edge'], { design: 'tile128x64' }),
+  linearCase(f16(131, 68), 32, ['edge'], { design: 'tile128x16' }),
+  linearCase(f16(131, 68), 4, ['edge'], { design: 'tile128x16' }),
+  linearCase(f32(3, 5, 8), 16, ['edge'], { gated: true }),
+  linearCase(f16(77, 20), 72, ['edge'], { gated: true }),
   // more rows than one dimension of the grid may have workgroups
   linearCase(f16(66_000, 4), 4, ['edge']),
   linearCase(f32(1, 64), 128, ['real']),
   linearCase(f16(1, 4096, 32), 32, ['real', 'perf'], { residual: 'f16' }),
   linearCase(f16(1, 4096, 48), 48, ['real', 'perf']),
   linearCase(f16(1, 1024, 64), 256, ['real', 'perf']),
+  linearCase(f16(1, 1024, 64), 512, ['real', 'perf'], { gated: true }),
   linearCase(f32(1, 1024, 128), 64, ['real', 'perf'], { residual: 'f32' }),
   linearCase(f16(1, 64, 1280), 1280, ['real', 'perf'], { residual: 'f16' }),
 ];

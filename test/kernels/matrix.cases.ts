@@ -4,7 +4,7 @@
  * them as they are (test/wgsl).
  */
 import type { MatrixShape, Target, TensorType } from '../../src/engine/kernel.ts';
-import { everywhere, type KernelCase } from './cases.ts';
+import { inDesign, type KernelCase } from './cases.ts';
 import { conv2dCase } from './conv2d.cases.ts';
 import { linearCase } from './matmul.cases.ts';
 import { upsampleConv2dCase } from './upsample-conv2d.cases.ts';
@@ -63,9 +63,13 @@ const entries = (large: string, small: string): readonly Entry[] => [
 function group(matrix: MatrixShape, large: string, small: string): KernelCase[] {
   const base: Target = { family: 'alu', shaderF16: true, subgroupSize: 32, matrix };
   return entries(large, small).map(([design, make]) => {
-    const made = make({ ...base, designs: everywhere(design) });
+    const made = make(base);
     const [what] = made.name.split(' {');
-    return { ...made, name: `${what}, ${matrix.m}x${matrix.n}x${matrix.k} ${design}` };
+    return {
+      ...made,
+      kernel: (target) => inDesign(design, made.kernel, target),
+      name: `${what}, ${matrix.m}x${matrix.n}x${matrix.k} ${design}`,
+    };
   });
 }
 

@@ -14,7 +14,7 @@ describe.each(adapterNames)('%s', (name) => {
 
   test.each(cases.map((c) => [c.name, c] as const))('%s', async (_, c) => {
     const kernel = c.kernel(device.target);
-    expect(kernel.wgsl).toContain('subgroupMatrixMultiplyAccumulate');
+    expect(c.name).toMatch(new RegExp(` ${kernel.choice?.design}$`));
     await checkKernel(device, c, { ...kernel, wgsl: emulateSubgroupMatrices(kernel.wgsl) });
   });
 });

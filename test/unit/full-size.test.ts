@@ -21,7 +21,7 @@ const CASES = [
   {
     tile: 128,
     precision: 'f16',
-    most: { noise_predictor: 45, encode: 175, denoise: 65, decode: 195 },
+    most: { noise_predictor: 55, encode: 175, denoise: 65, decode: 195 },
   },
   {
     tile: 128,

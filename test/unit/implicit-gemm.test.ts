@@ -25,6 +25,39 @@ test.each(TARGETS)('the three ops and all their shapes share one pipeline on $fa
   ).toBe(wgsl);
 });
 
+describe('designs on GPUs', () => {
+  const [, gpu = CPU] = TARGETS;
+  const chosen = (rows: number, columns: number, target = gpu) =>
+    linear({ x: f16(rows, 320), weight: f16(320, columns) }, {}, target).choice;
+
+  test.each([
+    [262_144, 128, 'tile128x64'],
+    [4096, 512, 'tile128x64'],
+    [1024, 640, 'tile64x64'],
+    [16, 1280, 'tile32x64'],
+    [4096, 32, 'tile128x32'],
+    [4096, 12, 'tile128x16'],
+    [262_144, 4, 'tile128x4'],
+  ])('%i pixels of %i columns: %s', (rows, columns, design) => {
+    expect(chosen(rows, columns)?.design).toBe(design);
+  });
+
+  test('all candidates are there by name, and share a key', () => {
+    const choice = chosen(4096, 512);
+    expect(choice?.key).toBe('gemm f16 f16 1x1 m4096 n512 k512');
+    expect(choice?.candidates).toContain('tile128x64 chunk');
+    for (const design of choice?.candidates ?? []) {
+      const tuned = { ...gpu, designs: { [choice?.key ?? '']: design } };
+      expect(chosen(4096, 512, tuned)?.design).toBe(design);
+    }
+  });
+
+  test('without f16 arithmetic, tiles are f32 and have to fit', () => {
+    const candidates = chosen(4096, 512, { ...gpu, shaderF16: false })?.candidates;
+    expect(candidates).toEqual(['tile128x64', 'tile64x64', 'tile32x64']);
+  });
+});
+
 test('cost counts a multiply-add as 2 and upsampling as four 2×2 convolutions', () => {
   const plain = conv2d({ x: f16(1, 6, 10, 4), weight: f16(3, 3, 4, 8) }, {}, CPU);
   expect(plain.cost.flops).toBe(2 * (4 * 8) * 8 * (9 * 4));

@@ -15,6 +15,7 @@ const SHARED = readdirSync('src/kernels')
 
 test('shared files are known', () => {
   expect(SHARED).toEqual([
+    'alu-tiles',
     'attention-lanes',
     'attention-tiles',
     'designs',
@@ -24,6 +25,10 @@ test('shared files are known', () => {
     'half-bits',
     'implicit-gemm-alu',
     'implicit-gemm-cpu',
+    'implicit-gemm-gpu',
+    'implicit-gemm-matrix',
+    'matrix-staging',
+    'matrix-tiles',
     'phase-sums',
     'philox',
     'storage',

@@ -1,0 +1,59 @@
+/**
+ * A feed-forward block's gate as the epilogue of the product before it: Graph → Graph.
+ *
+ *   geglu(x·[V G] + b) = (x·V + b) · gelu(x·G + b)
+ *
+ * For that a program must hold both columns of a pair. They become neighbours when the weights are
+ * loaded (`paired`, weight-parts.ts), and `linear` stores half as many (kernels/matmul.ts).
+ */
+import type { PlanWeight } from '../engine/plan.ts';
+import type { Graph, Node, Tensor } from './graph.ts';
+import { usesOf } from './uses.ts';
+
+export function foldGates(graph: Graph): Graph {
+  const { producers, consumers, pinned } = usesOf(graph);
+  const weights = new Map(graph.weights);
+  const folded = new Set<Node>();
+  const gated = new Map<Node, Node>();
+  let nextId = Math.max(-1, ...graph.nodes.map((n) => n.output.id), ...weights.keys()) + 1;
+
+  const pair = (tensor: Tensor): Tensor => {
+    const id = nextId++;
+    const weight = weights.get(tensor.id);
+    if (weight) weights.set(id, { ...weight, paired: true });
+    return { ...tensor, id };
+  };
+  for (const node of graph.nodes) {
+    if (node.op !== 'geglu') continue;
+    const { id } = node.inputs.x;
+    const linear = producers.get(id);
+    const isSoleUse = consumers.get(id)?.length === 1 && !pinned.has(id);
+    if (linear?.op !== 'linear' || !isSoleUse || !isPlain(linear, graph.weights)) continue;
+    const { weight, bias } = linear.inputs;
+    gated.set(node, {
+      ...linear,
+      inputs: { ...linear.inputs, weight: pair(weight), bias: bias && pair(bias) },
+      constants: { ...linear.constants, gated: true },
+      output: node.output,
+    });
+    folded.add(linear);
+    for (const tensor of [weight, bias]) {
+      if (tensor && consumers.get(tensor.id)?.length === 1) weights.delete(tensor.id);
+    }
+  }
+  const nodes = graph.nodes.filter((node) => !folded.has(node));
+  return { ...graph, weights, nodes: nodes.map((node) => gated.get(node) ?? node) };
+}
+
+/** A product and its bias, of weights as a checkpoint has them. */
+function isPlain(
+  { inputs, constants }: Node<'linear'>,
+  weights: ReadonlyMap<number, PlanWeight>,
+): boolean {
+  const used = [inputs.weight, inputs.bias].filter((tensor) => tensor !== undefined);
+  return (
+    !inputs.residual &&
+    (constants.activation ?? 'none') === 'none' &&
+    used.every(({ id, shape }) => weights.has(id) && (shape.at(-1) ?? 0) % 8 === 0)
+  );
+}

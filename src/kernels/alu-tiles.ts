@@ -1,0 +1,139 @@
+/**
+ * Tiles of the product on GPUs without matrix units, and which of them suits a shape.
+ *
+ * A workgroup of `across` × `down` invocations computes down·rows pixels × 4·across·vectors columns;
+ * every invocation holds rows × vectors sums of four columns. What to expect of them, unmeasured:
+ *
+ *   8 × 2    16 loads from shared memory for 256 multiply-adds: the most that 128 registers hold
+ *   4 × 2    12 for 128, half the registers: GPUs with few of them (Intel), and few pixels
+ *   larger   fewer reads of x and weight, but fewer and heavier workgroups: bad for small images
+ *   chunk    products of one step summed in f16, where f16 arithmetic is twice as fast (H200, Intel);
+ *            sums of 32 terms are off by some 1e-6 of their power, hence never the first guess
+ */
+import type { Target } from '../engine/kernel.ts';
+import { sizeClass } from './designs.ts';
+import type { ImplicitGemm } from './gemm-program.ts';
+import { isPacked } from './storage.ts';
+
+export interface Tile {
+  readonly across: number;
+  readonly down: number;
+  readonly rows: number;
+  readonly vectors: number;
+}
+
+const TILES = {
+  tile64x64: { across: 8, down: 8, rows: 8, vectors: 2 },
+  tile128x64: { across: 8, down: 16, rows: 8, vectors: 2 },
+  tile128x128: { across: 16, down: 16, rows: 8, vectors: 2 },
+  tile32x64: { across: 8, down: 8, rows: 4, vectors: 2 },
+  tile128x32: { across: 4, down: 16, rows: 8, vectors: 2 },
+  tile128x16: { across: 4, down: 16, rows: 8, vectors: 1 },
+  tile128x4: { across: 1, down: 64, rows: 2, vectors: 1 },
+} as const satisfies Readonly<Record<string, Tile>>;
+type TileName = keyof typeof TILES;
+
+const WIDE = ['tile64x64', 'tile128x64', 'tile128x128', 'tile32x64'] as const;
+const NARROW = ['tile128x32', 'tile128x16', 'tile128x4'] as const;
+
+const CHUNK = 'chunk';
+
+/** What every device has: maxComputeWorkgroupStorageSize. */
+const MAX_SHARED_BYTES = 16_384;
+/** Vectors of x that an invocation fetches ahead, at most: they take registers. */
+const MAX_FETCHED = 8;
+/** From so many workgroups on, a larger tile leaves enough of them. */
+const MANY_WORKGROUPS = 256;
+
+export const pixelsOf = ({ down, rows }: Tile): number => down * rows;
+export const columnsOf = ({ across, vectors }: Tile): number => 4 * across * vectors;
+
+/** How one tile is computed: everything that the WGSL text depends on. */
+export interface AluDesign extends Tile {
+  /** Vectors of four input channels in one step. */
+  readonly depth: number;
+  /** Vectors from one pixel to the next in shared memory; odd, so that rows start on other banks. */
+  readonly pitch: number;
+  /** Types of the staged vectors. */
+  readonly x: 'vec4f' | 'vec4<f16>';
+  readonly weight: 'vec4f' | 'vec4<f16>';
+  /** Sums the products of a step in f16. */
+  readonly isChunked: boolean;
+}
+
+/** Undefined where the tile does not fit into shared memory. */
+function designOf(
+  tile: Tile,
+  { x, weight }: ImplicitGemm,
+  target: Target,
+  isChunked = false,
+): AluDesign | undefined {
+  const staged = ({ dtype }: ImplicitGemm['x']) =>
+    dtype === 'f16' && !isPacked(target) ? 'vec4<f16>' : 'vec4f';
+  const types = { x: staged(x), weight: staged(weight) } as const;
+  const bytesOf = (type: 'vec4f' | 'vec4<f16>') => (type === 'vec4f' ? 16 : 8);
+  const fitting = [8, 4].find((depth) => {
+    const vectors = pixelsOf(tile) * (depth + 1);
+    const weights = (4 * depth * columnsOf(tile)) / 4;
+    const bytes = vectors * bytesOf(types.x) + weights * bytesOf(types.weight);
+    const fetched = (pixelsOf(tile) * depth) / (tile.across * tile.down);
+    return bytes <= MAX_SHARED_BYTES && fetched <= MAX_FETCHED;
+  });
+  if (fitting === undefined) return undefined;
+  if (isChunked && !(types.x === 'vec4<f16>' && types.weight === 'vec4<f16>')) return undefined;
+  return { ...tile, ...types, depth: fitting, pitch: fitting + 1, isChunked };
+}
+
+/** By name, e.g. `tile64x64` or `tile64x64 chunk`. */
+export function aluDesign(name: string, gemm: ImplicitGemm, target: Target): AluDesign | undefined {
+  const [tile = '', kind] = name.split(' ');
+  return tile in TILES
+    ? designOf(TILES[tile as TileName], gemm, target, kind === CHUNK)
+    : undefined;
+}
+
+/** The designs worth measuring for a product, the best guess first. */
+export function aluDesigns(gemm: ImplicitGemm, target: Target): readonly [string, ...string[]] {
+  const guess = guessOf(gemm);
+  const tiles: readonly TileName[] = NARROW.some((name) => name === guess)
+    ? NARROW.filter((name) => {
+        const columns = columnsOf(TILES[name]);
+        return columns <= 4 * gemm.channels && gemm.channels <= 4 * columns;
+      })
+    : WIDE;
+  const names = [...tiles.filter((name) => name !== guess), `${guess} ${CHUNK}`];
+  return [guess, ...names.filter((name) => aluDesign(name, gemm, target) !== undefined)];
+}
+
+/**
+ * The width that computes the fewest columns in vain, weighed by how much of the arithmetic its loads
+ * leave over; then the tallest tile that still gives many workgroups.
+ */
+function guessOf(gemm: ImplicitGemm): TileName {
+  const { channels } = gemm;
+  const pixels = gemm.pixels.height * gemm.pixels.width;
+  const computed = (name: TileName): number => {
+    const { across, rows, vectors } = TILES[name];
+    const columns = 4 * across * vectors;
+    // For every four channels `rows` loads of x, 4·vectors of weights and their products.
+    const work = (rows * vectors) / (rows * vectors + rows + 4 * vectors);
+    return (Math.ceil(channels / columns) * columns) / work;
+  };
+  const narrow = NARROW.toSorted((a, b) => computed(a) - computed(b))[0] ?? 'tile128x32';
+  if (computed(narrow) < computed('tile64x64')) return narrow;
+  const workgroups = (name: TileName): number =>
+    gemm.batch *
+    gemm.phases *
+    Math.ceil(pixels / pixelsOf(TILES[name])) *
+    Math.ceil(channels / columnsOf(TILES[name]));
+  if (pixels <= pixelsOf(TILES.tile32x64)) return 'tile32x64';
+  return workgroups('tile128x64') >= MANY_WORKGROUPS ? 'tile128x64' : 'tile64x64';
+}
+
+/** What a tuning table knows a product by, whatever the family that computes it. */
+export const gemmKey = ({ x, weight, taps, pixels, ...gemm }: ImplicitGemm): string =>
+  sizeClass(`gemm ${x.dtype} ${weight.dtype} ${taps.y}x${taps.x}`, {
+    m: gemm.batch * gemm.phases * pixels.height * pixels.width,
+    n: gemm.channels,
+    k: taps.y * taps.x * gemm.input.channels,
+  });
