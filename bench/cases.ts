@@ -39,8 +39,8 @@ export interface CaseSource {
 }
 
 export interface CaseOptions extends Pick<TileGraphOptions, 'precision' | 'tile' | 'timesteps'> {
-  /** As upscaling lowers its graphs on this adapter; see LowerOptions. */
-  readonly compact: boolean;
+  /** Graphs are rewritten for it; on software adapters compactly (LowerOptions), as upscaling does. */
+  readonly family: Target['family'];
 }
 
 interface Found {
@@ -51,12 +51,13 @@ interface Found {
 
 export function modelCases(
   { model, name }: CaseSource,
-  { compact, ...options }: CaseOptions,
+  { family, ...options }: CaseOptions,
 ): BenchCase[] {
   const shape = { ...options, batch: 1, cfg: 1, noise: 'generated' } as const;
+  const compact = family === 'cpu';
   const found = new Map<string, Found>();
   const addAll = (built: Graph, isCompact: boolean): void => {
-    const graph = rewrite({ ...built, names: new Map() }, isCompact);
+    const graph = rewrite({ ...built, names: new Map() }, { family }, isCompact);
     const constant = constantNodes(graph);
     for (const node of graph.nodes) {
       const work = workOf(node);

@@ -81,7 +81,7 @@ async function kernels(flags: KernelFlags, work: CommandContext, host: KernelHos
     expectComparable(before, { machine }, flags);
     const precision = precisionOf(flags, capabilities);
     const all = [
-      ...(await casesOf(flags, precision, capabilities.family === 'cpu')),
+      ...(await casesOf(flags, precision, context.target)),
       ...(host.cases?.(context.target) ?? []),
     ];
     const cases = selectCases(all, flags);
@@ -132,9 +132,9 @@ function precisionOf(
 async function casesOf(
   { model, tile }: KernelFlags,
   precision: 'f16' | 'f32',
-  compact: boolean,
+  { family }: Target,
 ): Promise<BenchCase[]> {
-  const options = { precision, tile, timesteps: [200], compact };
+  const options = { precision, tile, timesteps: [200], family };
   const opened = await openModel(await modelFolder(model));
   try {
     const own = modelCases({ model: opened, name: model }, options);

@@ -1,12 +1,14 @@
-/** Graph → Plan: fuse, band, split off what is constant, place tensors in slots, make kernels. */
+/** Graph → Plan: fuse, band, choose algorithms, split off what is constant, place tensors in slots, make kernels. */
 import { byteLength, type Target } from '../engine/kernel.ts';
 import type { Dispatch, Location, NamedTensor, Plan } from '../engine/plan.ts';
+import { chooseAlgorithms } from './algorithms.ts';
 import { band } from './band.ts';
 import { fuse } from './fuse.ts';
 import { foldGates } from './gate.ts';
 import { joinProjections } from './join.ts';
 import { type Graph, inputsOf, type Node, type Tensor, wholeOf } from './graph.ts';
 import { constantNodes, lifetimes } from './liveness.ts';
+import { joinSmallNorms } from './norms.ts';
 import { kernelOf } from './ops.ts';
 import { assignSlots, PART_BYTES } from './slots.ts';
 
@@ -32,7 +34,8 @@ export function lower(
   }: LowerOptions = {},
 ): Plan {
   const names = new Map([...built.names].filter(([name]) => keep(name)));
-  const graph = band(rewrite({ ...built, names }, compact), { maxBindingBytes, compact });
+  const rewritten = rewrite({ ...built, names }, target, compact);
+  const graph = chooseAlgorithms(band(rewritten, { maxBindingBytes, compact }), target);
   const constant = constantNodes(graph);
   const order = [
     ...graph.nodes.filter((node) => constant.has(node)),
@@ -78,8 +81,10 @@ export function lower(
 }
 
 /** The same with fewer nodes; `compact` leaves those apart whose joint output would be large. */
-export function rewrite(graph: Graph, compact: boolean): Graph {
-  return joinProjections(foldGates(fuse(graph)), compact ? PART_BYTES : Infinity);
+export function rewrite(graph: Graph, { family }: Pick<Target, 'family'>, compact: boolean): Graph {
+  const gated = foldGates(fuse(graph));
+  const joined = joinProjections(gated, compact ? PART_BYTES : Infinity);
+  return family === 'cpu' ? joined : joinSmallNorms(joined);
 }
 
 function externalTypes({ nodes, externals }: Graph): Plan['externals'] {

@@ -14,18 +14,32 @@ const f16 = (...shape: number[]): TensorType => ({ dtype: 'f16', shape });
 const BOTTOM_RIGHT = { top: 0, left: 0, bottom: 1, right: 1 };
 
 /** Design of the tile of this size, and a case for a target that has it. */
-type Entry = readonly [design: string, make: (target: Target) => KernelCase];
+type Entry = readonly [design: string, make: (target: Target, design: string) => KernelCase];
 
-const entries = (large: string, small: string): readonly Entry[] => [
+/** One of each: gathered and halo tiles, staged and direct weights, phases. */
+const fewEntries = (large: string, small: string): readonly Entry[] => [
   // pixels, columns and depth beyond the tiles' multiples; not even a multiple of the matrix
-  [`matrix${large}`, (target) => linearCase(f16(1, 150, 68), 132, [], { residual: 'f16', target })],
   [
-    `matrix${small} direct`,
-    (target) => linearCase(f16(3, 25, 48), 80, [], { y: 'f32', bias: false, target }),
+    `matrix${large}`,
+    (target, design) => linearCase(f16(1, 150, 68), 132, [], { residual: 'f16', target, design }),
   ],
   [
+    `matrix${small} direct`,
+    (target, design) =>
+      linearCase(f16(3, 25, 48), 80, [], { y: 'f32', bias: false, target, design }),
+  ],
+  [
+    `halo${large} direct`,
+    (target) => conv2dCase(f16(1, 9, 18, 48), 80, [], { dtype: 'f32', target }),
+  ],
+  [`halo${small}`, (target) => upsampleConv2dCase(f16(2, 9, 17, 20), 36, [], { target })],
+];
+
+const allEntries = (large: string, small: string): readonly Entry[] => [
+  ...fewEntries(large, small),
+  [
     `matrix${large} direct`,
-    (target) => linearCase(f16(1, 64, 64), 128, [], { activation: 'gelu', target }),
+    (target, design) => linearCase(f16(1, 64, 64), 128, [], { gated: true, target, design }),
   ],
   [
     `matrix${small}`,
@@ -47,12 +61,6 @@ const entries = (large: string, small: string): readonly Entry[] => [
         target,
       }),
   ],
-  [`halo${small}`, (target) => conv2dCase(f16(1, 5, 34, 32), 64, [], { target })],
-  [
-    `halo${large} direct`,
-    (target) => conv2dCase(f16(1, 9, 18, 48), 48, [], { dtype: 'f32', target }),
-  ],
-  [`halo${small}`, (target) => upsampleConv2dCase(f16(2, 9, 17, 20), 36, [], { target })],
   [
     `halo${small} direct`,
     (target) => upsampleConv2dCase(f16(1, 5, 16, 16), 64, [], { dtype: 'f32', target }),
@@ -60,10 +68,10 @@ const entries = (large: string, small: string): readonly Entry[] => [
   [`matrix${small}`, (target) => upsampleConv2dCase(f16(1, 6, 5, 12), 20, [], { target })],
 ];
 
-function group(matrix: MatrixShape, large: string, small: string): KernelCase[] {
+function group(matrix: MatrixShape, entries: readonly Entry[]): KernelCase[] {
   const base: Target = { family: 'alu', shaderF16: true, subgroupSize: 32, matrix };
-  return entries(large, small).map(([design, make]) => {
-    const made = make(base);
+  return entries.map(([design, make]) => {
+    const made = make(base, design);
     const [what] = made.name.split(' {');
     return {
       ...made,
@@ -74,7 +82,7 @@ function group(matrix: MatrixShape, large: string, small: string): KernelCase[] 
 }
 
 export const cases: readonly KernelCase[] = [
-  ...group({ m: 16, n: 16, k: 16 }, '128x128', '64x64'), // NVIDIA
-  ...group({ m: 8, n: 16, k: 16 }, '128x64', '64x64'), // Intel
-  ...group({ m: 8, n: 8, k: 8 }, '128x64', '64x64'),
+  ...group({ m: 16, n: 16, k: 16 }, allEntries('128x128', '64x64')), // NVIDIA
+  ...group({ m: 8, n: 16, k: 16 }, fewEntries('128x64', '64x64')), // Intel
+  ...group({ m: 8, n: 8, k: 8 }, fewEntries('128x64', '64x64')),
 ];

@@ -16,7 +16,9 @@ const SHARED = readdirSync('src/kernels')
 test('shared files are known', () => {
   expect(SHARED).toEqual([
     'alu-tiles',
+    'attention-flash',
     'attention-lanes',
+    'attention-spec',
     'attention-tiles',
     'designs',
     'elementwise',
@@ -31,6 +33,7 @@ test('shared files are known', () => {
     'matrix-tiles',
     'phase-sums',
     'philox',
+    'product',
     'storage',
     'team',
     'unroll',
