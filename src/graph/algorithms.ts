@@ -42,14 +42,13 @@ export function algorithmOf(node: Node, target: Target): Choice | undefined {
   const gemm = gemmOf(productOf(node), node.inputs);
   const inner = gemm.taps.y * gemm.taps.x * gemm.input.channels;
   const splits = SPLITS.filter((count) => inner / count >= MIN_PART).map((s) => `split${s}`);
-  const guess = guessOf(gemm, inner, target);
+  const guess = guessOf(gemm, inner);
   const candidates = [guess, ...['whole', ...splits].filter((name) => name !== guess)] as const;
   return choose(`algorithm ${gemmKey(gemm)}`, [guess, ...candidates.slice(1)], target);
 }
 
-function guessOf(gemm: ImplicitGemm, inner: number, target: Target): string {
-  // Only the family `alu` can do parts, and matrix units are worth more than they are.
-  if (target.matrix || inner < MIN_INNER) return 'whole';
+function guessOf(gemm: ImplicitGemm, inner: number): string {
+  if (inner < MIN_INNER) return 'whole';
   const tile = TILES.tile64x64;
   const workgroups =
     gemm.batch *

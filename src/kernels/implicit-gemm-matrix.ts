@@ -29,6 +29,12 @@ const STRIP = 32;
 /** Vectors from one row of sums to the next in shared memory; odd, as above. */
 const STRIP_PITCH = STRIP / 4 + 1;
 
+/** The part of a workgroup, and the image that its sums go to. */
+const SPLIT_BLOCK = `  let part = workgroup.z % params.splits;
+  let block = block_of(workgroup.z / params.splits);
+  var out = block;
+  out.image += part * params.batch;`;
+
 export function matrixProgram(gemm: ImplicitGemm, design: MatrixDesign, choice: Choice): Program {
   const { pixels, columns, isHalo } = design;
   const columnBlocks = Math.ceil(gemm.channels / columns);
@@ -40,17 +46,17 @@ export function matrixProgram(gemm: ImplicitGemm, design: MatrixDesign, choice: 
     enables: MATRIX_ENABLES,
     columns,
     choice,
-    workgroups: [gridX, gridY, gemm.batch * gemm.phases * columnBlocks],
-    wgsl: programWgsl(design),
+    workgroups: [gridX, gridY, gemm.batch * gemm.phases * columnBlocks * (gemm.splits ?? 1)],
+    wgsl: programWgsl(design, gemm.splits !== undefined),
   };
 }
 
-function programWgsl(design: MatrixDesign): string {
+function programWgsl(design: MatrixDesign, isSplit: boolean): string {
   const { shape, columns, subgroups, across, isHalo } = design;
   const { m, n } = shape;
   const rows = design.subgroupPixels / m;
   const groups = design.subgroupColumns / n;
-  const staging = stagingOf(design);
+  const staging = stagingOf(design, isSplit);
   const eachSum = (make: (r: number, g: number) => string) =>
     unroll(rows, (r) => unroll(groups, (g) => make(r, g), ' '));
   const strips = Array.from({ length: design.subgroupColumns / STRIP }, (_, i) => i);
@@ -68,7 +74,7 @@ fn main(
   @builtin(local_invocation_index) thread: u32,
   @builtin(subgroup_id) subgroup: u32,
 ) {
-  let block = block_of(workgroup.z);
+${isSplit ? SPLIT_BLOCK : '  let block = block_of(workgroup.z);'}
   let tile_c = block.column * ${columns / 4}u; // in vectors, as all of c
   let ci = params.ci4 * 4u;
   let down = subgroup / ${across}u;
@@ -117,7 +123,7 @@ ${
     let px = first + pixel - py * params.width;`
 }
     if (py < params.height && px < params.width && c < params.co4) {
-      finish(block, py, px, c, sum_tile[row * ${STRIP_PITCH}u + v] + initial(block, c));
+      finish(${isSplit ? 'out' : 'block'}, py, px, c, sum_tile[row * ${STRIP_PITCH}u + v] + initial(block, c));
     }
   }
   workgroupBarrier();`;

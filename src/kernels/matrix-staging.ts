@@ -35,7 +35,8 @@ export interface Staging {
 /** Arguments of matrix loads, without their ampersands: by group of columns, by row of pixels. */
 type Products = (loadWeight: (g: number) => string, loadX: (r: number) => string) => string;
 
-export function stagingOf(design: MatrixDesign): Staging {
+/** `isSplit`: only the workgroup's `part` of the steps, of `params.splits` (gemm-split.ts). */
+export function stagingOf(design: MatrixDesign, isSplit: boolean): Staging {
   const { columns, isHalo, isDirect, shape, subgroupColumns } = design;
   const x = isHalo ? haloOf(design) : flatOf(design);
   const weightPitch = columns / 4 + 2;
@@ -72,10 +73,8 @@ ${x.locate}
     declarations: `var<workgroup> x_tile: array<vec4<f16>, ${x.pixels * PITCH}>;
 ${isDirect ? '' : `var<workgroup> weight_tile: array<vec4<f16>, ${DEPTH * weightPitch}>;`}`,
     setup: `let chunks = (params.ci4 + ${VECTORS - 1}u) / ${VECTORS}u;
-let steps = ${tapsInside ? 'chunks' : 'chunks * params.taps_y * params.taps_x'};
-var ty = 0u;
-var tx = 0u;
-var k = 0u;
+${rangeOf(isHalo, isSplit)}
+${tapsInside ? '' : isHalo ? 'steps *= params.taps_y * params.taps_x;' : ''}
 // Of the step in shared memory.
 var staged_k = 0u;
 var staged_row = 0u;
@@ -128,6 +127,28 @@ staged_row = block.weights + (ty * params.taps_x + tx) * ci + k * 4u;
 staged_at = ${isHalo ? `(ty * ${HALO_PITCH}u + tx) * ${PITCH}u` : '0u'};
 ${next}`,
   };
+}
+
+/**
+ * `steps`, and where they begin. Halo tiles are split between chunks, of which each takes all taps;
+ * `steps` then counts chunks.
+ */
+function rangeOf(isHalo: boolean, isSplit: boolean): string {
+  const total = isHalo ? 'chunks' : 'chunks * params.taps_y * params.taps_x';
+  if (!isSplit) {
+    return `var steps = ${total};
+var ty = 0u;
+var tx = 0u;
+var k = 0u;`;
+  }
+  const range = `let begin = ${total} * part / params.splits;
+var steps = ${total} * (part + 1u) / params.splits - begin;`;
+  if (isHalo) return `${range}\nvar ty = 0u;\nvar tx = 0u;\nvar k = begin * ${VECTORS}u;`;
+  return `${range}
+let tap = begin / chunks;
+var ty = tap / params.taps_x;
+var tx = tap - ty * params.taps_x;
+var k = (begin - tap * chunks) * ${VECTORS}u;`;
 }
 
 /** How x is gathered. Slot s of an invocation is vector kx of the staged pixel q + 16·s. */

@@ -6,6 +6,7 @@
 import type { MatrixShape, Target, TensorType } from '../../src/engine/kernel.ts';
 import { inDesign, type KernelCase } from './cases.ts';
 import { conv2dCase } from './conv2d.cases.ts';
+import { partialCase } from './gemm-split.cases.ts';
 import { linearCase } from './matmul.cases.ts';
 import { upsampleConv2dCase } from './upsample-conv2d.cases.ts';
 
@@ -66,6 +67,9 @@ const allEntries = (large: string, small: string): readonly Entry[] => [
     (target) => upsampleConv2dCase(f16(1, 5, 16, 16), 64, [], { dtype: 'f32', target }),
   ],
   [`matrix${small}`, (target) => upsampleConv2dCase(f16(1, 6, 5, 12), 20, [], { target })],
+  // parts of the inner dimension
+  [`matrix${small}`, () => partialCase(f16(2, 5, 6, 32), 36, 3)],
+  [`halo${small}`, () => partialCase(f16(1, 4, 17, 64), 36, 2, 'channels')],
 ];
 
 function group(matrix: MatrixShape, entries: readonly Entry[]): KernelCase[] {
@@ -75,7 +79,7 @@ function group(matrix: MatrixShape, entries: readonly Entry[]): KernelCase[] {
     const [what] = made.name.split(' {');
     return {
       ...made,
-      kernel: (target) => inDesign(design, made.kernel, target),
+      kernel: (target) => inDesign(design, made.kernel, { ...target, ...base }),
       name: `${what}, ${matrix.m}x${matrix.n}x${matrix.k} ${design}`,
     };
   });
