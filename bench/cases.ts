@@ -6,7 +6,7 @@
 import { type Kernel, type Target, type TensorType } from '../src/engine/kernel.ts';
 import { type Graph, inputsOf, type Node } from '../src/graph/graph.ts';
 import { constantNodes } from '../src/graph/liveness.ts';
-import { rewrite } from '../src/graph/lower.ts';
+import { simplify } from '../src/graph/lower.ts';
 import { kernelOf } from '../src/graph/ops.ts';
 import { networkOf } from '../src/invsr/measure.ts';
 import {
@@ -57,7 +57,7 @@ export function modelCases(
   const compact = family === 'cpu';
   const found = new Map<string, Found>();
   const addAll = (built: Graph, isCompact: boolean): void => {
-    const graph = rewrite({ ...built, names: new Map() }, { family }, isCompact);
+    const graph = simplify({ ...built, names: new Map() }, { family }, isCompact);
     const constant = constantNodes(graph);
     for (const node of graph.nodes) {
       const work = workOf(node);

@@ -24,7 +24,8 @@ export interface LowerOptions {
   readonly compact?: boolean;
 }
 
-export function lower(
+/** The graph whose nodes become dispatches, one each. */
+export function rewritten(
   built: Graph,
   target: Target,
   {
@@ -32,10 +33,14 @@ export function lower(
     maxBindingBytes = DEFAULT_MAX_BINDING_BYTES,
     compact = true,
   }: LowerOptions = {},
-): Plan {
+): Graph {
   const names = new Map([...built.names].filter(([name]) => keep(name)));
-  const rewritten = rewrite({ ...built, names }, target, compact);
-  const graph = chooseAlgorithms(band(rewritten, { maxBindingBytes, compact }), target);
+  const simple = simplify({ ...built, names }, target, compact);
+  return chooseAlgorithms(band(simple, { maxBindingBytes, compact }), target);
+}
+
+export function lower(built: Graph, target: Target, options: LowerOptions = {}): Plan {
+  const graph = rewritten(built, target, options);
   const constant = constantNodes(graph);
   const order = [
     ...graph.nodes.filter((node) => constant.has(node)),
@@ -66,7 +71,7 @@ export function lower(
     output: locate(node.output, node.path),
   });
 
-  const named = [...names].map(([name, { tensor, channels }]): [string, NamedTensor] => {
+  const named = [...graph.names].map(([name, { tensor, channels }]): [string, NamedTensor] => {
     const { dtype, shape } = tensor;
     return [name, { location: locate(tensor, name), type: { dtype, shape }, channels }];
   });
@@ -81,7 +86,11 @@ export function lower(
 }
 
 /** The same with fewer nodes; `compact` leaves those apart whose joint output would be large. */
-export function rewrite(graph: Graph, { family }: Pick<Target, 'family'>, compact: boolean): Graph {
+export function simplify(
+  graph: Graph,
+  { family }: Pick<Target, 'family'>,
+  compact: boolean,
+): Graph {
   const gated = foldGates(fuse(graph));
   const joined = joinProjections(gated, compact ? PART_BYTES : Infinity);
   return family === 'cpu' ? joined : joinSmallNorms(joined);

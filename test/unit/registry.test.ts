@@ -34,6 +34,7 @@ test('shared files are known', () => {
     'phase-sums',
     'philox',
     'product',
+    'shipped-designs',
     'storage',
     'team',
     'unroll',
