@@ -25,8 +25,8 @@ import {
 } from '../engine/kernel.ts';
 import { activationWgsl } from './epilogue.ts';
 import { type ImplicitGemm, WEIGHT_BINDING } from './gemm-program.ts';
-import { aluProgram } from './implicit-gemm-alu.ts';
 import { cpuProgram } from './implicit-gemm-cpu.ts';
+import { gpuProgram } from './implicit-gemm-gpu.ts';
 import { enableF16, readWgsl, writePairsWgsl, writeWgsl } from './storage.ts';
 
 export function implicitGemm(gemm: ImplicitGemm, target: Target): Kernel {
@@ -44,7 +44,7 @@ export function implicitGemm(gemm: ImplicitGemm, target: Target): Kernel {
   }
 
   const isCpu = target.family === 'cpu' && gemm.splits === undefined;
-  const program = (isCpu ? cpuProgram : aluProgram)(gemm, target);
+  const program = (isCpu ? cpuProgram : gpuProgram)(gemm, target);
   const params = {
     batch: u32(gemm.batch),
     in_height: u32(gemm.input.height),

@@ -21,7 +21,7 @@ interface Options extends Conv2dConstants {
 const SAME = { top: 1, left: 1, bottom: 1, right: 1 };
 const BOTTOM_RIGHT = { top: 0, left: 0, bottom: 1, right: 1 };
 
-function conv2dCase(
+export function conv2dCase(
   x: TensorType,
   channels: number,
   tags: KernelCase['tags'],

@@ -17,7 +17,7 @@ interface Options {
   readonly design?: string;
 }
 
-function linearCase(
+export function linearCase(
   x: TensorType,
   columns: number,
   tags: KernelCase['tags'],
