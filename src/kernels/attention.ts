@@ -21,6 +21,7 @@
  *
  * The designs:
  *   attention-lanes.ts   CPU rasterisers: one query per SIMD lane, no shared memory; d ≤ 64
+ *   attention-matrix.ts  subgroup matrices, f16, d ≤ 64: scores and outputs in matrices
  *   attention-flash.ts   GPUs, d ≤ 128: 64 queries, registers blocked 4×4 or 8×4
  *   attention-tiles.ts   GPUs, any d: 32 queries × 32 keys through shared memory; output channels
  *                        over the lanes, so the VAE's single 512-wide head fits too
@@ -40,6 +41,7 @@ import {
 } from '../engine/kernel.ts';
 import { attentionFlash, flashDesigns } from './attention-flash.ts';
 import { attentionLanes, MAX_LANE_HEAD } from './attention-lanes.ts';
+import { attentionMatrix, matrixDesigns } from './attention-matrix.ts';
 import type { AttentionDesign, AttentionSpec } from './attention-spec.ts';
 import { attentionTiles } from './attention-tiles.ts';
 import { choose, sizeClass } from './designs.ts';
@@ -147,15 +149,23 @@ function designOf(
   }
   const storage = dtype === kvDtype ? dtype : `${dtype}×${kvDtype}`;
   const what = `attention ${storage} d${headDim}${spec.causal ? ' causal' : ''}`;
-  const [best, ...others] = [...flashDesigns(spec), 'tiles'];
+  const [best, ...others] = [
+    ...matrixDesigns(spec, { queries, heads }),
+    ...flashDesigns(spec),
+    'tiles',
+  ];
   const choice = choose(
     sizeClass(what, { heads, queries, keys }),
     [best ?? 'tiles', ...others],
     target,
   );
-  const made =
-    choice.design === 'tiles' ? attentionTiles(spec) : attentionFlash(spec, choice.design);
-  return { ...made, choice };
+  const { design } = choice;
+  const make = design.startsWith('matrix')
+    ? attentionMatrix
+    : design.startsWith('flash')
+      ? attentionFlash
+      : attentionTiles;
+  return { ...make(spec, design), choice };
 }
 
 export function attentionReference(

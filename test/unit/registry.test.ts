@@ -18,6 +18,7 @@ test('shared files are known', () => {
     'alu-tiles',
     'attention-flash',
     'attention-lanes',
+    'attention-matrix',
     'attention-spec',
     'attention-tiles',
     'designs',
