@@ -80,8 +80,14 @@ export function capabilitiesOf(source: GPUAdapter | GPUDevice): Capabilities {
 /** What kernels are generated for. */
 export const targetOf = (capabilities: Capabilities): Target => {
   const { family, shaderF16, features, subgroupMinSize, subgroupMaxSize } = capabilities;
+  const { vendor, architecture } = capabilities;
   const isFixed = features.includes('subgroups') && subgroupMinSize === subgroupMaxSize;
-  return { family, shaderF16, subgroupSize: isFixed ? subgroupMinSize : 0 };
+  return {
+    family,
+    shaderF16,
+    subgroupSize: isFixed ? subgroupMinSize : 0,
+    adapter: { vendor, architecture },
+  };
 };
 
 /**

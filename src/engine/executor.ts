@@ -184,6 +184,7 @@ function submit(
   try {
     const encoder = device.createCommandEncoder({ label: 'invsr' });
     if (profiler) {
+      profiler.nextSubmit();
       for (const item of bound) {
         const { path } = item.dispatch;
         const timestampWrites = profiler.timestampsFor(item.dispatch);

@@ -1,12 +1,14 @@
-/** Graph → Plan: fuse, band, split off what is constant, place tensors in slots, make kernels. */
+/** Graph → Plan: fuse, band, choose algorithms, split off what is constant, place tensors in slots, make kernels. */
 import { byteLength, type Target } from '../engine/kernel.ts';
 import type { Dispatch, Location, NamedTensor, Plan } from '../engine/plan.ts';
+import { chooseAlgorithms } from './algorithms.ts';
 import { band } from './band.ts';
 import { fuse } from './fuse.ts';
 import { foldGates } from './gate.ts';
 import { joinProjections } from './join.ts';
 import { type Graph, inputsOf, type Node, type Tensor, wholeOf } from './graph.ts';
 import { constantNodes, lifetimes } from './liveness.ts';
+import { joinSmallNorms } from './norms.ts';
 import { kernelOf } from './ops.ts';
 import { assignSlots, PART_BYTES } from './slots.ts';
 
@@ -22,7 +24,8 @@ export interface LowerOptions {
   readonly compact?: boolean;
 }
 
-export function lower(
+/** The graph whose nodes become dispatches, one each. */
+export function rewritten(
   built: Graph,
   target: Target,
   {
@@ -30,9 +33,14 @@ export function lower(
     maxBindingBytes = DEFAULT_MAX_BINDING_BYTES,
     compact = true,
   }: LowerOptions = {},
-): Plan {
+): Graph {
   const names = new Map([...built.names].filter(([name]) => keep(name)));
-  const graph = band(rewrite({ ...built, names }, compact), { maxBindingBytes, compact });
+  const simple = simplify({ ...built, names }, target, compact);
+  return chooseAlgorithms(band(simple, { maxBindingBytes, compact }), target);
+}
+
+export function lower(built: Graph, target: Target, options: LowerOptions = {}): Plan {
+  const graph = rewritten(built, target, options);
   const constant = constantNodes(graph);
   const order = [
     ...graph.nodes.filter((node) => constant.has(node)),
@@ -63,7 +71,7 @@ export function lower(
     output: locate(node.output, node.path),
   });
 
-  const named = [...names].map(([name, { tensor, channels }]): [string, NamedTensor] => {
+  const named = [...graph.names].map(([name, { tensor, channels }]): [string, NamedTensor] => {
     const { dtype, shape } = tensor;
     return [name, { location: locate(tensor, name), type: { dtype, shape }, channels }];
   });
@@ -77,9 +85,15 @@ export function lower(
   };
 }
 
-/** The same with fewer nodes. */
-function rewrite(graph: Graph, compact: boolean): Graph {
-  return joinProjections(foldGates(fuse(graph)), compact ? PART_BYTES : Infinity);
+/** The same with fewer nodes; `compact` leaves those apart whose joint output would be large. */
+export function simplify(
+  graph: Graph,
+  { family }: Pick<Target, 'family'>,
+  compact: boolean,
+): Graph {
+  const gated = foldGates(fuse(graph));
+  const joined = joinProjections(gated, compact ? PART_BYTES : Infinity);
+  return family === 'cpu' ? joined : joinSmallNorms(joined);
 }
 
 function externalTypes({ nodes, externals }: Graph): Plan['externals'] {

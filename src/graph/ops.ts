@@ -8,9 +8,11 @@ import { waveletLow, ycbcrFix } from '../kernels/color-fix.ts';
 import { concat } from '../kernels/concat.ts';
 import { conv2d } from '../kernels/conv2d.ts';
 import { crop } from '../kernels/crop.ts';
+import { gemmPartial, gemmReduce } from '../kernels/gemm-split.ts';
 import { geglu } from '../kernels/geglu.ts';
 import { groupNormFinalize, groupNormPartial } from '../kernels/group-norm-stats.ts';
 import { groupNormApply } from '../kernels/group-norm.ts';
+import { groupNorm } from '../kernels/group-norm-small.ts';
 import { imageToTensor, tensorToImage } from '../kernels/image.ts';
 import { layerNorm } from '../kernels/layer-norm.ts';
 import { linear } from '../kernels/matmul.ts';
@@ -37,6 +39,9 @@ const OPS = {
   crop,
   cropTiles,
   geglu,
+  gemmPartial,
+  gemmReduce,
+  groupNorm,
   groupNormApply,
   groupNormFinalize,
   groupNormPartial,

@@ -2,7 +2,8 @@
  * What a conformance case is. One file of cases per kernel file (`<kernel>.cases.ts`), collected by
  * `registry.ts`; the printed name is the test name, the --filter argument and the bench row.
  */
-import type { Kernel, Target, TensorType } from '../../src/engine/kernel.ts';
+import type { Designs, Kernel, Target, TensorType } from '../../src/engine/kernel.ts';
+export { sumNmse } from '../../src/tune/tolerance.ts';
 import type { HostData } from '../harness/run-kernel.ts';
 
 export interface KernelCase {
@@ -26,17 +27,12 @@ export interface KernelCase {
   readonly maxNmse?: number;
 }
 
-/**
- * NMSE limit of sums of `terms` independent products, added up one after another in f32.
- *
- * Addition t rounds a running sum of power t by at most 2^-24 of it, and a uniform error has a third
- * of its bound's power: Σ t/3 · 2^-48 ≈ terms²/6 · 2^-48, against a result of power `terms`. The
- * limit is six times that; the floor of 16 leaves room for the epilogue of short sums.
- */
-export const sumNmse = (terms: number): number => Math.max(16, terms) * 2 ** -48;
-
 /** `make` in one of its designs, where it is a candidate; else in the one it has anyway. */
 export function inDesign(design: string, make: (target: Target) => Kernel, target: Target): Kernel {
   const { choice } = make(target);
   return choice ? make({ ...target, designs: { [choice.key]: design } }) : make(target);
 }
+
+/** A tuning table that has `design` for every class of sizes; factories that do not know it ignore it. */
+export const everywhere = (design: string): Designs =>
+  new Proxy<Designs>({ '*': design }, { get: () => design });

@@ -1,7 +1,7 @@
 import { type DType, format, type Target, type TensorType } from '../../src/engine/kernel.ts';
 import { conv2d, type Conv2dConstants, conv2dReference } from '../../src/kernels/conv2d.ts';
 import { normal } from '../harness/random.ts';
-import { type KernelCase, sumNmse } from './cases.ts';
+import { everywhere, type KernelCase, sumNmse } from './cases.ts';
 
 interface Options extends Conv2dConstants {
   /** Side of the kernel. @default 3 */
@@ -112,6 +112,11 @@ export const cases: readonly KernelCase[] = [
   }),
   conv2dCase(f32(2, 5, 7, 20), 36, ['edge'], { target: { subgroupSize: 0 } }),
   conv2dCase(f16(1, 6, 9, 8), 8, ['edge'], { target: { subgroupSize: 0 } }),
+  // the blocks of CPU programs, ragged both ways
+  ...['4x2', '1x4', '2x2', '4x4', '2x8'].flatMap((design) => [
+    conv2dCase(f32(2, 13, 18, 8), 36, ['edge'], { target: { designs: everywhere(design) } }),
+    conv2dCase(f16(1, 7, 9, 20), 20, ['edge'], { target: { designs: everywhere(design) } }),
+  ]),
   conv2dCase(f16(1, 128, 128, 4), 16, ['real', 'perf']),
   conv2dCase(f32(1, 64, 64, 16), 4, ['real', 'perf']),
   conv2dCase(f16(1, 128, 128, 16), 32, ['real', 'perf'], { shift: 1 }),

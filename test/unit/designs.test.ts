@@ -8,6 +8,7 @@ test('the first candidate is chosen where nothing was measured', () => {
     key: 'gemm',
     design: 'tile64x64',
     candidates: CANDIDATES,
+    source: 'guess',
   });
 });
 

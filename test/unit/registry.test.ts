@@ -30,6 +30,8 @@ test('shared files are known', () => {
     'implicit-gemm-cpu',
     'phase-sums',
     'philox',
+    'product',
+    'shipped-designs',
     'storage',
     'team',
     'unroll',

@@ -1,0 +1,38 @@
+/** The context that every command works on: with what was tuned on this adapter. */
+import { createContext, type EngineContext } from '../engine/context.ts';
+import type { NodeDevice } from '../engine/node-device.ts';
+import { type DesignStore, openDesigns } from './tuned-designs.ts';
+
+export interface OpenedContext {
+  readonly context: EngineContext;
+  readonly store: DesignStore;
+  /** Lines for the user. */
+  readonly notes: readonly string[];
+}
+
+/** INVSR_DEBUG=1 adds where the designs are from. */
+export async function openContext({
+  device,
+  capabilities,
+  notice,
+}: Pick<NodeDevice, 'device' | 'capabilities' | 'notice'>): Promise<OpenedContext> {
+  const store = await openDesigns(capabilities);
+  const { table, problem } = store;
+  const notes = [
+    notice,
+    problem,
+    process.env['INVSR_DEBUG'] ? `designs: ${originOf(store)}` : undefined,
+  ];
+  return {
+    context: createContext(device, { designs: table?.designs }),
+    store,
+    notes: notes.filter((line) => line !== undefined),
+  };
+}
+
+/** Where designs come from, in one line. */
+export function originOf({ table, file }: DesignStore): string {
+  if (!table) return 'shipped or guessed; nothing is tuned (invsr tune)';
+  const count = Object.keys(table.designs).length;
+  return `${count} classes of sizes tuned on ${table.measuredAt.slice(0, 10)} (${file})`;
+}
