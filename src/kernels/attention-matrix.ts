@@ -27,26 +27,32 @@ import {
   bindingsWgsl,
   MASKED,
 } from './attention-spec.ts';
+import { MATRIX_ENABLES } from '../engine/kernel.ts';
 import { isPacked } from './storage.ts';
+import { matrixWgsl } from './subgroup-matrix.ts';
 import { unroll } from './unroll.ts';
 
 /** Wider heads would leave no registers for q. */
 const MAX_HEAD = 64;
 /** Keys of a tile, and columns that go through shared memory together. */
-const TILE = 32;
+export const TILE = 32;
 const TILE_VECTORS = TILE / 4;
 const SCORE_PITCH = TILE_VECTORS + 1;
 
+/** Whether types and target let subgroup matrices multiply. */
+export function canMultiply({ dtype, kvDtype, target }: AttentionSpec): boolean {
+  const { matrix, subgroupSize } = target;
+  if (!matrix || isPacked(target) || dtype !== 'f16' || kvDtype !== 'f16') return false;
+  if (![16, 32, 64].includes(subgroupSize) || subgroupSize % matrix.m !== 0) return false;
+  return 16 % matrix.n === 0 && 16 % matrix.k === 0;
+}
+
 /** Designs for these shapes, the best guess first; none where matrices do not apply. */
 export function matrixDesigns(
-  { headDim, dtype, kvDtype, target }: AttentionSpec,
+  spec: AttentionSpec,
   { queries, heads }: { readonly queries: number; readonly heads: number },
 ): readonly string[] {
-  const { matrix, subgroupSize } = target;
-  if (!matrix || isPacked(target) || dtype !== 'f16' || kvDtype !== 'f16') return [];
-  if (headDim > MAX_HEAD || headDim % 16 !== 0) return [];
-  if (![16, 32, 64].includes(subgroupSize) || subgroupSize % matrix.m !== 0) return [];
-  if (16 % matrix.n !== 0 || 16 % matrix.k !== 0) return [];
+  if (!canMultiply(spec) || spec.headDim > MAX_HEAD || spec.headDim % 16 !== 0) return [];
   // Fewer workgroups would leave a large GPU idle.
   const isMany = Math.ceil(queries / 128) * heads >= 128;
   return isMany ? ['matrix128', 'matrix64'] : ['matrix64', 'matrix128'];
@@ -54,7 +60,8 @@ export function matrixDesigns(
 
 export function attentionMatrix(spec: AttentionSpec, design: string): AttentionDesign {
   const { headDim, causal, target } = spec;
-  const { m, n, k } = target.matrix ?? { m: 16, n: 16, k: 16 };
+  const matrix = matrixWgsl(target);
+  const { m, n, k } = matrix;
   const rows = design === 'matrix128' ? 128 : 64;
   const subgroup = target.subgroupSize;
   const bands = subgroup / m; // of m rows each, per subgroup
@@ -71,17 +78,13 @@ export function attentionMatrix(spec: AttentionSpec, design: string): AttentionD
     eachBand((r) => unroll(TILE / n, (g) => make(r, g)));
   const eachOutput = (make: (r: number, c: number) => string) =>
     eachBand((r) => unroll(outputs, (c) => make(r, c)));
-  const left = `subgroupMatrixLoad<subgroup_matrix_left<f16, ${k}, ${m}>, row_major>`;
-  const right = (major: string) =>
-    `subgroupMatrixLoad<subgroup_matrix_right<f16, ${n}, ${k}>, ${major}_major>`;
-  const result = `subgroup_matrix_result<f32, ${n}, ${m}>`;
+  /** Where a band begins in a tile of the workgroup's rows. */
   const band = (r: number, pitch: number, column: number) =>
-    `(subgroup * ${subgroup}u + ${r * m}u) * ${pitch}u + ${column / 4}u, ${pitch}u`;
-  const load = (type: string, array: string, at: string) => `${type}(&${array}, ${at})`;
-  const store = (value: string, r: number, column: number) => {
-    const [offset, stride] = band(r, SCORE_PITCH, column).split(', ');
-    return `subgroupMatrixStore<row_major>(&score_tile, ${offset}, ${value}, ${stride});`;
-  };
+    `(subgroup * ${subgroup}u + ${r * m}u) * ${pitch}u + ${column / 4}u`;
+  const store = (value: string, r: number, column: number) =>
+    `subgroupMatrixStore<row_major>(&score_tile, ${band(r, SCORE_PITCH, column)}, ${value}, ${SCORE_PITCH}u);`;
+  const loadP = (r: number, column: number) =>
+    matrix.left('p_tile', band(r, pPitch, column), `${pPitch}u`);
 
   // Causal: no key tile after the workgroup's last query. Each query masks the keys after it, which
   // are all that could lie past the end.
@@ -99,19 +102,18 @@ export function attentionMatrix(spec: AttentionSpec, design: string): AttentionD
 ${eachBand((r) =>
   unroll(
     Math.min(TILE, headDim - strip * TILE) / k,
-    (t) =>
-      `  let q${r}_${(strip * TILE) / k + t} = ${load(left, 'p_tile', band(r, pPitch, t * k))};`,
+    (t) => `  let q${r}_${(strip * TILE) / k + t} = ${loadP(r, t * k)};`,
   ),
 )}
   workgroupBarrier();`;
 
   const scores = unroll(
     TILE / n,
-    (g) => `${eachBand((r) => `    var s${r}_${g} = ${result}();`)}
+    (g) => `${eachBand((r) => `    var s${r}_${g} = ${matrix.result}();`)}
 ${unroll(
   steps,
   (t) => `    {
-      let b = ${load(right('col'), 'p_tile', `${g * n * kvPitch + (t * k) / 4}u, ${kvPitch}u`)};
+      let b = ${matrix.right('col', 'p_tile', `${g * n * kvPitch + (t * k) / 4}u`, `${kvPitch}u`)};
 ${eachBand((r) => `      s${r}_${g} = subgroupMatrixMultiplyAccumulate(q${r}_${t}, b, s${r}_${g});`)}
     }`,
 )}`,
@@ -163,7 +165,7 @@ ${eachBand((r) =>
   columnsOf(strip)
     .map(
       (c) =>
-        `      o${r}_${c} = ${load(`subgroupMatrixLoad<${result}, row_major>`, 'score_tile', band(r, SCORE_PITCH, c * n - strip * TILE))};`,
+        `      o${r}_${c} = ${matrix.loadResult('score_tile', band(r, SCORE_PITCH, c * n - strip * TILE), `${SCORE_PITCH}u`)};`,
     )
     .join('\n'),
 )}
@@ -172,11 +174,11 @@ ${eachBand((r) =>
   const values = unroll(
     TILE / k,
     (t) => `    {
-${eachBand((r) => `      let p${r} = ${load(left, 'p_tile', band(r, pPitch, t * k))};`)}
+${eachBand((r) => `      let p${r} = ${loadP(r, t * k)};`)}
 ${unroll(
   outputs,
   (c) => `      {
-        let b = ${load(right('row'), 'v_tile', `${t * k * kvPitch + (c * n) / 4}u, ${kvPitch}u`)};
+        let b = ${matrix.right('row', 'v_tile', `${t * k * kvPitch + (c * n) / 4}u`, `${kvPitch}u`)};
 ${eachBand((r) => `        o${r}_${c} = subgroupMatrixMultiplyAccumulate(p${r}, b, o${r}_${c});`)}
       }`,
 )}
@@ -198,10 +200,7 @@ ${put(strip)}
     queriesPerWorkgroup: rows,
     wgsl: wgsl`
 enable f16;
-enable subgroups;
-enable chromium_experimental_subgroup_matrix;
-// Control flow is uniform: every subgroup of a workgroup sees the same keys.
-diagnostic(off, chromium.subgroup_matrix_uniformity);
+${MATRIX_ENABLES}
 ${bindingsWgsl(spec)}
 const ROWS: u32 = ${rows};
 const VECTORS: u32 = ${headDim / 4};
@@ -225,7 +224,7 @@ fn main(
 ${unroll(strips, loadQuery)}
   var row_max = ${MASKED};
   var row_sum = 0f;
-${eachOutput((r, c) => `  var o${r}_${c} = ${result}();`)}
+${eachOutput((r, c) => `  var o${r}_${c} = ${matrix.result}();`)}
   for (var j = 0u; j < ${end}; j += ${TILE}u) {
     for (var i = thread; i < ${TILE}u * VECTORS; i += ROWS) {
       let key = i / VECTORS;

@@ -22,6 +22,7 @@
  * The designs:
  *   attention-lanes.ts   CPU rasterisers: one query per SIMD lane, no shared memory; d ≤ 64
  *   attention-matrix.ts  subgroup matrices, f16, d ≤ 64: scores and outputs in matrices
+ *   attention-matrix-wide.ts  the same for d of 128 to 512, whole tiles only
  *   attention-flash.ts   GPUs, d ≤ 128: 64 queries, registers blocked 4×4 or 8×4
  *   attention-tiles.ts   GPUs, any d: 32 queries × 32 keys through shared memory; output channels
  *                        over the lanes, so the VAE's single 512-wide head fits too
@@ -41,6 +42,7 @@ import {
 } from '../engine/kernel.ts';
 import { attentionFlash, flashDesigns } from './attention-flash.ts';
 import { attentionLanes, MAX_LANE_HEAD } from './attention-lanes.ts';
+import { attentionMatrixWide, wideDesigns } from './attention-matrix-wide.ts';
 import { attentionMatrix, matrixDesigns } from './attention-matrix.ts';
 import type { AttentionDesign, AttentionSpec } from './attention-spec.ts';
 import { attentionTiles } from './attention-tiles.ts';
@@ -151,6 +153,7 @@ function designOf(
   const what = `attention ${storage} d${headDim}${spec.causal ? ' causal' : ''}`;
   const [best, ...others] = [
     ...matrixDesigns(spec, { queries, heads }),
+    ...wideDesigns(spec, queries),
     ...flashDesigns(spec),
     'tiles',
   ];
@@ -160,12 +163,12 @@ function designOf(
     target,
   );
   const { design } = choice;
-  const make = design.startsWith('matrix')
-    ? attentionMatrix
-    : design.startsWith('flash')
-      ? attentionFlash
-      : attentionTiles;
-  return { ...make(spec, design), choice };
+  const make = (): AttentionDesign => {
+    if (design === 'tiles') return attentionTiles(spec);
+    if (design === 'wide') return attentionMatrixWide(spec);
+    return (design.startsWith('matrix') ? attentionMatrix : attentionFlash)(spec, design);
+  };
+  return { ...make(), choice };
 }
 
 export function attentionReference(

@@ -38,6 +38,8 @@ const CASES = [
     APPLE,
     attentionCase({ ...f16, q: [2, 65, 32], kv: [2, 100], heads: 2, std: 8, design: 'matrix64' }),
   ],
+  [NVIDIA, attentionCase({ ...f16, q: [1, 64, 128], kv: [1, 96], std: 8, design: 'wide' })],
+  [INTEL, attentionCase({ ...f16, q: [2, 32, 512], kv: [1, 64], heads: 2, design: 'wide' })],
 ] as const;
 
 describe.each(adapterNames.filter((name) => name === 'swiftshader'))('%s', (name) => {

@@ -19,6 +19,7 @@ test('shared files are known', () => {
     'attention-flash',
     'attention-lanes',
     'attention-matrix',
+    'attention-matrix-wide',
     'attention-spec',
     'attention-tiles',
     'designs',
@@ -33,6 +34,7 @@ test('shared files are known', () => {
     'product',
     'shipped-designs',
     'storage',
+    'subgroup-matrix',
     'team',
     'unroll',
   ]);
