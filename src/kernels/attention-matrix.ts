@@ -89,7 +89,6 @@ export function attentionMatrix(spec: AttentionSpec, design: string): AttentionD
   // Causal: no key tile after the workgroup's last query. Each query masks the keys after it, which
   // are all that could lie past the end.
   const end = causal ? 'min(params.keys, first + ROWS)' : 'params.keys';
-  const last = causal ? 'first + row' : 'last_key';
 
   const loadQuery = (strip: number) => `
   for (var i = thread; i < ROWS * ${TILE_VECTORS}u; i += ROWS) {
@@ -120,23 +119,27 @@ ${eachBand((r) => `      s${r}_${g} = subgroupMatrixMultiplyAccumulate(q${r}_${t
   );
 
   const softmax = `
-    var high = vec4f(${MASKED});
+${unroll(TILE_VECTORS, (i) => `    var s${i} = score_tile[row * ${SCORE_PITCH}u + ${i}u];`)}
+    // Only tiles at the end have keys to mask.
+    if (j + ${TILE}u > ${causal ? 'first + 1u' : 'params.keys'}) {
+      let last = vec4u(${causal ? 'first + row' : 'last_key'});
 ${unroll(
   TILE_VECTORS,
-  (
-    i,
-  ) => `    let s${i} = select(score_tile[row * ${SCORE_PITCH}u + ${i}u], vec4f(${MASKED}), vec4u(j) + vec4u(${[0, 1, 2, 3].map((c) => `${4 * i + c}u`).join(', ')}) > vec4u(${last}));
-    high = max(high, s${i});`,
+  (i) =>
+    `      s${i} = select(s${i}, vec4f(${MASKED}), j + vec4u(${[0, 1, 2, 3].map((c) => `${4 * i + c}u`).join(', ')}) > last);`,
 )}
+    }
+    let high = ${Array.from({ length: TILE_VECTORS }, (_, i) => `s${i}`).reduce((x, y) => `max(${x}, ${y})`)};
     let tile_max = max(max(high.x, high.y), max(high.z, high.w));
     let grows = params.scale * (tile_max - row_max) > GROWTH;
     let next = select(row_max, tile_max, grows);
     let decay = exp2(params.scale * (row_max - next));
     row_max = next;
+    let offset = vec4f(-params.scale * next);
     var sums = vec4f();
 ${unroll(
   TILE_VECTORS,
-  (i) => `    let p${i} = exp2(params.scale * (s${i} - next));
+  (i) => `    let p${i} = exp2(fma(s${i}, vec4f(params.scale), offset));
     sums += p${i};
     p_tile[row * ${pPitch}u + ${i}u] = vec4<f16>(p${i});`,
 )}
