@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- kernels|model|load`: see bench/README.md. Run from the repository's root, by
+ * `npm run bench -- kernels|model|load|encode`: see bench/README.md. Run from the repository's root, by
  * scripts/bench.mjs.
  */
 import { appendFile, readFile } from 'node:fs/promises';
@@ -15,6 +15,7 @@ import { toF32 } from '../src/weights/layout.ts';
 import { fileSource } from '../src/weights/node-file.ts';
 import { benchKernels, type KernelRow, subjectsOf } from './kernel-bench.ts';
 import { benchLoad, type LoadFlags, loadOnce, type LoadRecord, loadReport } from './load.ts';
+import { benchEncode, encodeReport } from './encode.ts';
 import { describeMachine, machineOf, packageVersion } from './machine.ts';
 import type { Machine } from './record.ts';
 import { benchBeside, type PeerResult } from './peer-bench.ts';
@@ -89,6 +90,23 @@ await new Command('bench')
       .option('--json', 'one JSON object on stdout')
       .option('--out <file>', 'append the JSON object to a file, one line per bench')
       .action(load),
+  )
+  .addCommand(
+    new Command('encode')
+      .description("JavaScript's time to encode a tile of InvSR-1, with nothing submitted")
+      .option('--runs <n>', 'timed runs', integer(1), 200)
+      .option('--json', 'one JSON object on stdout')
+      .option('--out <file>', 'append the JSON object to a file, one line per bench')
+      .action(
+        async (flags: {
+          readonly runs: number;
+          readonly json?: boolean;
+          readonly out?: string;
+        }) => {
+          const record = { bench: 'encode', ...(await benchEncode(flags.runs)) };
+          await give(record, flags, () => encodeReport(record));
+        },
+      ),
   )
   .addCommand(
     // A start in a process of its own, for `load`.
