@@ -15,13 +15,14 @@ export interface Work {
   readonly inputs: Readonly<Record<string, TensorType>>;
   readonly constants: Readonly<Record<string, unknown>>;
   readonly output: TensorType;
+  /** Inputs that are the same tensor as an earlier one, by the name of that. */
+  readonly aliases?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Values only, which go into uniforms: no time depends on them. */
-const VALUES = new Set([
-  ...['alpha', 'beta', 'gamma', 'min', 'max', 'scale', 'eps'],
-  ...['timestep', 'stage', 'freqShift', 'flipSinToCos'],
-]);
+const VALUES = new Set(
+  'alpha beta gamma min max scale eps timestep stage freqShift flipSinToCos'.split(' '),
+);
 
 /** What most nodes have and nobody needs to read. */
 const isUsual = (name: string, value: unknown, { inputs }: Work): boolean =>
@@ -56,9 +57,10 @@ export function productOf({
   output,
 }: Work): [m: number, n: number, k: number] | undefined {
   const { weight } = inputs;
-  const columns = output.shape.at(-1) ?? 1;
-  const rows = sizeOf(output.shape) / columns;
   if (!weight) return undefined;
+  // Gated products store half of their columns, and channels are padded.
+  const columns = weight.shape.at(-1) ?? 1;
+  const rows = sizeOf(output.shape.slice(0, -1));
   if (op === 'linear') return [rows, columns, weight.shape[0] ?? 1];
   if (op === 'conv2d') return [rows, columns, sizeOf(weight.shape.slice(0, 3))];
   // Counted as the 3x3 convolution that it stands for.
@@ -73,7 +75,7 @@ export function sizeTextOf(work: Work): string {
   const { q, k } = inputs;
   const heads = Number(constants['heads'] ?? 0);
   if (op === 'attention' && q && k && heads > 0) {
-    const channels = (q.shape.at(-1) ?? 0) / heads;
+    const channels = Number(constants['channels'] ?? q.shape.at(-1)) / heads;
     return `${q.shape[1]}x${k.shape[1]}x${channels} h${heads}`;
   }
   return output.shape.join('x');

@@ -1,12 +1,12 @@
 /**
- * What is benched: every distinct node of a model's graphs, fused as for a run, with its count, and
- * the products that fusing more would make of them. Derived from the graphs, so that nothing drifts;
+ * What is benched: every distinct node of a model's graphs, rewritten as for a run, with its count; with
+ * count 0 those of the rewriting that adapters with more memory get. Derived from the graphs, so that nothing drifts;
  * `FULL_SIZE` needs no weights, so that browsers and the installed package have the same cases.
  */
 import { type Kernel, type Target, type TensorType } from '../src/engine/kernel.ts';
-import { fuse } from '../src/graph/fuse.ts';
-import { inputsOf, type Node } from '../src/graph/graph.ts';
+import { type Graph, inputsOf, type Node } from '../src/graph/graph.ts';
 import { constantNodes } from '../src/graph/liveness.ts';
+import { rewrite } from '../src/graph/lower.ts';
 import { kernelOf } from '../src/graph/ops.ts';
 import { networkOf } from '../src/invsr/measure.ts';
 import {
@@ -25,6 +25,7 @@ export interface BenchCase extends Pick<
 > {
   readonly inputs: Readonly<Record<string, TensorType>>;
   readonly constants: Readonly<Record<string, unknown>>;
+  readonly aliases?: Work['aliases'];
   kernel(target: Target): Kernel;
   /** Values of an input where noise will not do. @default normal noise; zeros of u32 */
   readonly data?: (name: string, type: TensorType, seed: number) => Float32Array | Uint32Array;
@@ -37,29 +38,39 @@ export interface CaseSource {
   readonly name: string;
 }
 
+export interface CaseOptions extends Pick<TileGraphOptions, 'precision' | 'tile' | 'timesteps'> {
+  /** As upscaling lowers its graphs on this adapter; see LowerOptions. */
+  readonly compact: boolean;
+}
+
+interface Found {
+  readonly work: Work;
+  readonly isPrepared: boolean;
+  readonly counts: Map<string, number>;
+}
+
 export function modelCases(
   { model, name }: CaseSource,
-  options: Pick<TileGraphOptions, 'precision' | 'tile' | 'timesteps'>,
+  { compact, ...options }: CaseOptions,
 ): BenchCase[] {
   const shape = { ...options, batch: 1, cfg: 1, noise: 'generated' } as const;
-  const found = new Map<string, { work: Work; isPrepared: boolean; counts: Map<string, number> }>();
-  const add = (work: Work, path: string, { isPrepared = false, count = 1 }): void => {
-    const id = idOf(work);
-    const old = found.get(id);
-    const { counts } = old ?? { counts: new Map<string, number>() };
-    const network = [name, networkOf(path)].filter(Boolean).join(' ');
-    counts.set(network, (counts.get(network) ?? 0) + count);
-    found.set(id, { work, isPrepared: isPrepared && (old?.isPrepared ?? true), counts });
-  };
-  for (const stage of STAGES) {
-    const graph = fuse(stageGraph(stage, model, shape));
+  const found = new Map<string, Found>();
+  const addAll = (built: Graph, isCompact: boolean): void => {
+    const graph = rewrite({ ...built, names: new Map() }, isCompact);
     const constant = constantNodes(graph);
     for (const node of graph.nodes) {
-      add(workOf(node), node.path, { isPrepared: constant.has(node) });
+      const work = workOf(node);
+      const id = idOf(work);
+      const { counts, isPrepared } = found.get(id) ?? { counts: new Map(), isPrepared: true };
+      const network = [name, networkOf(node.path)].filter(Boolean).join(' ');
+      counts.set(network, (counts.get(network) ?? 0) + (isCompact === compact ? 1 : 0));
+      found.set(id, { work, counts, isPrepared: isPrepared && constant.has(node) });
     }
-    for (const [node, work] of joinedProducts(graph.nodes)) {
-      add(work, node.path, { isPrepared: constant.has(node), count: 0 });
-    }
+  };
+  for (const stage of STAGES) {
+    const built = stageGraph(stage, model, shape);
+    addAll(built, compact);
+    if (compact) addAll(built, false);
   }
   return [...found.values()].map(({ work, isPrepared, counts }) => {
     const byCount = [...counts].toSorted(([, a], [, b]) => b - a);
@@ -83,54 +94,35 @@ export const caseOf = (
   ...facts,
   inputs: work.inputs,
   constants: work.constants,
+  ...(work.aliases && { aliases: work.aliases }),
   // The op came from a graph, or from cutting one that did.
   kernel: (target) => kernelOf(work.op as Node['op'], work.inputs, work.constants, target),
 });
 
 function workOf(node: Node): Work {
-  const types = inputsOf(node).map(([name, { dtype, shape }]) => [name, { dtype, shape }] as const);
+  const tensors = inputsOf(node);
+  const types = tensors.map(([name, { dtype, shape }]) => [name, { dtype, shape }] as const);
+  const aliases = tensors.flatMap(([name, { id }], i) => {
+    const [first] = tensors.slice(0, i).find(([, earlier]) => earlier.id === id) ?? [];
+    return first === undefined ? [] : [[name, first] as const];
+  });
   return {
     op: node.op,
     inputs: Object.fromEntries(types),
     constants: { ...node.constants },
     output: { dtype: node.output.dtype, shape: node.output.shape },
+    ...(aliases.length > 0 && { aliases: Object.fromEntries(aliases) }),
   };
 }
 
-/** Queries, keys and values of one attention as one product, where the graph has several of the same x. */
-function joinedProducts(nodes: readonly Node[]): (readonly [Node, Work])[] {
-  const producers = new Map(nodes.map((node) => [node.output.id, node]));
-  return nodes.flatMap((node) => {
-    if (node.op !== 'attention') return [];
-    const products = [node.inputs.q, node.inputs.k, node.inputs.v].flatMap((tensor) => {
-      const producer = tensor && producers.get(tensor.id);
-      return producer?.op === 'linear' ? [producer] : [];
-    });
-    const last = products.at(-1);
-    const joined = products.filter(({ inputs }) => inputs.x.id === last?.inputs.x.id);
-    if (!last || joined.length < 2) return [];
-    const { inputs, constants, output } = workOf(last);
-    const wide = (type: TensorType): TensorType => ({
-      dtype: type.dtype,
-      shape: [...type.shape.slice(0, -1), (type.shape.at(-1) ?? 0) * joined.length],
-    });
-    const { x, weight, bias } = inputs;
-    if (!x || !weight) return [];
-    const work: Work = {
-      op: 'linear',
-      inputs: { x, weight: wide(weight), ...(bias && { bias: wide(bias) }) },
-      constants,
-      output: wide(output),
-    };
-    return [[last, work] as const];
-  });
-}
+/** Work this little above the limit is not worth a cut. */
+const MARGIN = 1.25;
 
 /** The case within `maxFlops`, cut if need be; a sentence where that cannot be. */
 export function withinFlops(from: BenchCase, target: Target, maxFlops: number): BenchCase | string {
   const kernel = from.kernel(target);
   const { flops } = kernel.cost;
-  if (flops <= maxFlops) return from;
+  if (flops <= MARGIN * maxFlops) return from;
   const work = { ...from, output: kernel.output.type };
   const cut = cutTo(work, maxFlops / flops);
   if (!cut) {

@@ -11,16 +11,16 @@ export interface Cut extends Work {
   readonly words: string;
 }
 
-/** What the second axis of the output holds, by op; ops that are not here cannot be cut. */
-const AXIS: Readonly<Record<string, { readonly name: string; readonly from: string }>> = {
-  linear: { name: 'rows', from: 'x' },
-  conv2d: { name: 'lines', from: 'x' },
-  upsampleConv2d: { name: 'lines', from: 'x' },
-  attention: { name: 'queries', from: 'q' },
+/** The input that is as long as the output, by op; ops that are not here cannot be cut. */
+const SOURCE: Readonly<Record<string, string>> = {
+  linear: 'x',
+  conv2d: 'x',
+  upsampleConv2d: 'x',
+  attention: 'q',
 };
 
 /** Whole tiles of any kernel, as far as they go. */
-const UNIT = { rows: 16, lines: 4, queries: 16 } as const;
+const UNIT = { rows: 64, lines: 4, queries: 64 } as const;
 
 const withLength = ({ dtype, shape }: TensorType, length: number): TensorType => ({
   dtype,
@@ -29,22 +29,23 @@ const withLength = ({ dtype, shape }: TensorType, length: number): TensorType =>
 
 /** At most `share` of the work, or as little as can be; undefined where nothing can be cut. */
 export function cutTo(work: Work, share: number): Cut | undefined {
-  const { op, inputs, constants, output } = work;
-  const axis = AXIS[op];
-  const source = axis && inputs[axis.from];
+  const { op, inputs, constants, output, aliases = {} } = work;
+  const input = SOURCE[op];
+  const source = input === undefined ? undefined : inputs[input];
   const [, from = 0] = source?.shape ?? [];
   const [, to = 0] = output.shape;
   // Queries of causal attention are its keys too.
-  if (!source || source.shape.length < 3 || constants['causal'] === true) return undefined;
+  if (input === undefined || !source || source.shape.length < 3 || constants['causal'] === true)
+    return undefined;
   // Padding keeps lines in proportion, or the sizes would not follow from each other.
   const ratio = from / to;
-  const { name } = axis;
-  const unit = UNIT[name as keyof typeof UNIT];
+  const name = op === 'attention' ? 'queries' : output.shape.length === 4 ? 'lines' : 'rows';
+  const unit = UNIT[name];
   const length = Math.max(unit, Math.floor((to * share) / unit) * unit);
   if (length >= to || !Number.isInteger(length * ratio)) return undefined;
   const cut: Record<string, TensorType> = {
     ...inputs,
-    [axis.from]: withLength(source, length * ratio),
+    [input]: withLength(source, length * ratio),
   };
   if (inputs['residual']) cut['residual'] = withLength(inputs['residual'], length);
   return {
@@ -52,6 +53,22 @@ export function cutTo(work: Work, share: number): Cut | undefined {
     inputs: cut,
     constants,
     output: withLength(output, length),
+    aliases: aliasesWithout(input, aliases),
     words: `${name} ${length} of ${to}`,
   };
+}
+
+/** The cut input is a tensor of its own; what was the same as it is the same as each other. */
+function aliasesWithout(
+  input: string,
+  aliases: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  const others = Object.entries(aliases).filter(([name]) => name !== input);
+  const [first] = others.find(([, of]) => of === input) ?? [];
+  return Object.fromEntries(
+    others.flatMap(([name, of]) => {
+      if (of !== input) return [[name, of]];
+      return name === first || first === undefined ? [] : [[name, first]];
+    }),
+  );
 }

@@ -18,7 +18,7 @@ import { fullSizeGraph } from '../src/invsr/full-size.ts';
 import { type Spread, spreadOf } from '../src/invsr/measure.ts';
 import { type Stage, STAGES } from '../src/invsr/tile-graph.ts';
 import type { Machine } from './record.ts';
-import { describeMachine, machineOf } from './machine.ts';
+import { commitOfClone, describeMachine, machineOf } from './machine.ts';
 import { type Column, digits, textTable } from './table.ts';
 
 export interface EncodeRow {
@@ -86,7 +86,7 @@ async function bindStage(context: EngineContext, lowered: Plan): Promise<() => v
 
 export async function benchEncode(runs: number): Promise<EncodeRecord> {
   const context = await openNullContext();
-  const machine = machineOf(context.capabilities);
+  const machine = machineOf(context.capabilities, commitOfClone());
   const plans = STAGES.map((stage) => {
     const graph = fullSizeGraph(stage, { precision: 'f16', tile: 128 });
     const maxBindingBytes = context.capabilities.limits.maxStorageBufferBindingSize;

@@ -1,223 +1,152 @@
 /**
- * GPU time of single kernels: the conformance cases tagged `perf`, and every distinct dispatch of
- * the embedded model's plan. Inputs are random, each kernel runs alone with warm caches.
+ * Cases timed one after another, with the adapter's ceilings in the same run: the record that the
+ * command line, the browser's page and the reports share. Nothing of Node, of tests or of files.
+ *
+ * A case that cannot run here is skipped with its reason; when the device is lost or the caller
+ * aborts, what was measured until then is the record, and it says so.
  */
 import type { EngineContext } from '../src/engine/context.ts';
-import { createExecutor, type Executor } from '../src/engine/executor.ts';
-import { type Kernel, sizeOf, type Target, type TensorType } from '../src/engine/kernel.ts';
-import type { Dispatch, Plan } from '../src/engine/plan.ts';
-import { createProfiler } from '../src/engine/profiler.ts';
-import { fuse } from '../src/graph/fuse.ts';
-import { inputsOf } from '../src/graph/graph.ts';
-import { constantNodes } from '../src/graph/liveness.ts';
-import { kernelOf } from '../src/graph/ops.ts';
-import { Buffers } from '../src/invsr/buffers.ts';
-import { type Spread, spreadOf } from '../src/invsr/measure.ts';
-import type { Model } from '../src/invsr/model.ts';
-import { stageGraph, STAGES, type TileGraphOptions } from '../src/invsr/tile-graph.ts';
-import { toHalf } from '../src/weights/half.ts';
-import { normal } from '../test/harness/random.ts';
-import type { HostData } from '../test/harness/run-kernel.ts';
-import type { KernelCase } from '../test/kernels/cases.ts';
-import { REGISTRY } from '../test/kernels/registry.ts';
+import type { Kernel } from '../src/engine/kernel.ts';
+import type { BenchCase } from './cases.ts';
+import { withinFlops } from './cases.ts';
+import { measureCeilings, rooflineOf } from './ceilings.ts';
+import { type Clock, openClock } from './clock.ts';
+import type { Ceilings, KernelRecord, KernelRow, Machine, PeerFigure } from './record.ts';
+import { timeKernel } from './time-kernel.ts';
 
-/** A kernel to be timed. */
-export interface Subject {
-  /** `perf` cases, or the plan of the model. */
-  readonly source: 'case' | 'plan';
-  readonly kernel: Kernel;
-  readonly inputs: Readonly<Record<string, TensorType>>;
-  readonly data?: KernelCase['data'];
-  /** How often the plan has it. */
-  readonly count: number;
+export interface KernelBenchOptions {
+  readonly machine: Machine;
+  readonly precision: 'f16' | 'f32';
+  /** Timed dispatches, or batches, of each kernel. */
+  readonly samples: number;
+  /** Each kernel is watched no longer. @default 3 */
+  readonly seconds?: number | undefined;
+  /** Larger cases are cut. @default 2e9 on software adapters, else none is */
+  readonly maxFlops?: number | undefined;
+  /** What rotating inputs should exceed. @default 64 MiB */
+  readonly cacheBytes?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onClock?: ((clock: Clock) => void) | undefined;
+  readonly onCeilings?: ((ceilings: Ceilings) => void) | undefined;
+  readonly onRow?: ((row: KernelRow, at: Position) => void) | undefined;
+  readonly onSkip?: ((skip: KernelRecord['skipped'][number]) => void) | undefined;
+  /** The same work on another engine, right after ours. */
+  readonly beside?:
+    | ((one: BenchCase, kernel: Kernel) => Promise<PeerFigure | undefined>)
+    | undefined;
 }
 
-export interface KernelRow {
-  readonly source: Subject['source'];
-  readonly name: string;
-  readonly variant: string;
-  readonly count: number;
-  readonly milliseconds: Spread;
-  /** Billions per second. */
-  readonly gflops: number;
-  readonly gbytes: number;
-  /** Of the plan's time, by these medians. */
-  readonly share?: number;
+export interface Position {
+  readonly index: number;
+  readonly total: number;
 }
 
-export function caseSubjects(target: Target): Subject[] {
-  return Object.values(REGISTRY)
-    .flat()
-    .filter(({ tags }) => tags.includes('perf'))
-    .map(({ inputs, data, kernel }) => ({
-      source: 'case',
-      kernel: kernel(target),
-      inputs,
-      count: 1,
-      ...(data && { data }),
-    }));
-}
-
-/** The distinct kernels that run for every tile, with their counts. */
-export function planSubjects(
-  model: Model,
-  target: Target,
-  options: Pick<TileGraphOptions, 'precision' | 'tile' | 'timesteps'>,
-): Subject[] {
-  const shape = { ...options, batch: 1, cfg: 1, noise: 'generated' } as const;
-  const nodes = STAGES.flatMap((stage) => {
-    const graph = fuse({ ...stageGraph(stage, model, shape), names: new Map() });
-    const constant = constantNodes(graph);
-    return graph.nodes.filter((node) => !constant.has(node));
-  });
-  const subjects = new Map<string, Subject>();
-  for (const node of nodes) {
-    const kernel = kernelOf(node.op, { ...node.inputs }, node.constants, target);
-    const key = `${kernel.name} ${kernel.variant} ${kernel.wgsl}`;
-    const known = subjects.get(key);
-    const inputs = Object.fromEntries(
-      inputsOf(node).map(([name, { dtype, shape }]) => [name, { dtype, shape }]),
-    );
-    subjects.set(key, { source: 'plan', kernel, inputs, count: (known?.count ?? 0) + 1 });
-  }
-  return [...subjects.values()];
-}
-
-/** How long one kernel is watched. */
-const SECONDS_PER_KERNEL = 3;
-const MIN_SAMPLES = 5;
-/** Dispatches per submit, each timed by itself: short kernels would else measure the wake-up. */
-const BATCH = 5;
-/** Kernels that take longer than this run one per submit. */
-const LONG_MS = 200;
-
-/** Each sample is one dispatch, after warming up. */
-export async function timeKernel(
-  context: EngineContext,
-  { kernel, inputs, data }: Subject,
-  samples: number,
-): Promise<Spread> {
-  const buffers = new Buffers(context);
-  const executors: Executor[] = [];
-  const profiler = createProfiler(context.device);
-  try {
-    for (const [i, [name, type]] of Object.entries(inputs).entries()) {
-      await buffers.write(name, inputData(name, type, i + 1, data));
-    }
-    const batchOf = async (size: number): Promise<() => Promise<number[]>> => {
-      const plan = planOf(kernel, inputs, size);
-      const externals = await buffers.for(plan);
-      const executor = await createExecutor(context, plan);
-      executors.push(executor);
-      return async () => {
-        await executor.run({ externals, profiler });
-        return (await profiler.read()).map(({ nanoseconds }) => nanoseconds / 1e6);
-      };
-    };
-    const once = await batchOf(1);
-    const [first = 0] = await once();
-    const run = first > LONG_MS ? once : await batchOf(BATCH);
-    await warmUp(run, first);
-    const found: number[] = [];
-    const until = performance.now() + 1000 * SECONDS_PER_KERNEL;
-    while (found.length < MIN_SAMPLES || (found.length < samples && performance.now() < until)) {
-      found.push(...(await run()));
-    }
-    return spreadOf(found);
-  } finally {
-    profiler.dispose();
-    for (const executor of executors) executor.dispose();
-    buffers.dispose();
-  }
-}
-
-/** Until a batch is no longer 5 % faster than every one before, but for a second at most. */
-async function warmUp(run: () => Promise<number[]>, first: number): Promise<void> {
-  const until = performance.now() + 1000;
-  let best = first;
-  while (performance.now() < until) {
-    const fastest = Math.min(...(await run()));
-    if (fastest > 0.95 * best) return;
-    best = fastest;
-  }
-}
-
-/** `size` times the same dispatch over the caller's buffers. */
-function planOf(kernel: Kernel, inputs: Subject['inputs'], size: number): Plan {
-  const dispatch: Dispatch = {
-    path: kernel.name,
-    kernel,
-    inputs: Object.fromEntries(
-      Object.keys(kernel.bindings).map((name) => [name, { kind: 'external', name }]),
-    ),
-    output: { kind: 'external', name: 'output' },
-  };
-  return {
-    slots: [],
-    weights: [],
-    externals: { ...inputs, output: kernel.output.type },
-    prepare: [],
-    dispatches: Array.from({ length: size }, () => dispatch),
-    named: {},
-  };
-}
-
-function inputData(
-  name: string,
-  type: TensorType,
-  seed: number,
-  data: Subject['data'],
-): Uint8Array | HostData {
-  const length = sizeOf(type.shape);
-  if (type.dtype === 'u32') return data?.(name, type, seed) ?? new Uint32Array(length);
-  const values = data?.(name, type, seed) ?? noise(length, seed);
-  return type.dtype === 'f16' ? new Uint8Array(toHalf(values as Float32Array).buffer) : values;
-}
-
-/** Normal noise, repeated: a million draws take a tenth of a second. */
-function noise(length: number, seed: number): Float32Array {
-  const some = normal(Math.min(length, 65_521), seed);
-  return Float32Array.from({ length }, (_, i) => some[i % some.length] ?? 0);
-}
+const SOFTWARE_MAX_FLOPS = 2e9;
+const CEILING_SAMPLES = 10;
 
 export async function benchKernels(
   context: EngineContext,
-  subjects: readonly Subject[],
-  { samples, onRow }: { readonly samples: number; readonly onRow?: (row: KernelRow) => void },
-): Promise<KernelRow[]> {
+  cases: readonly BenchCase[],
+  options: KernelBenchOptions,
+): Promise<KernelRecord> {
+  const { machine, precision, signal, onRow, onSkip, beside } = options;
+  const { target, capabilities } = context;
+  const limit = options.maxFlops ?? (capabilities.isSoftware ? SOFTWARE_MAX_FLOPS : Infinity);
+  const clock = await openClock(context);
+  options.onClock?.(clock);
+  const ceilings = await measureCeilings(context, { clock, samples: CEILING_SAMPLES, signal });
+  options.onCeilings?.(ceilings);
+
   const rows: KernelRow[] = [];
-  for (const subject of subjects) {
-    const { source, kernel, count } = subject;
-    const milliseconds = await timeKernel(context, subject, samples);
-    const row: KernelRow = {
-      source,
-      name: kernel.name,
-      variant: kernel.variant,
-      count,
-      milliseconds,
-      gflops: kernel.cost.flops / milliseconds.median / 1e6,
-      gbytes: kernel.cost.bytes / milliseconds.median / 1e6,
-    };
-    onRow?.(row);
-    rows.push(row);
+  const skipped: { id: string; why: string }[] = [];
+  const skip = (id: string, why: string): void => {
+    skipped.push({ id, why });
+    onSkip?.({ id, why });
+  };
+  let incomplete: string | undefined;
+  for (const [index, whole] of cases.entries()) {
+    try {
+      signal?.throwIfAborted();
+      context.lost.throwIfAborted();
+      const one = withinFlops(whole, target, limit);
+      if (typeof one === 'string') {
+        skip(whole.id, one);
+        continue;
+      }
+      const kernel = one.kernel(target);
+      const { inputs, data, aliases } = one;
+      const work = { inputs, data, aliases };
+      const milliseconds = await timeKernel(context, kernel, { ...options, clock, ...work });
+      const measured = rowOf(one, kernel, { milliseconds, ceilings });
+      const peer = await beside?.(one, kernel);
+      const row = peer ? { ...measured, peer } : measured;
+      rows.push(row);
+      onRow?.(row, { index, total: cases.length });
+    } catch (error) {
+      incomplete = await endOf(context, signal);
+      if (incomplete !== undefined) {
+        incomplete = `${incomplete}; ${rows.length} of ${cases.length} kernels were measured`;
+        break;
+      }
+      skip(whole.id, messageOf(error));
+    }
   }
-  const timeOf = ({ count, milliseconds }: KernelRow): number => count * milliseconds.median;
-  const total = rows
-    .filter(({ source }) => source === 'plan')
-    .reduce((sum, row) => sum + timeOf(row), 0);
-  return rows.map((row) =>
-    row.source === 'plan' && total > 0 ? { ...row, share: timeOf(row) / total } : row,
-  );
+  const { family, shaderF16, subgroupSize, matrix } = target;
+  const { kind, quantumNanoseconds } = clock;
+  return {
+    bench: 'kernels',
+    machine,
+    target: { family, shaderF16, subgroupSize, ...(matrix && { matrix }) },
+    precision,
+    clock: { kind, quantumNanoseconds },
+    ceilings,
+    rows,
+    skipped,
+    ...(incomplete !== undefined && { incomplete }),
+  };
 }
 
-export const subjectsOf = (
-  context: EngineContext,
-  model: Model,
-  options: Pick<TileGraphOptions, 'precision' | 'tile' | 'timesteps'>,
-  filter: string,
-): Subject[] => {
-  const { target } = context;
-  return [...caseSubjects(target), ...planSubjects(model, target, options)].filter(({ kernel }) =>
-    `${kernel.name} ${kernel.variant}`.toLowerCase().includes(filter.toLowerCase()),
-  );
-};
+function rowOf(
+  one: BenchCase,
+  { cost, choice }: Kernel,
+  { milliseconds, ceilings }: Pick<KernelRow, 'milliseconds'> & { readonly ceilings: Ceilings },
+): KernelRow {
+  const { id, op, variant, size, network, count, counts, isPrepared, cut } = one;
+  const { flops, bytes } = cost;
+  const { median } = milliseconds;
+  return {
+    id,
+    op,
+    variant,
+    size,
+    network,
+    count,
+    ...(counts && { counts }),
+    ...(isPrepared && { isPrepared }),
+    milliseconds,
+    flops,
+    bytes,
+    gflops: flops / median / 1e6,
+    gbytes: bytes / median / 1e6,
+    ...rooflineOf(one, cost, { milliseconds: median, ceilings }),
+    ...(choice && { design: choice.design }),
+    ...(cut !== undefined && { cut }),
+  };
+}
+
+const messageOf = (error: unknown): string =>
+  error instanceof Error ? error.message : String(error);
+
+/** A lost device rejects its mapping a moment before it says that it is lost. */
+const LOSS_MS = 100;
+
+/** Why nothing more can be measured; undefined where only this kernel is at fault. */
+async function endOf(
+  { lost }: EngineContext,
+  signal: AbortSignal | undefined,
+): Promise<string | undefined> {
+  if (signal?.aborted) return 'interrupted';
+  if (!lost.aborted) await new Promise((resolve) => setTimeout(resolve, LOSS_MS));
+  if (lost.aborted) return messageOf(lost.reason);
+  return undefined;
+}

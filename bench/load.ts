@@ -27,7 +27,7 @@ import { type Model, openModel } from '../src/invsr/model.ts';
 import { STAGES } from '../src/invsr/tile-graph.ts';
 import { TileNetworks } from '../src/invsr/tile-networks.ts';
 import { nodeFolder } from '../src/weights/node-file.ts';
-import { describeMachine, machineOf } from './machine.ts';
+import { commitOfClone, describeMachine, machineOf } from './machine.ts';
 import type { Machine } from './record.ts';
 import { type Column, digits, markdownTable, textTable } from './table.ts';
 
@@ -118,7 +118,7 @@ export async function benchLoad(
     onProgress('second start');
     const second = await start();
     return await withNetworks(path, adapter, async (opened) => {
-      const machine = machineOf(opened.context.capabilities);
+      const machine = machineOf(opened.context.capabilities, commitOfClone());
       return { machine, ...(await rounds(opened, runs, onProgress)), first, second };
     });
   } finally {

@@ -1,76 +1,91 @@
 /**
- * `npm run bench -- kernels|model|load|encode`: see bench/README.md. Run from the repository's root, by
- * scripts/bench.mjs.
+ * `npm run bench -- kernels|networks|model|load|encode`: see bench/README.md. Run from the repository's root,
+ * by scripts/bench.mjs. `invsr bench` is the installed command line's share of it.
  */
-import { appendFile, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { Command, Option } from 'commander';
-import { createContext, type EngineContext } from '../src/engine/context.ts';
-import { createDevice } from '../src/engine/node-device.ts';
+import { kernelsCommand } from '../src/cli/bench-kernels.ts';
+import {
+  collectProfiles,
+  expectProfiles,
+  type ProfileFlags,
+  withProfileFlags,
+  writeReports,
+} from '../src/cli/bench-files.ts';
+import {
+  type DeviceFlags,
+  expectComparable,
+  give,
+  type OutputFlags,
+  readBefore,
+  withDeviceFlags,
+  withOutputFlags,
+} from '../src/cli/bench-output.ts';
+import { describe, exitCodeOf } from '../src/cli/errors.ts';
 import { modelFolder } from '../src/cli/models.ts';
 import { integer } from '../src/cli/options.ts';
-import { measurePaths, type Precision } from '../src/invsr/measure-path.ts';
-import { type Model, openModel } from '../src/invsr/model.ts';
-import { readTensors } from '../src/weights/checkpoint.ts';
-import { toF32 } from '../src/weights/layout.ts';
-import { fileSource } from '../src/weights/node-file.ts';
-import { benchKernels, type KernelRow, subjectsOf } from './kernel-bench.ts';
+import { jsonReporter, textReporter } from '../src/cli/progress.ts';
+import type { CommandContext } from '../src/cli/upscale.ts';
+import { createContext } from '../src/engine/context.ts';
+import { createDevice } from '../src/engine/node-device.ts';
+import type { Precision } from '../src/invsr/measure-path.ts';
+import { openModel } from '../src/invsr/model.ts';
+import { lastKernelRecord, writeCharts } from './chart-svg.ts';
+import { kernelLines } from './kernel-report.ts';
 import { benchLoad, type LoadFlags, loadOnce, type LoadRecord, loadReport } from './load.ts';
 import { benchEncode, encodeReport } from './encode.ts';
-import { describeMachine, machineOf, packageVersion } from './machine.ts';
-import type { Machine } from './record.ts';
-import { benchBeside, type PeerResult } from './peer-bench.ts';
-import { type NchwTensor, networkCases, TILE } from './networks.ts';
-import { MODEL, pickGraphs, readGraphs } from './peers/graphs.ts';
-import { expectOrt, type OrtLayout, startOrt } from './peers/ort.ts';
-import { kernelReport, type ModelRecord, modelReport } from './report.ts';
+import { commitOfClone, describeMachine, machineOf } from './machine.ts';
+import { benchModel, expectPeer, type ModelFlags, type Opened } from './model-bench.ts';
+import { benchNetworks, networkLines, type NetworkRecord } from './network-bench.ts';
+import { TILE } from './networks.ts';
+import { besideOrt } from './peers/beside.ts';
+import { pickGraphs } from './peers/graphs.ts';
+import type { KernelRecord } from './record.ts';
+import { type ModelRecord, modelReport } from './report.ts';
+import { testCases } from './test-cases.ts';
 
-interface CommonFlags {
-  readonly adapter: string;
-  readonly precision: 'auto' | Precision;
-  readonly filter: string;
-  readonly json?: boolean;
-  readonly out?: string;
-}
-
-interface ModelFlags extends CommonFlags {
-  readonly runs: number;
+interface TableFlags {
   readonly top: number;
   readonly markdown?: boolean;
-  readonly peer?: 'ort';
-  readonly onnx?: string;
-  readonly ortLayout: OrtLayout | 'best';
 }
 
-const common = (command: Command): Command =>
-  command
-    .option('--adapter <name>', 'auto, software, or part of an adapter name', 'auto')
-    .addOption(
-      new Option('--precision <kind>', 'storage of activations; auto: all the adapter can')
-        .choices(['auto', 'f16', 'f32'])
-        .default('auto'),
-    )
-    .option('--json', 'one JSON object on stdout')
-    .option('--out <file>', 'append the JSON object to a file, one line per bench');
+const controller = new AbortController();
+process.once('SIGINT', () => controller.abort());
+const reporter = process.argv.includes('--json') ? jsonReporter() : textReporter();
+const work: CommandContext = { reporter, signal: controller.signal };
+const commit = commitOfClone();
+const peerOption = (): Option =>
+  new Option('--peer <name>', 'also run onnxruntime-node').choices(['ort']);
 
-const note = (text: string): void => {
-  process.stderr.write(`${text}\n`);
-};
+const kernels = kernelsCommand(work, {
+  commit,
+  cases: testCases,
+  beside(context) {
+    if (kernels.opts<{ readonly peer?: 'ort' }>().peer === undefined) return undefined;
+    return besideOrt(context, (text) => reporter.note(text));
+  },
+}).addOption(peerOption());
+
+const withTableFlags = (command: Command): Command =>
+  command
+    .option('--top <n>', 'dispatch kinds to list', integer(0), 15)
+    .option('--markdown', 'tables as bench/README.md has them');
 
 await new Command('bench')
+  .addCommand(kernels)
   .addCommand(
-    common(new Command('kernels'))
-      .description('GPU time of single kernels: the perf cases and the nano plan')
-      .option('--filter <text>', 'kernels whose name or variant contains it', '')
-      .option('--samples <n>', 'dispatches timed of each kernel', integer(5), 20)
-      .action(kernels),
+    withOutputFlags(withDeviceFlags(new Command('networks')))
+      .description('time of each network of a model by itself')
+      .option('--model <name|dir>', 'as for upscale', 'invsr-nano')
+      .option('--filter <text>', 'networks whose name contains it', '')
+      .option('--runs <n>', 'timed runs of each', integer(1), 5)
+      .action(networks),
   )
   .addCommand(
-    common(new Command('model'))
+    withProfileFlags(withTableFlags(withOutputFlags(withDeviceFlags(new Command('model')))))
       .description('time of the embedded model, 128 → 512 in one step')
       .option('--runs <n>', 'rounds', integer(1), 5)
-      .option('--top <n>', 'dispatch kinds to list', integer(0), 15)
-      .option('--markdown', 'tables as bench/README.md has them')
-      .addOption(new Option('--peer <name>', 'also run onnxruntime-node').choices(['ort']))
+      .addOption(peerOption())
       .option('--filter <text>', 'networks to run beside the peer', '')
       .option('--onnx <folder>', "other ONNX files than the repository's own")
       .addOption(
@@ -81,32 +96,19 @@ await new Command('bench')
       .action(model),
   )
   .addCommand(
-    new Command('load')
+    withOutputFlags(new Command('load'))
       .description('time to bring the weights of a model folder to the device')
       .argument('<folder>')
       .option('--adapter <name>', 'auto, software, or part of an adapter name', 'auto')
       .option('--runs <n>', 'rounds', integer(1), 5)
       .option('--markdown', 'tables as bench/README.md has them')
-      .option('--json', 'one JSON object on stdout')
-      .option('--out <file>', 'append the JSON object to a file, one line per bench')
       .action(load),
   )
   .addCommand(
-    new Command('encode')
+    withOutputFlags(new Command('encode'))
       .description("JavaScript's time to encode a tile of InvSR-1, with nothing submitted")
       .option('--runs <n>', 'timed runs', integer(1), 200)
-      .option('--json', 'one JSON object on stdout')
-      .option('--out <file>', 'append the JSON object to a file, one line per bench')
-      .action(
-        async (flags: {
-          readonly runs: number;
-          readonly json?: boolean;
-          readonly out?: string;
-        }) => {
-          const record = { bench: 'encode', ...(await benchEncode(flags.runs)) };
-          await give(record, flags, () => encodeReport(record));
-        },
-      ),
+      .action(encode),
   )
   .addCommand(
     // A start in a process of its own, for `load`.
@@ -119,12 +121,29 @@ await new Command('bench')
     { hidden: true },
   )
   .addCommand(
-    new Command('show')
+    withTableFlags(new Command('show'))
       .description('print what --out has written')
       .argument('<file>')
-      .option('--top <n>', 'dispatch kinds to list', integer(0), 15)
-      .option('--markdown', 'tables as bench/README.md has them')
       .action(show),
+  )
+  .addCommand(
+    new Command('charts')
+      .description('SVG files of the last kernels that --out has written, for documents')
+      .argument('<file>')
+      .requiredOption('--to <folder>', 'where they go')
+      .action(async (file: string, { to }: { readonly to: string }) => {
+        for (const name of await writeCharts(file, to)) console.log(name);
+      }),
+  )
+  .addCommand(
+    new Command('html')
+      .description('the report of the last kernels that --out has written')
+      .argument('<file>')
+      .requiredOption('--to <file>', 'where it goes')
+      .action(async (file: string, { to }: { readonly to: string }) => {
+        const kernels = lastKernelRecord(await readFile(file, 'utf8'), file);
+        await writeReports({ kernels }, { html: to }, work);
+      }),
   )
   .addCommand(
     new Command('pick-graphs')
@@ -136,156 +155,112 @@ await new Command('bench')
   )
   .parseAsync()
   .catch((error: unknown) => {
-    console.error(error instanceof Error && !process.env['INVSR_DEBUG'] ? error.message : error);
-    process.exitCode = 1;
+    reporter.stop();
+    reporter.error(describe(error));
+    process.exitCode = exitCodeOf(error);
   });
 
-interface Opened {
-  readonly context: EngineContext;
-  readonly model: Model;
-  readonly machine: Machine;
-  readonly precisions: readonly Precision[];
+type NetworkFlags = DeviceFlags &
+  OutputFlags & { readonly model: string; readonly filter: string; readonly runs: number };
+
+async function networks(flags: NetworkFlags): Promise<void> {
+  const before = await readBefore(flags, 'networks');
+  await withModel(flags.model, flags, async (opened) => {
+    const { context, model, machine, precisions, signal, note } = opened;
+    expectComparable(before, { machine }, flags);
+    const { model: name, filter, runs } = flags;
+    const options = { name, precisions, runs, filter, signal, onProgress: note };
+    const rows = await benchNetworks(context, model, options);
+    const record: NetworkRecord = { bench: 'networks', machine, model: name, rows };
+    await give({ record, lines: () => networkLines(record) }, before, flags, work);
+  });
+}
+
+async function model(
+  flags: ModelFlags & TableFlags & DeviceFlags & OutputFlags & ProfileFlags,
+): Promise<void> {
+  expectPeer(flags);
+  const before = await readBefore(flags, 'model');
+  await withModel('invsr-nano', flags, async (opened) => {
+    expectComparable(before, opened, flags);
+    expectProfiles(opened.context.device, flags);
+    const { machine } = opened;
+    const profiles = collectProfiles({ machine, model: 'invsr-nano', tile: TILE });
+    const found = await benchModel(opened, flags, profiles.onProfile);
+    const rows = found.paths.map(({ precision, wall }) => ({
+      id: `invsr-nano ${precision}, tile ${TILE}, 1 steps: upload to readback`,
+      milliseconds: wall,
+    }));
+    const record = { bench: 'model' as const, model: 'invsr-nano', tile: TILE, rows, ...found };
+    const report = { top: flags.top, isMarkdown: flags.markdown ?? false };
+    await give({ record, lines: () => [modelReport(found, report)] }, before, flags, work);
+    await writeReports({ profiles: profiles.found }, flags, work);
+  });
 }
 
 async function withModel<T>(
-  { adapter, precision }: CommonFlags,
-  work: (opened: Opened) => Promise<T>,
+  name: string,
+  { adapter, precision }: DeviceFlags,
+  action: (opened: Opened) => Promise<T>,
 ): Promise<T> {
   const { device, capabilities, notice } = await createDevice({ adapter });
-  const machine = machineOf(capabilities);
-  if (notice !== undefined) note(notice);
-  note(describeMachine(machine));
+  const machine = machineOf(capabilities, commit);
+  if (notice !== undefined) reporter.note(notice);
+  reporter.note(describeMachine(machine));
   const context = createContext(device);
-  const model = await openModel(await modelFolder('invsr-nano'));
+  const model = await openModel(await modelFolder(name));
   const able: readonly Precision[] = capabilities.shaderF16 ? ['f16', 'f32'] : ['f32'];
   const precisions = precision === 'auto' ? able : [precision];
+  const { signal } = work;
   try {
-    return await work({ context, model, machine, precisions });
+    const note = (text: string): void => reporter.note(text);
+    return await action({ context, model, machine, precisions, signal, note });
   } finally {
+    await device.queue.onSubmittedWorkDone().catch(() => {}); // see src/cli/session.ts
     context.dispose();
     device.destroy();
     await model.close();
   }
 }
 
-async function kernels(flags: CommonFlags & { readonly samples: number }): Promise<void> {
-  await withModel(flags, async ({ context, model, machine, precisions }) => {
-    // One at a time: the cases are the same for both.
-    const precision = precisions[0] ?? 'f32';
-    const options = { precision, tile: TILE, timesteps: [200] };
-    const rows = await benchKernels(context, subjectsOf(context, model, options, flags.filter), {
-      samples: flags.samples,
-      onRow: ({ name, variant, milliseconds }) =>
-        note(`${milliseconds.median.toFixed(3)} ms  ${name} ${variant}`),
-    });
-    const record = { bench: 'kernels', machine, precision, rows };
-    await give(record, flags, () => kernelReport(rows));
-  });
-}
-
-async function model(flags: ModelFlags): Promise<void> {
-  if (flags.peer) expectOrt();
-  await withModel(flags, async (opened) => {
-    const { context, machine, precisions } = opened;
-    const paths = await measurePaths(context, opened.model, {
-      precisions,
-      tile: TILE,
-      timesteps: [200],
-      runs: flags.runs,
-      onProgress: note,
-    });
-    const peer = flags.peer && (await besideOrt(opened, flags));
-    const record = { bench: 'model', machine, model: 'invsr-nano', tile: TILE, paths, peer };
-    await give(record, flags, () =>
-      modelReport(
-        { machine, paths, peer },
-        { top: flags.top, isMarkdown: flags.markdown ?? false },
-      ),
-    );
-  });
-}
-
 async function load(
   folder: string,
-  flags: LoadFlags & {
-    readonly markdown?: boolean;
-    readonly json?: boolean;
-    readonly out?: string;
-  },
+  flags: LoadFlags & OutputFlags & Partial<TableFlags>,
 ): Promise<void> {
-  const record = { bench: 'load', ...(await benchLoad(folder, flags, note)) };
-  await give(record, flags, () => loadReport(record, { isMarkdown: flags.markdown ?? false }));
+  const before = await readBefore(flags, 'load');
+  const found = await benchLoad(folder, flags, (text) => reporter.note(text));
+  expectComparable(before, found, flags);
+  const rows = found.rows.map((row) => ({ id: `${found.model} ${row.name}`, ...row }));
+  const record = { bench: 'load' as const, ...found, rows };
+  const isMarkdown = flags.markdown ?? false;
+  await give({ record, lines: () => [loadReport(found, { isMarkdown })] }, before, flags, work);
 }
 
-type Row = (
-  | { bench: 'kernels'; rows: KernelRow[] }
-  | ({ bench: 'model' } & ModelRecord)
-  | ({ bench: 'load' } & LoadRecord)
-) & {
-  readonly machine: Machine;
-};
+async function encode(flags: OutputFlags & { readonly runs: number }): Promise<void> {
+  const before = await readBefore(flags, 'encode');
+  const found = await benchEncode(flags.runs);
+  expectComparable(before, found, flags);
+  const rows = found.rows.map((row) => ({ id: row.stage, ...row }));
+  const record = { bench: 'encode' as const, ...found, rows };
+  await give({ record, lines: () => [encodeReport(found)] }, before, flags, work);
+}
 
-async function show(
-  file: string,
-  { top, markdown = false }: Pick<ModelFlags, 'top' | 'markdown'>,
-): Promise<void> {
+type AnyRecord =
+  | KernelRecord
+  | NetworkRecord
+  | ({ readonly bench: 'model' } & ModelRecord)
+  | ({ readonly bench: 'load' } & LoadRecord);
+
+async function show(file: string, { top, markdown = false }: TableFlags): Promise<void> {
+  const table = { isMarkdown: markdown };
   for (const line of (await readFile(file, 'utf8')).trim().split('\n')) {
-    const record = JSON.parse(line) as Row;
-    if (record.bench === 'load') {
-      console.log(loadReport(record, { isMarkdown: markdown }));
-      continue;
+    const record = JSON.parse(line) as AnyRecord;
+    const { bench, machine } = record;
+    if (bench === 'load') console.log(loadReport(record, table));
+    else if (bench === 'model') console.log(modelReport(record, { top, ...table }));
+    else {
+      const lines = bench === 'kernels' ? kernelLines(record, table) : networkLines(record);
+      console.log([describeMachine(machine), '', ...lines].join('\n'));
     }
-    console.log(
-      record.bench === 'model'
-        ? modelReport(record, { top, isMarkdown: markdown })
-        : `${describeMachine(record.machine)}\n\n${kernelReport(record.rows)}`,
-    );
   }
-}
-
-export interface PeerRecord {
-  readonly name: string;
-  readonly drivers: readonly string[];
-  readonly networks: readonly PeerResult[];
-}
-
-async function besideOrt(
-  { context, model, precisions }: Opened,
-  { onnx, ortLayout, filter, runs }: ModelFlags,
-): Promise<PeerRecord> {
-  const graphs = await readGraphs(onnx);
-  const ort = await startOrt(context.capabilities);
-  try {
-    const networks: PeerResult[] = [];
-    for (const network of networkCases(model, await prompt())) {
-      const graph = graphs.get(network.name);
-      if (!graph || !network.name.includes(filter)) continue;
-      note(`${network.name}: onnxruntime compiles`);
-      const peer = await ort.open(graph, { feeds: network.inputs, layout: ortLayout });
-      const rounds = { precisions, runs, onProgress: note };
-      networks.push(await benchBeside(context, model, { network, peer }, rounds));
-      await peer.close();
-    }
-    const version = packageVersion('bench/peers/node_modules/onnxruntime-node');
-    return { name: `onnxruntime-node ${version}`, drivers: await ort.drivers(), networks };
-  } finally {
-    ort.dispose();
-  }
-}
-
-async function prompt(): Promise<NchwTensor> {
-  const tensors = await readTensors(await fileSource(`${MODEL}/prompt_embeds.safetensors`));
-  const embeds = tensors.get('prompt_embeds');
-  if (!embeds) throw new Error(`${MODEL} has no prompt_embeds`);
-  return { shape: embeds.shape, data: toF32(embeds) };
-}
-
-async function give(
-  record: object,
-  { json, out }: Pick<CommonFlags, 'json' | 'out'>,
-  text: () => string,
-): Promise<void> {
-  const line = JSON.stringify(record);
-  if (out !== undefined) await appendFile(out, `${line}\n`);
-  console.log(json ? line : text());
 }

@@ -13,7 +13,7 @@ import { noisePredictor } from '../src/invsr/noise-predictor.ts';
 import { toNchw, toNhwc } from '../src/invsr/parity.ts';
 import { unet } from '../src/invsr/unet.ts';
 import { vaeDecode, vaeEncode } from '../src/invsr/vae.ts';
-import { normal } from '../test/harness/random.ts';
+import { normal } from './random.ts';
 
 export interface NchwTensor {
   readonly shape: readonly number[];

@@ -15,6 +15,8 @@ export interface Machine {
   readonly commit: string;
   /** The adapter as people know it, with its driver as far as the implementation tells. */
   readonly adapter: string;
+  /** As WebGPU names the device, where `adapter` is the driver's text. */
+  readonly device?: string;
   readonly vendor: string;
   readonly architecture: string;
   readonly shaderF16: boolean;
@@ -56,6 +58,8 @@ export interface PeerFigure {
   readonly name: string;
   readonly dtype: 'f32' | 'f16';
   readonly milliseconds: Spread;
+  /** Ours in turns with it; of three kernels where the peer's op is all of a group normalisation. */
+  readonly ours?: Spread;
   /** rms(ours − theirs) / std(theirs), compared before anything was timed. */
   readonly difference: number;
   readonly note?: string;

@@ -1,39 +1,10 @@
 /** Results as tables: for the terminal, and as bench/README.md shows them. */
 import { NETWORKS, type Spread, type TimingGroup } from '../src/invsr/measure.ts';
 import type { PathResult } from '../src/invsr/measure-path.ts';
-import type { KernelRow } from './kernel-bench.ts';
 import { describeMachine } from './machine.ts';
 import type { Machine } from './record.ts';
 import type { PeerResult } from './peer-bench.ts';
 import { type Column, digits, markdownTable, textTable } from './table.ts';
-
-export function kernelReport(rows: readonly KernelRow[]): string {
-  const columns: Column<KernelRow>[] = [
-    { title: 'kernel', align: 'left', cell: ({ name }) => name },
-    { title: 'variant', align: 'left', cell: ({ variant }) => variant },
-    { title: 'ms', cell: ({ milliseconds }) => digits(milliseconds.median) },
-    { title: 'p10', cell: ({ milliseconds }) => digits(milliseconds.p10) },
-    { title: 'p90', cell: ({ milliseconds }) => digits(milliseconds.p90) },
-    { title: 'runs', cell: ({ milliseconds }) => String(milliseconds.runs) },
-    { title: 'GFLOP/s', cell: ({ gflops }) => digits(gflops) },
-    { title: 'GB/s', cell: ({ gbytes }) => digits(gbytes) },
-  ];
-  const planColumns: Column<KernelRow>[] = [
-    ...columns,
-    { title: 'count', cell: ({ count }) => String(count) },
-    { title: 'share', cell: ({ share }) => percent(share ?? 0) },
-  ];
-  const cases = rows.filter(({ source }) => source === 'case');
-  const plan = rows
-    .filter(({ source }) => source === 'plan')
-    .toSorted((a, b) => (b.share ?? 0) - (a.share ?? 0));
-  return [
-    ...(cases.length > 0 ? ['perf cases', textTable(columns, cases), ''] : []),
-    ...(plan.length > 0
-      ? ['invsr-nano, 128 → 512, one step', textTable(planColumns, plan), '']
-      : []),
-  ].join('\n');
-}
 
 export interface ModelRecord {
   readonly machine: Machine;

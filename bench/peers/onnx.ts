@@ -14,7 +14,7 @@ const NAME = 8;
 const RAW_DATA = 9;
 const DOC_STRING = 12;
 
-interface Field {
+export interface Field {
   readonly number: number;
   /** Tag, length and content, as they stand in the file. */
   readonly whole: Uint8Array;
@@ -24,7 +24,7 @@ interface Field {
   readonly value?: number;
 }
 
-function* fieldsOf(message: Uint8Array): Generator<Field> {
+export function* fieldsOf(message: Uint8Array): Generator<Field> {
   let at = 0;
   const varint = (): number => {
     let value = 0;

@@ -3,30 +3,52 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { type Capabilities, nameOf } from '../../src/engine/device.ts';
 import { lavapipeIcd, swiftShaderFolder } from '../../src/engine/swiftshader.ts';
-import type { NchwTensor } from '../networks.ts';
+import { toSingle } from '../../src/weights/half.ts';
+import type { Feed } from './op-graph.ts';
 
 /** Which of the provider's two tensor layouts a session computes in. */
 export type OrtLayout = 'NHWC' | 'NCHW';
 
-/** One network on a peer. */
+/** One network or op on a peer. */
 export interface PeerNetwork {
   readonly note: string;
   /** Wall time with upload and readback; `values` NCHW. */
   run(): Promise<{ readonly milliseconds: number; readonly values: Float32Array }>;
+  /** Of a profiled one, GPU times of every run so far; asked for once, after the last run. */
+  timings(): Promise<readonly (readonly PeerKernel[])[]>;
   close(): Promise<void>;
+}
+
+/** One dispatch of the peer's. */
+export interface PeerKernel {
+  readonly node: string;
+  readonly op: string;
+  readonly program: string;
+  readonly milliseconds: number;
 }
 
 export interface Ort {
   /** `best`: compiles both layouts, and keeps the one that is faster at its best of two runs. */
   open(model: Uint8Array, options: OrtOptions): Promise<PeerNetwork>;
+  /** One layout, with the GPU time of every kernel kept where `isProfiled`. */
+  openLayout(model: Uint8Array, options: SessionOptions): Promise<PeerNetwork>;
   /** Vulkan drivers loaded into its process, where the system tells. */
   drivers(): Promise<string[]>;
+  /** Ends the process, whatever it is at. */
   dispose(): void;
 }
 
 export interface OrtOptions {
-  readonly feeds: Readonly<Record<string, NchwTensor>>;
+  readonly feeds: Readonly<Record<string, Feed>>;
   readonly layout: OrtLayout | 'best';
+}
+
+export interface SessionOptions {
+  readonly feeds: OrtOptions['feeds'];
+  readonly layout: OrtLayout;
+  readonly isProfiled?: boolean;
+  /** Refuses graphs of which nodes would run on the CPU provider. @default they run, and `note` says it */
+  readonly isStrict?: boolean;
 }
 
 const PACKAGE = 'bench/peers/node_modules/onnxruntime-node';
@@ -51,21 +73,28 @@ export async function startOrt(capabilities: Capabilities): Promise<Ort> {
 
   async function openLayout(
     model: Uint8Array,
-    feeds: OrtOptions['feeds'],
-    layout: OrtLayout,
+    { feeds, layout, isProfiled = false, isStrict = false }: SessionOptions,
   ): Promise<PeerNetwork> {
     const key = `session ${count++}`;
     let nodes = 'all nodes on WebGPU';
+    const session = { key, model, layout, feeds, isProfiled };
     try {
-      await ask('open', { key, model, layout, feeds, isStrict: true });
+      await ask('open', { ...session, isStrict: true });
     } catch (error) {
-      if (!(error instanceof Error && error.message.includes('fallback'))) throw error;
+      if (isStrict || !(error instanceof Error && error.message.includes('fallback'))) throw error;
       nodes = 'some nodes on the CPU provider';
-      await ask('open', { key, model, layout, feeds, isStrict: false });
+      await ask('open', { ...session, isStrict: false });
     }
     return {
       note: `${layout}, ${nodes}`,
-      run: async () => (await ask('run', { key })) as Awaited<ReturnType<PeerNetwork['run']>>,
+      async run() {
+        const { milliseconds, values } = (await ask('run', { key })) as {
+          milliseconds: number;
+          values: Float32Array | Uint16Array;
+        };
+        return { milliseconds, values: values instanceof Uint16Array ? toSingle(values) : values };
+      },
+      timings: async () => ((await ask('timings', { key })) as { runs: PeerKernel[][] }).runs,
       close: async () => {
         await ask('close', { key });
       },
@@ -74,10 +103,10 @@ export async function startOrt(capabilities: Capabilities): Promise<Ort> {
 
   return {
     async open(model, { feeds, layout }) {
-      if (layout !== 'best') return openLayout(model, feeds, layout);
+      if (layout !== 'best') return openLayout(model, { feeds, layout });
       const timed: { network: PeerNetwork; milliseconds: number }[] = [];
       for (const each of ['NHWC', 'NCHW'] as const) {
-        const network = await openLayout(model, feeds, each);
+        const network = await openLayout(model, { feeds, layout: each });
         await network.run(); // compiles
         const runs = [await network.run(), await network.run()];
         const milliseconds = Math.min(...runs.map((run) => run.milliseconds));
@@ -89,7 +118,8 @@ export async function startOrt(capabilities: Capabilities): Promise<Ort> {
       return best.network;
     },
     drivers: async () => ((await ask('info', {})) as { drivers: string[] }).drivers,
-    dispose: () => child.disconnect(),
+    openLayout,
+    dispose: () => child.kill(),
   };
 }
 
@@ -102,9 +132,13 @@ function conversation(
   child.on('message', (message: { id: number; answer?: unknown; error?: string }) => {
     const request = open.get(message.id);
     open.delete(message.id);
+    if (open.size === 0) child.channel?.unref();
     if (message.error === undefined) request?.resolve(message.answer);
     else request?.reject(new Error(`onnxruntime: ${message.error}`));
   });
+  // A worker that is asked nothing keeps no process alive.
+  child.unref();
+  child.channel?.unref();
   child.on('exit', (code, signal) => {
     const error = new Error(`onnxruntime's process ended (${signal ?? `code ${code}`})`);
     for (const { reject } of open.values()) reject(error);
@@ -113,6 +147,7 @@ function conversation(
   return (command, argument) =>
     new Promise((resolve, reject) => {
       open.set(next, { resolve, reject });
+      child.channel?.ref();
       child.send({ id: next++, command, argument });
     });
 }

@@ -186,6 +186,7 @@ function submit(
   try {
     const encoder = device.createCommandEncoder({ label: 'invsr' });
     if (profiler) {
+      profiler.nextSubmit();
       for (const [i, dispatch] of dispatches.entries()) {
         const timestampWrites = profiler.timestampsFor(dispatch);
         const pass = encoder.beginComputePass({ label: `invsr/${dispatch.path}`, timestampWrites });

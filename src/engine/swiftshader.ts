@@ -40,7 +40,7 @@ export function lavapipeIcd(): string | undefined {
 const VULKAN_ARCH: Readonly<Record<string, string>> = { x64: 'x86_64', arm64: 'aarch64' };
 
 /** The installed package's root folder, or undefined. It holds x64 Linux binaries only. */
-function packageRoot(): string | undefined {
+export function packageRoot(): string | undefined {
   if (process.platform !== 'linux' || process.arch !== 'x64') return undefined;
   if (process.env['INVSR_NO_SWIFTSHADER']) return undefined; // for tests: as where it is not installed
   try {
@@ -104,7 +104,7 @@ export async function makeWhole(
 }
 
 /** Where unpacked drivers are kept: the user's cache, or a private temporary folder. */
-function cacheFolder(): string {
+export function cacheFolder(): string {
   const folder = join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'invsr');
   try {
     mkdirSync(folder, { recursive: true });

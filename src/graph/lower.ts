@@ -1,6 +1,7 @@
-/** Graph → Plan: fuse, band, split off what is constant, place tensors in slots, make kernels. */
+/** Graph → Plan: fuse, band, choose algorithms, split off what is constant, place tensors in slots, make kernels. */
 import { byteLength, type Target } from '../engine/kernel.ts';
 import type { Dispatch, Location, NamedTensor, Plan } from '../engine/plan.ts';
+import { chooseAlgorithms } from './algorithms.ts';
 import { band } from './band.ts';
 import { fuse } from './fuse.ts';
 import { foldGates } from './gate.ts';
@@ -33,7 +34,9 @@ export function lower(
   }: LowerOptions = {},
 ): Plan {
   const names = new Map([...built.names].filter(([name]) => keep(name)));
-  const graph = band(rewrite({ ...built, names }, target, compact), { maxBindingBytes, compact });
+  const rewritten = rewrite({ ...built, names }, compact);
+  const normed = target.family === 'cpu' ? rewritten : joinSmallNorms(rewritten);
+  const graph = chooseAlgorithms(band(normed, { maxBindingBytes, compact }), target);
   const constant = constantNodes(graph);
   const order = [
     ...graph.nodes.filter((node) => constant.has(node)),
@@ -78,11 +81,12 @@ export function lower(
   };
 }
 
-/** The same with fewer nodes. */
-function rewrite(graph: Graph, { family }: Target, compact: boolean): Graph {
-  const gated = foldGates(fuse(graph));
-  const joined = joinProjections(gated, compact ? PART_BYTES : Infinity);
-  return family === 'cpu' ? joined : joinSmallNorms(joined);
+/**
+ * The same with fewer nodes, for any target; `compact` leaves those apart whose joint output would be
+ * large.
+ */
+export function rewrite(graph: Graph, compact: boolean): Graph {
+  return joinProjections(foldGates(fuse(graph)), compact ? PART_BYTES : Infinity);
 }
 
 function externalTypes({ nodes, externals }: Graph): Plan['externals'] {

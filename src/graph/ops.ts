@@ -8,6 +8,7 @@ import { waveletLow, ycbcrFix } from '../kernels/color-fix.ts';
 import { concat } from '../kernels/concat.ts';
 import { conv2d } from '../kernels/conv2d.ts';
 import { crop } from '../kernels/crop.ts';
+import { gemmPartial, gemmReduce } from '../kernels/gemm-split.ts';
 import { geglu } from '../kernels/geglu.ts';
 import { groupNormFinalize, groupNormPartial } from '../kernels/group-norm-stats.ts';
 import { groupNormApply } from '../kernels/group-norm.ts';
@@ -39,6 +40,8 @@ const OPS = {
   cropTiles,
   geglu,
   groupNorm,
+  gemmPartial,
+  gemmReduce,
   groupNormApply,
   groupNormFinalize,
   groupNormPartial,

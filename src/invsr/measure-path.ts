@@ -28,6 +28,10 @@ export interface PathOptions extends Pick<TileGraphOptions, 'tile' | 'timesteps'
   readonly runs: number;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((text: string) => void) | undefined;
+  /** Gets the dispatches of one profiled run, that of median length, where the device has timestamps. */
+  readonly onProfile?:
+    | ((precision: Precision, dispatches: readonly DispatchTiming[]) => void)
+    | undefined;
 }
 
 export interface PathResult {
@@ -58,7 +62,7 @@ export async function measurePaths(
   model: Model,
   options: PathOptions,
 ): Promise<PathResult[]> {
-  const { precisions, runs, onProgress } = options;
+  const { precisions, runs, onProgress, onProfile } = options;
   const canProfile = context.device.features.has('timestamp-query');
   const sides: Side[] = [];
   try {
@@ -75,10 +79,23 @@ export async function measurePaths(
         if (canProfile && round < MAX_PROFILES) profiles.push(await path.profile());
       }
     }
+    for (const { precision, profiles } of sides) {
+      const profile = ofMedianLength(profiles);
+      if (profile) onProfile?.(precision, profile);
+    }
     return sides.map(resultOf);
   } finally {
     for (const { path } of sides) path.dispose();
   }
+}
+
+const lengthOf = (profile: readonly DispatchTiming[]): number =>
+  profile.reduce((sum, { nanoseconds }) => sum + nanoseconds, 0);
+
+/** A run as it was: medians of single dispatches would overlap. */
+function ofMedianLength(profiles: readonly DispatchTiming[][]): DispatchTiming[] | undefined {
+  const sorted = profiles.toSorted((a, b) => lengthOf(a) - lengthOf(b));
+  return sorted[Math.floor((sorted.length - 1) / 2)];
 }
 
 function openPath(

@@ -22,7 +22,7 @@ export interface Tile {
   readonly vectors: number;
 }
 
-const TILES = {
+export const TILES = {
   tile64x64: { across: 8, down: 8, rows: 8, vectors: 2 },
   tile128x64: { across: 8, down: 16, rows: 8, vectors: 2 },
   tile128x128: { across: 16, down: 16, rows: 8, vectors: 2 },

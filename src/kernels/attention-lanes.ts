@@ -8,10 +8,14 @@
  * arrays would again be one scalar access per lane. `head_dim` decides the JIT time, hence ROWS.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
-import { paramsWgsl } from '../engine/kernel.ts';
-import type { AttentionDesign, AttentionSpec } from './attention-tiles.ts';
-import { MASKED } from './attention-tiles.ts';
-import { enableF16, readWgsl, writeWgsl } from './storage.ts';
+import {
+  type AttentionDesign,
+  type AttentionSpec,
+  basesWgsl,
+  bindingsWgsl,
+  MASKED,
+} from './attention-spec.ts';
+import { enableF16 } from './storage.ts';
 import { unroll } from './unroll.ts';
 
 /** The unrolled text, and with it the JIT time, grows with the head; wider ones use tiles. */
@@ -28,14 +32,8 @@ const addScore = (c: number, i: number, r: number) => `s${r}_${i} += dot(q${r}_$
 const addValue = (c: number, i: number, r: number) =>
   i === 0 ? `var b${r}_${c} = p${r}_0 * v0;` : `b${r}_${c} += p${r}_${i} * v${i};`;
 
-export function attentionLanes({
-  params,
-  headDim,
-  causal,
-  dtype,
-  kvDtype,
-  target,
-}: AttentionSpec): AttentionDesign {
+export function attentionLanes(spec: AttentionSpec): AttentionDesign {
+  const { headDim, causal, dtype, kvDtype, target } = spec;
   const lanes = target.subgroupSize;
   const block = Math.min(MAX_BLOCK, lanes);
   const vectors = headDim / 4;
@@ -64,11 +62,7 @@ ${enableF16(target, dtype, kvDtype)}
 enable subgroups;
 // Control flow is uniform: every lane of the only subgroup sees the same number of keys.
 diagnostic(off, subgroup_uniformity);
-${paramsWgsl(params)}
-${readWgsl('q', 1, dtype, target)}
-${readWgsl('k', 2, kvDtype, target)}
-${readWgsl('v', 3, kvDtype, target)}
-${writeWgsl('y', 4, dtype, target)}
+${bindingsWgsl(spec)}
 const LANES: u32 = ${lanes};
 const BLOCK: u32 = ${block};
 const ROWS: u32 = ${rows};
@@ -79,17 +73,13 @@ fn main(
   @builtin(workgroup_id) workgroup: vec3u,
   @builtin(subgroup_invocation_id) lane: u32,
 ) {
-  let head = workgroup.y * VECTORS;
-  let k_base = workgroup.z * params.kv_batch * params.k_row + params.k_at + head;
-  let v_base = workgroup.z * params.kv_batch * params.v_row + params.v_at + head;
-  let last_key = params.keys - 1u;
+  ${basesWgsl('VECTORS')}
 ${unroll(
   rows,
   (r) => `
   let row${r} = (workgroup.x * ROWS + ${r}u) * LANES + lane;
-  let token${r} = workgroup.z * params.queries + min(row${r}, params.queries - 1u);
-  let q_at${r} = token${r} * params.q_row + params.q_at + head;
-  let y_at${r} = token${r} * params.y_row + head;
+  let q_at${r} = q_base + min(row${r}, last_query) * params.q_row;
+  let y_at${r} = y_base + row${r} * params.y_row;
   var max${r} = ${MASKED};
   var sum${r} = 0f;
   ${unroll(vectors, (c) => loadQuery(r, c))}`,

@@ -13,42 +13,20 @@
  * 14,336 bytes of shared memory, below the 16,384 that every device has.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
-import { type DType, type Params, paramsWgsl, type Target } from '../engine/kernel.ts';
-import { enableF16, readWgsl, writeWgsl } from './storage.ts';
-
-/** What the two designs are made from. Offsets in params count vec4s. */
-export interface AttentionSpec {
-  readonly params: Params;
-  readonly headDim: number;
-  /** Query i sees keys 0 to i only. */
-  readonly causal: boolean;
-  readonly dtype: DType;
-  readonly kvDtype: DType;
-  readonly target: Target;
-}
-
-export interface AttentionDesign {
-  readonly wgsl: string;
-  readonly queriesPerWorkgroup: number;
-}
-
-/**
- * The score of a key past the end and the first running maximum. Finite: under fast math
- * -inf - -inf may be anything; and far below any score of finite f16 or sane f32 inputs.
- */
-export const MASKED = '-1e30f';
+import {
+  type AttentionDesign,
+  type AttentionSpec,
+  basesWgsl,
+  bindingsWgsl,
+  MASKED,
+} from './attention-spec.ts';
+import { enableF16 } from './storage.ts';
 
 const INVOCATIONS = 128;
 const TILE = 32;
 
-export function attentionTiles({
-  params,
-  headDim,
-  causal,
-  dtype,
-  kvDtype,
-  target,
-}: AttentionSpec): AttentionDesign {
+export function attentionTiles(spec: AttentionSpec): AttentionDesign {
+  const { headDim, causal, dtype, kvDtype, target } = spec;
   const vectors = headDim / 4;
   const columns = vectors <= 4 ? 4 : vectors <= 8 ? 8 : 16;
   // Causal: no key tile after the workgroup's last query. Each query masks the keys after it, which
@@ -59,11 +37,7 @@ export function attentionTiles({
     queriesPerWorkgroup: TILE,
     wgsl: wgsl`
 ${enableF16(target, dtype, kvDtype)}
-${paramsWgsl(params)}
-${readWgsl('q', 1, dtype, target)}
-${readWgsl('k', 2, kvDtype, target)}
-${readWgsl('v', 3, kvDtype, target)}
-${writeWgsl('y', 4, dtype, target)}
+${bindingsWgsl(spec)}
 const INVOCATIONS: u32 = ${INVOCATIONS};
 const TILE: u32 = ${TILE};      // queries, and keys
 const COLUMNS: u32 = ${columns};   // vec4s of the output side by side
@@ -85,14 +59,8 @@ fn main(
   @builtin(workgroup_id) workgroup: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let head = workgroup.y * params.head_vectors;
+  ${basesWgsl('params.head_vectors')}
   let first = workgroup.x * TILE;
-  let q_base = workgroup.z * params.queries * params.q_row + params.q_at + head;
-  let k_base = workgroup.z * params.kv_batch * params.k_row + params.k_at + head;
-  let v_base = workgroup.z * params.kv_batch * params.v_row + params.v_at + head;
-  let y_base = workgroup.z * params.queries * params.y_row + head;
-  let last_query = params.queries - 1u;
-  let last_key = params.keys - 1u;
   let score_row = lane / 8u;   // and + 16
   let score_key = lane % 8u;   // and + 8, 16, 24
   let soft_row = lane / 4u;

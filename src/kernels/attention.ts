@@ -19,13 +19,15 @@
  * A block's products are summed before they join the output: that rounds once per block, not once per
  * key, which the 16,384 keys of the noise predictor need to stay within the f32 gate.
  *
- * Two designs, each for any d:
+ * The designs:
  *   attention-lanes.ts   CPU rasterisers: one query per SIMD lane, no shared memory; d ≤ 64
- *   attention-tiles.ts   GPUs: 32 queries × 32 keys through shared memory; output channels over the
- *                        lanes, so the VAE's single 512-wide head fits too
+ *   attention-flash.ts   GPUs, d ≤ 128: 64 queries, registers blocked 4×4 or 8×4
+ *   attention-tiles.ts   GPUs, any d: 32 queries × 32 keys through shared memory; output channels
+ *                        over the lanes, so the VAE's single 512-wide head fits too
  */
 import {
   byteLength,
+  type Choice,
   expectShape,
   f32,
   format,
@@ -36,8 +38,11 @@ import {
   type TensorType,
   u32,
 } from '../engine/kernel.ts';
+import { attentionFlash, flashDesigns } from './attention-flash.ts';
 import { attentionLanes, MAX_LANE_HEAD } from './attention-lanes.ts';
+import type { AttentionDesign, AttentionSpec } from './attention-spec.ts';
 import { attentionTiles } from './attention-tiles.ts';
+import { choose, sizeClass } from './designs.ts';
 
 export interface AttentionInputs {
   readonly q: TensorType;
@@ -106,14 +111,10 @@ export function attention(
     kv_batch: u32(kvBatch === 1 ? 0 : keys),
     scale: f32(Math.LOG2E / Math.sqrt(headDim)),
   } satisfies Params;
-  const lanes = target.family === 'cpu' && target.subgroupSize > 1 && headDim <= MAX_LANE_HEAD;
-  const { wgsl, queriesPerWorkgroup } = (lanes ? attentionLanes : attentionTiles)({
-    params,
-    headDim,
-    causal,
-    dtype: q.dtype,
-    kvDtype: k.dtype,
-    target,
+  const spec = { params, keys, headDim, causal, dtype: q.dtype, kvDtype: k.dtype, target };
+  const { wgsl, queriesPerWorkgroup, choice } = designOf(spec, {
+    queries,
+    heads: heads * batch,
   });
   const y: TensorType = { dtype: q.dtype, shape: [batch, queries, channels] };
   const kv: TensorType = { dtype: k.dtype, shape: [kvBatch, keys, channels] };
@@ -125,12 +126,36 @@ export function attention(
     bindings: { q: 1, k: 2, v: 3 },
     params,
     output: { binding: 4, type: y },
+    ...(choice && { choice }),
     workgroups: [Math.ceil(queries / queriesPerWorkgroup), heads, batch],
     cost: {
       flops: 4 * batch * pairs * channels,
       bytes: 2 * byteLength(y) + 2 * byteLength(kv),
     },
   };
+}
+
+/** The text for these sizes, by the design that target's family and tuning call for. */
+function designOf(
+  spec: AttentionSpec,
+  { queries, heads }: { readonly queries: number; readonly heads: number },
+): AttentionDesign & { readonly choice?: Choice } {
+  const { target, headDim, keys, dtype, kvDtype } = spec;
+  if (target.family === 'cpu') {
+    const hasLanes = target.subgroupSize > 1 && headDim <= MAX_LANE_HEAD;
+    return hasLanes ? attentionLanes(spec) : attentionTiles(spec);
+  }
+  const storage = dtype === kvDtype ? dtype : `${dtype}×${kvDtype}`;
+  const what = `attention ${storage} d${headDim}${spec.causal ? ' causal' : ''}`;
+  const [best, ...others] = [...flashDesigns(spec), 'tiles'];
+  const choice = choose(
+    sizeClass(what, { heads, queries, keys }),
+    [best ?? 'tiles', ...others],
+    target,
+  );
+  const made =
+    choice.design === 'tiles' ? attentionTiles(spec) : attentionFlash(spec, choice.design);
+  return { ...made, choice };
 }
 
 export function attentionReference(

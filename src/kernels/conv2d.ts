@@ -24,6 +24,7 @@ import {
   type TensorType,
 } from '../engine/kernel.ts';
 import { type Activation, activate } from './epilogue.ts';
+import type { ImplicitGemm } from './gemm-program.ts';
 import { implicitGemm } from './implicit-gemm.ts';
 
 export interface Conv2dInputs {
@@ -52,11 +53,14 @@ export interface Conv2dConstants {
 
 const NO_PADDING: Padding = { top: 0, left: 0, bottom: 0, right: 0 };
 
-export function conv2d(
+export const conv2d = (inputs: Conv2dInputs, constants: Conv2dConstants, target: Target): Kernel =>
+  implicitGemm(conv2dGemm(inputs, constants), target);
+
+/** The convolution as a product. */
+export function conv2dGemm(
   { x, weight, bias, shift, residual }: Conv2dInputs,
   { stride = 1, padding = NO_PADDING, activation = 'none', dtype = x.dtype }: Conv2dConstants,
-  target: Target,
-): Kernel {
+): ImplicitGemm {
   const [batch = 0, height = 0, width = 0, ci = 0] = x.shape;
   const [tapsY = 0, tapsX = 0, , co = 0] = weight.shape;
   expectShape('x', x, [batch, height, width, ci]);
@@ -75,25 +79,22 @@ export function conv2d(
   if (shift) expectShape('shift', shift, [shift.shape[0] === 1 ? 1 : batch, co]);
   if (residual) expectShape('residual', residual, output.shape);
 
-  return implicitGemm(
-    {
-      name: 'conv2d',
-      x,
-      weight,
-      epilogue: { bias, shift, residual },
-      activation,
-      output,
-      batch,
-      input: { height, width, channels: ci },
-      pixels,
-      channels: co,
-      taps: { y: tapsY, x: tapsX },
-      stride,
-      padding,
-      phases: 1,
-    },
-    target,
-  );
+  return {
+    name: 'conv2d',
+    x,
+    weight,
+    epilogue: { bias, shift, residual },
+    activation,
+    output,
+    batch,
+    input: { height, width, channels: ci },
+    pixels,
+    channels: co,
+    taps: { y: tapsY, x: tapsX },
+    stride,
+    padding,
+    phases: 1,
+  };
 }
 
 export interface Conv2dReferenceInputs {

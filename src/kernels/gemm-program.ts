@@ -34,6 +34,11 @@ export interface ImplicitGemm {
   readonly padding: { readonly top: number; readonly left: number };
   /** With 4, phase (py, px) reads from pixel (py, px) on and writes pixels (2y + py, 2x + px). */
   readonly phases: 1 | 4;
+  /**
+   * Parts of the inner dimension whose sums are stored apart, as images: output image
+   * part · batch + n. They are sums only: no epilogue. Programs of the family `alu` know how.
+   */
+  readonly splits?: number;
 }
 
 /** How one family of targets computes the sums. */

@@ -48,10 +48,14 @@ export function aluProgram(
     enables: '',
     columns,
     choice,
-    workgroups: [gridX, gridY, gemm.batch * gemm.phases * Math.ceil(gemm.channels / columns)],
+    workgroups: [
+      gridX,
+      gridY,
+      gemm.batch * gemm.phases * Math.ceil(gemm.channels / columns) * (gemm.splits ?? 1),
+    ],
     wgsl: `
 ${readWgsl('weight', WEIGHT_BINDING, gemm.weight.dtype, target)}
-${programWgsl(design)}
+${programWgsl(design, gemm.splits !== undefined)}
 `,
   };
 }
@@ -75,7 +79,7 @@ function invocations({ across, down, depth }: AluDesign) {
   };
 }
 
-function programWgsl(design: AluDesign): string {
+function programWgsl(design: AluDesign, isSplit: boolean): string {
   const { across, down, rows, vectors, depth, pitch, isChunked } = design;
   const ids = invocations(design);
   const fetches = pixelsOf(design) / ids.pixels;
@@ -145,7 +149,7 @@ fn main(
   let j = ${ids.j};
   let kx = ${ids.kx};
   let q = ${ids.q};
-  let block = block_of(workgroup.z);
+${isSplit ? SPLIT_BLOCK : '  let block = block_of(workgroup.z);'}
   let first = (workgroup.y * grid.x + workgroup.x) * ${pixelsOf(design)}u;
   let c = block.column * ${groups}u + i;
 ${eachFetch(
@@ -155,22 +159,20 @@ ${eachFetch(
   let ix${s} = ox${s} * params.stride + block.phase_x - u32(params.left);`,
 )}
   // The step: vectors k to k + ${depth} of tap (ty, tx), whose weights begin at a row of their matrix.
-  var ty = 0u;
-  var tx = 0u;
-  var k = 0u;
-  var row = block.weights;
-  let steps = params.taps_y * params.taps_x * ((params.ci4 + ${depth - 1}u) / ${depth}u);
+  let steps_of_tap = (params.ci4 + ${depth - 1}u) / ${depth}u;
+  let steps = params.taps_y * params.taps_x * steps_of_tap;
+${isSplit ? splitRange(depth) : WHOLE_RANGE}
 ${eachVector((v) => `  let initial${v} = initial(block, c + ${across * v}u);`)}
 ${eachSum((r, v) => `  var sum${r}_${v} = initial${v};`)}
 ${eachFetch((s) => `  var at${s}: u32;\n  var x${s}: ${design.x};`)}
 ${eachWeight((s, v) => `  var w${s}_${v}: ${design.weight};`)}
 ${locate}
 ${fetch}
-  for (var step = 1u; step <= steps; step++) {
+  for (var step = begin; step < end; step++) {
     workgroupBarrier();
 ${put}
     workgroupBarrier();
-    if (step < steps) {
+    if (step + 1u < end) {
       k += ${depth}u;
       if (k >= params.ci4) {
         k = 0u;
@@ -191,10 +193,32 @@ ${eachRow(
     let py = pixel / params.width;
     let px = pixel - py * params.width;
     if (py < params.height) {
-${eachVector((v) => `if (c + ${across * v}u < params.co4) { finish(block, py, px, c + ${across * v}u, sum${r}_${v}); }`)}
+${eachVector((v) => `if (c + ${across * v}u < params.co4) { finish(${isSplit ? 'out' : 'block'}, py, px, c + ${across * v}u, sum${r}_${v}); }`)}
     }
   }`,
 )}
 }
 `;
 }
+
+const WHOLE_RANGE = `  let begin = 0u;
+  let end = steps;
+  var ty = 0u;
+  var tx = 0u;
+  var k = 0u;
+  var row = block.weights;`;
+
+/** The part of a workgroup, and the image it goes to. */
+const SPLIT_BLOCK = `  let part = workgroup.z % params.splits;
+  let block = block_of(workgroup.z / params.splits);
+  var out = block;
+  out.image += part * params.batch;`;
+
+/** Parts differ by one step at most. */
+const splitRange = (depth: number): string => `  let begin = steps * part / params.splits;
+  let end = steps * (part + 1u) / params.splits;
+  let tap = begin / steps_of_tap;
+  var ty = tap / params.taps_x;
+  var tx = tap - ty * params.taps_x;
+  var k = (begin - tap * steps_of_tap) * ${depth}u;
+  var row = block.weights + tap * params.ci4 * 4u;`;

@@ -43,7 +43,8 @@ export function implicitGemm(gemm: ImplicitGemm, target: Target): Kernel {
     if (type && type.dtype !== 'f32') throw new ShapeError(`${name} is ${format(type)}, not f32`);
   }
 
-  const program = (target.family === 'cpu' ? cpuProgram : aluProgram)(gemm, target);
+  const isCpu = target.family === 'cpu' && gemm.splits === undefined;
+  const program = (isCpu ? cpuProgram : aluProgram)(gemm, target);
   const params = {
     batch: u32(gemm.batch),
     in_height: u32(gemm.input.height),
@@ -61,6 +62,7 @@ export function implicitGemm(gemm: ImplicitGemm, target: Target): Kernel {
     column_blocks: u32(Math.ceil(channels / program.columns)),
     // Vectors between the shifts of two images; 0 where all images share one.
     shift_stride: u32(shift && shift.shape[0] !== 1 ? channels / 4 : 0),
+    ...(gemm.splits !== undefined && { splits: u32(gemm.splits) }),
   };
   const used = [x, weight, bias, shift, residual, output].filter((type) => type !== undefined);
   return {
@@ -80,7 +82,9 @@ export function implicitGemm(gemm: ImplicitGemm, target: Target): Kernel {
     workgroups: program.workgroups,
     ...(program.choice && { choice: program.choice }),
     cost: {
-      flops: 2 * sizeOf(output.shape) * (gated ? 2 : 1) * taps.y * taps.x * gemm.input.channels,
+      flops:
+        (2 * sizeOf(output.shape) * (gated ? 2 : 1) * taps.y * taps.x * gemm.input.channels) /
+        (gemm.splits ?? 1),
       bytes: used.reduce((sum, type) => sum + byteLength(type), 0),
     },
     wgsl: wgsl`

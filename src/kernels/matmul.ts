@@ -27,6 +27,7 @@ import {
   type TensorType,
 } from '../engine/kernel.ts';
 import { type Activation, activate } from './epilogue.ts';
+import type { ImplicitGemm } from './gemm-program.ts';
 import { implicitGemm } from './implicit-gemm.ts';
 
 export interface LinearInputs {
@@ -58,11 +59,14 @@ function imageOf(rows: number): { height: number; width: number } {
   return { height, width };
 }
 
-export function linear(
+export const linear = (inputs: LinearInputs, constants: LinearConstants, target: Target): Kernel =>
+  implicitGemm(linearGemm(inputs, constants), target);
+
+/** The layer as a product over an image of its rows. */
+export function linearGemm(
   { x, weight, bias, residual }: LinearInputs,
   { activation = 'none', dtype = x.dtype, gated = false }: LinearConstants,
-  target: Target,
-): Kernel {
+): ImplicitGemm {
   const inner = x.shape.at(-1) ?? 0;
   const columns = weight.shape.at(-1) ?? 0;
   expectShape('weight', weight, [inner, columns]);
@@ -81,26 +85,23 @@ export function linear(
   if (!(rows > 0)) throw new ShapeError(`x is ${format(x)}, expected at least one row`);
 
   const image = imageOf(rows);
-  return implicitGemm(
-    {
-      name: 'linear',
-      x,
-      weight,
-      epilogue: { bias, residual },
-      activation: gated ? 'gelu' : activation,
-      gated,
-      output,
-      batch: 1,
-      input: { ...image, channels: inner },
-      pixels: image,
-      channels: columns,
-      taps: { y: 1, x: 1 },
-      stride: 1,
-      padding: { top: 0, left: 0 },
-      phases: 1,
-    },
-    target,
-  );
+  return {
+    name: 'linear',
+    x,
+    weight,
+    epilogue: { bias, residual },
+    activation: gated ? 'gelu' : activation,
+    gated,
+    output,
+    batch: 1,
+    input: { ...image, channels: inner },
+    pixels: image,
+    channels: columns,
+    taps: { y: 1, x: 1 },
+    stride: 1,
+    padding: { top: 0, left: 0 },
+    phases: 1,
+  };
 }
 
 export function linearReference(

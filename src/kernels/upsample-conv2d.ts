@@ -27,6 +27,7 @@ import {
   type TensorType,
 } from '../engine/kernel.ts';
 import { type Activation, activate } from './epilogue.ts';
+import type { ImplicitGemm } from './gemm-program.ts';
 import { implicitGemm } from './implicit-gemm.ts';
 
 export interface UpsampleConv2dInputs {
@@ -45,11 +46,17 @@ export interface UpsampleConv2dConstants {
 
 const FRAME = { top: 1, bottom: 1 } as const;
 
-export function upsampleConv2d(
+export const upsampleConv2d = (
+  inputs: UpsampleConv2dInputs,
+  constants: UpsampleConv2dConstants,
+  target: Target,
+): Kernel => implicitGemm(upsampleConv2dGemm(inputs, constants), target);
+
+/** The four convolutions as a product. */
+export function upsampleConv2dGemm(
   { x, weight, bias }: UpsampleConv2dInputs,
   { activation = 'none', padding = FRAME, dtype = x.dtype }: UpsampleConv2dConstants,
-  target: Target,
-): Kernel {
+): ImplicitGemm {
   const [batch = 0, height = 0, width = 0, ci = 0] = x.shape;
   const rows = height + padding.top + padding.bottom - 2;
   const co = weight.shape.at(-1) ?? 0;
@@ -60,25 +67,22 @@ export function upsampleConv2d(
     throw new ShapeError(`x is ${format(x)}, expected at least one row and column of pixels`);
   }
 
-  return implicitGemm(
-    {
-      name: 'upsampleConv2d',
-      x,
-      weight,
-      epilogue: { bias },
-      activation,
-      output: { dtype, shape: [batch, 2 * rows, 2 * width, co] },
-      batch,
-      input: { height, width, channels: ci },
-      pixels: { height: rows, width },
-      channels: co,
-      taps: { y: 2, x: 2 },
-      stride: 1,
-      padding: { top: padding.top, left: 1 },
-      phases: 4,
-    },
-    target,
-  );
+  return {
+    name: 'upsampleConv2d',
+    x,
+    weight,
+    epilogue: { bias },
+    activation,
+    output: { dtype, shape: [batch, 2 * rows, 2 * width, co] },
+    batch,
+    input: { height, width, channels: ci },
+    pixels: { height: rows, width },
+    channels: co,
+    taps: { y: 2, x: 2 },
+    stride: 1,
+    padding: { top: padding.top, left: 1 },
+    phases: 4,
+  };
 }
 
 export function upsampleConv2dReference(

@@ -20,6 +20,8 @@ interface Spec {
     readonly widths: readonly [q: number, k: number, v: number];
     readonly offsets: NonNullable<AttentionConstants['offsets']>;
   };
+  /** On GPUs; one that these sizes have. @default the factory's choice */
+  readonly design?: string;
   /** Standard deviation of q and k. @default 1 */
   readonly std?: number;
   readonly tags?: KernelCase['tags'];
@@ -34,6 +36,7 @@ function attentionCase({
   heads = 1,
   causal = false,
   packed,
+  design,
   std = 1,
   tags = ['edge'],
   maxNmse,
@@ -46,6 +49,7 @@ function attentionCase({
   const suffix = [
     causal && ' causal',
     std !== 1 && ` std ${std}`,
+    design && ` ${design}`,
     packed && ` c${channels} at ${Object.values(packed.offsets).join(',')}`,
   ];
   return {
@@ -58,7 +62,12 @@ function attentionCase({
         seed,
         { std: name === 'v' ? 1 : std },
       ),
-    kernel: (target) => attention({ q, k, v }, constants, target),
+    kernel: (target) => {
+      const kernel = attention({ q, k, v }, constants, target);
+      if (!design || !kernel.choice) return kernel;
+      const designs = { [kernel.choice.key]: design };
+      return attention({ q, k, v }, constants, { ...target, designs });
+    },
     reference: (data) =>
       attentionReference(data as Record<'q' | 'k' | 'v', Float32Array>, {
         ...constants,
@@ -71,7 +80,7 @@ function attentionCase({
   };
 }
 
-/** Few head sizes and types on purpose: each is a pipeline of 2-8 s of lavapipe's JIT per family. */
+/** Few head sizes and types on purpose: each is a pipeline of 2-10 s of lavapipe's JIT per family. */
 export const cases: readonly KernelCase[] = [
   attentionCase({ q: [1, 1, 4] }),
   attentionCase({ q: [1, 1, 16], kv: [1, 77] }),
@@ -110,6 +119,15 @@ export const cases: readonly KernelCase[] = [
   }),
   // later keys far above the seen ones: one that leaks would be all of the output
   attentionCase({ q: [1, 35, 16], std: 30, causal: true, maxNmse: 1e-9 }),
+  // designs that are not the first choice of any case above; wider heads
+  attentionCase({ dtype: 'f16', q: [1, 70, 64], kv: [1, 45], design: 'flash4x4' }),
+  attentionCase({ dtype: 'f16', q: [1, 70, 64], kv: [1, 45], design: 'flash8x4half' }),
+  attentionCase({ dtype: 'f16', q: [1, 70, 128], kv: [1, 45], design: 'flash4x4half' }),
+  attentionCase({ dtype: 'f16', q: [1, 70, 64], kv: [1, 45], design: 'tiles' }),
+  attentionCase({ q: [1, 70, 64], kv: [1, 45], design: 'flash8x4' }),
+  attentionCase({ q: [1, 70, 96], kv: [1, 45] }),
+  // sums over many keys
+  attentionCase({ q: [1, 70, 64], kv: [1, 4096] }),
   // nano
   attentionCase({ dtype: 'f16', q: [1, 1024, 32], heads: 2, tags: ['real', 'perf'] }),
   attentionCase({ q: [1, 256, 32], heads: 2, tags: ['real'] }),

@@ -259,6 +259,16 @@ describe.each(adapterNames)('%s', (name) => {
     expect(timings.map(({ path }) => path)).toEqual(plan.dispatches.map(({ path }) => path));
     expect(timings.reduce((sum, { flops }) => sum + flops, 0)).toBe(totalFlops(plan.dispatches));
     for (const { nanoseconds } of timings) expect(nanoseconds).toBeGreaterThan(0);
+    // One after another from 0 on: each reads what the one before wrote.
+    let free = 0;
+    for (const { begin, nanoseconds } of timings) {
+      expect(begin).toBeGreaterThanOrEqual(free);
+      free = begin + nanoseconds;
+    }
+    expect(timings[0]?.begin).toBe(0);
+    const submits = timings.map(({ submit }) => submit);
+    expect(submits[0]).toBe(0);
+    expect(submits).toEqual(submits.toSorted((a, b) => a - b));
     expect(await profiler.read()).toEqual([]);
     profiler.dispose();
     executor.dispose();

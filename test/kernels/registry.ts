@@ -9,6 +9,7 @@ import { cases as concat } from './concat.cases.ts';
 import { cases as conv2d } from './conv2d.cases.ts';
 import { cases as crop } from './crop.cases.ts';
 import { cases as geglu } from './geglu.cases.ts';
+import { cases as gemmSplit } from './gemm-split.cases.ts';
 import { cases as groupNorm } from './group-norm.cases.ts';
 import { cases as groupNormSmall } from './group-norm-small.cases.ts';
 import { cases as groupNormStats } from './group-norm-stats.cases.ts';
@@ -37,6 +38,7 @@ export const REGISTRY: Readonly<Record<string, readonly KernelCase[]>> = {
   conv2d,
   crop,
   geglu,
+  'gemm-split': gemmSplit,
   'group-norm': groupNorm,
   'group-norm-small': groupNormSmall,
   'group-norm-stats': groupNormStats,

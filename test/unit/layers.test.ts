@@ -13,11 +13,12 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   graph: ['engine', 'kernels', 'weights'],
   invsr: ['engine', 'type:kernels', 'graph', 'weights'],
   entry: ['engine', 'graph', 'invsr', 'weights'],
-  cli: ['engine', 'invsr', 'weights', 'graph', 'entry'],
+  cli: ['engine', 'invsr', 'weights', 'graph', 'entry', 'bench'],
 };
 
-/** Files directly in src are the package's entries. */
+/** Files directly in src are the package's entries; ../bench is beside it. */
 const layerOf = (path: string): string => {
+  if (path.startsWith('../bench/')) return 'bench';
   const [first = '', ...rest] = path.split('/');
   return rest.length > 0 ? first : 'entry';
 };
@@ -73,6 +74,24 @@ test('the library entry runs in a browser: it imports nothing of Node', () => {
   };
   expect(visit('index.ts')).toEqual([]);
   expect(seen.size).toBeGreaterThan(100);
+});
+
+test('the bench of kernels runs in a browser and in the installed package: nothing of Node or tests', () => {
+  const seen = new Set<string>();
+  const visit = (file: string): string[] => {
+    if (seen.has(file)) return [];
+    seen.add(file);
+    const text = readFileSync(file, 'utf8');
+    const paths = [...text.matchAll(/\bfrom\s+'([^']+)'/g)].map(([, at = '']) => at);
+    const wrong = paths.filter((at) => /^node:|\/(?:cli|test)\//.test(at));
+    return [
+      ...wrong.map((at) => `${file}: ${at}`),
+      ...paths.filter((at) => at.startsWith('.')).flatMap((at) => visit(join(dirname(file), at))),
+    ];
+  };
+  const entries = ['kernel-bench', 'cases', 'compare', 'read-record', 'kernel-report'];
+  expect(entries.flatMap((name) => visit(`bench/${name}.ts`))).toEqual([]);
+  expect(seen.size).toBeGreaterThan(60);
 });
 
 test('only readback.ts maps buffers', () => {

@@ -16,7 +16,9 @@ const SHARED = readdirSync('src/kernels')
 test('shared files are known', () => {
   expect(SHARED).toEqual([
     'alu-tiles',
+    'attention-flash',
     'attention-lanes',
+    'attention-spec',
     'attention-tiles',
     'designs',
     'elementwise',
@@ -27,6 +29,7 @@ test('shared files are known', () => {
     'implicit-gemm-cpu',
     'phase-sums',
     'philox',
+    'product',
     'storage',
     'team',
     'unroll',

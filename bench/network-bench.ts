@@ -1,0 +1,100 @@
+/** Each network of a model as a graph of its own: wall time with upload and readback, and GPU time. */
+import type { EngineContext } from '../src/engine/context.ts';
+import { totalFlops } from '../src/engine/plan.ts';
+import { type NetworkName, type Spread, spreadOf } from '../src/invsr/measure.ts';
+import type { Precision } from '../src/invsr/measure-path.ts';
+import type { Model } from '../src/invsr/model.ts';
+import { networkCases, openNetwork } from './networks.ts';
+import type { Machine } from './record.ts';
+import { digits, textTable } from './table.ts';
+
+export interface NetworkRow {
+  readonly id: string;
+  readonly network: NetworkName;
+  readonly precision: Precision;
+  /** Upload of the inputs to readback of the result. */
+  readonly milliseconds: Spread;
+  /** Sums over the dispatches of profiled runs, where the device has timestamps. */
+  readonly gpuMilliseconds?: Spread;
+  readonly dispatches: number;
+  readonly flops: number;
+}
+
+export interface NetworkRecord {
+  readonly bench: 'networks';
+  readonly machine: Machine;
+  readonly model: string;
+  readonly rows: readonly NetworkRow[];
+}
+
+export interface NetworkOptions {
+  /** As it was asked for. */
+  readonly name: string;
+  readonly precisions: readonly Precision[];
+  readonly runs: number;
+  readonly filter: string;
+  readonly signal: AbortSignal;
+  readonly onProgress: (text: string) => void;
+}
+
+/** One network at a time on the device; its precisions in turns. */
+export async function benchNetworks(
+  context: EngineContext,
+  model: Model,
+  { name, precisions, runs, filter, signal, onProgress }: NetworkOptions,
+): Promise<NetworkRow[]> {
+  const rows: NetworkRow[] = [];
+  const canProfile = context.device.features.has('timestamp-query');
+  // The prompt is for peers; ours comes with the weights.
+  const cases = networkCases(model, { shape: [], data: new Float32Array() });
+  for (const network of cases.filter((one) => one.name.includes(filter))) {
+    for (const precision of precisions) {
+      onProgress(`${network.name} ${precision}`);
+      const work = await openNetwork(context, model, network, precision);
+      try {
+        await work.run();
+        const walls: number[] = [];
+        const gpu: number[] = [];
+        for (let run = 0; run < runs; run++) {
+          signal.throwIfAborted();
+          walls.push((await work.run()).milliseconds);
+          if (!canProfile) continue;
+          const timings = await work.profile();
+          gpu.push(timings.reduce((sum, { nanoseconds }) => sum + nanoseconds / 1e6, 0));
+        }
+        const dispatches = work.plans.flatMap((plan) => plan.dispatches);
+        rows.push({
+          id: `${name} ${network.name} ${precision}`,
+          network: network.name,
+          precision,
+          milliseconds: spreadOf(walls),
+          ...(gpu.length > 0 && { gpuMilliseconds: spreadOf(gpu) }),
+          dispatches: dispatches.length,
+          flops: totalFlops(dispatches),
+        });
+      } finally {
+        work.dispose();
+      }
+    }
+  }
+  return rows;
+}
+
+export const networkLines = ({ rows }: NetworkRecord): string[] => [
+  textTable(
+    [
+      { title: 'network', align: 'left', cell: ({ network }) => network },
+      { title: 'precision', align: 'left', cell: ({ precision }) => precision },
+      { title: 'wall ms', cell: ({ milliseconds }) => digits(milliseconds.median) },
+      { title: 'p10', cell: ({ milliseconds }) => digits(milliseconds.p10) },
+      { title: 'p90', cell: ({ milliseconds }) => digits(milliseconds.p90) },
+      { title: 'GPU ms', cell: (row) => digits(row.gpuMilliseconds?.median ?? Number.NaN) },
+      { title: 'dispatches', cell: ({ dispatches }) => String(dispatches) },
+      {
+        title: 'GFLOP/s',
+        cell: ({ flops, milliseconds }) => digits(flops / milliseconds.median / 1e6),
+      },
+    ],
+    rows,
+  ),
+];

@@ -1,0 +1,37 @@
+/** `npm run bench -- kernels --peer ort`: each case's figure on onnxruntime, as the rows have it. */
+import type { EngineContext } from '../../src/engine/context.ts';
+import type { KernelBenchOptions } from '../kernel-bench.ts';
+import { openOpPeer, type OpPeer } from './op-peer.ts';
+import { expectOrt } from './ort.ts';
+import { subjectOf } from './subjects.ts';
+
+/** At least; short ops get more (op-peer.ts). */
+const ROUNDS = 5;
+
+/** Cases without a figure get none, and a note says why. */
+export function besideOrt(
+  context: EngineContext,
+  note: (text: string) => void,
+): NonNullable<KernelBenchOptions['beside']> {
+  expectOrt();
+  let opened: Promise<OpPeer> | undefined;
+  return async (one) => {
+    const subject = subjectOf(one);
+    if (!subject) return undefined;
+    opened ??= openOpPeer(context);
+    const peer = await opened;
+    const {
+      name,
+      dtype,
+      ours,
+      peer: milliseconds,
+      difference,
+      note: how,
+    } = await peer.time(subject, { rounds: ROUNDS });
+    if (!milliseconds || difference === undefined) {
+      note(`${one.id}: ${how}`);
+      return undefined;
+    }
+    return { name, dtype, milliseconds, ours, difference, note: how };
+  };
+}

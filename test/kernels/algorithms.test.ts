@@ -1,0 +1,186 @@
+/** Products by each of their algorithms, against the f64 references of the ops. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createContext, type EngineContext } from '../../src/engine/context.ts';
+import { type DType, sizeOf, type Target, type TensorType } from '../../src/engine/kernel.ts';
+import { algorithmOf } from '../../src/graph/algorithms.ts';
+import { GraphBuilder } from '../../src/graph/builder.ts';
+import type { Graph, Tensor } from '../../src/graph/graph.ts';
+import { lower } from '../../src/graph/lower.ts';
+import { type Conv2dConstants, conv2dReference } from '../../src/kernels/conv2d.ts';
+import { linearReference } from '../../src/kernels/matmul.ts';
+import { upsampleConv2dReference } from '../../src/kernels/upsample-conv2d.ts';
+import { adapterNames, openTestDevice, type TestDevice } from '../harness/device.ts';
+import { roundF16 } from '../harness/half.ts';
+import { normal } from '../harness/random.ts';
+import { runGraph } from '../harness/run-graph.ts';
+import { nmse } from '../harness/run-kernel.ts';
+import { sumNmse } from './cases.ts';
+
+type Data = Readonly<Record<string, Float32Array>>;
+
+interface Case {
+  readonly graph: (dtype: DType) => Graph;
+  readonly reference: (data: Data) => Float32Array;
+  readonly inner: number;
+}
+
+const PADDING = { top: 1, left: 1, bottom: 1, right: 1 };
+
+/** External inputs, by name. */
+function sketch(types: Readonly<Record<string, TensorType>>) {
+  const g = new GraphBuilder({ precision: 'f32' });
+  const inputs = Object.fromEntries(
+    Object.entries(types).map(([name, type]) => [name, g.external(name, type)]),
+  );
+  return { g, inputs };
+}
+
+const f32 = (...shape: number[]): TensorType => ({ dtype: 'f32', shape });
+
+function convCase(x: readonly number[], channels: number, constants: Conv2dConstants): Case {
+  const [n = 0, height = 0, width = 0, ci = 0] = x;
+  const weight = [3, 3, ci, channels];
+  const y = [n, height, width, channels];
+  return {
+    inner: 9 * ci,
+    graph: (dtype) => {
+      const { g, inputs } = sketch({
+        x: { dtype, shape: x },
+        weight: { dtype: 'f16', shape: weight },
+        bias: f32(channels),
+        shift: f32(n, channels),
+        residual: { dtype, shape: y },
+      });
+      const nodes = inputs as Record<'x' | 'weight' | 'bias' | 'shift' | 'residual', Tensor>;
+      g.output('result', g.emit('conv2d', 'conv', nodes, constants, { dtype, shape: y }));
+      return g.build();
+    },
+    reference: (data) =>
+      conv2dReference(
+        data as Data & { x: Float32Array; weight: Float32Array },
+        { x, weight },
+        constants,
+      ),
+  };
+}
+
+const CASES: Readonly<Record<string, Case>> = {
+  'conv2d of ragged sizes': convCase([2, 9, 7, 60], 36, { padding: PADDING, activation: 'silu' }),
+  linear: {
+    inner: 512,
+    graph: (dtype) => {
+      const { g, inputs } = sketch({
+        x: { dtype, shape: [1, 77, 512] },
+        weight: { dtype: 'f16', shape: [512, 68] },
+        bias: f32(68),
+        residual: { dtype, shape: [1, 77, 68] },
+      });
+      const nodes = inputs as Record<'x' | 'weight' | 'bias' | 'residual', Tensor>;
+      const type: TensorType = { dtype, shape: [1, 77, 68] };
+      g.output('result', g.emit('linear', 'linear', nodes, { activation: 'gelu' }, type));
+      return g.build();
+    },
+    reference: (data) =>
+      linearReference(data as Data & { x: Float32Array; weight: Float32Array }, {
+        inner: 512,
+        activation: 'gelu',
+      }),
+  },
+  upsampleConv2d: {
+    inner: 4 * 132,
+    graph: (dtype) => {
+      const { g, inputs } = sketch({
+        x: { dtype, shape: [1, 5, 7, 132] },
+        weight: { dtype: 'f16', shape: [2, 2, 2, 2, 132, 20] },
+        bias: f32(20),
+      });
+      const nodes = inputs as Record<'x' | 'weight' | 'bias', Tensor>;
+      const type: TensorType = { dtype, shape: [1, 10, 14, 20] };
+      g.output('result', g.emit('upsampleConv2d', 'up', nodes, {}, type));
+      return g.build();
+    },
+    reference: (data) =>
+      upsampleConv2dReference(
+        data as Data & { x: Float32Array; weight: Float32Array },
+        { x: [1, 5, 7, 132], weight: [2, 2, 2, 2, 132, 20] },
+        {},
+      ),
+  },
+};
+
+/** The target with an algorithm for the only product of a graph. */
+function targetFor(graph: Graph, target: Target, algorithm: string): Target {
+  const choices = graph.nodes.flatMap((node) => algorithmOf(node, target) ?? []);
+  const forced = choices.filter(({ candidates }) => candidates.includes(algorithm));
+  expect(forced).toHaveLength(1);
+  return { ...target, designs: Object.fromEntries(forced.map(({ key }) => [key, algorithm])) };
+}
+
+function dataFor(graph: Graph, inner: number): Data {
+  return Object.fromEntries(
+    Object.entries(lower(graph, GPU).externals).map(([name, { dtype, shape }], i) => {
+      const options = name === 'weight' ? { std: 1 / Math.sqrt(inner) } : { mean: 0.25 };
+      const values = normal(sizeOf(shape), i + 1, options);
+      return [name, dtype === 'f16' ? roundF16(values) : values];
+    }),
+  );
+}
+
+const GPU: Target = { family: 'alu', shaderF16: true, subgroupSize: 32 };
+
+describe.each(adapterNames)('%s', (name) => {
+  let opened: TestDevice;
+  let context: EngineContext;
+  beforeAll(async () => {
+    opened = await openTestDevice(name);
+    context = createContext(opened.device);
+  });
+  afterAll(() => {
+    context.dispose();
+    opened.device.destroy();
+  });
+
+  const algorithms = ['split2', 'split4'];
+  for (const [what, { graph, reference, inner }] of Object.entries(CASES)) {
+    // The product of splits is f32 anyway: storage matters to the kernels' own cases.
+    test.each(algorithms.filter((a) => inner / Number(a.slice(5)) >= 128))(
+      `${what} by %s`,
+      async (algorithm) => {
+        const built = graph('f32');
+        const target = targetFor(built, { ...opened.target, family: 'alu' }, algorithm);
+        expect(lower(built, target).dispatches.map(({ kernel }) => kernel.name)).toEqual([
+          'gemmPartial',
+          'gemmReduce',
+        ]);
+        const data = dataFor(built, inner);
+        const y = await runGraph(context, built, target, data);
+        expect(nmse(y, reference(data))).toBeLessThan(sumNmse(inner));
+        expect(await runGraph(context, built, target, data)).toEqual(y); // the same bits
+      },
+    );
+  }
+});
+
+describe('the guess', () => {
+  const chosen = (x: readonly number[], channels: number, target = GPU): string | undefined => {
+    const { graph } = convCase(x, channels, { padding: PADDING });
+    const [node] = graph('f16').nodes;
+    return node && algorithmOf(node, target)?.design;
+  };
+
+  test.each([
+    [[1, 8, 8, 1280], 1280, 'split16'],
+    [[1, 16, 16, 1280], 1280, 'split4'],
+    [[1, 32, 32, 640], 640, 'whole'], // enough workgroups
+    [[1, 8, 8, 320], 1280, 'whole'], // little to add up
+    [[1, 16, 16, 512], 1024, 'split4'],
+  ])('%j to %i channels: %s', (x, channels, design) => {
+    expect(chosen(x, channels)).toBe(design);
+  });
+
+  test('software adapters and matrix units compute products whole', () => {
+    expect(chosen([1, 8, 8, 1280], 1280, { ...GPU, family: 'cpu' })).toBeUndefined();
+    const matrix = { m: 16, n: 16, k: 16 };
+    expect(chosen([1, 8, 8, 1280], 1280, { ...GPU, matrix })).toBe('whole');
+  });
+});

@@ -1,0 +1,83 @@
+import { format, sizeOf, type TensorType } from '../../src/engine/kernel.ts';
+import { conv2dReference } from '../../src/kernels/conv2d.ts';
+import type { Activation } from '../../src/kernels/epilogue.ts';
+import { gemmPartial, gemmReduce, gemmReduceReference } from '../../src/kernels/gemm-split.ts';
+import { normal } from '../harness/random.ts';
+import { type KernelCase, sumNmse } from './cases.ts';
+
+const PADDING = { top: 1, left: 1, bottom: 1, right: 1 };
+
+/** Sizes whose steps divide into the parts, so that every part has as many rows of the weights. */
+function partialCase(x: TensorType, channels: number, splits: number): KernelCase {
+  const ci = x.shape[3]!;
+  const weight: TensorType = { dtype: 'f16', shape: [3, 3, ci, channels] };
+  const constants = { padding: PADDING };
+  const inner = 9 * ci;
+  return {
+    name: `gemmPartial ${format(x)} · ${format(weight)} in ${splits}`,
+    tags: ['edge'],
+    families: ['alu'],
+    inputs: { x, weight },
+    data: (name, { shape }, seed) =>
+      normal(sizeOf(shape), seed, name === 'weight' ? { std: 1 / Math.sqrt(inner) } : {}),
+    kernel: (target) =>
+      gemmPartial({ x, weight }, { product: { op: 'conv2d', constants }, splits }, target),
+    reference: (data) => {
+      const w = data['weight'] as Float32Array;
+      const partials = Array.from({ length: splits }, (_, s) => {
+        const part = w.map((v, i) =>
+          Math.floor(Math.floor(i / channels) / (inner / splits)) === s ? v : 0,
+        );
+        const shapes = { x: x.shape, weight: weight.shape };
+        return conv2dReference({ x: data['x'] as Float32Array, weight: part }, shapes, constants);
+      });
+      return Float32Array.from(partials.flatMap((part) => [...part]));
+    },
+    maxNmse: sumNmse(inner / splits),
+  };
+}
+
+interface ReduceOptions {
+  readonly shift?: number;
+  readonly residual?: 'f16' | 'f32';
+  readonly activation?: Activation;
+}
+
+function reduceCase(
+  shape: readonly number[],
+  dtype: 'f16' | 'f32',
+  { shift, residual, activation = 'none' }: ReduceOptions = {},
+): KernelCase {
+  const channels = shape.at(-1)!;
+  const inputs = {
+    partial: { dtype: 'f32', shape },
+    bias: { dtype: 'f32', shape: [channels] },
+    ...(shift && { shift: { dtype: 'f32', shape: [shift, channels] } }),
+    ...(residual && { residual: { dtype: residual, shape: shape.slice(1) } }),
+  } as const satisfies Record<string, TensorType>;
+  return {
+    name: `gemmReduce [${shape.join(',')}] → ${dtype} ${activation}${shift ? ` shift ${shift}` : ''}${residual ? ` + ${residual}` : ''}`,
+    tags: ['edge'],
+    inputs,
+    kernel: (target) => gemmReduce(inputs, { activation, dtype }, target),
+    reference: ({ partial, bias, shift: shifts, residual: residuals }) =>
+      gemmReduceReference(
+        {
+          partial: partial as Float32Array,
+          bias: bias as Float32Array,
+          shift: shifts as Float32Array | undefined,
+          residual: residuals as Float32Array | undefined,
+        },
+        shape,
+        { activation },
+      ),
+  };
+}
+
+export const cases: readonly KernelCase[] = [
+  partialCase({ dtype: 'f32', shape: [2, 5, 7, 64] }, 36, 3),
+  partialCase({ dtype: 'f16', shape: [1, 8, 8, 32] }, 68, 9),
+  reduceCase([2, 1, 4], 'f32'),
+  reduceCase([4, 2, 5, 7, 20], 'f32', { shift: 2, residual: 'f32', activation: 'silu' }),
+  reduceCase([16, 1, 8, 8, 36], 'f16', { shift: 1, residual: 'f16' }),
+];

@@ -1,0 +1,60 @@
+/** The micro-benchmarks behind the ceilings compile, subgroup matrices included. */
+import { beforeAll, describe, expect, test } from 'vitest';
+import { create } from 'webgpu';
+import { copyKernel } from '../../bench/copy-kernel.ts';
+import { matrixKernel } from '../../bench/matrix-kernel.ts';
+import { spinKernel } from '../../bench/spin-kernel.ts';
+import type { Kernel } from '../../src/engine/kernel.ts';
+
+const FEATURES = ['shader-f16', 'subgroups', 'chromium-experimental-subgroup-matrix'];
+const kept: unknown[] = []; // see `instances` in engine/node-device.ts
+let device: GPUDevice;
+
+beforeAll(async () => {
+  const gpu = create(['backend=null', 'enable-dawn-features=allow_unsafe_apis']);
+  kept.push(gpu);
+  const adapter = await gpu.requestAdapter();
+  if (!adapter) throw new Error('no null adapter');
+  device = await adapter.requestDevice({ requiredFeatures: FEATURES as GPUFeatureName[] });
+});
+
+async function errorsOf({ wgsl, name }: Kernel): Promise<string[]> {
+  device.pushErrorScope('validation');
+  const module = device.createShaderModule({ label: name, code: wgsl });
+  device.createComputePipeline({ layout: 'auto', compute: { module, entryPoint: 'main' } });
+  const scope = device.popErrorScope();
+  const { messages } = await module.getCompilationInfo();
+  const errors = messages.filter(({ type }) => type === 'error').map(({ message }) => message);
+  const error = await scope;
+  return [...errors, ...(error ? [error.message] : [])];
+}
+
+const target = { family: 'alu', shaderF16: true, subgroupSize: 32 } as const;
+
+test.each([
+  spinKernel(target, { chains: 2 }),
+  spinKernel(target, { dtype: 'f16', chains: 4, isFused: false }),
+  copyKernel({ dtype: 'f32', shape: [16, 16] }, 4),
+])('$name $variant', async (kernel) => {
+  expect(await errorsOf(kernel)).toEqual([]);
+});
+
+describe('products of matrices', () => {
+  test.each([
+    { m: 16, n: 16, k: 16 },
+    { m: 8, n: 16, k: 16 },
+    { m: 8, n: 8, k: 8 },
+  ])('$m x $n x $k', async (shape) => {
+    const kernel = matrixKernel(shape, { workgroups: 4, rounds: 8, subgroupSize: 32 });
+    expect(await errorsOf(kernel)).toEqual([]);
+  });
+
+  test('the check sees an error', async () => {
+    const kernel = matrixKernel(
+      { m: 16, n: 16, k: 16 },
+      { workgroups: 4, rounds: 8, subgroupSize: 32 },
+    );
+    const wgsl = kernel.wgsl.replace('subgroup_matrix_right', 'subgroup_matrix_left');
+    expect(await errorsOf({ ...kernel, wgsl })).not.toEqual([]);
+  });
+});
