@@ -8,7 +8,7 @@ import { foldGates } from './gate.ts';
 import { joinProjections } from './join.ts';
 import { type Graph, inputsOf, type Node, type Tensor, wholeOf } from './graph.ts';
 import { constantNodes, lifetimes } from './liveness.ts';
-import { joinSmallNorms } from './norms.ts';
+import { foldNorms, joinSmallNorms } from './norms.ts';
 import { kernelOf } from './ops.ts';
 import { assignSlots, PART_BYTES } from './slots.ts';
 
@@ -35,7 +35,7 @@ export function lower(
 ): Plan {
   const names = new Map([...built.names].filter(([name]) => keep(name)));
   const rewritten = rewrite({ ...built, names }, compact);
-  const normed = target.family === 'cpu' ? rewritten : joinSmallNorms(rewritten);
+  const normed = target.family === 'cpu' ? rewritten : fewerNorms(rewritten, compact);
   const graph = chooseAlgorithms(band(normed, { maxBindingBytes, compact }), target);
   const constant = constantNodes(graph);
   const order = [
@@ -88,6 +88,10 @@ export function lower(
 export function rewrite(graph: Graph, compact: boolean): Graph {
   return joinProjections(foldGates(fuse(graph)), compact ? PART_BYTES : Infinity);
 }
+
+/** In bands a norm of a band's rows is cheap, and its reader shares the room of one band. */
+const fewerNorms = (graph: Graph, compact: boolean): Graph =>
+  compact ? joinSmallNorms(graph) : foldNorms(joinSmallNorms(graph));
 
 function externalTypes({ nodes, externals }: Graph): Plan['externals'] {
   const types: Record<string, { dtype: Tensor['dtype']; shape: Tensor['shape'] }> = {};
