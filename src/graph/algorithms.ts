@@ -57,7 +57,7 @@ export function algorithmOf(
   if (target.family === 'cpu' || !isProduct(node)) return undefined;
   const gemm = gemmOf(productOf(node), node.inputs);
   const inner = gemm.taps.y * gemm.taps.x * gemm.input.channels;
-  const guess = guessOf(gemm, inner, target);
+  const guess = guessOf(gemm, inner);
   const splits = SPLITS.filter((count) => inner / count >= MIN_PART).map((s) => `split${s}`);
   const others = [
     'whole',
@@ -76,9 +76,8 @@ function hasWinograd(node: ProductNode, maxBindingBytes: number): node is Node<'
   );
 }
 
-function guessOf(gemm: ImplicitGemm, inner: number, target: Target): string {
-  // Only the family `alu` can do parts, and matrix units are worth more than they are.
-  if (target.matrix || inner < MIN_INNER) return 'whole';
+function guessOf(gemm: ImplicitGemm, inner: number): string {
+  if (inner < MIN_INNER) return 'whole';
   const tile = TILES.tile64x64;
   const workgroups =
     gemm.batch *
