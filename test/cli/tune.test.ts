@@ -40,7 +40,7 @@ test('--dry-run lists classes and candidates, and writes nothing', async () => {
   expect(code).toBe(0);
   expect(stdout).toMatch(/^ {2}cpu gemm .* 4x4 or 2x4/m);
   expect(stdout).toMatch(/(\d+) of \1 classes of sizes would be measured/);
-  expect(filesIn(cache)).toEqual([]);
+  expect(filesIn(designs)).toEqual([]);
 });
 
 test('a table is kept, grows from run to run, and is used without a word', async () => {
