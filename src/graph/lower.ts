@@ -24,8 +24,8 @@ export interface LowerOptions {
   readonly compact?: boolean;
 }
 
-/** The graph whose nodes become dispatches, one each. */
-export function rewritten(
+/** What `rewritten` gives, but for products in the nodes of their algorithms. */
+export function banded(
   built: Graph,
   target: Target,
   {
@@ -36,8 +36,12 @@ export function rewritten(
 ): Graph {
   const names = new Map([...built.names].filter(([name]) => keep(name)));
   const simple = simplify({ ...built, names }, target, compact);
-  return chooseAlgorithms(band(simple, { maxBindingBytes, compact }), target);
+  return band(simple, { maxBindingBytes, compact });
 }
+
+/** The graph whose nodes become dispatches, one each. */
+export const rewritten = (built: Graph, target: Target, options: LowerOptions = {}): Graph =>
+  chooseAlgorithms(banded(built, target, options), target);
 
 export function lower(built: Graph, target: Target, options: LowerOptions = {}): Plan {
   const graph = rewritten(built, target, options);
