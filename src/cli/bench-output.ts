@@ -80,7 +80,7 @@ export async function openBench(
 ): Promise<{ readonly context: EngineContext; readonly notes: readonly string[] }> {
   if (tuned) return openContext(made);
   return {
-    context: createContext(made.device),
+    context: createContext(made.device, made.matrix && { matrix: made.matrix }),
     notes: made.notice === undefined ? [] : [made.notice],
   };
 }

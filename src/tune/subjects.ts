@@ -60,7 +60,7 @@ export function subjectsOf(
     for (const node of graph.nodes) {
       if (constant.has(node)) continue;
       const { choice, cost } = kernelOf(node.op, { ...node.inputs }, node.constants, target);
-      for (const one of [choice, algorithmOf(node, target)]) {
+      for (const one of [choice, algorithmOf(node, target, { maxBindingBytes })]) {
         if (one && one.candidates.length > 1) add(classes, { node, choice: one }, cost.flops);
       }
     }
