@@ -64,6 +64,7 @@ async function bench(flags: KernelFlags, { work, host, told }: Asked): Promise<v
       samples: flags.samples,
       seconds: flags.seconds,
       ...(flags.maxGflop !== undefined && { maxFlops: 1e9 * flags.maxGflop }),
+      cacheBytes: flags.cache,
       signal,
       onClock: ({ why }) => why !== undefined && reporter.note(why),
       onCeilings: (ceilings) => reporter.note(ceilingLine(ceilings)),

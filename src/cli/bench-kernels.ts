@@ -12,7 +12,7 @@ import {
   withDeviceFlags,
   withOutputFlags,
 } from './bench-output.ts';
-import { integer, number, tileSize } from './options.ts';
+import { byteSize, integer, number, tileSize } from './options.ts';
 import type { CommandContext } from './upscale.ts';
 
 export interface KernelFlags extends DeviceFlags, OutputFlags, HtmlFlags {
@@ -24,6 +24,8 @@ export interface KernelFlags extends DeviceFlags, OutputFlags, HtmlFlags {
   readonly samples: number;
   readonly seconds: number;
   readonly maxGflop?: number;
+  /** Bytes. */
+  readonly cache?: number;
   readonly list?: boolean;
 }
 
@@ -53,6 +55,11 @@ export function kernelsCommand(work: CommandContext, host: KernelHost): Command 
       '--max-gflop <n>',
       'cut larger ones in rows (default: 2 on software adapters, else none)',
       number(0.001, 1e6),
+    )
+    .option(
+      '--cache <size>',
+      'inputs rotate over more than this, so that no cache holds them (default: 64MiB)',
+      byteSize,
     )
     .option('--list', 'names what would be timed');
   return withHtmlFlag(withOutputFlags(withDeviceFlags(command))).action(
