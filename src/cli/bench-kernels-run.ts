@@ -8,7 +8,7 @@ import type { Target } from '../engine/kernel.ts';
 import { createDevice } from '../engine/node-device.ts';
 import { FULL_SIZE } from '../invsr/full-size.ts';
 import { openModel } from '../invsr/model.ts';
-import { writeReports } from './bench-files.ts';
+import { expectReports, profileOnce, writeReports } from './bench-files.ts';
 import type { KernelFlags, KernelHost } from './bench-kernels.ts';
 import { expectComparable, give, openBench, readBefore } from './bench-output.ts';
 import { InputError, interruptible } from './errors.ts';
@@ -56,6 +56,7 @@ async function bench(flags: KernelFlags, { work, host, told }: Asked): Promise<v
       reporter.result({ bench: 'list', cases: cases.map(({ id }) => id) }, lines);
       return;
     }
+    await expectReports(device, flags);
     for (const line of notes) reporter.note(line);
     reporter.note(describeMachine(machine));
     const record = await benchKernels(context, cases, {
@@ -75,7 +76,11 @@ async function bench(flags: KernelFlags, { work, host, told }: Asked): Promise<v
     });
     await give({ record, lines: () => kernelLines(record) }, before, flags, work);
     told.isGiven = true;
-    await writeReports({ kernels: record }, flags, work);
+    const isWanted = flags.html !== undefined || flags.profile !== undefined;
+    const isWhole = record.incomplete === undefined && !signal.aborted;
+    const profiled = { machine, model: flags.model, tile: flags.tile, precision };
+    const profiles = isWanted && isWhole ? await profileOnce(context, profiled, work) : [];
+    await writeReports({ kernels: record, profiles }, flags, work);
     if (record.incomplete !== undefined && !signal.aborted) throw new Error(record.incomplete);
     signal.throwIfAborted();
     if (record.rows.length === 0) throw new Error('no kernel gave a figure');

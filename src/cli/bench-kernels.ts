@@ -4,18 +4,19 @@ import type { BenchCase } from '../../bench/cases.ts';
 import type { KernelBenchOptions } from '../../bench/kernel-bench.ts';
 import type { EngineContext } from '../engine/context.ts';
 import type { Target } from '../engine/kernel.ts';
-import { type HtmlFlags, withHtmlFlag } from './bench-files.ts';
 import {
   type BenchHost,
   type DeviceFlags,
   type OutputFlags,
+  type ReportFlags,
   withDeviceFlags,
   withOutputFlags,
+  withReportFlags,
 } from './bench-output.ts';
 import { byteSize, integer, number, tileSize } from './options.ts';
 import type { CommandContext } from './upscale.ts';
 
-export interface KernelFlags extends DeviceFlags, OutputFlags, HtmlFlags {
+export interface KernelFlags extends DeviceFlags, OutputFlags, ReportFlags {
   readonly filter?: string;
   readonly shape?: string;
   readonly network?: string;
@@ -62,7 +63,7 @@ export function kernelsCommand(work: CommandContext, host: KernelHost): Command 
       byteSize,
     )
     .option('--list', 'names what would be timed');
-  return withHtmlFlag(withOutputFlags(withDeviceFlags(command))).action(
+  return withReportFlags(withOutputFlags(withDeviceFlags(command))).action(
     async (flags: KernelFlags) => {
       const { kernels } = await import('./bench-kernels-run.ts');
       await kernels(flags, work, host);

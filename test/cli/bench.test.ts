@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { KernelRecord } from '../../bench/record.ts';
+import type { Trace } from '../../bench/trace.ts';
 import { eventsOf, expectRefusal, invsr, scratch } from './invsr.ts';
 
 const { folder, remove } = scratch();
@@ -62,6 +63,25 @@ test('an interruption leaves the record of what was measured, and the code of on
   const record = recordIn(stdout);
   expect(record.incomplete).toMatch(/^interrupted; \d of \d kernels were measured$/);
   expect(record.rows.length).toBeGreaterThan(0);
+});
+
+test('--html and --profile show the kernels and one run of the model', async () => {
+  const affine = ['--filter', 'affine a f32 [1,32,32,4]', '--tile', '64'];
+  const files = ['--html', 'report.html', '--profile', 'trace.json'];
+  const { code, stderr } = await bench(...QUICK, ...affine, ...files);
+  expect(code, stderr).toBe(0);
+  const html = readFileSync(join(folder, 'report.html'), 'utf8');
+  expect(html).toContain('affine 1x32x32x4');
+  const trace = JSON.parse(readFileSync(join(folder, 'trace.json'), 'utf8')) as Trace;
+  const layers = trace.traceEvents.flatMap(({ args }) => ('layer' in args ? [args.layer] : []));
+  expect(layers.length).toBeGreaterThan(300);
+  for (const layer of layers) expect(html).toContain(`data-path="${layer}"`);
+});
+
+test('a report that cannot be written', async () => {
+  const { code, stderr } = await bench(...QUICK, '--html', 'nowhere/report.html');
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/cannot write nowhere\/report\.html: /);
 });
 
 test('--list names the cases and their sizes', async () => {
