@@ -22,7 +22,7 @@ import { packageVersion } from '../machine.ts';
 import { relativeError } from '../networks.ts';
 import { agreement } from './agreement.ts';
 import { type OpGraph, onnxFor } from './op-graphs.ts';
-import { type OpSubject, planOf, valuesOf, type Values } from './op-subject.ts';
+import { type OpSubject, planOf, type TimedSubject, valuesOf, type Values } from './op-subject.ts';
 import { type PeerKernel, type PeerNetwork, startOrt } from './ort.ts';
 
 export type PeerDtype = 'f32' | 'f16';
@@ -42,7 +42,7 @@ export interface OpResult {
 export interface OpPeer {
   readonly name: string;
   /** `rounds`: the least of them. */
-  time(subject: OpSubject, options: { readonly rounds: number }): Promise<OpResult>;
+  time(subject: TimedSubject, options: { readonly rounds: number }): Promise<OpResult>;
   dispose(): void;
 }
 
@@ -177,7 +177,11 @@ interface Ours {
   dispose(): void;
 }
 
-async function openOurs(context: EngineContext, subject: OpSubject, values: Values): Promise<Ours> {
+async function openOurs(
+  context: EngineContext,
+  subject: TimedSubject,
+  values: Values,
+): Promise<Ours> {
   const plan = planOf(subject, context.target);
   const buffers = new Buffers(context);
   for (const [name, { dtype }] of Object.entries(subject.inputs)) {
