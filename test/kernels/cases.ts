@@ -27,12 +27,15 @@ export interface KernelCase {
   readonly maxNmse?: number;
 }
 
-/** `make` in one of its designs, where it is a candidate; else in the one it has anyway. */
-export function inDesign(design: string, make: (target: Target) => Kernel, target: Target): Kernel {
-  const { choice } = make(target);
-  return choice ? make({ ...target, designs: { [choice.key]: design } }) : make(target);
-}
-
 /** A tuning table that has `design` for every class of sizes; factories that do not know it ignore it. */
 export const everywhere = (design: string): Designs =>
   new Proxy<Designs>({ '*': design }, { get: () => design });
+
+/** `design` everywhere, once it is known to be a candidate on GPUs of some kind: else nothing is tested. */
+export function everywhereOnGpus(design: string, make: (target: Target) => Kernel): Designs {
+  const known = [true, false].flatMap(
+    (shaderF16) => make({ family: 'alu', shaderF16, subgroupSize: 32 }).choice?.candidates ?? [],
+  );
+  if (!known.includes(design)) throw new Error(`${design} is none of ${known.join()}`);
+  return everywhere(design);
+}

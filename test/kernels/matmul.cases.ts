@@ -2,7 +2,7 @@ import { type DType, format, type Target, type TensorType } from '../../src/engi
 import type { Activation } from '../../src/kernels/epilogue.ts';
 import { linear, linearReference } from '../../src/kernels/matmul.ts';
 import { normal } from '../harness/random.ts';
-import { inDesign, type KernelCase, sumNmse } from './cases.ts';
+import { everywhereOnGpus, type KernelCase, sumNmse } from './cases.ts';
 
 interface Options {
   readonly weight?: DType;
@@ -33,6 +33,9 @@ function linearCase(
     shape: [...x.shape.slice(0, -1), columns],
   };
   const { activation = 'none', gated = false } = options;
+  const kernel = (target: Target) =>
+    linear({ x, weight, bias, residual }, { activation, dtype, gated }, target);
+  const designs = options.design ? everywhereOnGpus(options.design, kernel) : undefined;
   return {
     name: `linear ${format(x)} · ${format(weight)} → ${dtype}${bias ? ' bias' : ''}${
       activation === 'none' ? '' : ` ${activation}`
@@ -47,12 +50,7 @@ function linearCase(
         // weights scaled as trained ones are, so that sums keep the spread of x
         name === 'weight' ? { std: 1 / Math.sqrt(inner) } : { mean: 0.25 },
       ),
-    kernel: (target) =>
-      inDesign(
-        options.design ?? '',
-        (t) => linear({ x, weight, bias, residual }, { activation, dtype, gated }, t),
-        { ...target, ...options.target },
-      ),
+    kernel: (target) => kernel({ ...target, ...options.target, ...(designs && { designs }) }),
     reference: (data) =>
       linearReference(
         {
@@ -85,10 +83,10 @@ export const cases: readonly KernelCase[] = [
   linearCase(f32(18, 48), 16, ['edge'], { weight: 'f32', bias: false }),
   linearCase(f32(18, 48), 36, ['edge'], { target: { subgroupSize: 0 } }),
   linearCase(f16(18, 48), 36, ['edge'], { target: { subgroupSize: 0 } }),
-  ...['tile128x64', 'tile128x128', 'tile64x64 chunk'].map((design) =>
-    linearCase(f16(2, 131, 68), 132, ['edge'], { residual: 'f16', design }),
+  ...['tile128x64', 'tile128x128', 'tile64x64 wide', 'tile64x64 packed', 'tile64x64 chunk'].map(
+    (design) => linearCase(f16(2, 131, 68), 180, ['edge'], { residual: 'f16', design }),
   ),
-  linearCase(f32(131, 68), 132, ['edge'], { design: 'tile128x64' }),
+  linearCase(f32(131, 68), 180, ['edge'], { design: 'tile128x64' }),
   linearCase(f16(131, 68), 32, ['edge'], { design: 'tile128x16' }),
   linearCase(f16(131, 68), 4, ['edge'], { design: 'tile128x16' }),
   linearCase(f32(3, 5, 8), 16, ['edge'], { gated: true }),
