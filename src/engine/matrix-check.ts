@@ -29,19 +29,21 @@ const TIMEOUT_MS = 5000;
 export interface MatrixCheckOptions {
   /** @default 5000 */
   readonly timeoutMs?: number;
+  /** Hears why a shape is not used: for those who look into it. */
+  readonly onProblem?: ((shape: MatrixShape, reason: string) => void) | undefined;
 }
 
 /** The shape to use: what `createContext` takes as `matrix`. Never rejects. */
 export async function checkMatrices(
   device: GPUDevice,
   capabilities: Capabilities,
-  { timeoutMs = TIMEOUT_MS }: MatrixCheckOptions = {},
+  { timeoutMs = TIMEOUT_MS, onProblem }: MatrixCheckOptions = {},
 ): Promise<MatrixShape | undefined> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const timeout = new Promise<undefined>((resolve) => {
     timer = setTimeout(() => resolve(undefined), timeoutMs);
   });
-  const check = firstRight(device, capabilities).catch(() => undefined);
+  const check = firstRight(device, capabilities, onProblem);
   try {
     return await Promise.race([check, timeout]);
   } finally {
@@ -73,10 +75,16 @@ export function matrixCandidates(capabilities: Capabilities): readonly MatrixSha
 async function firstRight(
   device: GPUDevice,
   capabilities: Capabilities,
+  onProblem: MatrixCheckOptions['onProblem'],
 ): Promise<MatrixShape | undefined> {
+  const subgroups = THREADS / capabilities.subgroupMinSize;
   for (const shape of matrixCandidates(capabilities)) {
-    if (await multipliesRightly(device, shape, THREADS / capabilities.subgroupMinSize)) {
-      return shape;
+    try {
+      const problem = await problemOf(device, shape, subgroups);
+      if (problem === undefined) return shape;
+      onProblem?.(shape, problem);
+    } catch (error) {
+      onProblem?.(shape, String(error));
     }
   }
   return undefined;
@@ -91,11 +99,12 @@ const HALVES = [0, 0x3c00, 0x4000, 0x4200, 0x4400];
 const halves = (length: number, valueAt: (i: number) => number): Uint16Array<ArrayBuffer> =>
   Uint16Array.from({ length }, (_, i) => HALVES[valueAt(i)] ?? 0);
 
-async function multipliesRightly(
+/** undefined where the product is right. */
+async function problemOf(
   device: GPUDevice,
   shape: MatrixShape,
   subgroups: number,
-): Promise<boolean> {
+): Promise<string | undefined> {
   const { m, n, k } = shape;
   const rows = subgroups * m;
   const left = halves(rows * k, (i) => leftOf(Math.floor(i / k), i % k));
@@ -114,7 +123,8 @@ async function multipliesRightly(
     layout: 'auto',
     compute: { module, entryPoint: 'main' },
   });
-  if (await moduleError) return false;
+  const refused = await moduleError;
+  if (refused) return refused.message;
 
   const buffers: GPUBuffer[] = [];
   const create = (size: number, data?: Uint16Array<ArrayBuffer>): GPUBuffer => {
@@ -146,10 +156,12 @@ async function multipliesRightly(
     pass.dispatchWorkgroups(1);
     pass.end();
     device.queue.submit([encoder.finish()]);
-    const runError = device.popErrorScope();
-    if (await runError) return false;
+    const runError = await device.popErrorScope();
+    if (runError) return runError.message;
     const actual = new Float32Array(await readBuffer(device, product, bytes));
-    return actual.every((value, i) => value === PRODUCTS * expectedAt(i, shape));
+    const wrong = actual.findIndex((value, i) => value !== PRODUCTS * expectedAt(i, shape));
+    if (wrong < 0) return undefined;
+    return `element ${wrong} is ${actual[wrong]}, not ${PRODUCTS * expectedAt(wrong, shape)}`;
   } finally {
     for (const buffer of buffers) buffer.destroy();
   }
