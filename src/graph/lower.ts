@@ -1,7 +1,7 @@
 /** Graph → Plan: fuse, band, choose algorithms, split off what is constant, place tensors in slots, make kernels. */
 import { byteLength, type Target } from '../engine/kernel.ts';
 import type { Dispatch, Location, NamedTensor, Plan } from '../engine/plan.ts';
-import { chooseAlgorithms } from './algorithms.ts';
+import { chooseAlgorithms, DEFAULT_MAX_BINDING_BYTES } from './algorithms.ts';
 import { band } from './band.ts';
 import { fuse } from './fuse.ts';
 import { foldGates } from './gate.ts';
@@ -12,9 +12,6 @@ import { joinSmallNorms } from './norms.ts';
 import { kernelOf } from './ops.ts';
 import { assignSlots, PART_BYTES } from './slots.ts';
 
-/** WebGPU's default maxStorageBufferBindingSize, which every device has. */
-const DEFAULT_MAX_BINDING_BYTES = 2 ** 27;
-
 export interface LowerOptions {
   /** Limits the named tensors that stay readable. @default all */
   readonly keep?: (name: string) => boolean;
@@ -24,8 +21,8 @@ export interface LowerOptions {
   readonly compact?: boolean;
 }
 
-/** The graph whose nodes become dispatches, one each. */
-export function rewritten(
+/** What `rewritten` gives, but for products in the nodes of their algorithms. */
+export function banded(
   built: Graph,
   target: Target,
   {
@@ -36,8 +33,12 @@ export function rewritten(
 ): Graph {
   const names = new Map([...built.names].filter(([name]) => keep(name)));
   const simple = simplify({ ...built, names }, target, compact);
-  return chooseAlgorithms(band(simple, { maxBindingBytes, compact }), target);
+  return band(simple, { maxBindingBytes, compact });
 }
+
+/** The graph whose nodes become dispatches, one each. */
+export const rewritten = (built: Graph, target: Target, options: LowerOptions = {}): Graph =>
+  chooseAlgorithms(banded(built, target, options), target, options);
 
 export function lower(built: Graph, target: Target, options: LowerOptions = {}): Plan {
   const graph = rewritten(built, target, options);

@@ -39,6 +39,8 @@ export interface ImplicitGemm {
    * part · batch + n. They are sums only: no epilogue. Programs for GPUs know how.
    */
   readonly splits?: number;
+  /** Every image is multiplied by weights of its own: [batch, taps y, taps x, Ci, Co]. */
+  readonly weightsPerImage?: boolean;
 }
 
 /** How one family of targets computes the sums. */

@@ -113,7 +113,7 @@ struct Block { image: u32, phase_y: u32, phase_x: u32, column: u32, weights: u32
 fn block_of(z: u32) -> Block {
   let plane = z / params.column_blocks;
   let column = z - plane * params.column_blocks;
-  if (params.phases == 1u) { return Block(plane, 0u, 0u, column, 0u); }
+  if (params.phases == 1u) { return Block(plane, 0u, 0u, column, ${gemm.weightsPerImage ? WEIGHTS_PER_IMAGE : '0u'}); }
   let phase = plane & 3u;
   let rows = params.taps_y * params.taps_x * params.ci4 * 4u;
   return Block(plane >> 2u, phase >> 1u, phase & 1u, column, phase * rows);
@@ -153,3 +153,6 @@ ${program.wgsl}
 `,
   };
 }
+
+/** The first row of the weights of an image. */
+const WEIGHTS_PER_IMAGE = 'plane * params.taps_y * params.taps_x * params.ci4 * 4u';

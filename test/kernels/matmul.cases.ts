@@ -2,7 +2,7 @@ import { type DType, format, type Target, type TensorType } from '../../src/engi
 import type { Activation } from '../../src/kernels/epilogue.ts';
 import { linear, linearReference } from '../../src/kernels/matmul.ts';
 import { normal } from '../harness/random.ts';
-import { inDesign, type KernelCase, sumNmse } from './cases.ts';
+import { CHUNK_NMSE, inDesign, type KernelCase, sumNmse } from './cases.ts';
 
 interface Options {
   readonly weight?: DType;
@@ -63,9 +63,8 @@ export function linearCase(
         },
         { inner, activation, gated },
       ),
-    // Chunks of 32 products are summed in f16: as sumNmse, with 2^-11 for 2^-24.
     ...(options.design?.endsWith('chunk')
-      ? { maxNmse: 32 * 2 ** -22 }
+      ? { maxNmse: CHUNK_NMSE }
       : dtype === 'f32' && { maxNmse: sumNmse(inner) }),
   };
 }

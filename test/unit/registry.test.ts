@@ -38,6 +38,7 @@ test('shared files are known', () => {
     'storage',
     'team',
     'unroll',
+    'winograd',
   ]);
 });
 
