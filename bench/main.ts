@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- kernels|networks|model|load`: see bench/README.md. Run from the repository's root,
+ * `npm run bench -- kernels|networks|model|load|encode`: see bench/README.md. Run from the repository's root,
  * by scripts/bench.mjs. `invsr bench` is the installed command line's share of it.
  */
 import { readFile } from 'node:fs/promises';
@@ -29,6 +29,7 @@ import { openModel } from '../src/invsr/model.ts';
 import { lastKernelRecord, writeCharts } from './chart-svg.ts';
 import { kernelLines } from './kernel-report.ts';
 import { benchLoad, type LoadFlags, loadOnce, type LoadRecord, loadReport } from './load.ts';
+import { benchEncode, encodeReport } from './encode.ts';
 import { commitOfClone, describeMachine, machineOf } from './machine.ts';
 import { benchModel, expectPeer, type ModelFlags, type Opened } from './model-bench.ts';
 import { benchNetworks, networkLines, type NetworkRecord } from './network-bench.ts';
@@ -98,6 +99,12 @@ await new Command('bench')
       .option('--runs <n>', 'rounds', integer(1), 5)
       .option('--markdown', 'tables as bench/README.md has them')
       .action(load),
+  )
+  .addCommand(
+    withOutputFlags(new Command('encode'))
+      .description("JavaScript's time to encode a tile of InvSR-1, with nothing submitted")
+      .option('--runs <n>', 'timed runs', integer(1), 200)
+      .action(encode),
   )
   .addCommand(
     // A start in a process of its own, for `load`.
@@ -224,6 +231,15 @@ async function load(
   const record = { bench: 'load' as const, ...found, rows };
   const isMarkdown = flags.markdown ?? false;
   await give({ record, lines: () => [loadReport(found, { isMarkdown })] }, before, flags, work);
+}
+
+async function encode(flags: OutputFlags & { readonly runs: number }): Promise<void> {
+  const before = await readBefore(flags, 'encode');
+  const found = await benchEncode(flags.runs);
+  expectComparable(before, found, flags);
+  const rows = found.rows.map((row) => ({ id: row.stage, ...row }));
+  const record = { bench: 'encode' as const, ...found, rows };
+  await give({ record, lines: () => [encodeReport(found)] }, before, flags, work);
 }
 
 type AnyRecord =

@@ -10,7 +10,7 @@ export class CompareError extends Error {
   override readonly name = 'CompareError';
 }
 
-export type BenchName = 'kernels' | 'networks' | 'model' | 'load';
+export type BenchName = 'kernels' | 'networks' | 'model' | 'load' | 'encode';
 
 type Json = Readonly<Record<string, unknown>>;
 

@@ -80,8 +80,7 @@ function casesOf(asked: Settings, opened: Opened): BenchCase[] {
     precision: precisionOf(asked, opened),
     tile: TILE,
     timesteps: [200],
-    // As the executor has it on this family of adapters.
-    compact: opened.context.capabilities.family === 'cpu',
+    family: opened.context.target.family,
   };
   return selectCases(modelCases({ model: FULL_SIZE, name: '' }, options), asked);
 }

@@ -8,7 +8,7 @@ import { foldGates } from './gate.ts';
 import { joinProjections } from './join.ts';
 import { type Graph, inputsOf, type Node, type Tensor, wholeOf } from './graph.ts';
 import { constantNodes, lifetimes } from './liveness.ts';
-import { joinSmallNorms } from './norms.ts';
+import { foldNorms, joinSmallNorms } from './norms.ts';
 import { kernelOf } from './ops.ts';
 import { assignSlots, PART_BYTES } from './slots.ts';
 
@@ -94,8 +94,12 @@ export function simplify(
 ): Graph {
   const gated = foldGates(fuse(graph));
   const joined = joinProjections(gated, compact ? PART_BYTES : Infinity);
-  return family === 'cpu' ? joined : joinSmallNorms(joined);
+  return family === 'cpu' ? joined : fewerNorms(joined, compact);
 }
+
+/** In bands a norm of a band's rows is cheap, and its reader shares the room of one band. */
+const fewerNorms = (graph: Graph, compact: boolean): Graph =>
+  compact ? joinSmallNorms(graph) : foldNorms(joinSmallNorms(graph));
 
 function externalTypes({ nodes, externals }: Graph): Plan['externals'] {
   const types: Record<string, { dtype: Tensor['dtype']; shape: Tensor['shape'] }> = {};

@@ -1,5 +1,7 @@
 import { type DType, format, type Target, type TensorType } from '../../src/engine/kernel.ts';
 import { conv2d, type Conv2dConstants, conv2dReference } from '../../src/kernels/conv2d.ts';
+import type { Activation } from '../../src/kernels/epilogue.ts';
+import { groupNormApplyReference } from '../../src/kernels/group-norm.ts';
 import { normal } from '../harness/random.ts';
 import { inDesign, type KernelCase, sumNmse } from './cases.ts';
 
@@ -11,6 +13,8 @@ interface Options extends Conv2dConstants {
   /** Rows of the shift: 1 or the batch. */
   readonly shift?: number;
   readonly residual?: DType;
+  /** x is normalized as it is read, then activated. */
+  readonly norm?: Activation;
   /** Overrides of the target, to reach programs that no adapter at hand selects. */
   readonly target?: Partial<Target>;
   /** Of CPU programs. */
@@ -29,7 +33,14 @@ export function conv2dCase(
 ): KernelCase {
   const { size = 3, stride = 1, activation = 'none', dtype = x.dtype } = options;
   const padding = options.padding ?? (size === 3 ? SAME : undefined);
-  const constants = { stride, activation, dtype, ...(padding && { padding }) };
+  const { norm } = options;
+  const constants = {
+    stride,
+    activation,
+    dtype,
+    ...(padding && { padding }),
+    ...(norm && { normActivation: norm }),
+  };
   const [batch, , , ci] = x.shape;
   const weight: TensorType = {
     dtype: options.weight ?? 'f16',
@@ -49,9 +60,11 @@ export function conv2dCase(
     dtype: options.residual,
     shape: [batch!, height, width, channels],
   };
+  const stats: TensorType | undefined = norm && { dtype: 'f32', shape: [batch!, 2, ci!] };
+  const beta: TensorType | undefined = norm && { dtype: 'f32', shape: [ci!] };
   const inner = size * size * ci!;
   return {
-    name: `conv2d ${format(x)} · ${format(weight)} → ${dtype}${bias ? ' bias' : ''}${
+    name: `conv2d ${format(x)}${norm ? ` norm ${norm}` : ''} · ${format(weight)} → ${dtype}${bias ? ' bias' : ''}${
       shift ? ` shift ${shift.shape[0]}` : ''
     }${stride === 1 ? '' : ' stride 2'}${padding === BOTTOM_RIGHT ? ' pad bottom right' : ''}${
       activation === 'none' ? '' : ` ${activation}`
@@ -60,6 +73,8 @@ export function conv2dCase(
     ...(options.design && { families: ['cpu'] }),
     inputs: {
       x,
+      ...(stats && { stats }),
+      ...(beta && { beta }),
       weight,
       ...(bias && { bias }),
       ...(shift && { shift }),
@@ -74,13 +89,17 @@ export function conv2dCase(
     kernel: (target) =>
       inDesign(
         options.design ?? '',
-        (t) => conv2d({ x, weight, bias, shift, residual }, constants, t),
+        (t) => conv2d({ x, stats, beta, weight, bias, shift, residual }, constants, t),
         { ...target, ...options.target },
       ),
     reference: (data) =>
       conv2dReference(
         {
-          x: data['x'] as Float32Array,
+          x: norm
+            ? groupNormApplyReference(data as Record<'x' | 'stats' | 'beta', Float32Array>, {
+                activation: norm,
+              })
+            : (data['x'] as Float32Array),
           weight: data['weight'] as Float32Array,
           bias: data['bias'] as Float32Array | undefined,
           shift: data['shift'] as Float32Array | undefined,
@@ -124,6 +143,8 @@ export const cases: readonly KernelCase[] = [
     conv2dCase(f32(2, 13, 18, 8), 36, ['edge'], { design }),
     conv2dCase(f16(1, 7, 9, 20), 20, ['edge'], { design }),
   ]),
+  conv2dCase(f32(2, 5, 7, 20), 36, ['edge'], { norm: 'silu' }),
+  conv2dCase(f16(2, 13, 18, 8), 36, ['edge'], { norm: 'silu', residual: 'f16' }),
   conv2dCase(f16(1, 128, 128, 4), 16, ['real', 'perf']),
   conv2dCase(f32(1, 64, 64, 16), 4, ['real', 'perf']),
   conv2dCase(f16(1, 128, 128, 16), 32, ['real', 'perf'], { shift: 1 }),
