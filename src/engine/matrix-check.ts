@@ -5,8 +5,8 @@
  *
  * Drivers that list a shape have been seen to multiply it wrongly, so a product of small integers, all
  * exact, is computed the ways kernels do: operands from storage and from shared memory, right by rows
- * and by columns, sums through shared memory, all subgroups at once. What is wrong, absent, refused or
- * does not answer in time is not used, and nothing is said of it: other kernels do the work.
+ * and by columns, sums to shared memory and back, all subgroups at once. What is wrong, absent, refused
+ * or does not answer in time is not used, and nothing is said of it: other kernels do the work.
  */
 import { type Capabilities, MATRIX_FEATURE, type MatrixConfig } from './device.ts';
 import { MATRIX_ENABLES, type MatrixShape } from './kernel.ts';
@@ -174,7 +174,7 @@ function expectedAt(i: number, { n, k }: MatrixShape): number {
 }
 
 /** The shader adds the same product up in this many ways. */
-const PRODUCTS = 3;
+const PRODUCTS = 4;
 
 function productWgsl({ m, n, k }: MatrixShape, subgroups: number): string {
   // Rows of the tiles lie further apart than they are long, as in the kernels.
@@ -187,6 +187,7 @@ ${MATRIX_ENABLES}
 @group(0) @binding(3) var<storage, read_write> product: array<vec4f>;
 var<workgroup> left_tile: array<vec4<f16>, ${subgroups * m * leftPitch}>;
 var<workgroup> right_tile: array<vec4<f16>, ${k * rightPitch}>;
+var<workgroup> turned_tile: array<vec4<f16>, ${n * leftPitch}>;
 var<workgroup> sum_tile: array<vec4f, ${subgroups * m * sumPitch}>;
 
 @compute @workgroup_size(${THREADS})
@@ -199,16 +200,25 @@ fn main(@builtin(local_invocation_index) thread: u32, @builtin(subgroup_id) subg
     let row = i / ${n / 4}u;
     right_tile[row * ${rightPitch}u + i - row * ${n / 4}u] = right[i];
   }
+  for (var i = thread; i < ${(k * n) / 4}u; i += ${THREADS}u) {
+    let column = i / ${k / 4}u;
+    turned_tile[column * ${leftPitch}u + i - column * ${k / 4}u] = transposed[i];
+  }
   workgroupBarrier();
   let a = subgroupMatrixLoad<subgroup_matrix_left<f16, ${k}, ${m}>, row_major>(&left_tile, subgroup * ${m * leftPitch}u, ${leftPitch}u);
   let b0 = subgroupMatrixLoad<subgroup_matrix_right<f16, ${n}, ${k}>, row_major>(&right, 0u, ${n / 4}u);
   let b1 = subgroupMatrixLoad<subgroup_matrix_right<f16, ${n}, ${k}>, row_major>(&right_tile, 0u, ${rightPitch}u);
-  let b2 = subgroupMatrixLoad<subgroup_matrix_right<f16, ${n}, ${k}>, col_major>(&transposed, 0u, ${k / 4}u);
+  let b2 = subgroupMatrixLoad<subgroup_matrix_right<f16, ${n}, ${k}>, col_major>(&turned_tile, 0u, ${leftPitch}u);
   var sum = subgroup_matrix_result<f32, ${n}, ${m}>();
   sum = subgroupMatrixMultiplyAccumulate(a, b0, sum);
   sum = subgroupMatrixMultiplyAccumulate(a, b1, sum);
   sum = subgroupMatrixMultiplyAccumulate(a, b2, sum);
   subgroupMatrixStore<row_major>(&sum_tile, subgroup * ${m * sumPitch}u, sum, ${sumPitch}u);
+  workgroupBarrier();
+  var again = subgroupMatrixLoad<subgroup_matrix_result<f32, ${n}, ${m}>, row_major>(&sum_tile, subgroup * ${m * sumPitch}u, ${sumPitch}u);
+  again = subgroupMatrixMultiplyAccumulate(a, b0, again);
+  workgroupBarrier();
+  subgroupMatrixStore<row_major>(&sum_tile, subgroup * ${m * sumPitch}u, again, ${sumPitch}u);
   workgroupBarrier();
   for (var i = thread; i < ${(subgroups * m * n) / 4}u; i += ${THREADS}u) {
     let row = i / ${n / 4}u;
