@@ -27,7 +27,7 @@ export function chartFiles(record: KernelRecord): Map<string, string> {
       standAlone(record, {
         title: 'Kernels under the measured ceilings',
         // An area says how much of the path's time; that is no longer so where cases are cut.
-        note: cuts > 0 ? 'dashed: cases made smaller' : 'area: share of the time',
+        note: cuts > 0 ? 'pale: cases made smaller' : 'area: share of the time',
         chart: roofline(record, { width: inner, height: 500 }),
       }),
     ],

@@ -41,7 +41,10 @@ interface Frame {
   readonly size: ChartSize;
 }
 
-export function roofline({ rows, ceilings }: KernelRecord, size: ChartSize): string {
+export function roofline(
+  { rows, ceilings }: Pick<KernelRecord, 'rows' | 'ceilings'>,
+  size: ChartSize,
+): string {
   const frame = frameOf(rows, ceilings, size);
   const marks = marksOf(rows, frame);
   const labels = labelsOf(marks, ceilings, frame);
@@ -101,11 +104,7 @@ function grid({ x, y, xs, ys, size }: Frame): string {
     ]),
     ...logTicks(ys).flatMap((tick) => [
       tag('line', { class: 'grid', x1: MARGIN.left, x2: right, y1: y(tick), y2: y(tick) }),
-      textTag(
-        'text',
-        { x: MARGIN.left - 8, y: y(tick) + 4, 'text-anchor': 'end' },
-        tick >= 1000 ? `${tick / 1000} T` : `${tick} G`,
-      ),
+      textTag('text', { x: MARGIN.left - 8, y: y(tick) + 4, 'text-anchor': 'end' }, rateTick(tick)),
     ]),
     tag('line', { class: 'axis', x1: MARGIN.left, x2: right, y1: bottom, y2: bottom }),
     textTag(
@@ -130,6 +129,12 @@ const peaksOf = ({ f32Gflops, f16Gflops, matrixGflops }: Ceilings): Peak[] =>
   ]
     .flatMap(([name, gflops]): Peak[] => (gflops === undefined ? [] : [[name, gflops]]))
     .toSorted(([, a], [, b]) => a - b);
+
+/** Of billions per second: `100 M`, `10 G`, `1 T`. */
+function rateTick(gflops: number): string {
+  if (gflops >= 1000) return `${gflops / 1000} T`;
+  return gflops >= 1 ? `${gflops} G` : `${Math.round(gflops * 1e6) / 1000} M`;
+}
 
 /**
  * Their labels end where the lines begin: above the diagonal no mark can be. Where that is too near the
@@ -226,8 +231,7 @@ const meet = (a: Box, b: Box): boolean =>
 /** Names of the rows that take longest, wherever beside their marks there is room. */
 function labelsOf(marks: readonly Mark[], ceilings: Ceilings, { x, y, size }: Frame): string[] {
   const taken: Box[] = marks.map(({ x, y, radius: r }) => {
-    const half = r * 0.8;
-    return { left: x - half, right: x + half, top: y - half, bottom: y + half };
+    return { left: x - r, right: x + r, top: y - r, bottom: y + r };
   });
   for (const [, gflops] of peaksOf(ceilings)) {
     const [left, at] = [x(gflops / ceilings.copyGBs), y(gflops)];

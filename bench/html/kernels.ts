@@ -67,7 +67,11 @@ export function kernelSections(record: KernelRecord): string[] {
   ];
 }
 
+/** More than noise above what should be the limit. */
+const ABOVE = 1.05;
+
 function rooflineNote({ rows }: KernelRecord): string {
+  const above = rows.filter(({ ofCeiling }) => ofCeiling > ABOVE).length;
   const isCut = rows.some(({ cut }) => cut !== undefined);
   return [
     'Each mark is a kernel at the work it does per byte of compulsory traffic and the speed it reached, under the ceilings measured in the same run.',
@@ -75,7 +79,12 @@ function rooflineNote({ rows }: KernelRecord): string {
     ...(rows.some(({ flops }) => flops === 0)
       ? ['Kernels that only move data stand at the left edge.']
       : []),
-    ...(isCut ? ['Dashed marks are cases made smaller for this adapter.'] : []),
+    ...(above > 0
+      ? [
+          `${above} ${above === 1 ? 'row is' : 'rows are'} above the ceiling: tensors that stay in caches, or a machine that others used meanwhile.`,
+        ]
+      : []),
+    ...(isCut ? ['Pale marks are cases made smaller for this adapter.'] : []),
   ].join(' ');
 }
 

@@ -29,6 +29,10 @@ test('shared files are known', () => {
     'half-bits',
     'implicit-gemm-alu',
     'implicit-gemm-cpu',
+    'implicit-gemm-gpu',
+    'implicit-gemm-matrix',
+    'matrix-staging',
+    'matrix-tiles',
     'phase-sums',
     'philox',
     'product',
@@ -37,6 +41,7 @@ test('shared files are known', () => {
     'subgroup-matrix',
     'team',
     'unroll',
+    'winograd',
   ]);
 });
 
