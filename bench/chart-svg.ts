@@ -6,9 +6,10 @@
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { familiesOf, legend } from './charts/legend.ts';
 import { tag, textTag } from './charts/markup.ts';
 import { comparedOf, peerBars } from './charts/peers.ts';
-import { familiesOf, legend, roofline } from './charts/roofline.ts';
+import { roofline } from './charts/roofline.ts';
 import { CHART_STYLE, FONT, themeVariables } from './charts/theme.ts';
 import type { KernelRecord } from './record.ts';
 

@@ -8,6 +8,7 @@ import { createServer } from 'node:http';
 import { extname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
+import { installIfNeeded } from './install.mjs';
 
 const FILES = ['index.html', 'page.js', 'page.css'];
 const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css' };
@@ -62,6 +63,7 @@ export function servePage(folder, port = 0) {
 }
 
 async function main() {
+  installIfNeeded();
   const [flag, value] = process.argv.slice(2);
   if (flag === '--out' && value) {
     await buildPage(value);

@@ -1,8 +1,9 @@
 /** A bench of kernels as sections of the report: key figures, roofline, peers. */
 import { FAMILIES, type Family, markPath } from '../charts/families.ts';
+import { familiesOf } from '../charts/legend.ts';
 import { escape, tag, textTag } from '../charts/markup.ts';
 import { comparedOf, meanRatio, peerBars } from '../charts/peers.ts';
-import { familiesOf, roofline } from '../charts/roofline.ts';
+import { roofline } from '../charts/roofline.ts';
 import { nameOf, peerRatio, sharesOf, timeOf } from '../charts/rows.ts';
 import { byteRate, duration, flopRate, percent, times } from '../charts/scale.ts';
 import type { KernelRecord, KernelRow } from '../record.ts';
