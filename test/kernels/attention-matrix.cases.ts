@@ -16,6 +16,7 @@ const f16 = { dtype: 'f16' } as const;
 const ENTRIES: readonly (readonly [MatrixShape, KernelCase])[] = [
   [NVIDIA, attentionCase({ ...f16, q: [1, 1, 16], kv: [1, 1], design: 'matrix64' })],
   [NVIDIA, attentionCase({ ...f16, q: [1, 70, 64], kv: [1, 45], design: 'matrix64' })],
+  [NVIDIA, attentionCase({ ...f16, q: [1, 70, 64], kv: [1, 45], design: 'matrix128ahead' })],
   // k and v for both batch entries, packed; rows and keys beyond the tiles' multiples
   [
     NVIDIA,
@@ -29,7 +30,10 @@ const ENTRIES: readonly (readonly [MatrixShape, KernelCase])[] = [
       packed: { widths: [72, 128, 128], offsets: { q: 8, k: 64, v: 0 } },
     }),
   ],
-  [INTEL, attentionCase({ ...f16, q: [1, 130, 48], std: 8, causal: true, design: 'matrix64' })],
+  [
+    INTEL,
+    attentionCase({ ...f16, q: [1, 130, 48], std: 8, causal: true, design: 'matrix64ahead' }),
+  ],
   [
     APPLE,
     attentionCase({ ...f16, q: [2, 65, 32], kv: [2, 100], heads: 2, std: 8, design: 'matrix64' }),
