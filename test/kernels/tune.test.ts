@@ -134,6 +134,18 @@ describe.each(adapterNames)('%s', (name) => {
     expect(refusalsOf(result)['same']).toMatch('no reference');
   });
 
+  test('a class that cannot be measured keeps its guess, and the others are measured', async () => {
+    const subject: Subject = {
+      ...conv({ same, slow }),
+      reference: () => {
+        throw new Error('no memory');
+      },
+    };
+    const result = await tuneSubjects(context, [subject, product({ slow, same })]);
+    expect(result.designs).toEqual({ conv: 'same', linear: 'same' });
+    expect(refusalsOf(result)).toEqual({ same: 'no memory', slow: 'no memory' });
+  });
+
   test('by the wall clock where there are no timestamps', async () => {
     const features = new Set([...opened.device.features].filter((f) => f !== 'timestamp-query'));
     const device = new Proxy(opened.device, {
