@@ -1,26 +1,22 @@
 /**
- * `npm run bench -- kernels|networks|model|load`: see bench/README.md. Run from the repository's root,
+ * `npm run bench -- kernels|networks|model|load|encode`: see bench/README.md. Run from the repository's root,
  * by scripts/bench.mjs. `invsr bench` is the installed command line's share of it.
  */
 import { readFile } from 'node:fs/promises';
 import { Command, Option } from 'commander';
 import { kernelsCommand } from '../src/cli/bench-kernels.ts';
-import {
-  collectProfiles,
-  expectProfiles,
-  type ProfileFlags,
-  withProfileFlags,
-  writeReports,
-} from '../src/cli/bench-files.ts';
+import { collectProfiles, expectReports, writeReports } from '../src/cli/bench-files.ts';
 import {
   type DeviceFlags,
   expectComparable,
   give,
   openBench,
   type OutputFlags,
+  type ReportFlags,
   readBefore,
   withDeviceFlags,
   withOutputFlags,
+  withReportFlags,
 } from '../src/cli/bench-output.ts';
 import { describe, exitCodeOf } from '../src/cli/errors.ts';
 import { modelFolder } from '../src/cli/models.ts';
@@ -33,6 +29,7 @@ import { openModel } from '../src/invsr/model.ts';
 import { lastKernelRecord, writeCharts } from './chart-svg.ts';
 import { kernelLines } from './kernel-report.ts';
 import { benchLoad, type LoadFlags, loadOnce, type LoadRecord, loadReport } from './load.ts';
+import { benchEncode, encodeReport } from './encode.ts';
 import { commitOfClone, describeMachine, machineOf } from './machine.ts';
 import { benchModel, expectPeer, type ModelFlags, type Opened } from './model-bench.ts';
 import { benchNetworks, networkLines, type NetworkRecord } from './network-bench.ts';
@@ -81,7 +78,7 @@ await new Command('bench')
       .action(networks),
   )
   .addCommand(
-    withProfileFlags(withTableFlags(withOutputFlags(withDeviceFlags(new Command('model')))))
+    withReportFlags(withTableFlags(withOutputFlags(withDeviceFlags(new Command('model')))))
       .description('time of the embedded model, 128 → 512 in one step')
       .option('--runs <n>', 'rounds', integer(1), 5)
       .addOption(peerOption())
@@ -102,6 +99,12 @@ await new Command('bench')
       .option('--runs <n>', 'rounds', integer(1), 5)
       .option('--markdown', 'tables as bench/README.md has them')
       .action(load),
+  )
+  .addCommand(
+    withOutputFlags(new Command('encode'))
+      .description("JavaScript's time to encode a tile of InvSR-1, with nothing submitted")
+      .option('--runs <n>', 'timed runs', integer(1), 200)
+      .action(encode),
   )
   .addCommand(
     // A start in a process of its own, for `load`.
@@ -162,21 +165,21 @@ async function networks(flags: NetworkFlags): Promise<void> {
     const { context, model, machine, precisions, signal, note } = opened;
     expectComparable(before, { machine }, flags);
     const { model: name, filter, runs } = flags;
-    const options = { name, precisions, runs, filter, signal, onProgress: note };
-    const rows = await benchNetworks(context, model, options);
-    const record: NetworkRecord = { bench: 'networks', machine, model: name, rows };
+    const options = { machine, name, precisions, runs, filter, signal, onProgress: note };
+    const record = await benchNetworks(context, model, options);
     await give({ record, lines: () => networkLines(record) }, before, flags, work);
+    if (record.incomplete !== undefined) throw new Error(record.incomplete);
   });
 }
 
 async function model(
-  flags: ModelFlags & TableFlags & DeviceFlags & OutputFlags & ProfileFlags,
+  flags: ModelFlags & TableFlags & DeviceFlags & OutputFlags & ReportFlags,
 ): Promise<void> {
   expectPeer(flags);
   const before = await readBefore(flags, 'model');
   await withModel('invsr-nano', flags, async (opened) => {
     expectComparable(before, opened, flags);
-    expectProfiles(opened.context.device, flags);
+    await expectReports(opened.context.device, flags);
     const { machine } = opened;
     const profiles = collectProfiles({ machine, model: 'invsr-nano', tile: TILE });
     const found = await benchModel(opened, flags, profiles.onProfile);
@@ -228,6 +231,15 @@ async function load(
   const record = { bench: 'load' as const, ...found, rows };
   const isMarkdown = flags.markdown ?? false;
   await give({ record, lines: () => [loadReport(found, { isMarkdown })] }, before, flags, work);
+}
+
+async function encode(flags: OutputFlags & { readonly runs: number }): Promise<void> {
+  const before = await readBefore(flags, 'encode');
+  const found = await benchEncode(flags.runs);
+  expectComparable(before, found, flags);
+  const rows = found.rows.map((row) => ({ id: row.stage, ...row }));
+  const record = { bench: 'encode' as const, ...found, rows };
+  await give({ record, lines: () => [encodeReport(found)] }, before, flags, work);
 }
 
 type AnyRecord =

@@ -8,18 +8,32 @@ import type { Target } from '../engine/kernel.ts';
 import { createDevice } from '../engine/node-device.ts';
 import { FULL_SIZE } from '../invsr/full-size.ts';
 import { openModel } from '../invsr/model.ts';
-import { writeReports } from './bench-files.ts';
+import { expectReports, profileOnce, writeReports } from './bench-files.ts';
 import type { KernelFlags, KernelHost } from './bench-kernels.ts';
 import { expectComparable, give, openBench, readBefore } from './bench-output.ts';
-import { InputError } from './errors.ts';
+import { InputError, interruptible } from './errors.ts';
 import { modelFolder } from './models.ts';
 import type { CommandContext } from './upscale.ts';
 
+/** Ends with what was measured, however it ends; an interruption says whether that was told. */
 export async function kernels(
   flags: KernelFlags,
   work: CommandContext,
   host: KernelHost,
 ): Promise<void> {
+  const told = { isGiven: false };
+  const sentence = (): string =>
+    told.isGiven ? 'the record has what was measured until then' : 'there is no record';
+  await interruptible(work.signal, sentence, () => bench(flags, { work, host, told }));
+}
+
+interface Asked {
+  readonly work: CommandContext;
+  readonly host: KernelHost;
+  readonly told: { isGiven: boolean };
+}
+
+async function bench(flags: KernelFlags, { work, host, told }: Asked): Promise<void> {
   const { reporter, signal } = work;
   const before = await readBefore(flags, 'kernels');
   const made = await createDevice({ adapter: flags.adapter });
@@ -42,6 +56,7 @@ export async function kernels(
       reporter.result({ bench: 'list', cases: cases.map(({ id }) => id) }, lines);
       return;
     }
+    await expectReports(device, flags);
     for (const line of notes) reporter.note(line);
     reporter.note(describeMachine(machine));
     const record = await benchKernels(context, cases, {
@@ -50,6 +65,7 @@ export async function kernels(
       samples: flags.samples,
       seconds: flags.seconds,
       ...(flags.maxGflop !== undefined && { maxFlops: 1e9 * flags.maxGflop }),
+      cacheBytes: flags.cache,
       signal,
       onClock: ({ why }) => why !== undefined && reporter.note(why),
       onCeilings: (ceilings) => reporter.note(ceilingLine(ceilings)),
@@ -59,7 +75,12 @@ export async function kernels(
       beside: host.beside?.(context),
     });
     await give({ record, lines: () => kernelLines(record) }, before, flags, work);
-    await writeReports({ kernels: record }, flags, work);
+    told.isGiven = true;
+    const isWanted = flags.html !== undefined || flags.profile !== undefined;
+    const isWhole = record.incomplete === undefined && !signal.aborted;
+    const profiled = { machine, model: flags.model, tile: flags.tile, precision };
+    const profiles = isWanted && isWhole ? await profileOnce(context, profiled, work) : [];
+    await writeReports({ kernels: record, profiles }, flags, work);
     if (record.incomplete !== undefined && !signal.aborted) throw new Error(record.incomplete);
     signal.throwIfAborted();
     if (record.rows.length === 0) throw new Error('no kernel gave a figure');

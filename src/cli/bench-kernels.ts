@@ -4,18 +4,19 @@ import type { BenchCase } from '../../bench/cases.ts';
 import type { KernelBenchOptions } from '../../bench/kernel-bench.ts';
 import type { EngineContext } from '../engine/context.ts';
 import type { Target } from '../engine/kernel.ts';
-import { type HtmlFlags, withHtmlFlag } from './bench-files.ts';
 import {
   type BenchHost,
   type DeviceFlags,
   type OutputFlags,
+  type ReportFlags,
   withDeviceFlags,
   withOutputFlags,
+  withReportFlags,
 } from './bench-output.ts';
-import { integer, number, tileSize } from './options.ts';
+import { byteSize, integer, number, tileSize } from './options.ts';
 import type { CommandContext } from './upscale.ts';
 
-export interface KernelFlags extends DeviceFlags, OutputFlags, HtmlFlags {
+export interface KernelFlags extends DeviceFlags, OutputFlags, ReportFlags {
   readonly filter?: string;
   readonly shape?: string;
   readonly network?: string;
@@ -24,6 +25,8 @@ export interface KernelFlags extends DeviceFlags, OutputFlags, HtmlFlags {
   readonly samples: number;
   readonly seconds: number;
   readonly maxGflop?: number;
+  /** Bytes. */
+  readonly cache?: number;
   readonly list?: boolean;
 }
 
@@ -54,8 +57,13 @@ export function kernelsCommand(work: CommandContext, host: KernelHost): Command 
       'cut larger ones in rows (default: 2 on software adapters, else none)',
       number(0.001, 1e6),
     )
+    .option(
+      '--cache <size>',
+      'inputs rotate over more than this, so that no cache holds them (default: 64MiB)',
+      byteSize,
+    )
     .option('--list', 'names what would be timed');
-  return withHtmlFlag(withOutputFlags(withDeviceFlags(command))).action(
+  return withReportFlags(withOutputFlags(withDeviceFlags(command))).action(
     async (flags: KernelFlags) => {
       const { kernels } = await import('./bench-kernels-run.ts');
       await kernels(flags, work, host);

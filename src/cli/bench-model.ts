@@ -6,28 +6,23 @@ import { measurePaths, type PathResult, type Precision } from '../invsr/measure-
 import { type Model, openModel } from '../invsr/model.ts';
 import { TIMESTEPS } from '../invsr/scheduler.ts';
 import {
-  collectProfiles,
-  expectProfiles,
-  type ProfileFlags,
-  withProfileFlags,
-  writeReports,
-} from './bench-files.ts';
-import {
   type BenchHost,
   type DeviceFlags,
   expectComparable,
   give,
   openBench,
   type OutputFlags,
+  type ReportFlags,
   readBefore,
   withDeviceFlags,
   withOutputFlags,
+  withReportFlags,
 } from './bench-output.ts';
 import { modelFolder } from './models.ts';
 import { integer, MAX_STEPS, tileSize } from './options.ts';
 import type { CommandContext } from './upscale.ts';
 
-interface ModelFlags extends DeviceFlags, OutputFlags, ProfileFlags {
+interface ModelFlags extends DeviceFlags, OutputFlags, ReportFlags {
   readonly model: string;
   readonly steps: number;
   readonly tile: number;
@@ -43,7 +38,7 @@ export function modelCommand(work: CommandContext, host: BenchHost): Command {
     .option('--tile <pixels>', 'tile side in input pixels', tileSize, 128)
     .option('--runs <n>', 'timed runs, after one that warms up', integer(1, 1000), 5)
     .option('--top <n>', 'kinds of dispatches to list', integer(0), 15);
-  return withProfileFlags(withOutputFlags(withDeviceFlags(command))).action((flags: ModelFlags) =>
+  return withReportFlags(withOutputFlags(withDeviceFlags(command))).action((flags: ModelFlags) =>
     bench(flags, work, host),
   );
 }
@@ -84,7 +79,8 @@ async function benchOn(
     const machine = machineOf(capabilities, host.commit);
     expectComparable(before, { machine }, flags);
     reporter.note(describeMachine(machine));
-    expectProfiles(device, flags);
+    const { collectProfiles, expectReports, writeReports } = await import('./bench-files.ts');
+    await expectReports(device, flags);
     const profiles = collectProfiles({ machine, model: flags.model, tile });
     const able: readonly Precision[] = capabilities.shaderF16 ? ['f16', 'f32'] : ['f32'];
     const results = await measurePaths(context, model, {

@@ -59,6 +59,20 @@ export const withOutputFlags = (command: Command): Command =>
     )
     .option('--compare-anyway', 'even if it is of another adapter or driver');
 
+/** What bench-files.ts writes. */
+export interface ReportFlags {
+  readonly html?: string;
+  readonly profile?: string;
+}
+
+export const withReportFlags = (command: Command): Command =>
+  command
+    .option('--html <file>', 'a report with charts to open in a browser')
+    .option(
+      '--profile <file>',
+      "every dispatch of one run of the model's path, for ui.perfetto.dev",
+    );
+
 /** As other commands open it, and its lines for the user. */
 export async function openBench(
   made: NodeDevice,
@@ -66,7 +80,7 @@ export async function openBench(
 ): Promise<{ readonly context: EngineContext; readonly notes: readonly string[] }> {
   if (tuned) return openContext(made);
   return {
-    context: createContext(made.device),
+    context: createContext(made.device, made.matrix && { matrix: made.matrix }),
     notes: made.notice === undefined ? [] : [made.notice],
   };
 }

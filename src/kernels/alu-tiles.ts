@@ -132,8 +132,12 @@ function guessOf(gemm: ImplicitGemm): TileName {
 
 /** What a tuning table knows a product by, whatever the family that computes it. */
 export const gemmKey = ({ x, weight, taps, pixels, ...gemm }: ImplicitGemm): string =>
-  sizeClass(`gemm ${x.dtype} ${weight.dtype} ${taps.y}x${taps.x}`, {
-    m: gemm.batch * gemm.phases * pixels.height * pixels.width,
-    n: gemm.channels,
-    k: taps.y * taps.x * gemm.input.channels,
-  });
+  sizeClass(
+    `gemm ${x.dtype} ${weight.dtype} ${taps.y}x${taps.x}${gemm.weightsPerImage ? ' batched' : ''}`,
+    {
+      m: gemm.batch * gemm.phases * pixels.height * pixels.width,
+      n: gemm.channels,
+      k: taps.y * taps.x * gemm.input.channels,
+      ...(gemm.splits !== undefined && { parts: gemm.splits }),
+    },
+  );

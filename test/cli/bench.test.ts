@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { KernelRecord } from '../../bench/record.ts';
+import type { Trace } from '../../bench/trace.ts';
 import { eventsOf, expectRefusal, invsr, scratch } from './invsr.ts';
 
 const { folder, remove } = scratch();
@@ -44,6 +45,43 @@ test('--json is the record; --out keeps it, and a later run is compared with it'
   const [, faster, slower, same] =
     /^(\d+) faster, (\d+) slower, (\d+) the same within noise$/m.exec(second.stdout) ?? [];
   expect(Number(faster) + Number(slower) + Number(same)).toBe(record.rows.length);
+});
+
+test('an interruption leaves the record of what was measured, and the code of one', async () => {
+  let isSent = false;
+  const args = ['bench', 'kernels', ...FAST, '--samples', '100000', '--seconds', '1', '--json'];
+  const { code, stdout, stderr } = await invsr(args, {
+    cwd: folder,
+    onStderr(text, child) {
+      if (isSent || !/^1\/\d+ /m.test(text)) return;
+      isSent = true;
+      child.kill('SIGINT');
+    },
+  });
+  expect(stderr).toMatch(/^invsr: interrupted; the record has what was measured until then$/m);
+  expect(code).toBe(130);
+  const record = recordIn(stdout);
+  expect(record.incomplete).toMatch(/^interrupted; \d of \d kernels were measured$/);
+  expect(record.rows.length).toBeGreaterThan(0);
+});
+
+test('--html and --profile show the kernels and one run of the model', async () => {
+  const affine = ['--filter', 'affine a f32 [1,32,32,4]', '--tile', '64'];
+  const files = ['--html', 'report.html', '--profile', 'trace.json'];
+  const { code, stderr } = await bench(...QUICK, ...affine, ...files);
+  expect(code, stderr).toBe(0);
+  const html = readFileSync(join(folder, 'report.html'), 'utf8');
+  expect(html).toContain('affine 1x32x32x4');
+  const trace = JSON.parse(readFileSync(join(folder, 'trace.json'), 'utf8')) as Trace;
+  const layers = trace.traceEvents.flatMap(({ args }) => ('layer' in args ? [args.layer] : []));
+  expect(layers.length).toBeGreaterThan(300);
+  for (const layer of layers) expect(html).toContain(`data-path="${layer}"`);
+});
+
+test('a report that cannot be written', async () => {
+  const { code, stderr } = await bench(...QUICK, '--html', 'nowhere/report.html');
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/cannot write nowhere\/report\.html: /);
 });
 
 test('--list names the cases and their sizes', async () => {

@@ -2,8 +2,8 @@
  * What a conformance case is. One file of cases per kernel file (`<kernel>.cases.ts`), collected by
  * `registry.ts`; the printed name is the test name, the --filter argument and the bench row.
  */
-import type { Designs, Kernel, Target, TensorType } from '../../src/engine/kernel.ts';
-export { sumNmse } from '../../src/tune/tolerance.ts';
+import type { Kernel, Target, TensorType } from '../../src/engine/kernel.ts';
+export { CHUNK_NMSE, sumNmse } from '../../src/tune/tolerance.ts';
 import type { HostData } from '../harness/run-kernel.ts';
 
 export interface KernelCase {
@@ -32,7 +32,3 @@ export function inDesign(design: string, make: (target: Target) => Kernel, targe
   const { choice } = make(target);
   return choice ? make({ ...target, designs: { [choice.key]: design } }) : make(target);
 }
-
-/** A tuning table that has `design` for every class of sizes; factories that do not know it ignore it. */
-export const everywhere = (design: string): Designs =>
-  new Proxy<Designs>({ '*': design }, { get: () => design });

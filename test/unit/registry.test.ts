@@ -18,6 +18,8 @@ test('shared files are known', () => {
     'alu-tiles',
     'attention-flash',
     'attention-lanes',
+    'attention-matrix-wide',
+    'attention-matrix',
     'attention-spec',
     'attention-tiles',
     'designs',
@@ -27,13 +29,19 @@ test('shared files are known', () => {
     'half-bits',
     'implicit-gemm-alu',
     'implicit-gemm-cpu',
+    'implicit-gemm-gpu',
+    'implicit-gemm-matrix',
+    'matrix-staging',
+    'matrix-tiles',
     'phase-sums',
     'philox',
     'product',
     'shipped-designs',
     'storage',
+    'subgroup-matrix',
     'team',
     'unroll',
+    'winograd',
   ]);
 });
 
