@@ -21,7 +21,8 @@ import { toHalf, toSingle } from '../../src/weights/half.ts';
 import { packageVersion } from '../machine.ts';
 import { relativeError } from '../networks.ts';
 import { agreement } from './agreement.ts';
-import { type OpGraph, onnxFor } from './op-graphs.ts';
+import { onnxFor } from './op-graphs.ts';
+import type { OpGraph } from './op-request.ts';
 import { type OpSubject, planOf, type TimedSubject, valuesOf, type Values } from './op-subject.ts';
 import { type Ort, type OrtLayout, type PeerKernel, type PeerNetwork, startOrt } from './ort.ts';
 
