@@ -7,7 +7,6 @@ import { type Kernel, type Target, type TensorType } from '../src/engine/kernel.
 import { type Graph, inputsOf, type Node } from '../src/graph/graph.ts';
 import { constantNodes } from '../src/graph/liveness.ts';
 import { simplify } from '../src/graph/lower.ts';
-import { kernelOf } from '../src/graph/ops.ts';
 import { networkOf } from '../src/invsr/measure.ts';
 import {
   type ModelFacts,
@@ -18,6 +17,7 @@ import {
 import { idOf, sizeTextOf, variantOf, type Work } from './case-name.ts';
 import { cutTo } from './cut.ts';
 import type { KernelRow } from './record.ts';
+import { designOf, type Step, stepsOf, wholeKernel } from './steps.ts';
 
 export interface BenchCase extends Pick<
   KernelRow,
@@ -26,7 +26,11 @@ export interface BenchCase extends Pick<
   readonly inputs: Readonly<Record<string, TensorType>>;
   readonly constants: Readonly<Record<string, unknown>>;
   readonly aliases?: Work['aliases'];
+  /** What computes all of it in one; its cost is the case's. */
   kernel(target: Target): Kernel;
+  /** What computes it on this target. @default that kernel */
+  readonly steps?: ((target: Target) => readonly Step[]) | undefined;
+  readonly design?: ((target: Target) => string | undefined) | undefined;
   /** Values of an input where noise will not do. @default normal noise; zeros of u32 */
   readonly data?: (name: string, type: TensorType, seed: number) => Float32Array | Uint32Array;
 }
@@ -96,8 +100,9 @@ export const caseOf = (
   inputs: work.inputs,
   constants: work.constants,
   ...(work.aliases && { aliases: work.aliases }),
-  // The op came from a graph, or from cutting one that did.
-  kernel: (target) => kernelOf(work.op as Node['op'], work.inputs, work.constants, target),
+  kernel: (target) => wholeKernel(work, target),
+  steps: (target) => stepsOf(work, target),
+  design: (target) => designOf(work, target),
 });
 
 function workOf(node: Node): Work {

@@ -1,38 +1,35 @@
 /**
- * `npm run bench -- kernels|networks|model|load`: see bench/README.md. Run from the repository's root,
+ * `npm run bench -- kernels|networks|model|load|encode`: see bench/README.md. Run from the repository's root,
  * by scripts/bench.mjs. `invsr bench` is the installed command line's share of it.
  */
 import { readFile } from 'node:fs/promises';
 import { Command, Option } from 'commander';
 import { kernelsCommand } from '../src/cli/bench-kernels.ts';
-import {
-  collectProfiles,
-  expectProfiles,
-  type ProfileFlags,
-  withProfileFlags,
-  writeReports,
-} from '../src/cli/bench-files.ts';
+import { collectProfiles, expectReports, writeReports } from '../src/cli/bench-files.ts';
 import {
   type DeviceFlags,
   expectComparable,
   give,
+  openBench,
   type OutputFlags,
+  type ReportFlags,
   readBefore,
   withDeviceFlags,
   withOutputFlags,
+  withReportFlags,
 } from '../src/cli/bench-output.ts';
 import { describe, exitCodeOf } from '../src/cli/errors.ts';
 import { modelFolder } from '../src/cli/models.ts';
 import { integer } from '../src/cli/options.ts';
 import { jsonReporter, textReporter } from '../src/cli/progress.ts';
 import type { CommandContext } from '../src/cli/upscale.ts';
-import { createContext } from '../src/engine/context.ts';
 import { createDevice } from '../src/engine/node-device.ts';
 import type { Precision } from '../src/invsr/measure-path.ts';
 import { openModel } from '../src/invsr/model.ts';
 import { lastKernelRecord, writeCharts } from './chart-svg.ts';
 import { kernelLines } from './kernel-report.ts';
 import { benchLoad, type LoadFlags, loadOnce, type LoadRecord, loadReport } from './load.ts';
+import { benchEncode, encodeReport } from './encode.ts';
 import { commitOfClone, describeMachine, machineOf } from './machine.ts';
 import { benchModel, expectPeer, type ModelFlags, type Opened } from './model-bench.ts';
 import { benchNetworks, networkLines, type NetworkRecord } from './network-bench.ts';
@@ -81,7 +78,7 @@ await new Command('bench')
       .action(networks),
   )
   .addCommand(
-    withProfileFlags(withTableFlags(withOutputFlags(withDeviceFlags(new Command('model')))))
+    withReportFlags(withTableFlags(withOutputFlags(withDeviceFlags(new Command('model')))))
       .description('time of the embedded model, 128 → 512 in one step')
       .option('--runs <n>', 'rounds', integer(1), 5)
       .addOption(peerOption())
@@ -102,6 +99,12 @@ await new Command('bench')
       .option('--runs <n>', 'rounds', integer(1), 5)
       .option('--markdown', 'tables as bench/README.md has them')
       .action(load),
+  )
+  .addCommand(
+    withOutputFlags(new Command('encode'))
+      .description("JavaScript's time to encode a tile of InvSR-1, with nothing submitted")
+      .option('--runs <n>', 'timed runs', integer(1), 200)
+      .action(encode),
   )
   .addCommand(
     // A start in a process of its own, for `load`.
@@ -170,13 +173,13 @@ async function networks(flags: NetworkFlags): Promise<void> {
 }
 
 async function model(
-  flags: ModelFlags & TableFlags & DeviceFlags & OutputFlags & ProfileFlags,
+  flags: ModelFlags & TableFlags & DeviceFlags & OutputFlags & ReportFlags,
 ): Promise<void> {
   expectPeer(flags);
   const before = await readBefore(flags, 'model');
   await withModel('invsr-nano', flags, async (opened) => {
     expectComparable(before, opened, flags);
-    expectProfiles(opened.context.device, flags);
+    await expectReports(opened.context.device, flags);
     const { machine } = opened;
     const profiles = collectProfiles({ machine, model: 'invsr-nano', tile: TILE });
     const found = await benchModel(opened, flags, profiles.onProfile);
@@ -193,14 +196,15 @@ async function model(
 
 async function withModel<T>(
   name: string,
-  { adapter, precision }: DeviceFlags,
+  { adapter, precision, tuned }: DeviceFlags,
   action: (opened: Opened) => Promise<T>,
 ): Promise<T> {
-  const { device, capabilities, notice } = await createDevice({ adapter });
+  const made = await createDevice({ adapter });
+  const { device, capabilities } = made;
   const machine = machineOf(capabilities, commit);
-  if (notice !== undefined) reporter.note(notice);
   reporter.note(describeMachine(machine));
-  const context = createContext(device);
+  const { context, notes } = await openBench(made, { tuned });
+  for (const line of notes) reporter.note(line);
   const model = await openModel(await modelFolder(name));
   const able: readonly Precision[] = capabilities.shaderF16 ? ['f16', 'f32'] : ['f32'];
   const precisions = precision === 'auto' ? able : [precision];
@@ -227,6 +231,15 @@ async function load(
   const record = { bench: 'load' as const, ...found, rows };
   const isMarkdown = flags.markdown ?? false;
   await give({ record, lines: () => [loadReport(found, { isMarkdown })] }, before, flags, work);
+}
+
+async function encode(flags: OutputFlags & { readonly runs: number }): Promise<void> {
+  const before = await readBefore(flags, 'encode');
+  const found = await benchEncode(flags.runs);
+  expectComparable(before, found, flags);
+  const rows = found.rows.map((row) => ({ id: row.stage, ...row }));
+  const record = { bench: 'encode' as const, ...found, rows };
+  await give({ record, lines: () => [encodeReport(found)] }, before, flags, work);
 }
 
 type AnyRecord =

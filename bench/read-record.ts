@@ -10,7 +10,7 @@ export class CompareError extends Error {
   override readonly name = 'CompareError';
 }
 
-export type BenchName = 'kernels' | 'networks' | 'model' | 'load';
+export type BenchName = 'kernels' | 'networks' | 'model' | 'load' | 'encode';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -33,13 +33,14 @@ export function readComparable(text: string, bench: BenchName, file: string): Co
   if (!isObject(machine) || typeof machine['adapter'] !== 'string') {
     throw damaged('no machine it was measured on');
   }
-  const { rows, clock } = wanted;
+  const { rows, clock, tunedClasses } = wanted;
   if (!Array.isArray(rows)) throw damaged('no rows');
   const bad = rows.findIndex((row) => !isTimed(row));
   if (bad >= 0) throw damaged(`no times in row ${bad + 1}`);
   return {
     machine: machine as unknown as Comparable['machine'],
     rows: rows as Timed[],
+    ...(typeof tunedClasses === 'number' && { tunedClasses }),
     ...(isObject(clock) && { clock: clock as unknown as Pick<ClockFacts, 'kind'> }),
   };
 }

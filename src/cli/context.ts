@@ -14,8 +14,9 @@ export interface OpenedContext {
 export async function openContext({
   device,
   capabilities,
+  matrix,
   notice,
-}: Pick<NodeDevice, 'device' | 'capabilities' | 'notice'>): Promise<OpenedContext> {
+}: Pick<NodeDevice, 'device' | 'capabilities' | 'matrix' | 'notice'>): Promise<OpenedContext> {
   const store = await openDesigns(capabilities);
   const { table, problem } = store;
   const notes = [
@@ -24,7 +25,7 @@ export async function openContext({
     process.env['INVSR_DEBUG'] ? `designs: ${originOf(store)}` : undefined,
   ];
   return {
-    context: createContext(device, { designs: table?.designs }),
+    context: createContext(device, { ...(matrix && { matrix }), designs: table?.designs }),
     store,
     notes: notes.filter((line) => line !== undefined),
   };

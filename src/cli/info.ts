@@ -45,6 +45,15 @@ export function infoCommand({ reporter }: Pick<CommandContext, 'reporter'>): Com
 /** What `--precision auto` is on it. */
 const precisionOf = ({ shaderF16 }: Capabilities): 'f16' | 'f32' => (shaderF16 ? 'f16' : 'f32');
 
+/** `f16 16x16x16 → f32`, and so on: what the adapter lists, checked before use. */
+const matrixText = ({ matrixConfigs }: Capabilities): string =>
+  matrixConfigs
+    .map(
+      ({ componentType, resultComponentType, m, n, k }) =>
+        `${componentType} ${m}x${n}x${k} → ${resultComponentType}`,
+    )
+    .join(', ') || 'none';
+
 /** What is in effect, for programs. */
 const designsOf = ({ table, file, problem }: DesignStore) => ({
   file,
@@ -61,6 +70,7 @@ function describe(adapter: Capabilities, store: DesignStore | undefined): string
     ['kernels', family],
     ['precision', shaderF16 ? 'f16 (f32 on request)' : 'f32 (no shader-f16)'],
     ['subgroups', least === most ? `${least}` : `${least} to ${most}`],
+    ['matrices', matrixText(adapter)],
     ...(store ? [['designs', store.problem ?? originOf(store)] satisfies [string, string]] : []),
     ['features', features.join(' ')],
     ...Object.entries(limits).map(([name, value]): [string, string] => [name, `${value}`]),

@@ -66,7 +66,7 @@ async function tuneFor(flags: TuneFlags, work: CommandContext): Promise<void> {
 }
 
 async function tuneOn(
-  { device, capabilities, notice }: NodeDevice,
+  { device, capabilities, matrix, notice }: NodeDevice,
   model: Model,
   flags: TuneFlags,
   { reporter, signal }: CommandContext,
@@ -75,7 +75,7 @@ async function tuneOn(
   const store = await openDesigns(capabilities, { forget: reset === true });
   for (const line of [notice, store.problem]) if (line !== undefined) reporter.note(line);
   // Without what is known: the guess comes first, and shares are of its time.
-  const context = createContext(device);
+  const context = createContext(device, matrix && { matrix });
   const adapter = nameOf(capabilities);
   const what = { tile, ...(precision !== 'auto' && { precision }) };
   const known = store.table?.designs ?? {};

@@ -11,13 +11,19 @@ import { workOf } from './submits.ts';
 
 export type Externals = Readonly<Record<string, GPUBuffer>>;
 
-/** A dispatch ready to be encoded. */
-export interface Bound {
-  readonly dispatch: Dispatch;
-  readonly pipeline: GPUComputePipeline;
-  readonly work: number;
-  /** Made on first use and kept; made anew when an external it reads or writes is another one, or weights were freed. */
-  groupFor(externals: Externals): GPUBindGroup;
+/**
+ * Dispatches ready to be encoded, again and again. What the loop over them reads lies in flat arrays;
+ * bind groups are made at first use and kept, until an external they bind is another buffer or weights
+ * were freed.
+ */
+export interface BoundPlan {
+  readonly dispatches: readonly Dispatch[];
+  /** Of each dispatch, in the unit of submits.ts. */
+  readonly work: readonly number[];
+  /** The caller's buffers from now on. */
+  use(externals: Externals): void;
+  /** Encodes dispatches `start` to `end` (exclusive). */
+  encode(pass: GPUComputePassEncoder, start: number, end: number): void;
 }
 
 /** All uniform structs of a plan in one buffer, and where each of them lies. */
@@ -91,10 +97,40 @@ export interface BindSources {
   readonly compiled: ReadonlyMap<string, Compiled>;
 }
 
-export function bindAll(context: EngineContext, sources: BindSources): Bound[] {
+/** Some of the plan's dispatches, which begin with number `first` of `prepare` and `dispatches` together. */
+export function bindDispatches(
+  context: EngineContext,
+  sources: BindSources,
+  dispatches: readonly Dispatch[],
+  first: number,
+): BoundPlan {
   const { plan, slots, params, ranges, compiled } = sources;
+  const layouts = dispatches.map(({ path, kernel, inputs, output }) => {
+    const entry = compiled.get(kernel.wgsl);
+    if (!entry) throw new Error(`${path}: ${kernel.name} is not compiled`);
+    const bindings = Object.entries(kernel.bindings).map(([name, binding]) => {
+      const location = inputs[name];
+      if (!location) throw new Error(`${path}: ${kernel.name} has no input ${name}`);
+      return { binding, location };
+    });
+    bindings.push({ binding: kernel.output.binding, location: output });
+    return { entry, bindings };
+  });
+  const pipelines = layouts.map(({ entry }) => entry.pipeline);
+  const counts = dispatches.flatMap(({ kernel }) => kernel.workgroups);
+  const groups: (GPUBindGroup | undefined)[] = [];
+  /** The dispatches that bind an external, by its name. */
+  const readers = new Map<string, number[]>();
+  for (const [i, { bindings }] of layouts.entries()) {
+    for (const { location } of bindings) {
+      if (location.kind !== 'external') continue;
+      readers.set(location.name, [...(readers.get(location.name) ?? []), i]);
+    }
+  }
+  let bound: Externals = {};
+  let releases = context.weights.releases;
 
-  function resourceOf(path: string, location: Location, externals: Externals): GPUBufferBinding {
+  function resourceOf(path: string, location: Location): GPUBufferBinding {
     switch (location.kind) {
       case 'slot': {
         const buffer = slots.buffers[location.index];
@@ -108,53 +144,51 @@ export function bindAll(context: EngineContext, sources: BindSources): Bound[] {
         return { buffer: context.weights.at(weight) };
       }
       case 'external':
-        return externalOf(plan, location, externals);
+        return externalOf(plan, location, bound);
     }
   }
 
-  return [...plan.prepare, ...plan.dispatches].map((dispatch, i): Bound => {
-    const { path, kernel, inputs, output } = dispatch;
-    const entry = compiled.get(kernel.wgsl);
-    if (!entry) throw new Error(`${path}: ${kernel.name} is not compiled`);
-    const bindings = Object.entries(kernel.bindings).map(([name, binding]) => {
-      const location = inputs[name];
-      if (!location) throw new Error(`${path}: ${kernel.name} has no input ${name}`);
-      return { binding, location };
+  function groupOf(i: number): GPUBindGroup {
+    const dispatch = dispatches[i];
+    const layout = layouts[i];
+    if (!dispatch || !layout) throw new Error(`no dispatch ${i}`);
+    const { path, kernel } = dispatch;
+    return context.device.createBindGroup({
+      label: `invsr/${path}/${kernel.name} ${kernel.variant}`,
+      layout: layout.entry.layout,
+      entries: [
+        { binding: 0, resource: { buffer: params, ...ranges[first + i] } },
+        ...layout.bindings.map(({ binding, location }) => ({
+          binding,
+          resource: resourceOf(path, location),
+        })),
+      ],
     });
-    bindings.push({ binding: kernel.output.binding, location: output });
-    const names = bindings.flatMap(({ location }) =>
-      location.kind === 'external' ? location.name : [],
-    );
+  }
 
-    let group: GPUBindGroup | undefined;
-    let bound: Externals = {};
-    let releases = context.weights.releases;
-    return {
-      dispatch,
-      pipeline: entry.pipeline,
-      work: workOf(kernel.cost),
-      groupFor(externals) {
-        const isCurrent = releases === context.weights.releases;
-        releases = context.weights.releases;
-        if (group && isCurrent && names.every((name) => externals[name] === bound[name])) {
-          return group;
-        }
-        group = context.device.createBindGroup({
-          label: `invsr/${path}/${kernel.name} ${kernel.variant}`,
-          layout: entry.layout,
-          entries: [
-            { binding: 0, resource: { buffer: params, ...ranges[i] } },
-            ...bindings.map(({ binding, location }) => ({
-              binding,
-              resource: resourceOf(path, location, externals),
-            })),
-          ],
-        });
-        bound = Object.fromEntries(names.map((name) => [name, externals[name]])) as Externals;
-        return group;
-      },
-    };
-  });
+  return {
+    dispatches,
+    work: dispatches.map(({ kernel }) => workOf(kernel.cost)),
+    use(externals) {
+      if (releases !== context.weights.releases) groups.length = 0;
+      releases = context.weights.releases;
+      for (const [name, indices] of readers) {
+        if (externals[name] === bound[name]) continue;
+        for (const i of indices) groups[i] = undefined;
+      }
+      bound = externals;
+    },
+    encode(pass, start, end) {
+      let current: GPUComputePipeline | undefined;
+      for (let i = start; i < end; i++) {
+        const pipeline = pipelines[i];
+        if (pipeline && pipeline !== current) pass.setPipeline(pipeline);
+        current = pipeline;
+        pass.setBindGroup(0, (groups[i] ??= groupOf(i)));
+        pass.dispatchWorkgroups(counts[3 * i] ?? 0, counts[3 * i + 1], counts[3 * i + 2]);
+      }
+    },
+  };
 }
 
 function externalOf(

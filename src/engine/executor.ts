@@ -10,8 +10,8 @@
  * across one: the device is somebody else's.
  */
 import {
-  type Bound,
-  bindAll,
+  type BoundPlan,
+  bindDispatches,
   bindingsOf,
   type Externals,
   packPlanParams,
@@ -20,7 +20,7 @@ import {
 import type { EngineContext } from './context.ts';
 import { expectWithin } from './device.ts';
 import { byteLength } from './kernel.ts';
-import type { Plan } from './plan.ts';
+import type { Dispatch, Plan } from './plan.ts';
 import type { Profiler } from './profiler.ts';
 import { readBuffer } from './readback.ts';
 import { adaptRate, nextCut, PACE } from './submits.ts';
@@ -105,9 +105,9 @@ export async function createExecutor(
   }
 
   try {
-    const bound = bindAll(context, { plan, slots, params, ranges: packed.ranges, compiled });
-    const prepare = bound.slice(0, plan.prepare.length);
-    const body = bound.slice(plan.prepare.length);
+    const sources = { plan, slots, params, ranges: packed.ranges, compiled };
+    const prepare = bindDispatches(context, sources, plan.prepare, 0);
+    const body = bindDispatches(context, sources, plan.dispatches, plan.prepare.length);
     await context.exclusive(() => replay(context, prepare, { externals: {}, signal: stops }));
 
     return {
@@ -142,21 +142,22 @@ interface Submitted {
 
 async function replay(
   context: EngineContext,
-  bound: readonly Bound[],
+  bound: BoundPlan,
   { externals, signal, onProgress, budgetMs, profiler }: RunOptions & { signal: AbortSignal },
 ): Promise<void> {
   const pace = budgetMs ?? PACE[context.capabilities.family].budgetMs;
-  const work = bound.map((item) => item.work);
+  const { work } = bound;
   const total = work.reduce((sum, item) => sum + item, 0);
   const inFlight: Submitted[] = [];
   let next = 0;
   let done = 0;
   let lastDoneAt = 0;
-  while (next < bound.length || inFlight.length > 0) {
+  bound.use(externals);
+  while (next < work.length || inFlight.length > 0) {
     signal.throwIfAborted();
-    if (next < bound.length && inFlight.length < MAX_IN_FLIGHT) {
+    if (next < work.length && inFlight.length < MAX_IN_FLIGHT) {
       const end = nextCut(work, next, context.rate * pace);
-      inFlight.push(submit(context.device, bound.slice(next, end), externals, profiler));
+      inFlight.push(submit(context.device, bound, { start: next, end }, profiler));
       next = end;
       continue;
     }
@@ -175,23 +176,27 @@ async function replay(
 
 function submit(
   device: GPUDevice,
-  bound: readonly Bound[],
-  externals: Externals,
+  bound: BoundPlan,
+  { start, end }: { readonly start: number; readonly end: number },
   profiler: Profiler | undefined,
 ): Submitted {
+  const dispatches = bound.dispatches.slice(start, end);
   device.pushErrorScope('validation');
   let scope: Promise<GPUError | null>;
   try {
     const encoder = device.createCommandEncoder({ label: 'invsr' });
     if (profiler) {
       profiler.nextSubmit();
-      for (const item of bound) {
-        const { path } = item.dispatch;
-        const timestampWrites = profiler.timestampsFor(item.dispatch);
-        encodePass(encoder, { label: `invsr/${path}`, timestampWrites }, [item], externals);
+      for (const [i, dispatch] of dispatches.entries()) {
+        const timestampWrites = profiler.timestampsFor(dispatch);
+        const pass = encoder.beginComputePass({ label: `invsr/${dispatch.path}`, timestampWrites });
+        bound.encode(pass, start + i, start + i + 1);
+        pass.end();
       }
     } else {
-      encodePass(encoder, { label: 'invsr' }, bound, externals);
+      const pass = encoder.beginComputePass({ label: 'invsr' });
+      bound.encode(pass, start, end);
+      pass.end();
     }
     device.queue.submit([encoder.finish()]);
   } finally {
@@ -199,36 +204,19 @@ function submit(
   }
   const finished = device.queue.onSubmittedWorkDone();
   const done = Promise.all([scope, finished]).then(([error]) =>
-    error ? `${describe(bound)}: ${error.message}` : undefined,
+    error ? `${describe(dispatches)}: ${error.message}` : undefined,
   );
   // After an abort nobody waits for it.
   done.catch(() => {});
   return {
-    work: bound.reduce((sum, item) => sum + item.work, 0),
+    work: bound.work.slice(start, end).reduce((sum, item) => sum + item, 0),
     startedAt: performance.now(),
     done,
   };
 }
 
-function encodePass(
-  encoder: GPUCommandEncoder,
-  descriptor: GPUComputePassDescriptor,
-  bound: readonly Bound[],
-  externals: Externals,
-): void {
-  const pass = encoder.beginComputePass(descriptor);
-  let current: GPUComputePipeline | undefined;
-  for (const item of bound) {
-    if (item.pipeline !== current) pass.setPipeline(item.pipeline);
-    current = item.pipeline;
-    pass.setBindGroup(0, item.groupFor(externals));
-    pass.dispatchWorkgroups(...item.dispatch.kernel.workgroups);
-  }
-  pass.end();
-}
-
-const describe = (bound: readonly Bound[]): string =>
-  [...new Set([bound.at(0)?.dispatch.path, bound.at(-1)?.dispatch.path])].join(' … ');
+const describe = (dispatches: readonly Dispatch[]): string =>
+  [...new Set([dispatches.at(0)?.path, dispatches.at(-1)?.path])].join(' … ');
 
 /** `promise`, or the signal's reason as soon as it aborts. */
 function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {

@@ -67,6 +67,11 @@ export interface MatrixShape {
   readonly k: number;
 }
 
+/** Directives of shaders that use subgroup matrices, after `enable f16;`. */
+export const MATRIX_ENABLES = `enable subgroups;
+enable chromium_experimental_subgroup_matrix;
+diagnostic(off, chromium.subgroup_matrix_uniformity);`;
+
 /**
  * What the kernels may rely on. `cpu` is a software rasteriser whose subgroup is one SIMD vector
  * (lavapipe, SwiftShader): no shared memory, uniform addresses preferred. `alu` is any GPU.

@@ -28,11 +28,14 @@ const MIN_PART = 128;
 /** Below, the transforms of Winograd's algorithm take longer than the products it saves. */
 const MIN_WINOGRAD_CHANNELS = 32;
 
+/** WebGPU's default maxStorageBufferBindingSize, which every device has. */
+export const DEFAULT_MAX_BINDING_BYTES = 2 ** 27;
+
 type ProductNode = Node<'linear'> | Node<'conv2d'> | Node<'upsampleConv2d'>;
 
 export interface AlgorithmOptions {
-  /** The device's maxStorageBufferBindingSize. */
-  readonly maxBindingBytes: number;
+  /** The device's maxStorageBufferBindingSize. @default the least that a device has */
+  readonly maxBindingBytes?: number;
 }
 
 /** What the kernels of every algorithm know; a node with other inputs stays whole. */
@@ -49,12 +52,12 @@ const productOf = ({ op, constants }: ProductNode): Product => ({ op, constants 
 export function algorithmOf(
   node: Node,
   target: Target,
-  { maxBindingBytes }: AlgorithmOptions,
+  { maxBindingBytes = DEFAULT_MAX_BINDING_BYTES }: AlgorithmOptions = {},
 ): Choice | undefined {
   if (target.family === 'cpu' || !isProduct(node)) return undefined;
   const gemm = gemmOf(productOf(node), node.inputs);
   const inner = gemm.taps.y * gemm.taps.x * gemm.input.channels;
-  const guess = guessOf(gemm, inner, target);
+  const guess = guessOf(gemm, inner);
   const splits = SPLITS.filter((count) => inner / count >= MIN_PART).map((s) => `split${s}`);
   const others = [
     'whole',
@@ -73,9 +76,8 @@ function hasWinograd(node: ProductNode, maxBindingBytes: number): node is Node<'
   );
 }
 
-function guessOf(gemm: ImplicitGemm, inner: number, target: Target): string {
-  // Only the family `alu` can do parts, and matrix units are worth more than they are.
-  if (target.matrix || inner < MIN_INNER) return 'whole';
+function guessOf(gemm: ImplicitGemm, inner: number): string {
+  if (inner < MIN_INNER) return 'whole';
   const tile = TILES.tile64x64;
   const workgroups =
     gemm.batch *
@@ -89,7 +91,11 @@ function guessOf(gemm: ImplicitGemm, inner: number, target: Target): string {
 }
 
 /** The graph with every product in the nodes of its algorithm. */
-export function chooseAlgorithms(graph: Graph, target: Target, options: AlgorithmOptions): Graph {
+export function chooseAlgorithms(
+  graph: Graph,
+  target: Target,
+  options: AlgorithmOptions = {},
+): Graph {
   if (target.family === 'cpu') return graph;
   const tensors = graph.nodes.flatMap((node) => [node.output, ...Object.values(node.inputs)]);
   let last = tensors.reduce((max, tensor) => Math.max(max, tensor?.id ?? 0), 0);

@@ -1,19 +1,16 @@
 /** Graph → Plan: fuse, band, choose algorithms, split off what is constant, place tensors in slots, make kernels. */
 import { byteLength, type Target } from '../engine/kernel.ts';
 import type { Dispatch, Location, NamedTensor, Plan } from '../engine/plan.ts';
-import { chooseAlgorithms } from './algorithms.ts';
+import { chooseAlgorithms, DEFAULT_MAX_BINDING_BYTES } from './algorithms.ts';
 import { band } from './band.ts';
 import { fuse } from './fuse.ts';
 import { foldGates } from './gate.ts';
 import { joinProjections } from './join.ts';
 import { type Graph, inputsOf, type Node, type Tensor, wholeOf } from './graph.ts';
 import { constantNodes, lifetimes } from './liveness.ts';
-import { joinSmallNorms } from './norms.ts';
+import { foldNorms, joinSmallNorms } from './norms.ts';
 import { kernelOf } from './ops.ts';
 import { assignSlots, PART_BYTES } from './slots.ts';
-
-/** WebGPU's default maxStorageBufferBindingSize, which every device has. */
-const DEFAULT_MAX_BINDING_BYTES = 2 ** 27;
 
 export interface LowerOptions {
   /** Limits the named tensors that stay readable. @default all */
@@ -24,8 +21,8 @@ export interface LowerOptions {
   readonly compact?: boolean;
 }
 
-/** The graph whose nodes become dispatches, one each. */
-export function rewritten(
+/** What `rewritten` gives, but for products in the nodes of their algorithms. */
+export function banded(
   built: Graph,
   target: Target,
   {
@@ -36,8 +33,12 @@ export function rewritten(
 ): Graph {
   const names = new Map([...built.names].filter(([name]) => keep(name)));
   const simple = simplify({ ...built, names }, target, compact);
-  return chooseAlgorithms(band(simple, { maxBindingBytes, compact }), target, { maxBindingBytes });
+  return band(simple, { maxBindingBytes, compact });
 }
+
+/** The graph whose nodes become dispatches, one each. */
+export const rewritten = (built: Graph, target: Target, options: LowerOptions = {}): Graph =>
+  chooseAlgorithms(banded(built, target, options), target, options);
 
 export function lower(built: Graph, target: Target, options: LowerOptions = {}): Plan {
   const graph = rewritten(built, target, options);
@@ -93,8 +94,12 @@ export function simplify(
 ): Graph {
   const gated = foldGates(fuse(graph));
   const joined = joinProjections(gated, compact ? PART_BYTES : Infinity);
-  return family === 'cpu' ? joined : joinSmallNorms(joined);
+  return family === 'cpu' ? joined : fewerNorms(joined, compact);
 }
+
+/** In bands a norm of a band's rows is cheap, and its reader shares the room of one band. */
+const fewerNorms = (graph: Graph, compact: boolean): Graph =>
+  compact ? joinSmallNorms(graph) : foldNorms(joinSmallNorms(graph));
 
 function externalTypes({ nodes, externals }: Graph): Plan['externals'] {
   const types: Record<string, { dtype: Tensor['dtype']; shape: Tensor['shape'] }> = {};

@@ -1,10 +1,14 @@
 /**
- * Group normalization of small images as one node in place of three: Graph → Graph.
+ * Group normalization in fewer nodes, for GPUs: Graph → Graph.
  *
- *   groupNormPartial → groupNormFinalize → groupNormApply   →   groupNorm
+ *   groupNormPartial → groupNormFinalize → groupNormApply   →   groupNorm             of small images
+ *   groupNormApply → conv2d | linear                        →   one that normalizes what it reads
  *
- * For GPUs, where a dispatch more costs what a small image's arithmetic does; a software adapter's
- * workgroup is one core, and three dispatches spread over all of them.
+ * A dispatch more costs a GPU what a small image's arithmetic does; a software adapter's workgroup is
+ * one core, and three dispatches spread over all of them. Of a large image the second saves a write
+ * and a read of all of it, for computing the norm once per tap and block of output columns: a GPU has
+ * arithmetic to spare there, a software adapter has not. The values read are those that would have
+ * been stored but for their rounding.
  */
 import { isSmallGroupNorm } from '../kernels/group-norm-small.ts';
 import type { Graph, Node } from './graph.ts';
@@ -34,6 +38,27 @@ export function joinSmallNorms(graph: Graph): Graph {
   }
   const nodes = graph.nodes.filter((node) => !dropped.has(node));
   return { ...graph, nodes: nodes.map((node) => joined.get(node) ?? node) };
+}
+
+/** Norms applied where their readers load them, if these can and there is one of them. */
+export function foldNorms(graph: Graph): Graph {
+  const uses = usesOf(graph);
+  const dropped = new Set<Node>();
+  const nodes = graph.nodes.map((node) => {
+    if ((node.op !== 'conv2d' && node.op !== 'linear') || node.inputs.stats) return node;
+    const apply = soleProducer(node.inputs.x.id, uses);
+    if (apply?.op !== 'groupNormApply' || apply.inputs.x.dtype !== apply.output.dtype) return node;
+    const { x, stats, beta } = apply.inputs;
+    dropped.add(apply);
+    const view = { ...x, shape: node.inputs.x.shape };
+    const { activation = 'none' } = apply.constants;
+    return {
+      ...node,
+      inputs: { ...node.inputs, x: view, stats, beta },
+      constants: { ...node.constants, normActivation: activation },
+    } as Node;
+  });
+  return { ...graph, nodes: nodes.filter((node) => !dropped.has(node)) };
 }
 
 /** The node that makes a tensor which one other reads and nobody else. */

@@ -12,6 +12,7 @@
  *   residual? [N, Ho, Wo, Co]      f16 or f32
  *   y         [N, Ho, Wo, Co]      f16 or f32, Ho = ⌊(H + top + bottom - KH) / stride⌋ + 1
  *
+ * With stats and beta, x is act((x - mean)·scale + beta) of what is given; padding stays zero.
  * Padding may be negative, which leaves rows or columns of x out. Ci and Co are multiples of 4. No im2col buffer: see implicit-gemm.ts.
  */
 import {
@@ -24,11 +25,14 @@ import {
   type TensorType,
 } from '../engine/kernel.ts';
 import { type Activation, activate } from './epilogue.ts';
-import type { ImplicitGemm } from './gemm-program.ts';
+import { type ImplicitGemm, inputNorm } from './gemm-program.ts';
 import { implicitGemm } from './implicit-gemm.ts';
 
 export interface Conv2dInputs {
   readonly x: TensorType;
+  /** With beta: x is normalized as it is read, as groupNormApply would. */
+  readonly stats?: TensorType | undefined;
+  readonly beta?: TensorType | undefined;
   readonly weight: TensorType;
   readonly bias?: TensorType | undefined;
   readonly shift?: TensorType | undefined;
@@ -47,6 +51,8 @@ export interface Conv2dConstants {
   /** @default none */
   readonly padding?: Padding;
   readonly activation?: Activation;
+  /** Of x's norm, if it has one. @default 'none' */
+  readonly normActivation?: Activation;
   /** Storage of y. @default that of x */
   readonly dtype?: DType;
 }
@@ -58,8 +64,14 @@ export const conv2d = (inputs: Conv2dInputs, constants: Conv2dConstants, target:
 
 /** The convolution as a product. */
 export function conv2dGemm(
-  { x, weight, bias, shift, residual }: Conv2dInputs,
-  { stride = 1, padding = NO_PADDING, activation = 'none', dtype = x.dtype }: Conv2dConstants,
+  { x, weight, bias, shift, residual, ...norm }: Conv2dInputs,
+  {
+    stride = 1,
+    padding = NO_PADDING,
+    activation = 'none',
+    normActivation,
+    dtype = x.dtype,
+  }: Conv2dConstants,
 ): ImplicitGemm {
   const [batch = 0, height = 0, width = 0, ci = 0] = x.shape;
   const [tapsY = 0, tapsX = 0, , co = 0] = weight.shape;
@@ -82,6 +94,7 @@ export function conv2dGemm(
   return {
     name: 'conv2d',
     x,
+    norm: inputNorm(x, norm, normActivation),
     weight,
     epilogue: { bias, shift, residual },
     activation,

@@ -18,18 +18,18 @@ const ERF = `fn erf(v: vec4f) -> vec4f {
   return sign(v) * (1.0 - poly * exp(-a * a));
 }`;
 
-/** `fn activate(v: vec4f) -> vec4f`. */
-export function activationWgsl(activation: Activation): string {
+/** `fn activate(v: vec4f) -> vec4f`, or of another `name`. */
+export function activationWgsl(activation: Activation, name = 'activate'): string {
+  const define = (value: string): string => `fn ${name}(v: vec4f) -> vec4f { return ${value}; }`;
   switch (activation) {
     case 'none':
-      return 'fn activate(v: vec4f) -> vec4f { return v; }';
+      return define('v');
     case 'silu':
-      return 'fn activate(v: vec4f) -> vec4f { return v / (1.0 + exp(-v)); }';
+      return define('v / (1.0 + exp(-v))');
     case 'gelu':
-      return `${ERF}
-fn activate(v: vec4f) -> vec4f { return 0.5 * v * (1.0 + erf(v * 0.70710678)); }`;
+      return `${ERF}\n${define('0.5 * v * (1.0 + erf(v * 0.70710678))')}`;
     case 'quickGelu':
-      return 'fn activate(v: vec4f) -> vec4f { return v / (1.0 + exp(-1.702 * v)); }';
+      return define('v / (1.0 + exp(-1.702 * v))');
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * What implicit-gemm.ts asks of its programs, one per family of targets.
  */
-import type { Choice, TensorType } from '../engine/kernel.ts';
+import { type Choice, expectShape, type TensorType } from '../engine/kernel.ts';
 import type { Activation } from './epilogue.ts';
 
 /** Present in any combination; y = act(sum + bias + shift) + residual. */
@@ -14,9 +14,19 @@ export interface EpilogueInputs {
   readonly residual?: TensorType | undefined;
 }
 
+/** x is normalized as it is read: act((x - mean)·scale + beta). Zero padding stays zero. */
+export interface InputNorm {
+  /** [N, 2, Ci] f32: mean, then scale, of each channel */
+  readonly stats: TensorType;
+  /** [Ci] f32 */
+  readonly beta: TensorType;
+  readonly activation: Activation;
+}
+
 export interface ImplicitGemm {
   readonly name: string;
   readonly x: TensorType;
+  readonly norm?: InputNorm | undefined;
   /** [phases, taps y, taps x, Ci, Co] in memory. */
   readonly weight: TensorType;
   readonly epilogue: EpilogueInputs;
@@ -36,7 +46,7 @@ export interface ImplicitGemm {
   readonly phases: 1 | 4;
   /**
    * Parts of the inner dimension whose sums are stored apart, as images: output image
-   * part · batch + n. They are sums only: no epilogue. Programs of the family `alu` know how.
+   * part · batch + n. They are sums only: no epilogue. Programs for GPUs know how.
    */
   readonly splits?: number;
   /** Every image is multiplied by weights of its own: [batch, taps y, taps x, Ci, Co]. */
@@ -57,3 +67,20 @@ export interface Program {
 }
 
 export const WEIGHT_BINDING = 2;
+
+/** The norm of x [N, ..., Ci] from an op's inputs; undefined without them. */
+export function inputNorm(
+  x: TensorType,
+  {
+    stats,
+    beta,
+  }: { readonly stats?: TensorType | undefined; readonly beta?: TensorType | undefined },
+  activation: Activation = 'none',
+): InputNorm | undefined {
+  if (!stats || !beta) return undefined;
+  const [batch = 0] = x.shape;
+  const channels = x.shape.at(-1) ?? 0;
+  expectShape('stats', stats, [batch, 2, channels]);
+  expectShape('beta', beta, [channels]);
+  return { stats, beta, activation };
+}

@@ -25,12 +25,12 @@ import {
 } from '../engine/kernel.ts';
 import { activationWgsl } from './epilogue.ts';
 import { type ImplicitGemm, WEIGHT_BINDING } from './gemm-program.ts';
-import { aluProgram } from './implicit-gemm-alu.ts';
 import { cpuProgram } from './implicit-gemm-cpu.ts';
+import { gpuProgram } from './implicit-gemm-gpu.ts';
 import { enableF16, readWgsl, writePairsWgsl, writeWgsl } from './storage.ts';
 
 export function implicitGemm(gemm: ImplicitGemm, target: Target): Kernel {
-  const { x, weight, output, activation, channels, taps, gated = false } = gemm;
+  const { x, weight, output, activation, channels, taps, norm, gated = false } = gemm;
   const { bias, shift, residual } = gemm.epilogue;
   for (const size of [gemm.input.channels, channels]) {
     if (size === 0 || size % 4 !== 0) {
@@ -39,12 +39,12 @@ export function implicitGemm(gemm: ImplicitGemm, target: Target): Kernel {
       );
     }
   }
-  for (const [name, type] of Object.entries({ bias, shift })) {
+  for (const [name, type] of Object.entries({ bias, shift, stats: norm?.stats })) {
     if (type && type.dtype !== 'f32') throw new ShapeError(`${name} is ${format(type)}, not f32`);
   }
 
   const isCpu = target.family === 'cpu' && gemm.splits === undefined;
-  const program = (isCpu ? cpuProgram : aluProgram)(gemm, target);
+  const program = (isCpu ? cpuProgram : gpuProgram)(gemm, target);
   const params = {
     batch: u32(gemm.batch),
     in_height: u32(gemm.input.height),
@@ -64,10 +64,12 @@ export function implicitGemm(gemm: ImplicitGemm, target: Target): Kernel {
     shift_stride: u32(shift && shift.shape[0] !== 1 ? channels / 4 : 0),
     ...(gemm.splits !== undefined && { splits: u32(gemm.splits) }),
   };
-  const used = [x, weight, bias, shift, residual, output].filter((type) => type !== undefined);
+  const used = [x, norm?.stats, norm?.beta, weight, bias, shift, residual, output].filter(
+    (type) => type !== undefined,
+  );
   return {
     name: gemm.name,
-    variant: `${format(x)} · ${format(weight)} → ${output.dtype}${bias ? ' bias' : ''}${
+    variant: `${format(x)}${norm ? ` norm ${norm.activation}` : ''} · ${format(weight)} → ${output.dtype}${bias ? ' bias' : ''}${
       shift ? ' shift' : ''
     }${activation === 'none' ? '' : ` ${activation}`}${gated ? ' gated' : ''}${residual ? ' residual' : ''}`,
     bindings: {
@@ -76,6 +78,7 @@ export function implicitGemm(gemm: ImplicitGemm, target: Target): Kernel {
       ...(bias && { bias: 3 }),
       ...(shift && { shift: 4 }),
       ...(residual && { residual: 5 }),
+      ...(norm && { stats: 7, beta: 8 }),
     },
     params,
     output: { binding: 6, type: output },
@@ -104,8 +107,21 @@ ${readWgsl('residual', 5, residual?.dtype ?? 'f32', target)}
 ${(gated ? writePairsWgsl : writeWgsl)('y', 6, output.dtype, target)}
 ${activationWgsl(activation)}
 
-// Four channels of x at vector i; k counts the vectors of a pixel.
-fn load_input(image: u32, i: u32, k: u32) -> vec4f { return load_x(i); }
+#if ${norm !== undefined}
+${readWgsl('stats', 7, 'f32', target)}
+${readWgsl('beta', 8, 'f32', target)}
+${activationWgsl(norm?.activation ?? 'none', 'activate_input')}
+#endif
+
+// Four channels of x at vector i of an image; k counts the vectors of a pixel.
+fn load_input(image: u32, i: u32, k: u32) -> vec4f {
+#if ${norm !== undefined}
+  let at = image * 2u * params.ci4 + k;
+  return activate_input((load_x(i) - load_stats(at)) * load_stats(at + params.ci4) + load_beta(k));
+#else
+  return load_x(i);
+#endif
+}
 
 // What one workgroup computes, from its number along z.
 struct Block { image: u32, phase_y: u32, phase_x: u32, column: u32, weights: u32 }

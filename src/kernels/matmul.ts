@@ -27,11 +27,14 @@ import {
   type TensorType,
 } from '../engine/kernel.ts';
 import { type Activation, activate } from './epilogue.ts';
-import type { ImplicitGemm } from './gemm-program.ts';
+import { type ImplicitGemm, inputNorm } from './gemm-program.ts';
 import { implicitGemm } from './implicit-gemm.ts';
 
 export interface LinearInputs {
   readonly x: TensorType;
+  /** With beta: x is normalized as it is read, as groupNormApply would. */
+  readonly stats?: TensorType | undefined;
+  readonly beta?: TensorType | undefined;
   readonly weight: TensorType;
   readonly bias?: TensorType | undefined;
   readonly residual?: TensorType | undefined;
@@ -39,6 +42,8 @@ export interface LinearInputs {
 
 export interface LinearConstants {
   readonly activation?: Activation;
+  /** Of x's norm, if it has one. @default 'none' */
+  readonly normActivation?: Activation;
   /** Storage of y. @default that of x */
   readonly dtype?: DType;
   /** Columns in pairs, values and gates in turn; without activation and residual. @default false */
@@ -65,8 +70,8 @@ export const linear = (inputs: LinearInputs, constants: LinearConstants, target:
 
 /** The layer as a product over an image of its rows. */
 export function linearGemm(
-  { x, weight, bias, residual }: LinearInputs,
-  { activation = 'none', dtype = x.dtype, gated = false }: LinearConstants,
+  { x, weight, bias, residual, ...normed }: LinearInputs,
+  { activation = 'none', normActivation, dtype = x.dtype, gated = false }: LinearConstants,
 ): ImplicitGemm {
   const inner = x.shape.at(-1) ?? 0;
   const columns = weight.shape.at(-1) ?? 0;
@@ -85,16 +90,20 @@ export function linearGemm(
   const rows = sizeOf(x.shape) / inner;
   if (!(rows > 0)) throw new ShapeError(`x is ${format(x)}, expected at least one row`);
 
-  const image = imageOf(rows);
+  const norm = inputNorm(x, normed, normActivation);
+  // Each image has statistics of its own.
+  const batch = norm ? (x.shape[0] ?? 1) : 1;
+  const image = imageOf(rows / batch);
   return {
     name: 'linear',
     x,
+    norm,
     weight,
     epilogue: { bias, residual },
     activation: gated ? 'gelu' : activation,
     gated,
     output,
-    batch: 1,
+    batch,
     input: { ...image, channels: inner },
     pixels: image,
     channels: columns,

@@ -3,7 +3,8 @@
  * the f64 reference. Only such a design may win.
  */
 import type { EngineContext } from '../engine/context.ts';
-import { byteLength, type Kernel, sizeOf, type TensorType } from '../engine/kernel.ts';
+import { byteLength, sizeOf } from '../engine/kernel.ts';
+import type { Plan } from '../engine/plan.ts';
 import { readRanges } from '../engine/readback.ts';
 import type { Buffers } from '../invsr/buffers.ts';
 import { toSingle } from '../weights/half.ts';
@@ -33,6 +34,8 @@ export function expectationOf(reference: Reference): Expectation {
 }
 
 export interface Admission {
+  readonly design: string;
+  readonly plan: Plan;
   readonly reference: Reference;
   readonly expected: Expectation;
   /** Holds the reference's inputs. */
@@ -40,13 +43,13 @@ export interface Admission {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The kernel, ready to be timed; rejects where it does not compile or gives wrong values. */
+/** The design, ready to be timed; rejects where it does not compile or gives wrong values. */
 export async function admit(
   context: EngineContext,
-  kernel: Kernel,
-  { reference, expected, buffers, signal }: Admission,
-): Promise<Runs & { dispose(): void }> {
-  const { type } = kernel.output;
+  { design, plan, reference, expected, buffers, signal }: Admission,
+): Promise<Candidate> {
+  const type = plan.externals['output'];
+  if (!type) throw new Error(`${design} has no output`);
   const channels = type.shape.at(-1) ?? 0;
   const pixels = samplePixels(sizeOf(type.shape) / channels, PIXELS);
   const rowBytes = byteLength({ dtype: type.dtype, shape: [channels] });
@@ -56,21 +59,18 @@ export async function admit(
   for (const { offset, bytes } of rows) {
     await buffers.write('output', new Uint8Array(bytes).fill(0xff), offset);
   }
-  const inputs = Object.fromEntries(
-    Object.entries(reference.inputs).flatMap(([name, noise]): [string, TensorType][] =>
-      noise ? [[name, noise.type]] : [],
-    ),
-  );
-  const runs = await openRuns(context, kernel, { inputs, buffers, signal });
+  const runs = await openRuns(context, plan, { buffers, signal });
   try {
     const read = await readRanges(context.device, buffers.at('output'), rows);
     const actual = read.flatMap((bytes) => [
       ...(type.dtype === 'f16' ? toSingle(new Uint16Array(bytes)) : new Float32Array(bytes)),
     ]);
     const error = nmse(actual, expected(pixels, channels));
-    if (error <= reference.maxNmse) return runs;
-    const limit = reference.maxNmse.toPrecision(2);
-    throw new Error(`wrong values: NMSE ${error.toPrecision(2)}, at most ${limit} is right`);
+    const limit = reference.maxNmse(design);
+    if (error <= limit) return { design, ...runs };
+    throw new Error(
+      `wrong values: NMSE ${error.toPrecision(2)}, at most ${limit.toPrecision(2)} is right`,
+    );
   } catch (error) {
     runs.dispose();
     throw error;

@@ -1,10 +1,9 @@
 /**
- * Time of one dispatch: by timestamps where the device has exact ones, else by the wall clock around
+ * Time of a node's dispatches: by timestamps where the device has exact ones, else by the wall clock around
  * batches that are long enough for it.
  */
 import type { EngineContext } from '../engine/context.ts';
 import { createExecutor, type Executor } from '../engine/executor.ts';
-import type { Kernel, TensorType } from '../engine/kernel.ts';
 import type { Plan } from '../engine/plan.ts';
 import { createProfiler, type Profiler } from '../engine/profiler.ts';
 import type { Buffers } from '../invsr/buffers.ts';
@@ -35,13 +34,15 @@ export function areExact(nanoseconds: readonly number[]): boolean {
 
 export interface Clock {
   readonly kind: 'timestamps' | 'wall';
-  /** Milliseconds of one dispatch. */
+  /** Milliseconds of one run. */
   sample(runs: Runs): Promise<number>;
   dispose(): void;
 }
 
-/** One kernel over one set of buffers, any number of times in a row. */
+/** A small plan over one set of buffers, any number of times in a row. */
 export interface Runs {
+  /** Of one run. */
+  readonly dispatches: number;
   readonly runs: (count: number, profiler?: Profiler) => Promise<void>;
   /** Milliseconds of the first run, with all that a first run costs. */
   readonly first: number;
@@ -53,8 +54,7 @@ export async function openClock({ device }: EngineContext, probe: Runs): Promise
   const profiler = createProfiler(device);
   const durations: number[] = [];
   for (let i = 0; i < 4; i++) {
-    await probe.runs(probe.first > LONG_MS ? 1 : BATCH, profiler);
-    durations.push(...(await profiler.read()).map(({ nanoseconds }) => nanoseconds));
+    durations.push(...(await dispatchTimes(probe, profiler)));
   }
   if (!areExact(durations)) {
     profiler.dispose();
@@ -62,13 +62,22 @@ export async function openClock({ device }: EngineContext, probe: Runs): Promise
   }
   return {
     kind: 'timestamps',
-    async sample({ runs, first }) {
-      await runs(first > LONG_MS ? 1 : BATCH, profiler);
-      const timings = await profiler.read();
-      return Math.min(...timings.map(({ nanoseconds }) => nanoseconds / 1e6));
+    async sample(work) {
+      const times = await dispatchTimes(work, profiler);
+      const size = work.dispatches;
+      const runs = Array.from({ length: times.length / size }, (_, i) =>
+        times.slice(i * size, (i + 1) * size).reduce((sum, time) => sum + time, 0),
+      );
+      return Math.min(...runs) / 1e6;
     },
     dispose: () => profiler.dispose(),
   };
+}
+
+/** In nanoseconds, of some runs. */
+async function dispatchTimes({ runs, first }: Runs, profiler: Profiler): Promise<number[]> {
+  await runs(first > LONG_MS ? 1 : BATCH, profiler);
+  return (await profiler.read()).map(({ nanoseconds }) => nanoseconds);
 }
 
 const wallClock = (): Clock => ({
@@ -84,60 +93,36 @@ const wallClock = (): Clock => ({
   dispose() {},
 });
 
-/** The kernel made runnable over buffers called by its inputs' names and `output`. */
+/** The plan made runnable over buffers called by its externals' names. */
 export async function openRuns(
   context: EngineContext,
-  kernel: Kernel,
-  {
-    inputs,
-    buffers,
-    signal,
-  }: {
-    readonly inputs: Readonly<Record<string, TensorType>>;
-    readonly buffers: Buffers;
-    readonly signal?: AbortSignal | undefined;
-  },
+  plan: Plan,
+  { buffers, signal }: { readonly buffers: Buffers; readonly signal?: AbortSignal | undefined },
 ): Promise<Runs & { dispose(): void }> {
   const executors = new Map<number, Executor>();
-  const runs = async (count: number, profiler?: Profiler): Promise<void> => {
-    const plan = planOf(kernel, inputs, count);
+  const executorOf = async (count: number): Promise<Executor> => {
     const known = executors.get(count);
-    const executor = known ?? (await createExecutor(context, plan, { signal }));
-    executors.set(count, executor);
+    if (known) return known;
+    const dispatches = Array.from({ length: count }, () => plan.dispatches).flat();
+    const made = await createExecutor(context, { ...plan, dispatches }, { signal });
+    executors.set(count, made);
+    return made;
+  };
+  const runs = async (count: number, profiler?: Profiler): Promise<void> => {
+    const executor = await executorOf(count);
     await executor.run({ externals: await buffers.for(plan), profiler, signal });
   };
   const dispose = (): void => {
     for (const executor of executors.values()) executor.dispose();
   };
   try {
-    await createExecutor(context, planOf(kernel, inputs, 1), { signal }).then((executor) =>
-      executors.set(1, executor),
-    );
+    await executorOf(1);
     const start = performance.now();
     await runs(1);
-    return { runs, first: performance.now() - start, dispose };
+    const first = performance.now() - start;
+    return { runs, first, dispatches: plan.dispatches.length, dispose };
   } catch (error) {
     dispose();
     throw error;
   }
-}
-
-/** `count` times the same dispatch. */
-function planOf(kernel: Kernel, inputs: Readonly<Record<string, TensorType>>, count: number): Plan {
-  const dispatch = {
-    path: `tune.${kernel.name}`,
-    kernel,
-    inputs: Object.fromEntries(
-      Object.keys(kernel.bindings).map((name) => [name, { kind: 'external', name } as const]),
-    ),
-    output: { kind: 'external', name: 'output' } as const,
-  };
-  return {
-    slots: [],
-    weights: [],
-    externals: { ...inputs, output: kernel.output.type },
-    prepare: [],
-    dispatches: Array.from({ length: count }, () => dispatch),
-    named: {},
-  };
 }

@@ -22,7 +22,7 @@ export const MAX_ROUNDS = 20;
 /** A candidate this much slower than the best so far is timed no more. */
 const HOPELESS = 1.3;
 
-/** Samples by design, in milliseconds of one dispatch. */
+/** Samples by design, in milliseconds. */
 export type Samples = Readonly<Record<string, readonly number[]>>;
 
 export interface Estimate {

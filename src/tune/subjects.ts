@@ -1,12 +1,18 @@
 /**
  * What there is to tune in some graphs: every class of sizes with several designs, once, with its
  * costliest node, for which the designs are built.
+ *
+ * A choice is a kernel's (`Kernel.choice`), or that of the nodes that compute a product
+ * (graph/algorithms.ts). Either way a node alone in a graph is lowered with the design in
+ * `Target.designs`, so that what is measured is what a plan would have.
  */
 import type { EngineContext } from '../engine/context.ts';
-import type { Choice, Kernel } from '../engine/kernel.ts';
-import type { Graph, Node } from '../graph/graph.ts';
+import type { Choice, Designs, Target } from '../engine/kernel.ts';
+import type { Plan } from '../engine/plan.ts';
+import { algorithmOf } from '../graph/algorithms.ts';
+import { type Graph, inputsOf, type Node } from '../graph/graph.ts';
 import { constantNodes } from '../graph/liveness.ts';
-import { type LowerOptions, rewritten } from '../graph/lower.ts';
+import { banded, lower, type LowerOptions } from '../graph/lower.ts';
 import { kernelOf } from '../graph/ops.ts';
 import { type Reference, referenceOf } from './sampled-reference.ts';
 
@@ -16,26 +22,31 @@ export interface Subject {
   readonly candidates: readonly string[];
   /** Layer path of the node. */
   readonly path: string;
-  /** Dispatches of this class in all the graphs, and the work of all of them. */
+  /** Nodes of this class in all the graphs, and the work of all of them. */
   readonly count: number;
   readonly flops: number;
-  /** What is in effect so far. */
-  readonly now: Choice;
-  /** The node's kernel of one of the candidates. */
-  kernel(design: string): Kernel;
+  /**
+   * The node in one of the candidates: its inputs are externals of their names, its output is called
+   * `output`. `found` are the designs of other classes.
+   */
+  plan(design: string, found: Designs): Plan;
   /** undefined: nothing to compare with, so nothing may win. */
   reference(): Reference | undefined;
 }
 
 interface Class {
   readonly node: Node;
-  readonly kernel: Kernel;
   readonly choice: Choice;
-  readonly count: number;
+  /** Of the node, and of all nodes. */
+  readonly most: number;
   readonly flops: number;
+  readonly count: number;
 }
 
-/** Costliest first. Of nodes that run for every call; those that run once do not matter. */
+/**
+ * Costliest first, and of one node its kernel before its algorithm, which is then chosen with the best
+ * kernel. Only of nodes that run for every call.
+ */
 export function subjectsOf(
   graphs: readonly Graph[],
   { target, capabilities }: Pick<EngineContext, 'target' | 'capabilities'>,
@@ -44,36 +55,56 @@ export function subjectsOf(
   const maxBindingBytes = capabilities.limits.maxStorageBufferBindingSize;
   const classes = new Map<string, Class>();
   for (const built of graphs) {
-    const graph = rewritten(built, target, { keep: () => false, maxBindingBytes, compact });
+    const graph = banded(built, target, { keep: () => false, maxBindingBytes, compact });
     const constant = constantNodes(graph);
     for (const node of graph.nodes) {
       if (constant.has(node)) continue;
-      const kernel = kernelOf(node.op, { ...node.inputs }, node.constants, target);
-      const { choice } = kernel;
-      if (!choice || choice.candidates.length < 2) continue;
-      const known = classes.get(choice.key);
-      const costliest = known && known.kernel.cost.flops >= kernel.cost.flops ? known : undefined;
-      classes.set(choice.key, {
-        ...(costliest ?? { node, kernel, choice }),
-        count: (known?.count ?? 0) + 1,
-        flops: (known?.flops ?? 0) + kernel.cost.flops,
-      });
+      const { choice, cost } = kernelOf(node.op, { ...node.inputs }, node.constants, target);
+      for (const one of [choice, algorithmOf(node, target, { maxBindingBytes })]) {
+        if (one && one.candidates.length > 1) add(classes, { node, choice: one }, cost.flops);
+      }
     }
   }
   return [...classes.values()]
     .toSorted((a, b) => b.flops - a.flops)
-    .map(({ node, choice, count, flops }) => ({
-      key: choice.key,
-      candidates: choice.candidates,
+    .map(({ node, choice: { key, candidates }, count, flops }) => ({
+      key,
+      candidates,
       path: node.path,
       count,
       flops,
-      now: choice,
-      kernel: (design) =>
-        kernelOf(node.op, { ...node.inputs }, node.constants, {
-          ...target,
-          designs: { ...target.designs, [choice.key]: design },
-        }),
+      plan: (design, found) =>
+        lower(
+          alone(node),
+          { ...target, designs: { ...target.designs, ...found, [key]: design } } satisfies Target,
+          { maxBindingBytes, compact: false },
+        ),
       reference: () => referenceOf(node),
     }));
+}
+
+function add(
+  classes: Map<string, Class>,
+  one: Pick<Class, 'node' | 'choice'>,
+  flops: number,
+): void {
+  const known = classes.get(one.choice.key);
+  const costliest = known && known.most >= flops ? known : { ...one, most: flops };
+  classes.set(one.choice.key, {
+    ...costliest,
+    count: (known?.count ?? 0) + 1,
+    flops: (known?.flops ?? 0) + flops,
+  });
+}
+
+/** A graph of one node, every tensor of which is external. */
+function alone(node: Node): Graph {
+  const externals = new Map<number, string>([[0, 'output']]);
+  const inputs = inputsOf(node).map(([name, { dtype, shape }], i) => {
+    externals.set(i + 1, name);
+    return [name, { id: i + 1, dtype, shape }] as const;
+  });
+  const { dtype, shape } = node.output;
+  const moved = { ...node, inputs: Object.fromEntries(inputs), output: { id: 0, dtype, shape } };
+  return { nodes: [moved as Node], weights: new Map(), externals, names: new Map() };
 }

@@ -38,7 +38,7 @@ export interface ClassResult {
   readonly key: string;
   /** Layer path of the node that was measured. */
   readonly path: string;
-  /** Dispatches of this class in the graphs. */
+  /** Nodes of this class in the graphs. */
   readonly count: number;
   readonly chosen: string;
   /** The factory's guess. */
@@ -51,7 +51,7 @@ export interface ClassResult {
 export type DesignResult =
   | {
       readonly design: string;
-      /** Of one dispatch, as decide.ts has it. */
+      /** Of the node's dispatches, as decide.ts has it. */
       readonly milliseconds: number;
       readonly median: number;
       readonly rounds: number;
@@ -81,7 +81,7 @@ export async function tuneSubjects(
   const trial: Trial = { context, signal, pause, running: '' };
   const result = (ended: TuneResult['ended'], reason?: string): TuneResult => ({
     classes,
-    designs: Object.fromEntries(classes.map(({ key, chosen }) => [key, chosen])),
+    designs: designsOf(classes),
     ended,
     left: subjects.slice(classes.length).map(({ key }) => key),
     ...(reason !== undefined && { reason }),
@@ -89,7 +89,7 @@ export async function tuneSubjects(
   for (const subject of subjects) {
     if (performance.now() > until) return result('budget', `${minutes} minutes are over`);
     try {
-      const measured = await tuneClass(trial, subject, until);
+      const measured = await tuneClass(trial, subject, { found: designsOf(classes), until });
       classes.push(measured);
       onClass?.(measured, { done: classes.length, total: subjects.length });
     } catch (error) {
@@ -106,6 +106,9 @@ export async function tuneSubjects(
   return result('done');
 }
 
+const designsOf = (classes: readonly ClassResult[]): Designs =>
+  Object.fromEntries(classes.map(({ key, chosen }) => [key, chosen]));
+
 interface Trial extends Pick<TuneOptions, 'signal'> {
   readonly context: EngineContext;
   readonly pause: () => Promise<void>;
@@ -116,7 +119,11 @@ interface Trial extends Pick<TuneOptions, 'signal'> {
 const otherThan = ({ design }: DesignResult, { candidates }: Subject): string | undefined =>
   candidates.find((other) => other !== design);
 
-async function tuneClass(trial: Trial, subject: Subject, until: number): Promise<ClassResult> {
+async function tuneClass(
+  trial: Trial,
+  subject: Subject,
+  { found, until }: { readonly found: Designs; readonly until: number },
+): Promise<ClassResult> {
   const { context } = trial;
   const reference = subject.reference();
   const buffers = new Buffers(context);
@@ -132,10 +139,10 @@ async function tuneClass(trial: Trial, subject: Subject, until: number): Promise
     for (const design of subject.candidates) {
       await begin(trial, design);
       try {
-        const kernel = subject.kernel(design);
+        const plan = subject.plan(design, found);
         const { signal } = trial;
-        const runs = await admit(context, kernel, { reference, expected, buffers, signal });
-        candidates.push({ design, ...runs });
+        const what = { design, plan, reference, expected, buffers, signal };
+        candidates.push(await admit(context, what));
       } catch (error) {
         trial.signal?.throwIfAborted();
         if (context.lost.aborted) throw error;

@@ -2,8 +2,8 @@
  * What a conformance case is. One file of cases per kernel file (`<kernel>.cases.ts`), collected by
  * `registry.ts`; the printed name is the test name, the --filter argument and the bench row.
  */
-import type { Designs, Kernel, Target, TensorType } from '../../src/engine/kernel.ts';
-export { sumNmse } from '../../src/tune/tolerance.ts';
+import type { Kernel, Target, TensorType } from '../../src/engine/kernel.ts';
+export { CHUNK_NMSE, sumNmse } from '../../src/tune/tolerance.ts';
 import type { HostData } from '../harness/run-kernel.ts';
 
 export interface KernelCase {
@@ -27,15 +27,16 @@ export interface KernelCase {
   readonly maxNmse?: number;
 }
 
-/** A tuning table that has `design` for every class of sizes; factories that do not know it ignore it. */
-export const everywhere = (design: string): Designs =>
-  new Proxy<Designs>({ '*': design }, { get: () => design });
+/** `make` in one of its designs, where it is a candidate; else in the one it has anyway. */
+export function inDesign(design: string, make: (target: Target) => Kernel, target: Target): Kernel {
+  const { choice } = make(target);
+  return choice ? make({ ...target, designs: { [choice.key]: design } }) : make(target);
+}
 
-/** `design` everywhere, once it is known to be a candidate on GPUs of some kind: else nothing is tested. */
-export function everywhereOnGpus(design: string, make: (target: Target) => Kernel): Designs {
+/** Throws where `design` is a candidate on no GPU: its case would test another one. */
+export function expectDesign(design: string, make: (target: Target) => Kernel): void {
   const known = [true, false].flatMap(
     (shaderF16) => make({ family: 'alu', shaderF16, subgroupSize: 32 }).choice?.candidates ?? [],
   );
   if (!known.includes(design)) throw new Error(`${design} is none of ${known.join()}`);
-  return everywhere(design);
 }

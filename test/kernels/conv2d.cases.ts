@@ -1,7 +1,9 @@
 import { type DType, format, type Target, type TensorType } from '../../src/engine/kernel.ts';
 import { conv2d, type Conv2dConstants, conv2dReference } from '../../src/kernels/conv2d.ts';
+import type { Activation } from '../../src/kernels/epilogue.ts';
+import { groupNormApplyReference } from '../../src/kernels/group-norm.ts';
 import { normal } from '../harness/random.ts';
-import { everywhere, type KernelCase, sumNmse } from './cases.ts';
+import { inDesign, type KernelCase, sumNmse } from './cases.ts';
 
 interface Options extends Conv2dConstants {
   /** Side of the kernel. @default 3 */
@@ -11,15 +13,19 @@ interface Options extends Conv2dConstants {
   /** Rows of the shift: 1 or the batch. */
   readonly shift?: number;
   readonly residual?: DType;
+  /** x is normalized as it is read, then activated. */
+  readonly norm?: Activation;
   /** Overrides of the target, to reach programs that no adapter at hand selects. */
   readonly target?: Partial<Target>;
+  /** Of CPU programs. */
+  readonly design?: string;
 }
 
 /** As of a ResNet block, of Downsample2D in the UNet, and of the VAE encoder's Downsample2D. */
 const SAME = { top: 1, left: 1, bottom: 1, right: 1 };
 const BOTTOM_RIGHT = { top: 0, left: 0, bottom: 1, right: 1 };
 
-function conv2dCase(
+export function conv2dCase(
   x: TensorType,
   channels: number,
   tags: KernelCase['tags'],
@@ -27,7 +33,14 @@ function conv2dCase(
 ): KernelCase {
   const { size = 3, stride = 1, activation = 'none', dtype = x.dtype } = options;
   const padding = options.padding ?? (size === 3 ? SAME : undefined);
-  const constants = { stride, activation, dtype, ...(padding && { padding }) };
+  const { norm } = options;
+  const constants = {
+    stride,
+    activation,
+    dtype,
+    ...(padding && { padding }),
+    ...(norm && { normActivation: norm }),
+  };
   const [batch, , , ci] = x.shape;
   const weight: TensorType = {
     dtype: options.weight ?? 'f16',
@@ -47,16 +60,21 @@ function conv2dCase(
     dtype: options.residual,
     shape: [batch!, height, width, channels],
   };
+  const stats: TensorType | undefined = norm && { dtype: 'f32', shape: [batch!, 2, ci!] };
+  const beta: TensorType | undefined = norm && { dtype: 'f32', shape: [ci!] };
   const inner = size * size * ci!;
   return {
-    name: `conv2d ${format(x)} · ${format(weight)} → ${dtype}${bias ? ' bias' : ''}${
+    name: `conv2d ${format(x)}${norm ? ` norm ${norm}` : ''} · ${format(weight)} → ${dtype}${bias ? ' bias' : ''}${
       shift ? ` shift ${shift.shape[0]}` : ''
     }${stride === 1 ? '' : ' stride 2'}${padding === BOTTOM_RIGHT ? ' pad bottom right' : ''}${
       activation === 'none' ? '' : ` ${activation}`
-    }${residual ? ` + ${residual.dtype}` : ''}${options.target ? ` ${JSON.stringify(options.target)}` : ''}`,
+    }${residual ? ` + ${residual.dtype}` : ''}${options.target ? ` ${JSON.stringify(options.target)}` : ''}${options.design ? ` ${options.design}` : ''}`,
     tags,
+    ...(options.design && { families: ['cpu'] }),
     inputs: {
       x,
+      ...(stats && { stats }),
+      ...(beta && { beta }),
       weight,
       ...(bias && { bias }),
       ...(shift && { shift }),
@@ -69,11 +87,19 @@ function conv2dCase(
         name === 'weight' ? { std: 1 / Math.sqrt(inner) } : { mean: 0.25 },
       ),
     kernel: (target) =>
-      conv2d({ x, weight, bias, shift, residual }, constants, { ...target, ...options.target }),
+      inDesign(
+        options.design ?? '',
+        (t) => conv2d({ x, stats, beta, weight, bias, shift, residual }, constants, t),
+        { ...target, ...options.target },
+      ),
     reference: (data) =>
       conv2dReference(
         {
-          x: data['x'] as Float32Array,
+          x: norm
+            ? groupNormApplyReference(data as Record<'x' | 'stats' | 'beta', Float32Array>, {
+                activation: norm,
+              })
+            : (data['x'] as Float32Array),
           weight: data['weight'] as Float32Array,
           bias: data['bias'] as Float32Array | undefined,
           shift: data['shift'] as Float32Array | undefined,
@@ -113,10 +139,12 @@ export const cases: readonly KernelCase[] = [
   conv2dCase(f32(2, 5, 7, 20), 36, ['edge'], { target: { subgroupSize: 0 } }),
   conv2dCase(f16(1, 6, 9, 8), 8, ['edge'], { target: { subgroupSize: 0 } }),
   // the blocks of CPU programs, ragged both ways
-  ...['4x2', '1x4', '2x2', '4x4', '2x8'].flatMap((design) => [
-    conv2dCase(f32(2, 13, 18, 8), 36, ['edge'], { target: { designs: everywhere(design) } }),
-    conv2dCase(f16(1, 7, 9, 20), 20, ['edge'], { target: { designs: everywhere(design) } }),
+  ...['2x4', '2x8', '2x2'].flatMap((design) => [
+    conv2dCase(f32(2, 13, 18, 8), 36, ['edge'], { design }),
+    conv2dCase(f16(1, 7, 9, 20), 20, ['edge'], { design }),
   ]),
+  conv2dCase(f32(2, 5, 7, 20), 36, ['edge'], { norm: 'silu' }),
+  conv2dCase(f16(2, 13, 18, 8), 36, ['edge'], { norm: 'silu', residual: 'f16' }),
   conv2dCase(f16(1, 128, 128, 4), 16, ['real', 'perf']),
   conv2dCase(f32(1, 64, 64, 16), 4, ['real', 'perf']),
   conv2dCase(f16(1, 128, 128, 16), 32, ['real', 'perf'], { shift: 1 }),

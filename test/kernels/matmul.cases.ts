@@ -1,8 +1,9 @@
 import { type DType, format, type Target, type TensorType } from '../../src/engine/kernel.ts';
 import type { Activation } from '../../src/kernels/epilogue.ts';
+import { groupNormApplyReference } from '../../src/kernels/group-norm.ts';
 import { linear, linearReference } from '../../src/kernels/matmul.ts';
 import { normal } from '../harness/random.ts';
-import { everywhereOnGpus, type KernelCase, sumNmse } from './cases.ts';
+import { CHUNK_NMSE, expectDesign, inDesign, type KernelCase, sumNmse } from './cases.ts';
 
 interface Options {
   readonly weight?: DType;
@@ -11,13 +12,15 @@ interface Options {
   readonly residual?: DType;
   readonly activation?: Activation;
   readonly gated?: boolean;
+  /** x is normalized as it is read. */
+  readonly isNormed?: boolean;
   /** Overrides of the target, to reach programs that no adapter at hand selects. */
   readonly target?: Partial<Target>;
   /** A design of the family `alu`. */
   readonly design?: string;
 }
 
-function linearCase(
+export function linearCase(
   x: TensorType,
   columns: number,
   tags: KernelCase['tags'],
@@ -32,17 +35,28 @@ function linearCase(
     dtype: options.residual,
     shape: [...x.shape.slice(0, -1), columns],
   };
-  const { activation = 'none', gated = false } = options;
+  const { activation = 'none', gated = false, isNormed = false } = options;
+  const stats: TensorType | undefined = isNormed
+    ? { dtype: 'f32', shape: [x.shape[0]!, 2, inner] }
+    : undefined;
+  const beta: TensorType | undefined = isNormed ? { dtype: 'f32', shape: [inner] } : undefined;
   const kernel = (target: Target) =>
-    linear({ x, weight, bias, residual }, { activation, dtype, gated }, target);
-  const designs = options.design ? everywhereOnGpus(options.design, kernel) : undefined;
+    linear({ x, stats, beta, weight, bias, residual }, { activation, dtype, gated }, target);
+  if (options.design) expectDesign(options.design, kernel);
   return {
-    name: `linear ${format(x)} · ${format(weight)} → ${dtype}${bias ? ' bias' : ''}${
+    name: `linear ${format(x)}${isNormed ? ' normed' : ''} · ${format(weight)} → ${dtype}${bias ? ' bias' : ''}${
       activation === 'none' ? '' : ` ${activation}`
     }${gated ? ' gated' : ''}${residual ? ` + ${residual.dtype}` : ''}${options.target ? ` ${JSON.stringify(options.target)}` : ''}${options.design ? ` ${options.design}` : ''}`,
     tags,
     ...(options.design && { families: ['alu'] }),
-    inputs: { x, weight, ...(bias && { bias }), ...(residual && { residual }) },
+    inputs: {
+      x,
+      ...(stats && { stats }),
+      ...(beta && { beta }),
+      weight,
+      ...(bias && { bias }),
+      ...(residual && { residual }),
+    },
     data: (name, { shape }, seed) =>
       normal(
         shape.reduce((n, d) => n * d, 1),
@@ -50,20 +64,21 @@ function linearCase(
         // weights scaled as trained ones are, so that sums keep the spread of x
         name === 'weight' ? { std: 1 / Math.sqrt(inner) } : { mean: 0.25 },
       ),
-    kernel: (target) => kernel({ ...target, ...options.target, ...(designs && { designs }) }),
+    kernel: (target) => inDesign(options.design ?? '', kernel, { ...target, ...options.target }),
     reference: (data) =>
       linearReference(
         {
-          x: data['x'] as Float32Array,
+          x: isNormed
+            ? groupNormApplyReference(data as Record<'x' | 'stats' | 'beta', Float32Array>, {})
+            : (data['x'] as Float32Array),
           weight: data['weight'] as Float32Array,
           bias: data['bias'] as Float32Array | undefined,
           residual: data['residual'] as Float32Array | undefined,
         },
         { inner, activation, gated },
       ),
-    // Chunks of 32 products are summed in f16: as sumNmse, with 2^-11 for 2^-24.
     ...(options.design?.endsWith('chunk')
-      ? { maxNmse: 32 * 2 ** -22 }
+      ? { maxNmse: CHUNK_NMSE }
       : dtype === 'f32' && { maxNmse: sumNmse(inner) }),
   };
 }
@@ -89,6 +104,7 @@ export const cases: readonly KernelCase[] = [
   linearCase(f32(131, 68), 180, ['edge'], { design: 'tile128x64' }),
   linearCase(f16(131, 68), 32, ['edge'], { design: 'tile128x16' }),
   linearCase(f16(131, 68), 4, ['edge'], { design: 'tile128x16' }),
+  linearCase(f32(3, 10, 8), 16, ['edge'], { isNormed: true }),
   linearCase(f32(3, 5, 8), 16, ['edge'], { gated: true }),
   linearCase(f16(77, 20), 72, ['edge'], { gated: true }),
   // more rows than one dimension of the grid may have workgroups

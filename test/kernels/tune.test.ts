@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createContext, type EngineContext } from '../../src/engine/context.ts';
 import type { Kernel, TensorType } from '../../src/engine/kernel.ts';
-import type { Node } from '../../src/graph/graph.ts';
+import type { Plan } from '../../src/engine/plan.ts';
+import { inputsOf, type Node } from '../../src/graph/graph.ts';
 import { conv2d } from '../../src/kernels/conv2d.ts';
 import { linear } from '../../src/kernels/matmul.ts';
 import { referenceOf } from '../../src/tune/sampled-reference.ts';
@@ -38,22 +39,36 @@ const unfinished = (kernel: Kernel): Kernel => ({
 
 const broken = (kernel: Kernel): Kernel => ({ ...kernel, wgsl: `${kernel.wgsl}\nfn main() {` });
 
+/** One dispatch over buffers called by the kernel's bindings. */
+function planOf(kernel: Kernel, node: Node): Plan {
+  const inputs = Object.fromEntries(
+    Object.keys(kernel.bindings).map((name) => [name, { kind: 'external', name } as const]),
+  );
+  const output = { kind: 'external', name: 'output' } as const;
+  return {
+    slots: [],
+    weights: [],
+    externals: { ...Object.fromEntries(inputsOf(node)), output: kernel.output.type },
+    prepare: [],
+    dispatches: [{ path: 'test', kernel, inputs, output }],
+    named: {},
+  };
+}
+
 function subjectOf(node: Node, plain: Kernel, designs: Designs): Subject {
   const candidates = Object.keys(designs);
-  const choice = { key: node.path, design: candidates[0]!, candidates, source: 'guess' } as const;
   return {
     key: node.path,
     candidates,
     path: node.path,
     count: 1,
     flops: plain.cost.flops,
-    now: choice,
-    kernel: (design) => designs[design]!(plain),
+    plan: (design) => planOf(designs[design]!(plain), node),
     reference: () => referenceOf(node),
   };
 }
 
-const withIds = <T extends Record<string, TensorType>>(types: T) =>
+const withIds = (types: Readonly<Record<string, TensorType>>) =>
   Object.fromEntries(Object.entries(types).map(([name, type], id) => [name, { ...type, id }]));
 
 describe.each(adapterNames)('%s', (name) => {

@@ -96,8 +96,8 @@ describe('selection', () => {
     selectCases(cases, selection).map(({ op, size }) => `${op} ${size}`);
 
   test('by op, in any case', () => {
-    expect(new Set(named({ filter: 'GroupNormApply' }).map((one) => one.split(' ')[0]))).toEqual(
-      new Set(['groupNormApply']),
+    expect(new Set(named({ filter: 'GroupNormpartial' }).map((one) => one.split(' ')[0]))).toEqual(
+      new Set(['groupNormPartial']),
     );
   });
 

@@ -15,20 +15,27 @@ import { openTextModel } from '../../src/invsr/text-model.ts';
 import { nodeFolder } from '../../src/weights/node-file.ts';
 import { openNullDevice } from '../harness/device.ts';
 import { tinyTextEncoder } from '../harness/synthetic.ts';
+import { cases as matrixCases } from '../kernels/matrix.cases.ts';
 import { REGISTRY } from '../kernels/registry.ts';
 
+const CPU: Target = { family: 'cpu', shaderF16: true, subgroupSize: 8 };
 const TARGETS: readonly Target[] = [
-  { family: 'cpu', shaderF16: true, subgroupSize: 8 },
+  CPU,
   { family: 'cpu', shaderF16: false, subgroupSize: 4 },
   { family: 'cpu', shaderF16: false, subgroupSize: 0 },
   { family: 'alu', shaderF16: true, subgroupSize: 32 },
   { family: 'alu', shaderF16: false, subgroupSize: 0 },
+  { family: 'alu', shaderF16: true, subgroupSize: 32, matrix: { m: 16, n: 16, k: 16 } },
+  { family: 'alu', shaderF16: true, subgroupSize: 32, matrix: { m: 8, n: 16, k: 16 } },
 ];
 
 let device: GPUDevice;
 beforeAll(async () => {
   device = await openNullDevice();
 });
+
+/** Matrix kernels take more shared memory than the null adapter has; those that have matrices have it. */
+const MATRIX_SHARED_BYTES = 32_768;
 
 async function compile(label: string, code: string): Promise<void> {
   device.pushErrorScope('validation');
@@ -39,8 +46,18 @@ async function compile(label: string, code: string): Promise<void> {
   expect(
     messages.filter((m) => m.type === 'error').map((m) => `${m.lineNum}: ${m.message}`),
   ).toEqual([]);
-  expect((await scope)?.message ?? '', label).toBe('');
+  const message = (await scope)?.message ?? '';
+  const [, shared] = /total use of workgroup storage \((\d+) bytes\)/.exec(message) ?? [];
+  if (shared !== undefined && code.includes('subgroup_matrix')) {
+    expect(Number(shared), label).toBeLessThanOrEqual(MATRIX_SHARED_BYTES);
+  } else {
+    expect(message, label).toBe('');
+  }
 }
+
+test.each(matrixCases.map((c) => [c.name, c] as const))('%s', (name, c) =>
+  compile(name, c.kernel(CPU).wgsl),
+);
 
 describe.each(Object.entries(REGISTRY))('%s', (_, cases) => {
   test.each(cases.map((c) => [c.name, c] as const))('%s', async (name, c) => {
