@@ -42,7 +42,9 @@ export function linearCase(
   const beta: TensorType | undefined = isNormed ? { dtype: 'f32', shape: [inner] } : undefined;
   const kernel = (target: Target) =>
     linear({ x, stats, beta, weight, bias, residual }, { activation, dtype, gated }, target);
-  if (options.design) expectDesign(options.design, kernel);
+  if (options.design) {
+    expectDesign(options.design, (target) => kernel({ ...target, ...options.target }));
+  }
   return {
     name: `linear ${format(x)}${isNormed ? ' normed' : ''} · ${format(weight)} → ${dtype}${bias ? ' bias' : ''}${
       activation === 'none' ? '' : ` ${activation}`
