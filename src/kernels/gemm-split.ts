@@ -53,11 +53,9 @@ export function gemmPartial(
 ): Kernel {
   const gemm = gemmOf(product, inputs);
   const output: TensorType = { dtype: 'f32', shape: [splits, ...gemm.output.shape] };
-  // Programs on subgroup matrices know no parts.
-  const { matrix: _, ...alu } = target;
   return implicitGemm(
     { ...gemm, name: 'gemmPartial', epilogue: {}, activation: 'none', output, splits },
-    alu,
+    target,
   );
 }
 
