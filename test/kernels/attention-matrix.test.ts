@@ -1,6 +1,6 @@
 /**
  * Attention on subgroup matrices against the f64 reference, through the emulator. On SwiftShader only:
- * the emulated text is the same for any adapter, and takes lavapipe minutes to compile.
+ * the emulated text is the same for any adapter, and lavapipe takes much longer to compile it.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { adapterNames, openTestDevice, type TestDevice } from '../harness/device.ts';
