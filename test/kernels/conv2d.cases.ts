@@ -88,7 +88,7 @@ export function conv2dCase(
       ),
     kernel: (target) =>
       inDesign(
-        options.design ?? '',
+        options.design,
         (t) => conv2d({ x, stats, beta, weight, bias, shift, residual }, constants, t),
         { ...target, ...options.target },
       ),

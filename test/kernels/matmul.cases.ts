@@ -40,6 +40,8 @@ export function linearCase(
     ? { dtype: 'f32', shape: [x.shape[0]!, 2, inner] }
     : undefined;
   const beta: TensorType | undefined = isNormed ? { dtype: 'f32', shape: [inner] } : undefined;
+  const kernel = (target: Target) =>
+    linear({ x, stats, beta, weight, bias, residual }, { activation, dtype, gated }, target);
   return {
     name: `linear ${format(x)}${isNormed ? ' normed' : ''} · ${format(weight)} → ${dtype}${bias ? ' bias' : ''}${
       activation === 'none' ? '' : ` ${activation}`
@@ -61,12 +63,7 @@ export function linearCase(
         // weights scaled as trained ones are, so that sums keep the spread of x
         name === 'weight' ? { std: 1 / Math.sqrt(inner) } : { mean: 0.25 },
       ),
-    kernel: (target) =>
-      inDesign(
-        options.design ?? '',
-        (t) => linear({ x, stats, beta, weight, bias, residual }, { activation, dtype, gated }, t),
-        { ...target, ...options.target },
-      ),
+    kernel: (target) => inDesign(options.design, kernel, { ...target, ...options.target }),
     reference: (data) =>
       linearReference(
         {
@@ -100,10 +97,10 @@ export const cases: readonly KernelCase[] = [
   linearCase(f32(18, 48), 16, ['edge'], { weight: 'f32', bias: false }),
   linearCase(f32(18, 48), 36, ['edge'], { target: { subgroupSize: 0 } }),
   linearCase(f16(18, 48), 36, ['edge'], { target: { subgroupSize: 0 } }),
-  ...['tile128x64', 'tile128x128', 'tile64x64 chunk'].map((design) =>
-    linearCase(f16(2, 131, 68), 132, ['edge'], { residual: 'f16', design }),
+  ...['tile128x128', 'tile64x64 wide', 'tile64x64 packed', 'tile64x64 chunk'].map((design) =>
+    linearCase(f16(2, 131, 68), 180, ['edge'], { residual: 'f16', design }),
   ),
-  linearCase(f32(131, 68), 132, ['edge'], { design: 'tile128x64' }),
+  linearCase(f32(131, 68), 180, ['edge'], { design: 'tile128x64' }),
   linearCase(f16(131, 68), 32, ['edge'], { design: 'tile128x16' }),
   linearCase(f16(131, 68), 4, ['edge'], { design: 'tile128x16' }),
   linearCase(f32(3, 10, 8), 16, ['edge'], { isNormed: true }),

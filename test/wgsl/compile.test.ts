@@ -17,6 +17,7 @@ import { openTextModel } from '../../src/invsr/text-model.ts';
 import { nodeFolder } from '../../src/weights/node-file.ts';
 import { openNullDevice } from '../harness/device.ts';
 import { tinyTextEncoder } from '../harness/synthetic.ts';
+import { cases as attentionMatrixCases } from '../kernels/attention-matrix.cases.ts';
 import { cases as matrixCases } from '../kernels/matrix.cases.ts';
 import { REGISTRY } from '../kernels/registry.ts';
 
@@ -68,8 +69,9 @@ async function compile(label: string, code: string): Promise<void> {
   }
 }
 
-test.each(matrixCases.map((c) => [c.name, c] as const))('%s', (name, c) =>
-  compile(name, c.kernel(CPU).wgsl),
+test.each([...matrixCases, ...attentionMatrixCases].map((c) => [c.name, c] as const))(
+  '%s',
+  (name, c) => compile(name, c.kernel(CPU).wgsl),
 );
 
 test('the start-up check of subgroup matrices', async () => {
