@@ -10,6 +10,7 @@ import { type Graph, inputsOf, type Node, type Tensor, wholeOf } from './graph.t
 import { constantNodes, lifetimes } from './liveness.ts';
 import { foldNorms, joinSmallNorms } from './norms.ts';
 import { kernelOf } from './ops.ts';
+import { foldLayerNorms } from './row-norms.ts';
 import { assignSlots, PART_BYTES } from './slots.ts';
 
 /** WebGPU's default maxStorageBufferBindingSize, which every device has. */
@@ -35,7 +36,7 @@ export function lower(
 ): Plan {
   const names = new Map([...built.names].filter(([name]) => keep(name)));
   const rewritten = rewrite({ ...built, names }, compact);
-  const normed = target.family === 'cpu' ? rewritten : fewerNorms(rewritten, compact);
+  const normed = target.family === 'cpu' ? rewritten : fewerNorms(rewritten, target, compact);
   const graph = chooseAlgorithms(band(normed, { maxBindingBytes, compact }), target);
   const constant = constantNodes(graph);
   const order = [
@@ -89,9 +90,15 @@ export function rewrite(graph: Graph, compact: boolean): Graph {
   return joinProjections(foldGates(fuse(graph)), compact ? PART_BYTES : Infinity);
 }
 
-/** In bands a norm of a band's rows is cheap, and its reader shares the room of one band. */
-const fewerNorms = (graph: Graph, compact: boolean): Graph =>
-  compact ? joinSmallNorms(graph) : foldNorms(joinSmallNorms(graph));
+/**
+ * For GPUs. In bands a norm of a band's rows is cheap, and its reader shares the room of one band; of
+ * rows, only the ALU's programs know the norm.
+ */
+function fewerNorms(graph: Graph, { matrix }: Target, compact: boolean): Graph {
+  const small = joinSmallNorms(graph);
+  const large = compact ? small : foldNorms(small);
+  return matrix ? large : foldLayerNorms(large);
+}
 
 function externalTypes({ nodes, externals }: Graph): Plan['externals'] {
   const types: Record<string, { dtype: Tensor['dtype']; shape: Tensor['shape'] }> = {};

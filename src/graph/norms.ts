@@ -56,7 +56,7 @@ export function foldNorms(graph: Graph): Graph {
       ...node,
       inputs: { ...node.inputs, x: view, stats, beta },
       constants: { ...node.constants, normActivation: activation },
-    } as Node;
+    };
   });
   return { ...graph, nodes: nodes.filter((node) => !dropped.has(node)) };
 }

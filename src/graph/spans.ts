@@ -42,6 +42,8 @@ const ACCESS: {
     x: 'pixels',
     stats: 'image',
     beta: 'all',
+    gamma: 'all',
+    columns: 'all',
     weight: 'all',
     bias: 'all',
     residual: 'pixels',

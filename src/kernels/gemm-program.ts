@@ -23,10 +23,20 @@ export interface InputNorm {
   readonly activation: Activation;
 }
 
+/** Rows of x are layer-normalized: see row-norm.ts. Programs of the family `alu` know how. */
+export interface RowNorm {
+  /** [Ci] f32 */
+  readonly gamma: TensorType;
+  /** γ·W, [Co] f32 */
+  readonly columns: TensorType;
+  readonly eps: number;
+}
+
 export interface ImplicitGemm {
   readonly name: string;
   readonly x: TensorType;
   readonly norm?: InputNorm | undefined;
+  readonly rowNorm?: RowNorm | undefined;
   /** [phases, taps y, taps x, Ci, Co] in memory. */
   readonly weight: TensorType;
   readonly epilogue: EpilogueInputs;

@@ -14,6 +14,8 @@ interface Options {
   readonly gated?: boolean;
   /** x is normalized as it is read. */
   readonly isNormed?: boolean;
+  /** Rows of x are layer-normalized. */
+  readonly rowEps?: number;
   /** Overrides of the target, to reach programs that no adapter at hand selects. */
   readonly target?: Partial<Target>;
   /** A design of the family `alu`. */
@@ -35,21 +37,26 @@ function linearCase(
     dtype: options.residual,
     shape: [...x.shape.slice(0, -1), columns],
   };
-  const { activation = 'none', gated = false, isNormed = false } = options;
+  const { activation = 'none', gated = false, isNormed = false, rowEps } = options;
+  const gamma: TensorType | undefined =
+    rowEps === undefined ? undefined : { dtype: 'f32', shape: [inner] };
+  const sums: TensorType | undefined = gamma && { dtype: 'f32', shape: [columns] };
   const stats: TensorType | undefined = isNormed
     ? { dtype: 'f32', shape: [x.shape[0]!, 2, inner] }
     : undefined;
   const beta: TensorType | undefined = isNormed ? { dtype: 'f32', shape: [inner] } : undefined;
   return {
-    name: `linear ${format(x)}${isNormed ? ' normed' : ''} · ${format(weight)} → ${dtype}${bias ? ' bias' : ''}${
+    name: `linear ${format(x)}${isNormed ? ' normed' : ''}${gamma ? ' rows normed' : ''} · ${format(weight)} → ${dtype}${bias ? ' bias' : ''}${
       activation === 'none' ? '' : ` ${activation}`
     }${gated ? ' gated' : ''}${residual ? ` + ${residual.dtype}` : ''}${options.target ? ` ${JSON.stringify(options.target)}` : ''}${options.design ? ` ${options.design}` : ''}`,
     tags,
-    ...(options.design && { families: ['alu'] }),
+    ...((options.design || gamma) && { families: ['alu'] }),
     inputs: {
       x,
       ...(stats && { stats }),
       ...(beta && { beta }),
+      ...(gamma && { gamma }),
+      ...(sums && { columns: sums }),
       weight,
       ...(bias && { bias }),
       ...(residual && { residual }),
@@ -64,7 +71,12 @@ function linearCase(
     kernel: (target) =>
       inDesign(
         options.design ?? '',
-        (t) => linear({ x, stats, beta, weight, bias, residual }, { activation, dtype, gated }, t),
+        (t) =>
+          linear(
+            { x, stats, beta, gamma, columns: sums, weight, bias, residual },
+            { activation, dtype, gated, ...(rowEps !== undefined && { rowEps }) },
+            t,
+          ),
         { ...target, ...options.target },
       ),
     reference: (data) =>
@@ -74,10 +86,12 @@ function linearCase(
             ? groupNormApplyReference(data as Record<'x' | 'stats' | 'beta', Float32Array>, {})
             : (data['x'] as Float32Array),
           weight: data['weight'] as Float32Array,
+          gamma: data['gamma'] as Float32Array | undefined,
+          columns: data['columns'] as Float32Array | undefined,
           bias: data['bias'] as Float32Array | undefined,
           residual: data['residual'] as Float32Array | undefined,
         },
-        { inner, activation, gated },
+        { inner, activation, gated, rowEps },
       ),
     // Chunks of 32 products are summed in f16: as sumNmse, with 2^-11 for 2^-24.
     ...(options.design?.endsWith('chunk')
@@ -108,6 +122,8 @@ export const cases: readonly KernelCase[] = [
   linearCase(f16(131, 68), 32, ['edge'], { design: 'tile128x16' }),
   linearCase(f16(131, 68), 4, ['edge'], { design: 'tile128x16' }),
   linearCase(f32(3, 10, 8), 16, ['edge'], { isNormed: true }),
+  linearCase(f32(3, 25, 20), 36, ['edge'], { rowEps: 1e-5, bias: false }),
+  linearCase(f16(2, 37, 72), 72, ['edge'], { rowEps: 1e-5, gated: true }),
   linearCase(f32(3, 5, 8), 16, ['edge'], { gated: true }),
   linearCase(f16(77, 20), 72, ['edge'], { gated: true }),
   // more rows than one dimension of the grid may have workgroups

@@ -30,6 +30,7 @@ test('shared files are known', () => {
     'phase-sums',
     'philox',
     'product',
+    'row-norm',
     'storage',
     'team',
     'unroll',
