@@ -8,7 +8,7 @@ import { foldGates } from './gate.ts';
 import { joinProjections } from './join.ts';
 import { type Graph, inputsOf, type Node, type Tensor, wholeOf } from './graph.ts';
 import { constantNodes, lifetimes } from './liveness.ts';
-import { foldNorms, joinSmallNorms } from './norms.ts';
+import { dropConcats, foldNorms, joinSmallNorms } from './norms.ts';
 import { kernelOf } from './ops.ts';
 import { foldLayerNorms } from './row-norms.ts';
 import { assignSlots, PART_BYTES } from './slots.ts';
@@ -95,7 +95,7 @@ export function rewrite(graph: Graph, compact: boolean): Graph {
  * rows, only the ALU's programs know the norm.
  */
 function fewerNorms(graph: Graph, { matrix }: Target, compact: boolean): Graph {
-  const small = joinSmallNorms(graph);
+  const small = dropConcats(joinSmallNorms(graph));
   const large = compact ? small : foldNorms(small);
   return matrix ? large : foldLayerNorms(large);
 }

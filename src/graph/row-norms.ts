@@ -14,7 +14,8 @@ export function foldLayerNorms(graph: Graph): Graph {
   let nextId = Math.max(-1, ...graph.nodes.map((n) => n.output.id), ...graph.weights.keys()) + 1;
 
   const nodes = graph.nodes.flatMap((node): Node[] => {
-    if (node.op !== 'linear' || node.inputs.gamma || node.inputs.stats) return [node];
+    if (node.op !== 'linear' || node.inputs.gamma || node.inputs.stats || node.inputs.x2)
+      return [node];
     const { id } = node.inputs.x;
     const norm = producers.get(id);
     const isSoleUse = consumers.get(id)?.length === 1 && !pinned.has(id);
@@ -46,6 +47,7 @@ export function foldLayerNorms(graph: Graph): Graph {
 }
 
 const NO_INPUTS = {
+  x2: undefined,
   stats: undefined,
   beta: undefined,
   gamma: undefined,

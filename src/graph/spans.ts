@@ -40,6 +40,7 @@ const ACCESS: {
   layerNorm: { x: 'pixels', gamma: 'all', beta: 'all' },
   linear: {
     x: 'pixels',
+    x2: 'pixels',
     stats: 'image',
     beta: 'all',
     gamma: 'all',

@@ -35,6 +35,8 @@ export interface RowNorm {
 export interface ImplicitGemm {
   readonly name: string;
   readonly x: TensorType;
+  /** Channels that follow those of x, of the same pixels and storage; `input.channels` counts both. */
+  readonly x2?: TensorType | undefined;
   readonly norm?: InputNorm | undefined;
   readonly rowNorm?: RowNorm | undefined;
   /** [phases, taps y, taps x, Ci, Co] in memory. */

@@ -32,7 +32,7 @@ import { ROW_NORM } from './row-norm.ts';
 import { enableF16, readWgsl, writePairsWgsl, writeWgsl } from './storage.ts';
 
 export function implicitGemm(gemm: ImplicitGemm, target: Target): Kernel {
-  const { x, weight, output, activation, channels, taps, norm, rowNorm, gated = false } = gemm;
+  const { x, x2, weight, output, activation, channels, taps, norm, rowNorm, gated = false } = gemm;
   const { bias, shift, residual } = gemm.epilogue;
   for (const size of [gemm.input.channels, channels]) {
     if (size === 0 || size % 4 !== 0) {
@@ -64,11 +64,13 @@ export function implicitGemm(gemm: ImplicitGemm, target: Target): Kernel {
     column_blocks: u32(Math.ceil(channels / program.columns)),
     // Vectors between the shifts of two images; 0 where all images share one.
     shift_stride: u32(shift && shift.shape[0] !== 1 ? channels / 4 : 0),
+    ...(x2 && { own4: u32((x.shape.at(-1) ?? 0) / 4) }),
     ...(rowNorm && { row_eps: f32(rowNorm.eps) }),
     ...(gemm.splits !== undefined && { splits: u32(gemm.splits) }),
   };
   const used = [
     x,
+    x2,
     norm?.stats,
     norm?.beta,
     rowNorm?.gamma,
@@ -81,7 +83,7 @@ export function implicitGemm(gemm: ImplicitGemm, target: Target): Kernel {
   ].filter((type) => type !== undefined);
   return {
     name: gemm.name,
-    variant: `${format(x)}${norm ? ` norm ${norm.activation}` : ''}${rowNorm ? ' row norm' : ''} · ${format(weight)} → ${output.dtype}${bias ? ' bias' : ''}${
+    variant: `${format(x)}${x2 ? ` + ${x2.shape.at(-1)}` : ''}${norm ? ` norm ${norm.activation}` : ''}${rowNorm ? ' row norm' : ''} · ${format(weight)} → ${output.dtype}${bias ? ' bias' : ''}${
       shift ? ' shift' : ''
     }${activation === 'none' ? '' : ` ${activation}`}${gated ? ' gated' : ''}${residual ? ' residual' : ''}`,
     bindings: {
@@ -91,6 +93,7 @@ export function implicitGemm(gemm: ImplicitGemm, target: Target): Kernel {
       ...(shift && { shift: 4 }),
       ...(residual && { residual: 5 }),
       ...(norm && { stats: 7, beta: 8 }),
+      ...(x2 && { x2: 9 }),
       ...(rowNorm && { gamma: 7, columns: 8 }),
     },
     params,
@@ -132,13 +135,23 @@ ${readWgsl('columns', 8, 'f32', target)}
 ${ROW_NORM}
 #endif
 
+#if ${x2 !== undefined}
+${readWgsl('x2', 9, x2?.dtype ?? 'f32', target)}
+#endif
+
 // Four channels of x at vector i of an image; k counts the vectors of a pixel.
 fn load_input(image: u32, i: u32, k: u32) -> vec4f {
 #if ${norm !== undefined}
   let at = image * 2u * params.ci4 + k;
   return activate_input((load_x(i) - load_stats(at)) * load_stats(at + params.ci4) + load_beta(k));
 #else
+#if ${x2 !== undefined}
+  let pixel = (i - k) / params.ci4;
+  if (k >= params.own4) { return load_x2(pixel * (params.ci4 - params.own4) + k - params.own4); }
+  return load_x(pixel * params.own4 + k);
+#else
   return load_x(i);
+#endif
 #endif
 }
 

@@ -35,6 +35,8 @@ import { implicitGemm } from './implicit-gemm.ts';
 
 export interface LinearInputs {
   readonly x: TensorType;
+  /** [..., K2], channels that follow those of x: weight is [K + K2, N]. */
+  readonly x2?: TensorType | undefined;
   /** With beta: x is normalized as it is read, as groupNormApply would. */
   readonly stats?: TensorType | undefined;
   readonly beta?: TensorType | undefined;
@@ -77,10 +79,11 @@ export const linear = (inputs: LinearInputs, constants: LinearConstants, target:
 
 /** The layer as a product over an image of its rows. */
 export function linearGemm(
-  { x, weight, bias, residual, gamma, columns: sums, ...normed }: LinearInputs,
+  { x, x2, weight, bias, residual, gamma, columns: sums, ...normed }: LinearInputs,
   { activation = 'none', normActivation, rowEps, dtype = x.dtype, gated = false }: LinearConstants,
 ): ImplicitGemm {
-  const inner = x.shape.at(-1) ?? 0;
+  const own = x.shape.at(-1) ?? 0;
+  const inner = own + (x2?.shape.at(-1) ?? 0);
   const columns = weight.shape.at(-1) ?? 0;
   expectShape('weight', weight, [inner, columns]);
   if (gated && (columns % 8 !== 0 || residual || activation !== 'none')) {
@@ -92,9 +95,10 @@ export function linearGemm(
     dtype,
     shape: [...x.shape.slice(0, -1), gated ? columns / 2 : columns],
   };
+  if (x2) expectShape('x2', x2, [...x.shape.slice(0, -1), inner - own]);
   if (bias) expectShape('bias', bias, [columns]);
   if (residual) expectShape('residual', residual, output.shape);
-  const rows = sizeOf(x.shape) / inner;
+  const rows = sizeOf(x.shape) / own;
   if (!(rows > 0)) throw new ShapeError(`x is ${format(x)}, expected at least one row`);
 
   if (gamma) expectShape('gamma', gamma, [inner]);
@@ -106,6 +110,7 @@ export function linearGemm(
   return {
     name: 'linear',
     x,
+    x2,
     norm,
     rowNorm:
       gamma && sums && rowEps !== undefined ? { gamma, columns: sums, eps: rowEps } : undefined,
