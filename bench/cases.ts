@@ -6,8 +6,7 @@
 import { type Kernel, type Target, type TensorType } from '../src/engine/kernel.ts';
 import { type Graph, inputsOf, type Node } from '../src/graph/graph.ts';
 import { constantNodes } from '../src/graph/liveness.ts';
-import { rewrite } from '../src/graph/lower.ts';
-import { kernelOf } from '../src/graph/ops.ts';
+import { simplify } from '../src/graph/lower.ts';
 import { networkOf } from '../src/invsr/measure.ts';
 import {
   type ModelFacts,
@@ -18,6 +17,7 @@ import {
 import { idOf, sizeTextOf, variantOf, type Work } from './case-name.ts';
 import { cutTo } from './cut.ts';
 import type { KernelRow } from './record.ts';
+import { designOf, type Step, stepsOf, wholeKernel } from './steps.ts';
 
 export interface BenchCase extends Pick<
   KernelRow,
@@ -26,7 +26,11 @@ export interface BenchCase extends Pick<
   readonly inputs: Readonly<Record<string, TensorType>>;
   readonly constants: Readonly<Record<string, unknown>>;
   readonly aliases?: Work['aliases'];
+  /** What computes all of it in one; its cost is the case's. */
   kernel(target: Target): Kernel;
+  /** What computes it on this target. @default that kernel */
+  readonly steps?: ((target: Target) => readonly Step[]) | undefined;
+  readonly design?: ((target: Target) => string | undefined) | undefined;
   /** Values of an input where noise will not do. @default normal noise; zeros of u32 */
   readonly data?: (name: string, type: TensorType, seed: number) => Float32Array | Uint32Array;
 }
@@ -39,8 +43,8 @@ export interface CaseSource {
 }
 
 export interface CaseOptions extends Pick<TileGraphOptions, 'precision' | 'tile' | 'timesteps'> {
-  /** As upscaling lowers its graphs on this adapter; see LowerOptions. */
-  readonly compact: boolean;
+  /** Graphs are rewritten for it; on software adapters compactly (LowerOptions), as upscaling does. */
+  readonly family: Target['family'];
 }
 
 interface Found {
@@ -51,12 +55,13 @@ interface Found {
 
 export function modelCases(
   { model, name }: CaseSource,
-  { compact, ...options }: CaseOptions,
+  { family, ...options }: CaseOptions,
 ): BenchCase[] {
   const shape = { ...options, batch: 1, cfg: 1, noise: 'generated' } as const;
+  const compact = family === 'cpu';
   const found = new Map<string, Found>();
   const addAll = (built: Graph, isCompact: boolean): void => {
-    const graph = rewrite({ ...built, names: new Map() }, isCompact);
+    const graph = simplify({ ...built, names: new Map() }, { family }, isCompact);
     const constant = constantNodes(graph);
     for (const node of graph.nodes) {
       const work = workOf(node);
@@ -95,8 +100,9 @@ export const caseOf = (
   inputs: work.inputs,
   constants: work.constants,
   ...(work.aliases && { aliases: work.aliases }),
-  // The op came from a graph, or from cutting one that did.
-  kernel: (target) => kernelOf(work.op as Node['op'], work.inputs, work.constants, target),
+  kernel: (target) => wholeKernel(work, target),
+  steps: (target) => stepsOf(work, target),
+  design: (target) => designOf(work, target),
 });
 
 function workOf(node: Node): Work {
@@ -117,6 +123,8 @@ function workOf(node: Node): Work {
 
 /** Work this little above the limit is not worth a cut. */
 const MARGIN = 1.25;
+/** What cannot be cut runs whole up to this many times the limit. */
+const UNCUT = 10;
 
 /** The case within `maxFlops`, cut if need be; a sentence where that cannot be. */
 export function withinFlops(from: BenchCase, target: Target, maxFlops: number): BenchCase | string {
@@ -126,6 +134,7 @@ export function withinFlops(from: BenchCase, target: Target, maxFlops: number): 
   const work = { ...from, output: kernel.output.type };
   const cut = cutTo(work, maxFlops / flops);
   if (!cut) {
+    if (flops <= UNCUT * maxFlops) return from;
     return `${(flops / 1e9).toFixed(1)} GFLOP, and it cannot be cut; a higher --max-gflop runs it whole`;
   }
   const { network, count, counts, isPrepared, size, variant, id } = from;

@@ -17,7 +17,7 @@ import { timeKernel, type TimingOptions } from './time-kernel.ts';
 
 /** Enough to fill a large GPU, and little enough that two cores are done in some milliseconds. */
 const WORKGROUPS = { alu: 4096, cpu: 64 } as const;
-const ROUNDS = 2048;
+const ROUNDS = { alu: 2048, cpu: 512 } as const;
 /** A matrix product is some thousand multiply-adds. */
 const MATRIX = { workgroups: 1024, rounds: 64 } as const;
 
@@ -33,8 +33,8 @@ const SPINS = {
   f16: [{ chains: 4 }, { chains: 4, isFused: false }],
 } as const satisfies Record<string, readonly SpinOptions[]>;
 
-/** A copy larger than any cache: bytes read, and as many written. */
-const COPY_BYTES = { alu: 2 ** 27, cpu: 2 ** 26 } as const;
+/** Bytes read, and as many written. Copies of it rotate until they are larger than a cache. */
+const COPY_BYTES = { alu: 2 ** 27, cpu: 2 ** 24 } as const;
 
 /** Vectors of an invocation. */
 const COPIES = [1, 4, 16] as const;
@@ -50,7 +50,7 @@ export async function measureCeilings(
     const { p10 } = await timeKernel(context, kernel, { ...options, inputs, seconds: 1 });
     return kernel.cost[amount] / p10 / 1e6;
   };
-  const sizes = { workgroups: WORKGROUPS[family], rounds: ROUNDS };
+  const sizes = { workgroups: WORKGROUPS[family], rounds: ROUNDS[family] };
   const spin = async (dtype: 'f32' | 'f16'): Promise<number> => {
     const rates: number[] = [];
     for (const spin of SPINS[dtype]) {

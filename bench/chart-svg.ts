@@ -6,9 +6,10 @@
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { familiesOf, legend } from './charts/legend.ts';
 import { tag, textTag } from './charts/markup.ts';
 import { comparedOf, peerBars } from './charts/peers.ts';
-import { familiesOf, legend, roofline } from './charts/roofline.ts';
+import { roofline } from './charts/roofline.ts';
 import { CHART_STYLE, FONT, themeVariables } from './charts/theme.ts';
 import type { KernelRecord } from './record.ts';
 
@@ -27,7 +28,7 @@ export function chartFiles(record: KernelRecord): Map<string, string> {
       standAlone(record, {
         title: 'Kernels under the measured ceilings',
         // An area says how much of the path's time; that is no longer so where cases are cut.
-        note: cuts > 0 ? 'dashed: cases made smaller' : 'area: share of the time',
+        note: cuts > 0 ? 'pale: cases made smaller' : 'area: share of the time',
         chart: roofline(record, { width: inner, height: 500 }),
       }),
     ],

@@ -9,6 +9,7 @@ import type { EngineContext } from '../src/engine/context.ts';
 import type { ClockFacts } from './record.ts';
 import { spinKernel } from './spin-kernel.ts';
 import { openDispatches } from './dispatches.ts';
+import { stepOf } from './steps.ts';
 import { openTimestamps } from './timestamps.ts';
 
 export interface Clock extends ClockFacts {
@@ -41,11 +42,11 @@ export function quantumOf(readings: readonly bigint[]): number | undefined {
 const PROBES = 16;
 
 export async function openClock(context: EngineContext): Promise<Clock> {
-  const { device } = context;
-  if (!device.features.has('timestamp-query')) {
+  const { device, capabilities } = context;
+  if (!capabilities.features.includes('timestamp-query')) {
     return hostClock(context, 'the device has no timestamps');
   }
-  const work = await openDispatches(context, spinKernel(context.target), {});
+  const work = await openDispatches(context, [stepOf(spinKernel(context.target))], {});
   const timestamps = openTimestamps(device, PROBES);
   try {
     const encoder = device.createCommandEncoder();

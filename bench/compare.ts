@@ -32,6 +32,7 @@ export interface Comparable {
   readonly rows: readonly Timed[];
   /** How time was read; a difference is told, because batches hide what single dispatches show. */
   readonly clock?: Pick<ClockFacts, 'kind'> | undefined;
+  readonly tunedClasses?: number | undefined;
 }
 
 export interface ComparedRow {
@@ -96,7 +97,11 @@ export function compareRecords(before: Comparable, after: Comparable): Compariso
 }
 
 function notesOn(before: Comparable, after: Comparable): string[] {
-  const differing = (what: string, a: string | undefined, b: string | undefined): string[] =>
+  const differing = <T extends string | number>(
+    what: string,
+    a: T | undefined,
+    b: T | undefined,
+  ): string[] =>
     a === b || a === undefined || b === undefined ? [] : [`${what}: ${a} then, ${b} now`];
   const { machine: then } = before;
   const { machine: now } = after;
@@ -106,6 +111,7 @@ function notesOn(before: Comparable, after: Comparable): string[] {
     ...differing('Node', then.node, now.node),
     ...differing('processor', then.cpu, now.cpu),
     ...differing('clock', before.clock?.kind, after.clock?.kind),
+    ...differing('tuned classes', before.tunedClasses, after.tunedClasses),
     ...(Math.max(then.load ?? 0, now.load ?? 0) > 1
       ? [`load of the machine: ${then.load} then, ${now.load} now; a busy machine moves times`]
       : []),

@@ -1,19 +1,14 @@
 /**
- * One kernel ready to be encoded as often as wanted, over inputs that rotate: enough copies of inputs
- * and output that together they exceed the last-level cache, as long as memory allows, so that a run
- * finds no more in caches than the kernel would in a network of large tensors.
+ * One case's dispatches ready to be encoded as often as wanted, over tensors that rotate: enough copies
+ * that together they exceed the last-level cache, as long as memory allows, so that a run finds no more
+ * in caches than the kernel would in a network of large tensors.
  */
 import type { EngineContext } from '../src/engine/context.ts';
 import { expectWithin } from '../src/engine/device.ts';
-import {
-  byteLength,
-  format,
-  type Kernel,
-  packParams,
-  type TensorType,
-} from '../src/engine/kernel.ts';
+import { byteLength, format, packParams, type TensorType } from '../src/engine/kernel.ts';
 import type { BenchCase } from './cases.ts';
 import { inputBytes } from './input-data.ts';
+import type { Step } from './steps.ts';
 
 export interface DispatchesOptions {
   readonly inputs?: Readonly<Record<string, TensorType>>;
@@ -27,7 +22,7 @@ export interface DispatchesOptions {
 
 export interface Dispatches {
   readonly copies: number;
-  /** `count` dispatches, each over the next copy. */
+  /** The steps `count` times, each time over the next copy. */
   encode(pass: GPUComputePassEncoder, count: number): void;
   dispose(): void;
 }
@@ -37,28 +32,24 @@ const MAX_BYTES = { alu: 2 ** 30, cpu: 2 ** 28 } as const;
 /** Bind groups of a case; tensors that this many do not fill a cache with stay in it, as in a network. */
 const MAX_COPIES = 64;
 
-/** Throws DeviceError where a tensor does not fit the device, CompileError where the text does not compile. */
+/** Throws DeviceError where a tensor does not fit the device, CompileError where a text does not compile. */
 export async function openDispatches(
   context: EngineContext,
-  kernel: Kernel,
+  steps: readonly Step[],
   { inputs = {}, data, aliases = {}, cacheBytes = CACHE_BYTES, maxBytes }: DispatchesOptions,
 ): Promise<Dispatches> {
   const { device, allocator, capabilities } = context;
-  const tensors = { ...inputs, output: kernel.output.type };
+  const outputs = steps.map(({ kernel, output }) => [output, kernel.output.type] as const);
+  const tensors = { ...inputs, ...Object.fromEntries(outputs) };
   for (const [name, type] of Object.entries(tensors)) {
-    const bytes = byteLength(type);
-    expectWithin(capabilities, 'maxStorageBufferBindingSize', {
-      what: `${kernel.name}: ${name} ${format(type)}`,
-      bytes,
-    });
+    const what = `${steps[0]?.kernel.name}: ${name} ${format(type)}`;
+    expectWithin(capabilities, 'maxStorageBufferBindingSize', { what, bytes: byteLength(type) });
   }
-  const compiled = await context.pipelines.compile([{ path: kernel.name, kernel }]);
-  const entry = compiled.get(kernel.wgsl);
-  if (!entry) throw new Error(`${kernel.name} is not compiled`);
+  const requests = steps.map(({ kernel }) => ({ path: kernel.name, kernel }));
+  const compiled = await context.pipelines.compile(requests);
 
-  const setBytes = Object.entries(tensors)
-    .filter(([name]) => !(name in aliases))
-    .reduce((sum, [, type]) => sum + byteLength(type), 0);
+  const own = Object.entries(tensors).filter(([name]) => !(name in aliases));
+  const setBytes = own.reduce((sum, [, type]) => sum + byteLength(type), 0);
   const most = Math.floor((maxBytes ?? MAX_BYTES[context.target.family]) / setBytes);
   const copies = Math.max(1, Math.min(Math.ceil(cacheBytes / setBytes), most, MAX_COPIES));
 
@@ -73,47 +64,67 @@ export async function openDispatches(
   const dispose = (): void => {
     for (const buffer of buffers.splice(0)) allocator.destroy(buffer);
   };
-  try {
-    const packed = packParams(kernel.params);
-    const params = await create(
-      'params',
-      packed.byteLength,
-      GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
-    );
-    device.queue.writeBuffer(params, 0, packed);
+
+  /** A set of all tensors; inputs are filled from the first set. */
+  async function makeSet(first: Tensors | undefined): Promise<Tensors> {
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
-    const groups: GPUBindGroup[] = [];
-    const firsts = new Map<string, GPUBuffer>();
-    for (let copy = 0; copy < copies; copy++) {
-      const entries: GPUBindGroupEntry[] = [{ binding: 0, resource: { buffer: params } }];
-      const encoder = device.createCommandEncoder();
-      const own = new Map<string, GPUBuffer>();
-      for (const [i, [name, type]] of Object.entries(tensors).entries()) {
-        const shared = own.get(aliases[name] ?? '');
-        const buffer = shared ?? (await create(name, byteLength(type), usage));
-        own.set(name, buffer);
-        const binding = name === 'output' ? kernel.output.binding : kernel.bindings[name];
-        if (binding === undefined) throw new Error(`${kernel.name} has no input ${name}`);
-        entries.push({ binding, resource: { buffer } });
-        if (name === 'output' || shared) continue;
-        const first = firsts.get(name);
-        if (first) encoder.copyBufferToBuffer(first, 0, buffer, 0, buffer.size);
-        else {
-          device.queue.writeBuffer(buffer, 0, inputBytes({ name, type, seed: i + 1 }, data));
-          firsts.set(name, buffer);
-        }
-      }
-      device.queue.submit([encoder.finish()]);
-      groups.push(device.createBindGroup({ layout: entry.layout, entries }));
+    const set = new Map<string, GPUBuffer>();
+    const encoder = device.createCommandEncoder();
+    for (const [i, [name, type]] of own.entries()) {
+      const buffer = await create(name, byteLength(type), usage);
+      set.set(name, buffer);
+      if (!(name in inputs)) continue;
+      const source = first?.get(name);
+      if (source) encoder.copyBufferToBuffer(source, 0, buffer, 0, buffer.size);
+      else device.queue.writeBuffer(buffer, 0, inputBytes({ name, type, seed: i + 1 }, data));
+    }
+    device.queue.submit([encoder.finish()]);
+    return set;
+  }
+
+  async function makeParams({ kernel }: Step): Promise<GPUBuffer> {
+    const packed = packParams(kernel.params);
+    const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
+    const buffer = await create('params', packed.byteLength, usage);
+    device.queue.writeBuffer(buffer, 0, packed);
+    return buffer;
+  }
+
+  try {
+    const sets = [await makeSet(undefined)];
+    while (sets.length < copies) sets.push(await makeSet(sets[0]));
+    const bound: { step: Step; pipeline: GPUComputePipeline; groups: GPUBindGroup[] }[] = [];
+    for (const step of steps) {
+      const { kernel } = step;
+      const entry = compiled.get(kernel.wgsl);
+      if (!entry) throw new Error(`${kernel.name} is not compiled`);
+      const params = await makeParams(step);
+      const groups = sets.map((set) => {
+        const at = (binding: number, name: string): GPUBindGroupEntry => {
+          const buffer = set.get(aliases[name] ?? name);
+          if (!buffer) throw new Error(`${kernel.name}: no tensor ${name}`);
+          return { binding, resource: { buffer } };
+        };
+        const entries = [
+          { binding: 0, resource: { buffer: params } },
+          ...Object.entries(kernel.bindings).map(([name, n]) => at(n, step.inputs[name] ?? name)),
+          at(kernel.output.binding, step.output),
+        ];
+        return device.createBindGroup({ layout: entry.layout, entries });
+      });
+      bound.push({ step, pipeline: entry.pipeline, groups });
     }
     let next = 0;
     return {
       copies,
       encode(pass, count) {
-        pass.setPipeline(entry.pipeline);
         for (let i = 0; i < count; i++) {
-          pass.setBindGroup(0, groups[next++ % copies]);
-          pass.dispatchWorkgroups(...kernel.workgroups);
+          const copy = next++ % copies;
+          for (const { step, pipeline, groups } of bound) {
+            pass.setPipeline(pipeline);
+            pass.setBindGroup(0, groups[copy]);
+            pass.dispatchWorkgroups(...step.kernel.workgroups);
+          }
         }
       },
       dispose,
@@ -123,3 +134,5 @@ export async function openDispatches(
     throw error;
   }
 }
+
+type Tensors = ReadonlyMap<string, GPUBuffer>;

@@ -6,13 +6,15 @@
  * aborts, what was measured until then is the record, and it says so.
  */
 import type { EngineContext } from '../src/engine/context.ts';
-import type { Kernel } from '../src/engine/kernel.ts';
+import type { Cost, Kernel } from '../src/engine/kernel.ts';
+import type { Spread } from '../src/invsr/measure.ts';
 import type { BenchCase } from './cases.ts';
 import { withinFlops } from './cases.ts';
 import { measureCeilings, rooflineOf } from './ceilings.ts';
 import { type Clock, openClock } from './clock.ts';
 import type { Ceilings, KernelRecord, KernelRow, Machine, PeerFigure } from './record.ts';
-import { timeKernel } from './time-kernel.ts';
+import { stepOf } from './steps.ts';
+import { timeSteps } from './time-kernel.ts';
 
 export interface KernelBenchOptions {
   readonly machine: Machine;
@@ -25,6 +27,8 @@ export interface KernelBenchOptions {
   readonly maxFlops?: number | undefined;
   /** What rotating inputs should exceed. @default 64 MiB */
   readonly cacheBytes?: number | undefined;
+  /** Those of this device, if they were measured in this run already. */
+  readonly ceilings?: Ceilings | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onClock?: ((clock: Clock) => void) | undefined;
   readonly onCeilings?: ((ceilings: Ceilings) => void) | undefined;
@@ -54,7 +58,9 @@ export async function benchKernels(
   const limit = options.maxFlops ?? (capabilities.isSoftware ? SOFTWARE_MAX_FLOPS : Infinity);
   const clock = await openClock(context);
   options.onClock?.(clock);
-  const ceilings = await measureCeilings(context, { clock, samples: CEILING_SAMPLES, signal });
+  const ceilings =
+    options.ceilings ??
+    (await measureCeilings(context, { clock, samples: CEILING_SAMPLES, signal }));
   options.onCeilings?.(ceilings);
 
   const rows: KernelRow[] = [];
@@ -76,8 +82,10 @@ export async function benchKernels(
       const kernel = one.kernel(target);
       const { inputs, data, aliases } = one;
       const work = { inputs, data, aliases };
-      const milliseconds = await timeKernel(context, kernel, { ...options, clock, ...work });
-      const measured = rowOf(one, kernel, { milliseconds, ceilings });
+      const steps = one.steps?.(target) ?? [stepOf(kernel)];
+      const milliseconds = await timeSteps(context, steps, { ...options, clock, ...work });
+      const design = one.design?.(target) ?? kernel.choice?.design;
+      const measured = rowOf(one, kernel.cost, { milliseconds, ceilings, design });
       const peer = await beside?.(one, kernel);
       const row = peer ? { ...measured, peer } : measured;
       rows.push(row);
@@ -91,13 +99,14 @@ export async function benchKernels(
       skip(whole.id, messageOf(error));
     }
   }
-  const { family, shaderF16, subgroupSize, matrix } = target;
+  const { family, shaderF16, subgroupSize, matrix, designs = {} } = target;
   const { kind, quantumNanoseconds } = clock;
   return {
     bench: 'kernels',
     machine,
     target: { family, shaderF16, subgroupSize, ...(matrix && { matrix }) },
     precision,
+    tunedClasses: Object.keys(designs).length,
     clock: { kind, quantumNanoseconds },
     ceilings,
     rows,
@@ -106,10 +115,16 @@ export async function benchKernels(
   };
 }
 
+interface Measured {
+  readonly milliseconds: Spread;
+  readonly ceilings: Ceilings;
+  readonly design: string | undefined;
+}
+
 function rowOf(
   one: BenchCase,
-  { cost, choice }: Kernel,
-  { milliseconds, ceilings }: Pick<KernelRow, 'milliseconds'> & { readonly ceilings: Ceilings },
+  cost: Cost,
+  { milliseconds, ceilings, design }: Measured,
 ): KernelRow {
   const { id, op, variant, size, network, count, counts, isPrepared, cut } = one;
   const { flops, bytes } = cost;
@@ -129,7 +144,7 @@ function rowOf(
     gflops: flops / median / 1e6,
     gbytes: bytes / median / 1e6,
     ...rooflineOf(one, cost, { milliseconds: median, ceilings }),
-    ...(choice && { design: choice.design }),
+    ...(design !== undefined && { design }),
     ...(cut !== undefined && { cut }),
   };
 }

@@ -5,28 +5,24 @@
 import { readFile } from 'node:fs/promises';
 import { Command, Option } from 'commander';
 import { kernelsCommand } from '../src/cli/bench-kernels.ts';
-import {
-  collectProfiles,
-  expectProfiles,
-  type ProfileFlags,
-  withProfileFlags,
-  writeReports,
-} from '../src/cli/bench-files.ts';
+import { collectProfiles, expectReports, writeReports } from '../src/cli/bench-files.ts';
 import {
   type DeviceFlags,
   expectComparable,
   give,
+  openBench,
   type OutputFlags,
+  type ReportFlags,
   readBefore,
   withDeviceFlags,
   withOutputFlags,
+  withReportFlags,
 } from '../src/cli/bench-output.ts';
 import { describe, exitCodeOf } from '../src/cli/errors.ts';
 import { modelFolder } from '../src/cli/models.ts';
 import { integer } from '../src/cli/options.ts';
 import { jsonReporter, textReporter } from '../src/cli/progress.ts';
 import type { CommandContext } from '../src/cli/upscale.ts';
-import { createContext } from '../src/engine/context.ts';
 import { createDevice } from '../src/engine/node-device.ts';
 import type { Precision } from '../src/invsr/measure-path.ts';
 import { openModel } from '../src/invsr/model.ts';
@@ -82,7 +78,7 @@ await new Command('bench')
       .action(networks),
   )
   .addCommand(
-    withProfileFlags(withTableFlags(withOutputFlags(withDeviceFlags(new Command('model')))))
+    withReportFlags(withTableFlags(withOutputFlags(withDeviceFlags(new Command('model')))))
       .description('time of the embedded model, 128 → 512 in one step')
       .option('--runs <n>', 'rounds', integer(1), 5)
       .addOption(peerOption())
@@ -169,21 +165,21 @@ async function networks(flags: NetworkFlags): Promise<void> {
     const { context, model, machine, precisions, signal, note } = opened;
     expectComparable(before, { machine }, flags);
     const { model: name, filter, runs } = flags;
-    const options = { name, precisions, runs, filter, signal, onProgress: note };
-    const rows = await benchNetworks(context, model, options);
-    const record: NetworkRecord = { bench: 'networks', machine, model: name, rows };
+    const options = { machine, name, precisions, runs, filter, signal, onProgress: note };
+    const record = await benchNetworks(context, model, options);
     await give({ record, lines: () => networkLines(record) }, before, flags, work);
+    if (record.incomplete !== undefined) throw new Error(record.incomplete);
   });
 }
 
 async function model(
-  flags: ModelFlags & TableFlags & DeviceFlags & OutputFlags & ProfileFlags,
+  flags: ModelFlags & TableFlags & DeviceFlags & OutputFlags & ReportFlags,
 ): Promise<void> {
   expectPeer(flags);
   const before = await readBefore(flags, 'model');
   await withModel('invsr-nano', flags, async (opened) => {
     expectComparable(before, opened, flags);
-    expectProfiles(opened.context.device, flags);
+    await expectReports(opened.context.device, flags);
     const { machine } = opened;
     const profiles = collectProfiles({ machine, model: 'invsr-nano', tile: TILE });
     const found = await benchModel(opened, flags, profiles.onProfile);
@@ -200,14 +196,15 @@ async function model(
 
 async function withModel<T>(
   name: string,
-  { adapter, precision }: DeviceFlags,
+  { adapter, precision, tuned }: DeviceFlags,
   action: (opened: Opened) => Promise<T>,
 ): Promise<T> {
-  const { device, capabilities, notice } = await createDevice({ adapter });
+  const made = await createDevice({ adapter });
+  const { device, capabilities } = made;
   const machine = machineOf(capabilities, commit);
-  if (notice !== undefined) reporter.note(notice);
   reporter.note(describeMachine(machine));
-  const context = createContext(device);
+  const { context, notes } = await openBench(made, { tuned });
+  for (const line of notes) reporter.note(line);
   const model = await openModel(await modelFolder(name));
   const able: readonly Precision[] = capabilities.shaderF16 ? ['f16', 'f32'] : ['f32'];
   const precisions = precision === 'auto' ? able : [precision];

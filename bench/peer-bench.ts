@@ -13,9 +13,18 @@ import type { PeerNetwork } from './peers/ort.ts';
 /** Largest relative rms difference from the peer; f32 sums in another order, f16 by storage. */
 const AGREEMENT: Readonly<Record<Precision, number>> = { f32: 2e-5, f16: 1e-2 };
 
+/**
+ * The same of the peer's network in f16. Its sums are in f16 too, so that a network's layers add up to
+ * some percent (the table has the difference); what is computed wrongly is of the order of one.
+ */
+const HALF_AGREEMENT = 0.05;
+
 export interface PeerResult {
   readonly network: NetworkName;
+  /** In f32. */
   readonly peer: Spread;
+  /** In f16, where it was run. */
+  readonly half?: HalfResult;
   /** What the peer says of this network, such as its tensor layout. */
   readonly note: string;
   readonly ours: readonly {
@@ -23,6 +32,14 @@ export interface PeerResult {
     readonly wall: Spread;
     readonly relativeError: number;
   }[];
+}
+
+export interface HalfResult {
+  /** Absent where it could not be compared: `note` says why. */
+  readonly wall?: Spread;
+  /** From ours in f16. */
+  readonly relativeError?: number;
+  readonly note: string;
 }
 
 export interface Rounds {
@@ -34,7 +51,16 @@ export interface Rounds {
 export async function benchBeside(
   context: EngineContext,
   model: Model,
-  { network, peer }: { readonly network: NetworkCase; readonly peer: PeerNetwork },
+  {
+    network,
+    peer,
+    half,
+  }: {
+    readonly network: NetworkCase;
+    readonly peer: PeerNetwork;
+    /** The same in f16, or why there is none. */
+    readonly half?: PeerNetwork | string | undefined;
+  },
   { precisions, runs, onProgress }: Rounds & { readonly precisions: readonly Precision[] },
 ): Promise<PeerResult> {
   const ours: {
@@ -45,9 +71,12 @@ export async function benchBeside(
   }[] = [];
   try {
     const expected = (await peer.run()).values;
+    let ownHalf: Float32Array | undefined;
     for (const precision of precisions) {
       const work = await openNetwork(context, model, network, precision);
-      const error = relativeError(await nchwResult(work, network), expected);
+      const result = await nchwResult(work, network);
+      if (precision === 'f16') ownHalf = result;
+      const error = relativeError(result, expected);
       ours.push({ precision, work, error, walls: [] });
       if (!(error <= AGREEMENT[precision])) {
         throw new Error(
@@ -55,16 +84,19 @@ export async function benchBeside(
         );
       }
     }
+    const besideHalf = ownHalf && half !== undefined && (await openHalf(half, ownHalf));
     const peerWalls: number[] = [];
     for (let round = 0; round < runs; round++) {
       onProgress?.(`${network.name} beside the peer: round ${round + 1} of ${runs}`);
       for (const { work, walls } of ours) walls.push((await work.run()).milliseconds);
       peerWalls.push((await peer.run()).milliseconds);
+      if (besideHalf) await besideHalf.round();
     }
     return {
       network: network.name,
       peer: spreadOf(peerWalls),
       note: peer.note,
+      ...(besideHalf && { half: besideHalf.result() }),
       ours: ours.map(({ precision, error, walls }) => ({
         precision,
         wall: spreadOf(walls),
@@ -74,6 +106,28 @@ export async function benchBeside(
   } finally {
     for (const { work } of ours) work.dispose();
   }
+}
+
+interface Half {
+  round(): Promise<void>;
+  result(): HalfResult;
+}
+
+/** The peer's network in f16, compared with ours; without rounds where they differ. */
+async function openHalf(half: PeerNetwork | string, ours: Float32Array): Promise<Half> {
+  const refused = (note: string): Half => ({ round: async () => {}, result: () => ({ note }) });
+  if (typeof half === 'string') return refused(half);
+  const error = relativeError(ours, (await half.run()).values);
+  if (!(error <= HALF_AGREEMENT)) {
+    return refused(`differs from ours by ${error.toExponential(1)}, so no times`);
+  }
+  const walls: number[] = [];
+  return {
+    async round() {
+      walls.push((await half.run()).milliseconds);
+    },
+    result: () => ({ wall: spreadOf(walls), relativeError: error, note: half.note }),
+  };
 }
 
 /** Our output as the peer has it. */

@@ -110,6 +110,8 @@ export interface KernelRecord {
   };
   /** Storage of activations. */
   readonly precision: 'f16' | 'f32';
+  /** Classes of sizes whose designs were tuned on this adapter; the others' are shipped or guessed. */
+  readonly tunedClasses?: number;
   readonly clock: ClockFacts;
   readonly ceilings: Ceilings;
   readonly rows: readonly KernelRow[];

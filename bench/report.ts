@@ -105,6 +105,7 @@ function peerColumns(
       title: 'onnxruntime f32',
       cell: (row) => (typeof row === 'object' ? spread(row.peer) : digits(peerOf(row, 'median'))),
     },
+    ...(networks.some(({ half }) => half) ? halfColumns(networks) : []),
     ...paths.flatMap(({ precision, wall }): Column<PeerRow>[] => {
       const own = (row: PeerResult): PeerResult['ours'][number] | undefined =>
         row.ours.find((side) => side.precision === precision);
@@ -138,6 +139,38 @@ function peerColumns(
       title: 'onnxruntime ran',
       align: 'left',
       cell: (row) => (typeof row === 'object' ? row.note : ''),
+    },
+  ];
+}
+
+/** onnxruntime in f16, and ours in f16 against that. */
+function halfColumns(networks: readonly PeerResult[]): Column<PeerRow>[] {
+  const total = (row: PeerRow, of: (network: PeerResult) => Spread | undefined): number =>
+    (typeof row === 'object' ? [row] : networks).reduce(
+      (sum, network) => sum + (of(network)?.median ?? Number.NaN),
+      0,
+    );
+  const own = ({ ours }: PeerResult): Spread | undefined =>
+    ours.find(({ precision }) => precision === 'f16')?.wall;
+  const peer = ({ half }: PeerResult): Spread | undefined => half?.wall;
+  return [
+    {
+      title: 'onnxruntime f16',
+      cell: (row) => {
+        if (typeof row !== 'object') return digits(total(row, peer));
+        const { half } = row;
+        return half?.wall ? spread(half.wall) : (half?.note ?? '');
+      },
+    },
+    {
+      title: 'ours f16 times faster than that',
+      // Our whole path was timed at another moment.
+      cell: (row) => (row === 'end to end' ? '' : digits(total(row, peer) / total(row, own))),
+    },
+    {
+      title: 'difference',
+      cell: (row) =>
+        typeof row === 'object' ? (row.half?.relativeError?.toExponential(1) ?? '') : '',
     },
   ];
 }

@@ -10,6 +10,7 @@ import { batchMilliseconds } from './clock.ts';
 import { type Dispatches, type DispatchesOptions, openDispatches } from './dispatches.ts';
 import type { ClockFacts } from './record.ts';
 import { sample } from './sampling.ts';
+import { type Step, stepOf } from './steps.ts';
 import { openTimestamps } from './timestamps.ts';
 
 export interface TimingOptions extends DispatchesOptions {
@@ -23,14 +24,22 @@ export interface TimingOptions extends DispatchesOptions {
 /** Passes with timestamps in one submit. */
 const MAX_PASSES = 64;
 
-export async function timeKernel(
+/** A kernel by itself, over inputs of its bindings' names. */
+export const timeKernel = (
   context: EngineContext,
   kernel: Kernel,
+  options: TimingOptions,
+): Promise<Spread> => timeSteps(context, [stepOf(kernel)], options);
+
+/** All steps of a case as one. */
+export async function timeSteps(
+  context: EngineContext,
+  steps: readonly Step[],
   options: TimingOptions,
 ): Promise<Spread> {
   const { clock, samples, seconds = 3, signal } = options;
   const { device } = context;
-  const work = await checked(device, kernel, () => openDispatches(context, kernel, options));
+  const work = await checked(device, steps, () => openDispatches(context, steps, options));
   const timestamps = clock.kind === 'wall-batches' ? undefined : openTimestamps(device, MAX_PASSES);
   const takeWith = timersOf(device, work);
   const take = async (count: number): Promise<number[]> => {
@@ -42,7 +51,7 @@ export async function timeKernel(
       : takeWith.batch(timestamps, count);
   };
   try {
-    await checked(device, kernel, () => takeWith.wall(1));
+    await checked(device, steps, () => takeWith.wall(1));
     const spread = await sample(take, {
       samples,
       seconds,
@@ -102,7 +111,7 @@ function timersOf(device: GPUDevice, work: Dispatches) {
 /** What `action` starts, with WebGPU's errors heard. The scope is not held while others submit: a bench has the device for itself. */
 async function checked<T>(
   device: GPUDevice,
-  { name, variant }: Kernel,
+  [step]: readonly Step[],
   action: () => Promise<T>,
 ): Promise<T> {
   device.pushErrorScope('validation');
@@ -111,7 +120,7 @@ async function checked<T>(
     const done = await action();
     scope = device.popErrorScope();
     const error = await scope;
-    if (error) throw new Error(`${name} ${variant}: ${error.message}`);
+    if (error) throw new Error(`${step?.kernel.name} ${step?.kernel.variant}: ${error.message}`);
     return done;
   } finally {
     if (!scope) await device.popErrorScope().catch(() => null);

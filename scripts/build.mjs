@@ -4,6 +4,7 @@
  * `node scripts/build.mjs --fast` leaves the types out.
  */
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -11,6 +12,15 @@ import { build } from 'esbuild';
 
 const { dependencies, version } = JSON.parse(readFileSync('package.json', 'utf8'));
 const fast = process.argv.includes('--fast');
+
+/** What tuned designs belong to: they are measured anew where a kernel changes. */
+function kernelHash() {
+  const hash = createHash('sha256');
+  for (const name of readdirSync('src/kernels').toSorted()) {
+    hash.update(`${name}\n`).update(readFileSync(join('src/kernels', name)));
+  }
+  return hash.digest('hex').slice(0, 16);
+}
 
 rmSync('dist', { recursive: true, force: true });
 await build({
@@ -24,7 +34,10 @@ await build({
   external: [...Object.keys(dependencies), '@sparticuz/chromium'],
   chunkNames: 'chunks/[name]-[hash]',
   sourcemap: true,
-  define: { INVSR_VERSION: JSON.stringify(version) },
+  define: {
+    INVSR_VERSION: JSON.stringify(version),
+    INVSR_KERNELS: JSON.stringify(kernelHash()),
+  },
   legalComments: 'eof',
   logLevel: 'warning',
 });

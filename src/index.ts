@@ -18,6 +18,10 @@
  * Pictures too large to be whole in memory: `planHost` and `upscaleRows` take rows of a `RowSource`
  * through `upscaler.patches()` and give finished rows.
  *
+ * Kernels have several designs. `tune(context, model)` measures which are the fastest on a device;
+ * `packDesigns` makes JSON of them to be kept, `readDesigns` reads it where nothing has changed since,
+ * and `createContext(device, { designs })` uses them.
+ *
  * The texture-in, texture-out API comes with the browser work; what is exported now is what the
  * command line is made of.
  */
@@ -30,7 +34,7 @@ export {
   DeviceLostError,
   type DeviceProblem,
 } from './engine/errors.ts';
-export { ShapeError } from './engine/kernel.ts';
+export { type Designs, ShapeError } from './engine/kernel.ts';
 export { WeightError } from './graph/weights.ts';
 export { ConfigError } from './invsr/config-fields.ts';
 export {
@@ -64,6 +68,18 @@ export {
   type UpscaleRequest,
   type UpscaleResult,
 } from './invsr/upscaler.ts';
+export { type BackgroundOptions, tuneInBackground } from './tune/background.ts';
+export {
+  adapterKey,
+  type Identity,
+  identityOf,
+  packDesigns,
+  type ReadDesigns,
+  readDesigns,
+  type TunedDesigns,
+} from './tune/designs-file.ts';
+export { type ClassResult, type DesignResult, type TuneResult } from './tune/tune.ts';
+export { tune, type TuneModelOptions } from './tune/tune-model.ts';
 export type { PatchOptions, PatchProgress, PatchSource, TileBatch } from './invsr/tile-source.ts';
 export type { VaeTiling } from './invsr/vae-tiling.ts';
 export { readTensors } from './weights/checkpoint.ts';

@@ -47,9 +47,11 @@ export const CHART_STYLE = `
 .chart .ceiling{stroke:var(--ink);stroke-width:1.5}
 .chart .ceilings text{fill:var(--ink);font-weight:600;paint-order:stroke;stroke:var(--halo);stroke-width:3px}
 .chart .labels text{fill:var(--ink);paint-order:stroke;stroke:var(--halo);stroke-width:3px;pointer-events:none}
+.chart .leader{stroke:var(--strong)}
+.chart .ceilings text{pointer-events:none}
 .chart .legend text{fill:var(--ink)}
 .mark{stroke:var(--halo);stroke-width:1.2;fill-opacity:.86}
-.mark.cut{stroke:var(--ink);stroke-dasharray:2 2}
+.mark.cut{fill-opacity:.42;stroke:var(--ink);stroke-width:.7}
 .chart .peer text{fill:var(--ink)}
 .chart .peer .value{font-weight:600}
 .chart .peer .hit{fill:transparent}

@@ -1,8 +1,9 @@
 /** A bench of kernels as sections of the report: key figures, roofline, peers. */
 import { FAMILIES, type Family, markPath } from '../charts/families.ts';
+import { familiesOf } from '../charts/legend.ts';
 import { escape, tag, textTag } from '../charts/markup.ts';
 import { comparedOf, meanRatio, peerBars } from '../charts/peers.ts';
-import { familiesOf, roofline } from '../charts/roofline.ts';
+import { roofline } from '../charts/roofline.ts';
 import { nameOf, peerRatio, sharesOf, timeOf } from '../charts/rows.ts';
 import { byteRate, duration, flopRate, percent, times } from '../charts/scale.ts';
 import type { KernelRecord, KernelRow } from '../record.ts';
@@ -67,7 +68,11 @@ export function kernelSections(record: KernelRecord): string[] {
   ];
 }
 
+/** More than noise above what should be the limit. */
+const ABOVE = 1.05;
+
 function rooflineNote({ rows }: KernelRecord): string {
+  const above = rows.filter(({ ofCeiling }) => ofCeiling > ABOVE).length;
   const isCut = rows.some(({ cut }) => cut !== undefined);
   return [
     'Each mark is a kernel at the work it does per byte of compulsory traffic and the speed it reached, under the ceilings measured in the same run.',
@@ -75,7 +80,12 @@ function rooflineNote({ rows }: KernelRecord): string {
     ...(rows.some(({ flops }) => flops === 0)
       ? ['Kernels that only move data stand at the left edge.']
       : []),
-    ...(isCut ? ['Dashed marks are cases made smaller for this adapter.'] : []),
+    ...(above > 0
+      ? [
+          `${above} ${above === 1 ? 'row is' : 'rows are'} above the ceiling: tensors that stay in caches, or a machine that others used meanwhile.`,
+        ]
+      : []),
+    ...(isCut ? ['Pale marks are cases made smaller for this adapter.'] : []),
   ].join(' ');
 }
 

@@ -187,7 +187,9 @@ function describe({
   bytes,
   workgroups,
 }: DispatchTiming): string {
-  const rates =
-    nanoseconds > 0 ? `, ${flopRate(flops / nanoseconds)}, ${byteRate(bytes / nanoseconds)}` : '';
-  return `${name} ${variant}: ${duration(nanoseconds / 1e6)}${rates}, workgroups ${workgroups.join(' × ')}`;
+  const rates = [
+    ...(flops > 0 ? [`, ${flopRate(flops / nanoseconds)}`] : []),
+    `, ${byteRate(bytes / nanoseconds)}`,
+  ];
+  return `${name} ${variant}: ${duration(nanoseconds / 1e6)}${nanoseconds > 0 ? rates.join('') : ''}, workgroups ${workgroups.join(' × ')}`;
 }

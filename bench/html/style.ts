@@ -20,8 +20,8 @@ section>.note{margin-bottom:16px}
 a{color:var(--accent)}
 :focus-visible{outline:2px solid var(--accent);outline-offset:2px}
 
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(180px,1fr));gap:1px;margin-top:28px;background:var(--line);border:1px solid var(--line);border-radius:10px;overflow:hidden}
-.tiles div{background:var(--panel);padding:14px 18px 16px}
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(180px,1fr));gap:1px;margin-top:28px;background:var(--panel);border:1px solid var(--line);border-radius:10px;overflow:hidden}
+.tiles div{padding:14px 18px 16px;box-shadow:0 0 0 1px var(--line)}
 .tiles dt{font-size:12.5px;color:var(--muted)}
 .tiles dd{margin:2px 0 0;font-size:25px;line-height:1.25;letter-spacing:-.01em;font-weight:600;font-variant-numeric:tabular-nums}
 .tiles small{display:block;font-size:12.5px;font-weight:400;letter-spacing:0;color:var(--muted)}
@@ -38,7 +38,8 @@ input[type=search]{min-width:220px;flex:1 1 220px;max-width:360px}
 output{font-size:13px;color:var(--muted);font-variant-numeric:tabular-nums}
 
 .figure{display:grid;grid-template-columns:minmax(0,1fr) 264px;gap:20px;align-items:start}
-.figure .chart{width:100%;height:auto}
+.figure .chart{width:100%}
+.chart{max-width:100%;height:auto}
 .narrow{display:none}
 .detail{background:var(--panel);border:1px solid var(--line);border-radius:10px;padding:16px 18px;font-size:13px;min-height:250px}
 .figure aside{position:sticky;top:12px}
@@ -61,7 +62,7 @@ output{font-size:13px;color:var(--muted);font-variant-numeric:tabular-nums}
 .timeline .lane.dispatches{height:46px;border:0}
 .timeline .ticks{position:relative;height:24px;border-bottom:1px solid var(--line);font-size:11px;color:var(--muted);font-variant-numeric:tabular-nums}
 .timeline .ticks span{position:absolute;top:4px;padding-left:5px;border-left:1px solid var(--strong);white-space:nowrap}
-.span{position:absolute;top:2px;bottom:2px;min-width:1px;border-radius:3px;background:color-mix(in srgb,var(--strong) 16%,transparent);overflow:hidden;font-size:11.5px;line-height:22px;white-space:nowrap}
+.span{position:absolute;top:2px;bottom:2px;min-width:1px;border-radius:3px;background:color-mix(in srgb,var(--strong) 16%,transparent);overflow:clip;font-size:11.5px;line-height:22px;white-space:nowrap}
 .lane.l0 .span{background:color-mix(in srgb,var(--strong) 34%,transparent);font-weight:600}
 .span b{position:sticky;left:0;display:inline-block;max-width:100%;padding:0 6px;font-weight:inherit;overflow:hidden;text-overflow:ellipsis;vertical-align:top}
 .bar-d{position:absolute;top:5px;bottom:5px;min-width:1px;background:currentColor;border-radius:1px;opacity:.9}
@@ -120,7 +121,10 @@ tr{break-inside:avoid}
 .controls,.figure aside,.readout{display:none}
 .figure{grid-template-columns:1fr}
 .scroller,.table{overflow:visible}
-th,td{padding:2px 5px}
+table,thead th,thead button{font-size:9px}
+th,td,thead button{padding:2px 4px}
+tbody th code{max-width:30ch;font-size:8px}
+.meter{display:none}
 *{print-color-adjust:exact;-webkit-print-color-adjust:exact}
 }
 @media (prefers-reduced-motion:no-preference){.mark,.bar-d,.span{transition:opacity .12s}}

@@ -105,7 +105,6 @@ function columnsOf(rows: readonly KernelRow[]): Column[] {
       value: ({ ofCeiling }) => ofCeiling,
       cell: ({ ofCeiling }) => percent(ofCeiling) + meter(ofCeiling),
     },
-    { title: 'bound', value: ({ bound }) => bound, isText: true },
     ...(hasDesign
       ? [{ title: 'design', value: ({ design }: KernelRow) => design, isText: true }]
       : []),

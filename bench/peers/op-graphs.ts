@@ -11,12 +11,13 @@ import type { Shape, TensorType } from '../../src/engine/kernel.ts';
 import type { AttentionConstants } from '../../src/kernels/attention.ts';
 import type { Conv2dConstants } from '../../src/kernels/conv2d.ts';
 import type { Activation } from '../../src/kernels/epilogue.ts';
+import type { GroupNormConstants } from '../../src/kernels/group-norm-small.ts';
 import type { LinearConstants } from '../../src/kernels/matmul.ts';
 import { ATTENTION_FORMS } from './op-attention.ts';
 import { OnnxGraph, type OpModel } from './op-graph.ts';
 import { channelsFirst, channelsLast, outputsFirst, ungated, window } from './op-layout.ts';
 import { groupNormAsExported } from './op-norms.ts';
-import type { GroupNormConstants, OpSubject, Values } from './op-subject.ts';
+import type { OpSubject, Values } from './op-subject.ts';
 
 export interface OpGraph extends OpModel {
   /** What distinguishes it from the other ways to say the op. */

@@ -1,35 +1,60 @@
-/** Pictures of what was measured: `--html` writes the report, `--profile` a trace for Perfetto. */
-import { writeFile } from 'node:fs/promises';
-import type { Command } from 'commander';
+/** Pictures of what was measured: `--html` writes the report, `--profile` a trace for Perfetto. Loaded when asked for. */
+import { access, constants, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { htmlReport, type ReportInput } from '../../bench/html-report.ts';
 import type { ProfileRecord } from '../../bench/profile-record.ts';
 import { traceOf } from '../../bench/trace.ts';
-import type { PathOptions } from '../invsr/measure-path.ts';
+import type { Machine } from '../../bench/record.ts';
+import type { EngineContext } from '../engine/context.ts';
+import { type PathOptions, profilePath } from '../invsr/measure-path.ts';
+import { openModel } from '../invsr/model.ts';
+import type { ReportFlags } from './bench-output.ts';
 import { InputError, reasonOf, WriteError } from './errors.ts';
+import { modelFolder } from './models.ts';
 import type { CommandContext } from './upscale.ts';
 
-export interface HtmlFlags {
-  readonly html?: string;
+/** Before anything is measured: files that cannot be written, timestamps that are not there. */
+export async function expectReports(
+  device: GPUDevice,
+  { html, profile }: ReportFlags,
+): Promise<void> {
+  for (const file of [html, profile]) {
+    if (file === undefined) continue;
+    await access(dirname(file), constants.W_OK).catch((error: unknown) => {
+      throw new WriteError(`cannot write ${file}: ${reasonOf(error)}`);
+    });
+  }
+  if (profile === undefined || device.features.has('timestamp-query')) return;
+  throw new InputError('--profile needs timestamps, which this adapter does not have');
 }
 
-export interface ProfileFlags extends HtmlFlags {
-  readonly profile?: string;
+interface ProfileOptions {
+  readonly machine: Machine;
+  readonly model: string;
+  readonly tile: number;
+  readonly precision: 'f16' | 'f32';
 }
 
-export const withHtmlFlag = (command: Command): Command =>
-  command.option('--html <file>', 'a report with charts to open in a browser');
-
-export const withProfileFlags = (command: Command): Command =>
-  withHtmlFlag(command).option(
-    '--profile <file>',
-    'every dispatch of one run as a trace for ui.perfetto.dev',
-  );
-
-/** Before anything is measured: without timestamps there is no profile to write. */
-export function expectProfiles(device: GPUDevice, { html, profile }: ProfileFlags): void {
-  const flag = profile !== undefined ? '--profile' : html !== undefined ? '--html' : undefined;
-  if (flag === undefined || device.features.has('timestamp-query')) return;
-  throw new InputError(`${flag} needs timestamps, which this adapter does not have`);
+/** One run of a model's path, beside a bench of kernels; nothing where there are no timestamps. */
+export async function profileOnce(
+  context: EngineContext,
+  { precision, ...facts }: ProfileOptions,
+  { reporter, signal }: CommandContext,
+): Promise<readonly ProfileRecord[]> {
+  if (!context.device.features.has('timestamp-query')) return [];
+  const model = await openModel(await modelFolder(facts.model));
+  try {
+    const dispatches = await profilePath(context, model, {
+      precision,
+      tile: facts.tile,
+      timesteps: [200],
+      signal,
+      onProgress: (text) => reporter.note(`${facts.model}, ${text}`),
+    });
+    return [{ bench: 'profile', ...facts, precision, dispatches }];
+  } finally {
+    await model.close();
+  }
 }
 
 export interface Profiles {
@@ -51,7 +76,7 @@ export function collectProfiles(
 
 export async function writeReports(
   input: ReportInput,
-  { html, profile }: ProfileFlags,
+  { html, profile }: ReportFlags,
   { reporter }: CommandContext,
 ): Promise<void> {
   const write = async (file: string, text: string): Promise<void> => {

@@ -1,33 +1,28 @@
 /** `invsr bench model`: how fast a model's whole path runs here. */
 import { Command } from 'commander';
 import { describeMachine, machineOf } from '../../bench/machine.ts';
-import { createContext } from '../engine/context.ts';
 import { createDevice, type NodeDevice } from '../engine/node-device.ts';
 import { measurePaths, type PathResult, type Precision } from '../invsr/measure-path.ts';
 import { type Model, openModel } from '../invsr/model.ts';
 import { TIMESTEPS } from '../invsr/scheduler.ts';
 import {
-  collectProfiles,
-  expectProfiles,
-  type ProfileFlags,
-  withProfileFlags,
-  writeReports,
-} from './bench-files.ts';
-import {
   type BenchHost,
   type DeviceFlags,
   expectComparable,
   give,
+  openBench,
   type OutputFlags,
+  type ReportFlags,
   readBefore,
   withDeviceFlags,
   withOutputFlags,
+  withReportFlags,
 } from './bench-output.ts';
 import { modelFolder } from './models.ts';
 import { integer, MAX_STEPS, tileSize } from './options.ts';
 import type { CommandContext } from './upscale.ts';
 
-interface ModelFlags extends DeviceFlags, OutputFlags, ProfileFlags {
+interface ModelFlags extends DeviceFlags, OutputFlags, ReportFlags {
   readonly model: string;
   readonly steps: number;
   readonly tile: number;
@@ -43,7 +38,7 @@ export function modelCommand(work: CommandContext, host: BenchHost): Command {
     .option('--tile <pixels>', 'tile side in input pixels', tileSize, 128)
     .option('--runs <n>', 'timed runs, after one that warms up', integer(1, 1000), 5)
     .option('--top <n>', 'kinds of dispatches to list', integer(0), 15);
-  return withProfileFlags(withOutputFlags(withDeviceFlags(command))).action((flags: ModelFlags) =>
+  return withReportFlags(withOutputFlags(withDeviceFlags(command))).action((flags: ModelFlags) =>
     bench(flags, work, host),
   );
 }
@@ -70,20 +65,22 @@ interface Asked {
 }
 
 async function benchOn(
-  { device, capabilities, notice }: NodeDevice,
+  made: NodeDevice,
   model: Model,
   { flags, work, host }: Asked,
 ): Promise<void> {
   const { reporter, signal } = work;
   const { tile, runs, steps } = flags;
   const before = await readBefore(flags, 'model');
-  const context = createContext(device);
+  const { device, capabilities } = made;
+  const { context, notes } = await openBench(made, flags);
   try {
-    if (notice !== undefined) reporter.note(notice);
+    for (const line of notes) reporter.note(line);
     const machine = machineOf(capabilities, host.commit);
     expectComparable(before, { machine }, flags);
     reporter.note(describeMachine(machine));
-    expectProfiles(device, flags);
+    const { collectProfiles, expectReports, writeReports } = await import('./bench-files.ts');
+    await expectReports(device, flags);
     const profiles = collectProfiles({ machine, model: flags.model, tile });
     const able: readonly Precision[] = capabilities.shaderF16 ? ['f16', 'f32'] : ['f32'];
     const results = await measurePaths(context, model, {

@@ -9,6 +9,8 @@ import {
 } from '../../bench/compare.ts';
 import { comparisonLines } from '../../bench/kernel-report.ts';
 import { type BenchName, readComparable } from '../../bench/read-record.ts';
+import type { NodeDevice } from '../engine/node-device.ts';
+import { type OpenedContext, openContext } from './context.ts';
 import { InputError, reasonOf, WriteError } from './errors.ts';
 import { choice } from './options.ts';
 import type { CommandContext } from './upscale.ts';
@@ -23,6 +25,8 @@ export interface OutputFlags {
 export interface DeviceFlags {
   readonly adapter: string;
   readonly precision: 'auto' | 'f16' | 'f32';
+  /** False: designs as they are shipped or guessed, whatever was tuned here. */
+  readonly tuned: boolean;
 }
 
 /** Where the commands run from, and who adds to them. */
@@ -34,6 +38,7 @@ export interface BenchHost {
 export const withDeviceFlags = (command: Command): Command =>
   command
     .option('--adapter <name>', 'auto, software, or part of an adapter name', 'auto')
+    .option('--no-tuned', 'without the designs that invsr tune found on this adapter')
     .addOption(
       choice(
         '--precision <kind>',
@@ -52,6 +57,26 @@ export const withOutputFlags = (command: Command): Command =>
       'say what became faster or slower since a record of --out or --json',
     )
     .option('--compare-anyway', 'even if it is of another adapter or driver');
+
+/** What bench-files.ts writes. */
+export interface ReportFlags {
+  readonly html?: string;
+  readonly profile?: string;
+}
+
+export const withReportFlags = (command: Command): Command =>
+  command
+    .option('--html <file>', 'a report with charts to open in a browser')
+    .option(
+      '--profile <file>',
+      "every dispatch of one run of the model's path, for ui.perfetto.dev",
+    );
+
+/** As other commands open it, and its lines for the user. */
+export const openBench = (
+  made: NodeDevice,
+  { tuned }: Pick<DeviceFlags, 'tuned'>,
+): Promise<OpenedContext> => openContext(made, { tuned });
 
 /** Read before anything is measured: a wrong file should not cost minutes. */
 export async function readBefore(

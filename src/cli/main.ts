@@ -6,6 +6,7 @@ import { benchCommand } from './bench.ts';
 import { describe, EXIT, exitCodeOf, interrupted, reasonOf } from './errors.ts';
 import { infoCommand } from './info.ts';
 import { jsonReporter, type Reporter, textReporter } from './progress.ts';
+import { tuneCommand } from './tune.ts';
 import { upscaleCommand } from './upscale-flags.ts';
 import { upscale } from './upscale.ts';
 import { weightsCommand } from './weights.ts';
@@ -61,6 +62,7 @@ async function main(): Promise<void> {
     .addHelpText('after', EXAMPLES)
     .addCommand(upscaleCommand((inputs, flags) => upscale(inputs, flags, context)))
     .addCommand(infoCommand(context))
+    .addCommand(tuneCommand(context))
     .addCommand(benchCommand(context))
     .addCommand(weightsCommand(context));
   for (const command of [program, ...program.commands.flatMap((c) => [c, ...c.commands])]) {

@@ -2,8 +2,6 @@
  * --prompt and --negative-prompt: which states the model's text encoder has to make, and where they
  * are kept. A model may bring states of its own (prompt_embeds.safetensors), and so may --noise.
  */
-import { homedir } from 'node:os';
-import { join } from 'node:path';
 import type { Tensors } from '../invsr/model.ts';
 import {
   OFFICIAL_NEGATIVE_PROMPT,
@@ -18,6 +16,7 @@ import { nodeCache } from '../weights/node-cache.ts';
 import { InputError, reasonOf } from './errors.ts';
 import type { CommandContext } from './upscale.ts';
 import type { UpscaleFlags } from './upscale-flags.ts';
+import { userCache } from './user-cache.ts';
 
 type PromptFlags = Pick<UpscaleFlags, 'prompt' | 'negativePrompt' | 'cfg'>;
 
@@ -66,7 +65,7 @@ export async function findPrompts(
     ...(prompt !== undefined && { prompt_embeds: prompt }),
     ...(negative !== undefined && { negative_prompt_embeds: negative }),
   };
-  const cache = nodeCache([notes, userCache()], (reason) =>
+  const cache = nodeCache([notes, userCache('prompts')], (reason) =>
     reporter.note(
       `the prompt's states cannot be kept (${reasonOf(reason)}): the next run computes them again`,
     ),
@@ -98,10 +97,6 @@ async function namesIn(folder: Folder): Promise<string[]> {
   await file.close();
   return [...file.tensors.keys()];
 }
-
-/** For models in folders that cannot be written. */
-const userCache = (): string =>
-  join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'invsr', 'prompts');
 
 /** What `--json` tells of prompts that are not the default ones. */
 export const promptResult = ({ prompt, negativePrompt, cfg }: PromptFlags): object => ({

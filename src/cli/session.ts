@@ -1,12 +1,17 @@
 /** A device with an upscaler on it, opened when the first picture is ready and closed at the end. */
-import { createContext, type EngineContext } from '../engine/context.ts';
+import type { EngineContext } from '../engine/context.ts';
 import { type Capabilities, nameOf } from '../engine/device.ts';
 import { createDevice } from '../engine/node-device.ts';
 import { fitMemory, type MemoryFit } from '../invsr/memory-fit.ts';
 import type { MemoryPlan } from '../invsr/memory-plan.ts';
 import type { Model } from '../invsr/model.ts';
 import { Upscaler, type UpscalerOptions } from '../invsr/upscaler.ts';
+import { tuneInBackground } from '../tune/background.ts';
+import type { TuneResult } from '../tune/tune.ts';
+import { openContext } from './context.ts';
 import { humanBytes } from './transfer-progress.ts';
+import { tuneAndKeep } from './tune.ts';
+import type { CommandContext } from './upscale.ts';
 
 export interface Session {
   readonly upscaler: Upscaler;
@@ -15,6 +20,8 @@ export interface Session {
   /** Lines for the user: that there is no GPU, what memory the work takes. */
   readonly notes: readonly string[];
   readonly memory: MemoryPlan;
+  /** Measures designs for later runs with these options, for two minutes at most. */
+  tune(work: CommandContext): Promise<TuneResult>;
   close(): Promise<void>;
 }
 
@@ -24,8 +31,9 @@ export async function openSession(
   options: UpscalerOptions,
   { adapter, memory: limit }: { readonly adapter: string; readonly memory?: number | undefined },
 ): Promise<Session> {
-  const { device, capabilities, notice } = await createDevice({ adapter });
-  const context = createContext(device);
+  const made = await createDevice({ adapter });
+  const { device, capabilities } = made;
+  const { context, store, notes } = await openContext(made);
   let model: Model;
   let fit: MemoryFit;
   try {
@@ -41,8 +49,13 @@ export async function openSession(
   return {
     upscaler,
     adapter: nameOf(capabilities),
-    notes: [...(notice === undefined ? [] : [notice]), ...memoryNotes(fit, capabilities)],
+    notes: [...notes, ...memoryNotes(fit, capabilities)],
     memory: fit.plan,
+    tune: (work) => {
+      const { precision, tile, tileBatch, compact } = upscaler.options;
+      const what = { precision, tile, tileBatch, compact };
+      return tuneAndKeep(context, model, { ...what, ...work, store, run: tuneInBackground });
+    },
     async close() {
       // After an interruption work is still under way. Destroying a device waits for it and blocks
       // the process meanwhile, so wait here, where the signal's deadline (main.ts) can cut in.

@@ -43,6 +43,7 @@ export interface UpscaleFlags {
   readonly noise?: string;
   readonly dump?: string;
   readonly beforeAfter?: string;
+  readonly tune?: boolean;
   readonly json?: boolean;
 }
 
@@ -135,6 +136,10 @@ export function upscaleCommand(action: UpscaleAction): Command {
     .option('--noise <file>', 'parity: take every random draw from a safetensors file')
     .option('--dump <file>', 'write every stage as float32 NCHW to a safetensors file')
     .option('--before-after <file>', 'also write bicubic and result side by side (png)')
+    .option(
+      '--tune',
+      'once the images are written, take two minutes to make later runs faster (see invsr tune)',
+    )
     .option('--json', 'one JSON object per line on stdout: progress, result, error')
     .addHelpText('after', EXAMPLES)
     .action((inputs: readonly string[], flags: UpscaleFlags) => action(inputs, flags));

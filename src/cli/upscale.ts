@@ -76,6 +76,7 @@ export async function upscale(
         reporter.error(describe(error), job.input);
       }
     }
+    if (flags.tune && session) await tuneAfterwards(session, work);
   } finally {
     await session?.close();
     await model?.close();
@@ -104,6 +105,20 @@ export async function upscale(
     const made = await openSession(prepare, options, flags);
     for (const note of made.notes) reporter.note(note);
     return made;
+  }
+}
+
+/** The images are written: whatever goes wrong now is no failure of theirs. */
+async function tuneAfterwards(session: Session, work: CommandContext): Promise<void> {
+  const { reporter, signal } = work;
+  reporter.note('tuning for later runs, for two minutes at most; Ctrl-C ends it');
+  try {
+    const { classes, left } = await session.tune(work);
+    const rest = left.length > 0 ? `, ${left.length} are left` : '';
+    reporter.note(`${classes.length} classes of sizes tuned${rest}`);
+  } catch (error) {
+    if (signal.aborted) return;
+    reporter.warning(`tuning ended: ${describe(error)}`, {});
   }
 }
 

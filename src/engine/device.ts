@@ -3,10 +3,18 @@
  * to what kernels may rely on, `requiredDevice` is what to ask an adapter for.
  */
 import { DeviceError } from './errors.ts';
-import type { Target } from './kernel.ts';
+import type { MatrixShape, Target } from './kernel.ts';
+
+/** Dawn's name for products of small matrices by a whole subgroup; behind a toggle so far. */
+export const MATRIX_FEATURE = 'chromium-experimental-subgroup-matrix' as GPUFeatureName;
 
 /** Used where the adapter has them; none is needed. */
-const WANTED_FEATURES = ['shader-f16', 'subgroups', 'timestamp-query'] as const;
+export const WANTED_FEATURES: readonly GPUFeatureName[] = [
+  'shader-f16',
+  'subgroups',
+  'timestamp-query',
+  MATRIX_FEATURE,
+];
 
 /** Asked for at the adapter's best: WebGPU's defaults are far below what tensors need. */
 const RAISED_LIMITS = [
@@ -26,6 +34,12 @@ const READ_LIMITS = [
 ] as const;
 
 export type LimitName = (typeof READ_LIMITS)[number];
+
+/** A kind of subgroup matrices: [m, k] · [k, n] → [m, n]. */
+export interface MatrixConfig extends MatrixShape {
+  readonly componentType: string;
+  readonly resultComponentType: string;
+}
 
 /** Plain data: it can be cloned, sent and printed. */
 export interface Capabilities {
@@ -47,6 +61,8 @@ export interface Capabilities {
   /** Invocations; 4 and 128, WebGPU's widest range, where the implementation does not tell. */
   readonly subgroupMinSize: number;
   readonly subgroupMaxSize: number;
+  /** What the adapter lists; whether it multiplies rightly is for matrix-check.ts to find out. */
+  readonly matrixConfigs: readonly MatrixConfig[];
 }
 
 /** What an adapter offers, or what a device was made with. */
@@ -74,14 +90,43 @@ export function capabilitiesOf(source: GPUAdapter | GPUDevice): Capabilities {
     shaderF16: source.features.has('shader-f16'),
     subgroupMinSize,
     subgroupMaxSize,
+    matrixConfigs: matrixConfigsOf(info),
   };
 }
+
+/** As Dawn has them; WebGPU's types do not know them yet. */
+interface MatrixInfo {
+  readonly subgroupMatrixConfigs?: Iterable<{
+    readonly componentType: string;
+    readonly resultComponentType: string;
+    readonly M: number;
+    readonly N: number;
+    readonly K: number;
+  }>;
+}
+
+const matrixConfigsOf = ({ subgroupMatrixConfigs = [] }: GPUAdapterInfo & MatrixInfo) =>
+  [...subgroupMatrixConfigs].map(
+    ({ componentType, resultComponentType, M: m, N: n, K: k }): MatrixConfig => ({
+      componentType,
+      resultComponentType,
+      m,
+      n,
+      k,
+    }),
+  );
 
 /** What kernels are generated for. */
 export const targetOf = (capabilities: Capabilities): Target => {
   const { family, shaderF16, features, subgroupMinSize, subgroupMaxSize } = capabilities;
+  const { vendor, architecture } = capabilities;
   const isFixed = features.includes('subgroups') && subgroupMinSize === subgroupMaxSize;
-  return { family, shaderF16, subgroupSize: isFixed ? subgroupMinSize : 0 };
+  return {
+    family,
+    shaderF16,
+    subgroupSize: isFixed ? subgroupMinSize : 0,
+    adapter: { vendor, architecture },
+  };
 };
 
 /**

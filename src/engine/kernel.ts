@@ -56,6 +56,8 @@ export interface Choice {
   readonly design: string;
   /** What it was chosen from, the best guess first. */
   readonly candidates: readonly string[];
+  /** Measured on this adapter; measured on such adapters; the factory's guess. */
+  readonly source: 'tuned' | 'shipped' | 'guess';
 }
 
 /** Shape of the matrices that a subgroup multiplies: [m, k] · [k, n] → [m, n]. */
@@ -64,6 +66,11 @@ export interface MatrixShape {
   readonly n: number;
   readonly k: number;
 }
+
+/** Directives of shaders that use subgroup matrices, after `enable f16;`. */
+export const MATRIX_ENABLES = `enable subgroups;
+enable chromium_experimental_subgroup_matrix;
+diagnostic(off, chromium.subgroup_matrix_uniformity);`;
 
 /**
  * What the kernels may rely on. `cpu` is a software rasteriser whose subgroup is one SIMD vector
@@ -78,8 +85,13 @@ export interface Target {
   /** Subgroup matrices f16 · f16 → f32, seen to multiply rightly on this device. */
   readonly matrix?: MatrixShape;
   /** By `Choice.key`: the design that was the fastest where it was measured. */
-  readonly designs?: Readonly<Record<string, string>>;
+  readonly designs?: Designs | undefined;
+  /** Whose shipped designs count where nothing was measured; see kernels/shipped-designs.ts. */
+  readonly adapter?: { readonly vendor: string; readonly architecture: string };
 }
+
+/** Design by `Choice.key`: plain JSON. */
+export type Designs = Readonly<Record<string, string>>;
 
 export const sizeOf = (shape: Shape): number => shape.reduce((n, d) => n * d, 1);
 

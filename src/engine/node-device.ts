@@ -12,6 +12,8 @@
 import { create, globals } from 'webgpu';
 import { type Capabilities, capabilitiesOf, nameOf, requiredDevice } from './device.ts';
 import { AdapterNameError, DeviceError } from './errors.ts';
+import type { MatrixShape } from './kernel.ts';
+import { checkMatrices } from './matrix-check.ts';
 import { quietPolling } from './node-polling.ts';
 import {
   lavapipeIcd,
@@ -43,6 +45,11 @@ export interface NodeDevice {
   readonly device: GPUDevice;
   readonly adapter: GPUAdapter;
   readonly capabilities: Capabilities;
+  /**
+   * Subgroup matrices that multiply rightly on it: for {@link createContext}. Absent on software
+   * adapters, where `INVSR_MATRIX=off` says so, and where the check fails.
+   */
+  readonly matrix?: MatrixShape;
   /** One line for the user when `auto` found no GPU. */
   readonly notice?: string;
 }
@@ -55,6 +62,8 @@ const TOGGLES = {
     // No index clamping: 1.5 to 2 times as fast on SwiftShader. Our kernels stay inside their buffers
     // (test/kernels runs them between guard bands, without clamping too).
     'disable_robustness',
+    // Shows the feature of subgroup matrices, where the driver has them.
+    'allow_unsafe_apis',
   ],
   // Timestamps as the driver has them, not coarsened as for web pages.
   disable: ['timestamp_quantization'],
@@ -236,11 +245,21 @@ export async function createDevice(options: DeviceOptions = {}): Promise<NodeDev
   const device = await adapter.requestDevice({ label: 'invsr', ...requiredDevice(adapter) });
   const capabilities = capabilitiesOf(device);
   if (capabilities.isSoftware) quietPolling(device);
+  const matrix =
+    capabilities.isSoftware || process.env['INVSR_MATRIX'] === 'off'
+      ? undefined
+      : await checkMatrices(device, capabilities);
   const notice =
     capabilities.isSoftware && (options.adapter ?? 'auto') === 'auto'
       ? isSwiftShader(capabilities)
         ? 'no GPU found: running on SwiftShader (CPU), slow'
         : 'no GPU found: running on lavapipe (CPU)'
       : undefined;
-  return { device, adapter, capabilities, ...(notice !== undefined && { notice }) };
+  return {
+    device,
+    adapter,
+    capabilities,
+    ...(matrix && { matrix }),
+    ...(notice !== undefined && { notice }),
+  };
 }

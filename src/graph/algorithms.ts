@@ -2,19 +2,21 @@
  * Which algorithm computes a matrix product on a GPU, where one kernel is not the best: an algorithm of
  * several kernels becomes several nodes here, after bands, so that each sees the sizes it really has.
  *
- *   whole     the op's own kernel
- *   split<S>  gemmPartial over S parts of the inner dimension, then gemmReduce (kernels/gemm-split.ts)
+ *   whole      the op's own kernel
+ *   split<S>   gemmPartial over S parts of the inner dimension, then gemmReduce (kernels/gemm-split.ts)
+ *   winograd   3×3 convolutions as batched products of tiles (graph/winograd.ts)
  *
  * Chosen by `Target.designs` under `algorithm <class of the product>`, else by a guess that no
  * measurement supports yet: parts until there are about 256 workgroups, for products of a size that a
  * second dispatch does not matter to.
  */
 import type { Choice, Target } from '../engine/kernel.ts';
-import { choose } from '../kernels/designs.ts';
 import { columnsOf, gemmKey, pixelsOf, TILES } from '../kernels/alu-tiles.ts';
+import { choose } from '../kernels/designs.ts';
 import type { ImplicitGemm } from '../kernels/gemm-program.ts';
 import { gemmOf, type Product } from '../kernels/product.ts';
 import { type Graph, inputsOf, type Node, type Tensor } from './graph.ts';
+import { winograd, winogradBytes } from './winograd.ts';
 
 const SPLITS = [2, 4, 8, 16] as const;
 /** From so many workgroups on, a GPU has enough of them. */
@@ -23,10 +25,20 @@ const ENOUGH_WORKGROUPS = 256;
 const MIN_INNER = 4096;
 /** Of input channels and taps, in one part. */
 const MIN_PART = 128;
+/** Below, the transforms of Winograd's algorithm take longer than the products it saves. */
+const MIN_WINOGRAD_CHANNELS = 32;
+
+/** WebGPU's default maxStorageBufferBindingSize, which every device has. */
+export const DEFAULT_MAX_BINDING_BYTES = 2 ** 27;
 
 type ProductNode = Node<'linear'> | Node<'conv2d'> | Node<'upsampleConv2d'>;
 
-/** What the kernels of a split know; a node with other inputs stays whole. */
+export interface AlgorithmOptions {
+  /** The device's maxStorageBufferBindingSize. @default the least that a device has */
+  readonly maxBindingBytes?: number;
+}
+
+/** What the kernels of every algorithm know; a node with other inputs stays whole. */
 const KNOWN_INPUTS = new Set(['x', 'weight', 'bias', 'shift', 'residual']);
 
 const isProduct = (node: Node): node is ProductNode =>
@@ -37,19 +49,35 @@ const isProduct = (node: Node): node is ProductNode =>
 const productOf = ({ op, constants }: ProductNode): Product => ({ op, constants }) as Product;
 
 /** The choice for one node; undefined where there is none to make. */
-export function algorithmOf(node: Node, target: Target): Choice | undefined {
+export function algorithmOf(
+  node: Node,
+  target: Target,
+  { maxBindingBytes = DEFAULT_MAX_BINDING_BYTES }: AlgorithmOptions = {},
+): Choice | undefined {
   if (target.family === 'cpu' || !isProduct(node)) return undefined;
   const gemm = gemmOf(productOf(node), node.inputs);
   const inner = gemm.taps.y * gemm.taps.x * gemm.input.channels;
+  const guess = guessOf(gemm, inner);
   const splits = SPLITS.filter((count) => inner / count >= MIN_PART).map((s) => `split${s}`);
-  const guess = guessOf(gemm, inner, target);
-  const candidates = [guess, ...['whole', ...splits].filter((name) => name !== guess)] as const;
-  return choose(`algorithm ${gemmKey(gemm)}`, [guess, ...candidates.slice(1)], target);
+  const others = [
+    'whole',
+    ...splits,
+    ...(hasWinograd(node, maxBindingBytes) ? ['winograd'] : []),
+  ].filter((name) => name !== guess);
+  return choose(`algorithm ${gemmKey(gemm)}`, [guess, ...others], target);
 }
 
-function guessOf(gemm: ImplicitGemm, inner: number, target: Target): string {
-  // Only the family `alu` can do parts, and matrix units are worth more than they are.
-  if (target.matrix || inner < MIN_INNER) return 'whole';
+function hasWinograd(node: ProductNode, maxBindingBytes: number): node is Node<'conv2d'> {
+  if (node.op !== 'conv2d') return false;
+  const bytes = winogradBytes(node);
+  const [ci = 0, co = 0] = node.inputs.weight.shape.slice(-2);
+  return (
+    bytes !== undefined && bytes <= maxBindingBytes && Math.min(ci, co) >= MIN_WINOGRAD_CHANNELS
+  );
+}
+
+function guessOf(gemm: ImplicitGemm, inner: number): string {
+  if (inner < MIN_INNER) return 'whole';
   const tile = TILES.tile64x64;
   const workgroups =
     gemm.batch *
@@ -63,22 +91,30 @@ function guessOf(gemm: ImplicitGemm, inner: number, target: Target): string {
 }
 
 /** The graph with every product in the nodes of its algorithm. */
-export function chooseAlgorithms(graph: Graph, target: Target): Graph {
+export function chooseAlgorithms(
+  graph: Graph,
+  target: Target,
+  options: AlgorithmOptions = {},
+): Graph {
   if (target.family === 'cpu') return graph;
   const tensors = graph.nodes.flatMap((node) => [node.output, ...Object.values(node.inputs)]);
-  let next = tensors.reduce((max, tensor) => Math.max(max, tensor?.id ?? 0), 0) + 1;
+  let last = tensors.reduce((max, tensor) => Math.max(max, tensor?.id ?? 0), 0);
+  const next = (): number => ++last;
+  const weights = new Map<number, Tensor>();
   const nodes = graph.nodes.flatMap((node): Node[] => {
-    const [, count] = /^split(\d+)$/.exec(algorithmOf(node, target)?.design ?? '') ?? [];
-    return count !== undefined && isProduct(node) ? split(node, Number(count), next++) : [node];
+    if (!isProduct(node)) return [node];
+    const design = algorithmOf(node, target, options)?.design ?? 'whole';
+    if (design === 'winograd' && node.op === 'conv2d') return winograd(node, next, weights);
+    const [, parts] = /^split(\d+)$/.exec(design) ?? [];
+    return parts === undefined ? [node] : split(node, Number(parts), next());
   });
   return { ...graph, nodes };
 }
 
 function split(node: ProductNode, splits: number, id: number): Node[] {
-  const { x, weight } = node.inputs;
+  const { x, weight, bias } = node.inputs;
   const { activation = 'none' } = node.constants;
   const partial: Tensor = { id, dtype: 'f32', shape: [splits, ...node.output.shape] };
-  const { bias } = node.inputs;
   return [
     {
       op: 'gemmPartial',

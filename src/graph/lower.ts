@@ -1,7 +1,7 @@
 /** Graph → Plan: fuse, band, choose algorithms, split off what is constant, place tensors in slots, make kernels. */
 import { byteLength, type Target } from '../engine/kernel.ts';
 import type { Dispatch, Location, NamedTensor, Plan } from '../engine/plan.ts';
-import { chooseAlgorithms } from './algorithms.ts';
+import { chooseAlgorithms, DEFAULT_MAX_BINDING_BYTES } from './algorithms.ts';
 import { band } from './band.ts';
 import { fuse } from './fuse.ts';
 import { foldGates } from './gate.ts';
@@ -13,9 +13,6 @@ import { kernelOf } from './ops.ts';
 import { foldLayerNorms } from './row-norms.ts';
 import { assignSlots, PART_BYTES } from './slots.ts';
 
-/** WebGPU's default maxStorageBufferBindingSize, which every device has. */
-const DEFAULT_MAX_BINDING_BYTES = 2 ** 27;
-
 export interface LowerOptions {
   /** Limits the named tensors that stay readable. @default all */
   readonly keep?: (name: string) => boolean;
@@ -25,7 +22,8 @@ export interface LowerOptions {
   readonly compact?: boolean;
 }
 
-export function lower(
+/** What `rewritten` gives, but for products in the nodes of their algorithms. */
+export function banded(
   built: Graph,
   target: Target,
   {
@@ -33,11 +31,18 @@ export function lower(
     maxBindingBytes = DEFAULT_MAX_BINDING_BYTES,
     compact = true,
   }: LowerOptions = {},
-): Plan {
+): Graph {
   const names = new Map([...built.names].filter(([name]) => keep(name)));
-  const rewritten = rewrite({ ...built, names }, compact);
-  const normed = target.family === 'cpu' ? rewritten : fewerNorms(rewritten, target, compact);
-  const graph = chooseAlgorithms(band(normed, { maxBindingBytes, compact }), target);
+  const simple = simplify({ ...built, names }, target, compact);
+  return band(simple, { maxBindingBytes, compact });
+}
+
+/** The graph whose nodes become dispatches, one each. */
+export const rewritten = (built: Graph, target: Target, options: LowerOptions = {}): Graph =>
+  chooseAlgorithms(banded(built, target, options), target, options);
+
+export function lower(built: Graph, target: Target, options: LowerOptions = {}): Plan {
+  const graph = rewritten(built, target, options);
   const constant = constantNodes(graph);
   const order = [
     ...graph.nodes.filter((node) => constant.has(node)),
@@ -68,7 +73,7 @@ export function lower(
     output: locate(node.output, node.path),
   });
 
-  const named = [...names].map(([name, { tensor, channels }]): [string, NamedTensor] => {
+  const named = [...graph.names].map(([name, { tensor, channels }]): [string, NamedTensor] => {
     const { dtype, shape } = tensor;
     return [name, { location: locate(tensor, name), type: { dtype, shape }, channels }];
   });
@@ -82,19 +87,22 @@ export function lower(
   };
 }
 
-/**
- * The same with fewer nodes, for any target; `compact` leaves those apart whose joint output would be
- * large.
- */
-export function rewrite(graph: Graph, compact: boolean): Graph {
-  return joinProjections(foldGates(fuse(graph)), compact ? PART_BYTES : Infinity);
+/** The same with fewer nodes; `compact` leaves those apart whose joint output would be large. */
+export function simplify(
+  graph: Graph,
+  target: Pick<Target, 'family' | 'matrix'>,
+  compact: boolean,
+): Graph {
+  const gated = foldGates(fuse(graph));
+  const joined = joinProjections(gated, compact ? PART_BYTES : Infinity);
+  return target.family === 'cpu' ? joined : fewerNorms(joined, target, compact);
 }
 
 /**
  * For GPUs. In bands a norm of a band's rows is cheap, and its reader shares the room of one band; of
  * rows, only the ALU's programs know the norm.
  */
-function fewerNorms(graph: Graph, { matrix }: Target, compact: boolean): Graph {
+function fewerNorms(graph: Graph, { matrix }: Pick<Target, 'matrix'>, compact: boolean): Graph {
   const small = dropConcats(joinSmallNorms(graph));
   const large = compact ? small : foldNorms(small);
   return matrix ? large : foldLayerNorms(large);

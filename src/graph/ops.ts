@@ -9,6 +9,7 @@ import { concat } from '../kernels/concat.ts';
 import { conv2d } from '../kernels/conv2d.ts';
 import { crop } from '../kernels/crop.ts';
 import { gemmPartial, gemmReduce } from '../kernels/gemm-split.ts';
+import { batchedLinear } from '../kernels/batched-linear.ts';
 import { geglu } from '../kernels/geglu.ts';
 import { groupNormFinalize, groupNormPartial } from '../kernels/group-norm-stats.ts';
 import { groupNormApply } from '../kernels/group-norm.ts';
@@ -24,12 +25,16 @@ import { blendTile, cropTiles } from '../kernels/tiles.ts';
 import { timestepEmbedding } from '../kernels/timestep-embedding.ts';
 import { upsampleConv2d } from '../kernels/upsample-conv2d.ts';
 import { upsampleNearest } from '../kernels/upsample.ts';
+import { winogradInput } from '../kernels/winograd-input.ts';
+import { winogradOutput } from '../kernels/winograd-output.ts';
+import { winogradWeight } from '../kernels/winograd-weight.ts';
 import type { Tensor } from './graph.ts';
 
 const OPS = {
   activation,
   affine,
   attention,
+  batchedLinear,
   bicubic,
   bicubicAntialias,
   blendEdges,
@@ -39,9 +44,9 @@ const OPS = {
   crop,
   cropTiles,
   geglu,
-  groupNorm,
   gemmPartial,
   gemmReduce,
+  groupNorm,
   groupNormApply,
   groupNormFinalize,
   groupNormPartial,
@@ -56,6 +61,9 @@ const OPS = {
   upsampleConv2d,
   upsampleNearest,
   waveletLow,
+  winogradInput,
+  winogradOutput,
+  winogradWeight,
   ycbcrFix,
 } as const;
 

@@ -23,12 +23,19 @@ export class Buffers {
     return found;
   }
 
-  /** Fills an external before a run; its buffer is created at the first write. */
-  async write(name: string, data: Uint8Array | Uint32Array | Float32Array): Promise<void> {
+  /**
+   * Fills an external before a run; its buffer is created at the first write. One that was created
+   * before can be filled in parts, from `offset` on, a multiple of 4.
+   */
+  async write(
+    name: string,
+    data: Uint8Array | Uint32Array | Float32Array,
+    offset = 0,
+  ): Promise<void> {
     const buffer = await this.create(name, data.byteLength);
     const bytes = new Uint8Array(data.byteLength);
     bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-    this.#context.device.queue.writeBuffer(buffer, 0, bytes);
+    this.#context.device.queue.writeBuffer(buffer, offset, bytes);
   }
 
   at(name: string): GPUBuffer {

@@ -89,6 +89,22 @@ export async function measurePaths(
   }
 }
 
+/** Every dispatch of one run after one that warms up; the device has timestamps. */
+export async function profilePath(
+  context: EngineContext,
+  model: Model,
+  { precision, ...options }: Omit<PathOptions, 'precisions' | 'runs'> & { precision: Precision },
+): Promise<readonly DispatchTiming[]> {
+  const path = await openPath(context, model, precision, options);
+  try {
+    options.onProgress?.(`path ${precision}: profile`);
+    await path.run();
+    return await path.profile();
+  } finally {
+    path.dispose();
+  }
+}
+
 const lengthOf = (profile: readonly DispatchTiming[]): number =>
   profile.reduce((sum, { nanoseconds }) => sum + nanoseconds, 0);
 
@@ -102,7 +118,7 @@ function openPath(
   context: EngineContext,
   model: Model,
   precision: Precision,
-  { tile, timesteps, signal }: PathOptions,
+  { tile, timesteps, signal }: Omit<PathOptions, 'precisions' | 'runs'>,
 ): Promise<Workload> {
   const shape = { precision, tile, timesteps, batch: 1, cfg: 1, noise: 'generated' } as const;
   const graphs = STAGES.map((stage) => stageGraph(stage, model, shape));

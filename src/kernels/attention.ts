@@ -21,6 +21,8 @@
  *
  * The designs:
  *   attention-lanes.ts   CPU rasterisers: one query per SIMD lane, no shared memory; d ≤ 64
+ *   attention-matrix.ts  subgroup matrices, f16, d ≤ 64: scores and outputs in matrices
+ *   attention-matrix-wide.ts  the same for d of 128 to 512, whole tiles only
  *   attention-flash.ts   GPUs, d ≤ 128: 64 queries, registers blocked 4×4 or 8×4
  *   attention-tiles.ts   GPUs, any d: 32 queries × 32 keys through shared memory; output channels
  *                        over the lanes, so the VAE's single 512-wide head fits too
@@ -40,6 +42,8 @@ import {
 } from '../engine/kernel.ts';
 import { attentionFlash, flashDesigns } from './attention-flash.ts';
 import { attentionLanes, MAX_LANE_HEAD } from './attention-lanes.ts';
+import { attentionMatrixWide, wideDesigns } from './attention-matrix-wide.ts';
+import { attentionMatrix, matrixDesigns } from './attention-matrix.ts';
 import type { AttentionDesign, AttentionSpec } from './attention-spec.ts';
 import { attentionTiles } from './attention-tiles.ts';
 import { choose, sizeClass } from './designs.ts';
@@ -147,15 +151,24 @@ function designOf(
   }
   const storage = dtype === kvDtype ? dtype : `${dtype}×${kvDtype}`;
   const what = `attention ${storage} d${headDim}${spec.causal ? ' causal' : ''}`;
-  const [best, ...others] = [...flashDesigns(spec), 'tiles'];
+  const [best, ...others] = [
+    ...matrixDesigns(spec, { queries, heads }),
+    ...wideDesigns(spec, queries),
+    ...flashDesigns(spec),
+    'tiles',
+  ];
   const choice = choose(
     sizeClass(what, { heads, queries, keys }),
     [best ?? 'tiles', ...others],
     target,
   );
-  const made =
-    choice.design === 'tiles' ? attentionTiles(spec) : attentionFlash(spec, choice.design);
-  return { ...made, choice };
+  const { design } = choice;
+  const make = (): AttentionDesign => {
+    if (design === 'tiles') return attentionTiles(spec);
+    if (design === 'wide') return attentionMatrixWide(spec);
+    return (design.startsWith('matrix') ? attentionMatrix : attentionFlash)(spec, design);
+  };
+  return { ...make(), choice };
 }
 
 export function attentionReference(

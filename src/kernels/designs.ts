@@ -2,21 +2,28 @@
  * Several designs of one kernel, chosen by class of sizes. A design is a name (`tile64x64`, `splitK4`)
  * that the factory understands; all of them compute the same within the op's tolerance.
  *
- *   target.designs[key]   what tuning found, or a table shipped for such adapters; names that are no
- *                         candidates (of another version, say) count for nothing
+ *   target.designs[key]   what tuning found on this adapter (tune/tune.ts)
+ *   shippedDesign         else: what it found on another one of this architecture, or of this vendor
  *   candidates[0]         else: the factory's best guess
+ *
+ * Names that are no candidates (of another version, say) count for nothing.
  */
 import type { Choice, Target } from '../engine/kernel.ts';
+import { shippedDesign } from './shipped-designs.ts';
 
 /** Throws nothing: there is always a first candidate. */
 export function choose(
   key: string,
   candidates: readonly [string, ...string[]],
-  { designs }: Pick<Target, 'designs'>,
+  { designs, adapter }: Pick<Target, 'designs' | 'adapter'>,
 ): Choice {
-  const wanted = designs?.[key];
-  const design = wanted !== undefined && candidates.includes(wanted) ? wanted : candidates[0];
-  return { key, design, candidates };
+  const isKnown = (name: string | undefined): name is string =>
+    name !== undefined && candidates.includes(name);
+  const tuned = designs?.[key];
+  if (isKnown(tuned)) return { key, design: tuned, candidates, source: 'tuned' };
+  const shipped = adapter && shippedDesign(adapter, key);
+  if (isKnown(shipped)) return { key, design: shipped, candidates, source: 'shipped' };
+  return { key, design: candidates[0], candidates, source: 'guess' };
 }
 
 /**

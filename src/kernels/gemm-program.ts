@@ -58,9 +58,11 @@ export interface ImplicitGemm {
   readonly phases: 1 | 4;
   /**
    * Parts of the inner dimension whose sums are stored apart, as images: output image
-   * part · batch + n. They are sums only: no epilogue. Programs of the family `alu` know how.
+   * part · batch + n. They are sums only: no epilogue. Programs for GPUs know how.
    */
   readonly splits?: number;
+  /** Every image is multiplied by weights of its own: [batch, taps y, taps x, Ci, Co]. */
+  readonly weightsPerImage?: boolean;
 }
 
 /** How one family of targets computes the sums. */

@@ -15,8 +15,6 @@
  * So reads have no conflicts for up to 8 neighbours in j; writes of x have some where a row of the
  * tile ends, once for the `4·columns` products that use each.
  *
- * f16 operands stay f16 in shared memory where the device has the type, and their products are f32.
- *
  * Indices into the tiles are sums and products of invocation ids and loop counters, which lets the
  * compiler prove them in bounds and drop its clamps (test/kernels/clamps.test.ts).
  */
@@ -28,6 +26,7 @@ import {
   columnsOf,
   gemmKey,
   pixelsOf,
+  type Staged,
 } from './alu-tiles.ts';
 import { choose } from './designs.ts';
 import { type ImplicitGemm, type Program, WEIGHT_BINDING } from './gemm-program.ts';
@@ -107,16 +106,16 @@ function programWgsl(design: AluDesign, { isSplit, isNormed }: Variant): string 
   const rowNorm = isNormed ? rowNormWgsl({ fetches, stride: ids.pixels, depth }) : undefined;
   const locate = eachFetch((s) => `at${s} = vector_at(block.image, iy${s} + ty, ix${s} + tx);`);
   const fetch = `${eachFetch(
-    (s) => `x${s} = ${design.x}();
+    (s) => `x${s} = ${ZERO[design.x]};
 if (at${s} != OUTSIDE && k + kx < params.ci4) {
   ${rowNorm?.load(s) ?? `let value = load_input(block.image, at${s} + k + kx, k + kx);`}
-  x${s} = ${design.x}(value);
+  x${s} = ${PACK[design.x]}(value);
 }`,
   )}
 ${eachWeight(
-  (s, v) => `w${s}_${v} = ${design.weight}();
+  (s, v) => `w${s}_${v} = ${ZERO[design.weight]};
 if (${isShort ? `j < ${weightRows}u && ` : ''}k * 4u + j + ${down * s}u < params.ci4 * 4u && c + ${across * v}u < params.co4) {
-  w${s}_${v} = ${design.weight}(load_weight((row + k * 4u + j + ${down * s}u) * params.co4 + c + ${across * v}u));
+  w${s}_${v} = ${PACK[design.weight]}(load_weight((row + k * 4u + j + ${down * s}u) * params.co4 + c + ${across * v}u));
 }`,
 )}`;
   // `min` tells the compiler what the condition says.
@@ -125,15 +124,15 @@ if (${isShort ? `j < ${weightRows}u && ` : ''}k * 4u + j + ${down * s}u < params
 ${isShort ? `if (j < ${weightRows}u) {` : '{'}
 ${eachWeight((s, v) => `weight_tile[(${tileRow} + ${down * s}u) * ${groups}u + ${across * v}u + i] = w${s}_${v};`)}
 }`;
-  const operand = isChunked ? '' : 'vec4f';
+  const operand = (type: Staged): string => (isChunked ? '' : UNPACK[type]);
   const sum = isChunked ? 'part' : 'sum';
   const multiply = `for (var d = 0u; d < ${depth}u; d++) {
-${eachRow((r) => `let a${r} = ${operand}(x_tile[(j + ${down * r}u) * ${pitch}u + d]);`)}
+${eachRow((r) => `let a${r} = ${operand(design.x)}(x_tile[(j + ${down * r}u) * ${pitch}u + d]);`)}
 ${unroll(4, (l) =>
   eachVector(
     (
       v,
-    ) => `let b${l}_${v} = ${operand}(weight_tile[(d * 4u + ${l}u) * ${groups}u + ${across * v}u + i]);
+    ) => `let b${l}_${v} = ${operand(design.weight)}(weight_tile[(d * 4u + ${l}u) * ${groups}u + ${across * v}u + i]);
 ${eachRow((r) => `${sum}${r}_${v} += a${r}[${l}] * b${l}_${v};`)}`,
   ),
 )}
@@ -146,6 +145,7 @@ ${eachRow((r) => `${sum}${r}_${v} += a${r}[${l}] * b${l}_${v};`)}`,
 
   return `
 ${rowNorm?.shared ?? ''}
+${[design.x, design.weight].includes('vec2u') ? PACKING : ''}
 var<workgroup> x_tile: array<${design.x}, ${pixelsOf(design) * pitch}>;
 var<workgroup> weight_tile: array<${design.weight}, ${weightRows * groups}>;
 
@@ -220,6 +220,18 @@ ${eachVector((v) => `if (c + ${across * v}u < params.co4) { finish(${isSplit ? '
 }
 `;
 }
+
+const ZERO: Readonly<Record<Staged, string>> = {
+  vec4f: 'vec4f()',
+  'vec4<f16>': 'vec4<f16>()',
+  vec2u: 'vec2u()',
+};
+const PACK = { vec4f: '', 'vec4<f16>': 'vec4<f16>', vec2u: 'pack' } as const;
+const UNPACK = { vec4f: '', 'vec4<f16>': 'vec4f', vec2u: 'unpack' } as const;
+
+const PACKING = `
+fn pack(v: vec4f) -> vec2u { return vec2u(pack2x16float(v.xy), pack2x16float(v.zw)); }
+fn unpack(v: vec2u) -> vec4f { return vec4f(unpack2x16float(v.x), unpack2x16float(v.y)); }`;
 
 const WHOLE_RANGE = `  let begin = 0u;
   let end = steps;

@@ -1,41 +1,76 @@
 /**
  * Implicit GEMM for CPU rasterisers, where a subgroup is one SIMD vector.
  *
- * Lanes run over pixels along x; each lane holds 2 rows × 16 columns of sums. On lavapipe a load is
- * a gather per component and one from a uniform address a branch per component; both cost far more
- * than a multiplication. So the 4×16 weights of a step are gathered together, every lane taking
- * other pairs, and reach all lanes by `subgroupBroadcast` from constant lanes, a shuffle each.
- * Without subgroups weights come from uniform addresses.
+ * Lanes run over pixels along x; each lane holds a block of sums, 2 rows × 16 columns at first guess.
+ * On lavapipe a load is a gather per component and one from a uniform address a branch per component;
+ * both cost far more than a multiplication. So the 4×16 weights of a step are gathered together, every
+ * lane taking other pairs, and reach all lanes by `subgroupBroadcast` from constant lanes, a shuffle
+ * each. Without subgroups weights come from uniform addresses.
  *
  * A workgroup is one subgroup. No early return before the sums are done: it would put what follows
- * under an execution mask, and broadcasts need every lane. Taller or wider blocks of sums do not
- * fit the vector registers and take longer to compile than they save.
+ * under an execution mask, and broadcasts need every lane.
+ *
+ * Designs are blocks, `rows x vectors of four columns`: a taller one reads fewer weights, a wider one
+ * less of x, a smaller one keeps its sums in registers.
  */
 import type { Target } from '../engine/kernel.ts';
+import { choose, sizeClass } from './designs.ts';
 import { type ImplicitGemm, type Program, WEIGHT_BINDING } from './gemm-program.ts';
 import { readPairsWgsl, readWgsl } from './storage.ts';
 import { unroll } from './unroll.ts';
 
-const ROWS = 2;
-/** Groups of four output columns per lane. */
-const VECTORS = 4;
+/** The sums of one lane: rows of pixels by groups of four output columns. */
+interface Block {
+  readonly rows: number;
+  readonly vectors: number;
+}
+
+/** The first is the best guess: see docs/decisions/0008. */
+const BLOCKS = {
+  '4x4': { rows: 4, vectors: 4 },
+  '2x4': { rows: 2, vectors: 4 },
+  '2x8': { rows: 2, vectors: 8 },
+  '2x2': { rows: 2, vectors: 2 },
+} as const satisfies Readonly<Record<string, Block>>;
+const DESIGNS = Object.keys(BLOCKS) as [keyof typeof BLOCKS, ...(keyof typeof BLOCKS)[]];
+
 /** Input channels per step. */
 const DEPTH = 4;
-/** Pairs of neighbouring columns in one row of the weights of a step. */
-const PAIRS = (VECTORS * 4) / 2;
 const LANES_WITHOUT_SUBGROUPS = 8;
+
+/** Pairs of neighbouring columns in one row of the weights of a step. */
+const pairsOf = (vectors: number): number => (vectors * 4) / 2;
+
+function chooseBlock(gemm: ImplicitGemm, lanes: number, target: Target) {
+  const { x, weight, taps, pixels, channels, input } = gemm;
+  const [best, ...others] = DESIGNS;
+  const choice = choose(
+    sizeClass(`cpu gemm ${x.dtype} ${weight.dtype} ${taps.y}x${taps.x}`, {
+      m: gemm.batch * gemm.phases * pixels.height * pixels.width,
+      n: channels,
+      k: taps.y * taps.x * input.channels,
+    }),
+    // The lanes share the weights of a step evenly.
+    [best, ...others.filter((name) => (DEPTH * pairsOf(BLOCKS[name].vectors)) % lanes === 0)],
+    target,
+  );
+  return { choice, block: BLOCKS[choice.design as keyof typeof BLOCKS] };
+}
 
 export function cpuProgram(gemm: ImplicitGemm, target: Target): Program {
   const hasSubgroups = [4, 8, 16, 32].includes(target.subgroupSize);
   const lanes = hasSubgroups ? target.subgroupSize : LANES_WITHOUT_SUBGROUPS;
-  const weights = hasSubgroups ? broadcastWeights(lanes) : UNIFORM_WEIGHTS;
-  const columnBlocks = Math.ceil(gemm.channels / (VECTORS * 4));
+  const { choice, block } = chooseBlock(gemm, lanes, target);
+  const { rows, vectors } = block;
+  const weights = (hasSubgroups ? broadcastWeights : uniformWeights)(vectors, lanes);
+  const columnBlocks = Math.ceil(gemm.channels / (vectors * 4));
   return {
     enables: hasSubgroups ? 'enable subgroups;' : '',
-    columns: VECTORS * 4,
+    choice,
+    columns: vectors * 4,
     workgroups: [
       Math.ceil(gemm.pixels.width / lanes),
-      Math.ceil(gemm.pixels.height / ROWS),
+      Math.ceil(gemm.pixels.height / rows),
       gemm.batch * gemm.phases * columnBlocks,
     ],
     wgsl: `
@@ -48,30 +83,30 @@ fn main(
 ) {
   let block = block_of(workgroup.z);
   let px = workgroup.x * ${lanes}u + lane;
-  let py = workgroup.y * ${ROWS}u;
-  let c = block.column * ${VECTORS}u;
+  let py = workgroup.y * ${rows}u;
+  let c = block.column * ${vectors}u;
 ${weights.setup}
-${unroll(VECTORS, (v) => `  let initial${v} = initial(block, c + ${v}u);`)}
-${unroll(ROWS, (r) => unroll(VECTORS, (v) => `  var sum${r}_${v} = initial${v};`, ''))}
+${unroll(vectors, (v) => `  let initial${v} = initial(block, c + ${v}u);`)}
+${unroll(rows, (r) => unroll(vectors, (v) => `  var sum${r}_${v} = initial${v};`, ''))}
   var row = block.weights; // of the weight matrix
   for (var ty = 0u; ty < params.taps_y; ty++) {
     for (var tx = 0u; tx < params.taps_x; tx++) {
       // Below zero wraps around and fails the comparison too.
       let ix = px * params.stride + tx + block.phase_x - u32(params.left);
 ${unroll(
-  ROWS,
+  rows,
   (r) => `      let iy${r} = (py + ${r}u) * params.stride + ty + block.phase_y - u32(params.top);
       let inside${r} = iy${r} < params.in_height && ix < params.in_width;
       let at${r} = select(0u, ((block.image * params.in_height + iy${r}) * params.in_width + ix) * params.ci4, inside${r});`,
 )}
       for (var k = 0u; k < params.ci4; k++) {
 ${weights.load}
-${unroll(ROWS, (r) => `        let x${r} = select(vec4f(), load_input(block.image, at${r} + k, k), inside${r});`)}
+${unroll(rows, (r) => `        let x${r} = select(vec4f(), load_input(block.image, at${r} + k, k), inside${r});`)}
 ${unroll(DEPTH, (d) =>
   unroll(
-    VECTORS,
+    vectors,
     (v) =>
-      `        { let w = ${weights.element(d, v)}; ${unroll(ROWS, (r) => `sum${r}_${v} += x${r}[${d}] * w;`, ' ')} }`,
+      `        { let w = ${weights.element(d, v)}; ${unroll(rows, (r) => `sum${r}_${v} += x${r}[${d}] * w;`, ' ')} }`,
   ),
 )}
         row += ${DEPTH}u;
@@ -80,9 +115,9 @@ ${unroll(DEPTH, (d) =>
   }
   if (px >= params.width) { return; }
 ${unroll(
-  ROWS,
+  rows,
   (r) => `  if (py + ${r}u < params.height) {
-${unroll(VECTORS, (v) => `    if (c + ${v}u < params.co4) { finish(block, py + ${r}u, px, c + ${v}u, sum${r}_${v}); }`)}
+${unroll(vectors, (v) => `    if (c + ${v}u < params.co4) { finish(block, py + ${r}u, px, c + ${v}u, sum${r}_${v}); }`)}
   }`,
 )}
 }
@@ -99,9 +134,10 @@ interface WeightAccess {
   readonly element: (d: number, v: number) => string;
 }
 
-/** Pair p of row d lies in lane (d·PAIRS + p) mod lanes of the gathered vector of that quotient. */
-function broadcastWeights(lanes: number): WeightAccess {
-  const gathers = (DEPTH * PAIRS) / lanes;
+/** Pair p of row d lies in lane (d·pairs + p) mod lanes of the gathered vector of that quotient. */
+function broadcastWeights(vectors: number, lanes: number): WeightAccess {
+  const pairs = pairsOf(vectors);
+  const gathers = (DEPTH * pairs) / lanes;
   const pair = (index: number) =>
     `subgroupBroadcast(pairs${Math.floor(index / lanes)}, ${index % lanes}u)`;
   return {
@@ -109,16 +145,16 @@ function broadcastWeights(lanes: number): WeightAccess {
       gathers,
       // Columns beyond the last repeat it; their sums are not stored.
       (g) => `  let slot${g} = ${g * lanes}u + lane;
-  let offset${g} = (slot${g} >> 3u) * params.co4 * 2u + min(c * 2u + (slot${g} & 7u), params.co4 * 2u - 1u);`,
+  let offset${g} = (slot${g} >> ${Math.log2(pairs)}u) * params.co4 * 2u + min(c * 2u + (slot${g} & ${pairs - 1}u), params.co4 * 2u - 1u);`,
     ),
     load: `        let base = row * params.co4 * 2u;
 ${unroll(gathers, (g) => `        let pairs${g} = load_weight(base + offset${g});`)}`,
-    element: (d, v) => `vec4f(${pair(d * PAIRS + 2 * v)}, ${pair(d * PAIRS + 2 * v + 1)})`,
+    element: (d, v) => `vec4f(${pair(d * pairs + 2 * v)}, ${pair(d * pairs + 2 * v + 1)})`,
   };
 }
 
-const UNIFORM_WEIGHTS: WeightAccess = {
-  setup: unroll(VECTORS, (v) => `  let column${v} = min(c + ${v}u, params.co4 - 1u);`),
+const uniformWeights = (vectors: number): WeightAccess => ({
+  setup: unroll(vectors, (v) => `  let column${v} = min(c + ${v}u, params.co4 - 1u);`),
   load: '        let base = row * params.co4;',
   element: (d, v) => `load_weight(base + ${d}u * params.co4 + column${v})`,
-};
+});

@@ -26,8 +26,8 @@ import {
 } from '../engine/kernel.ts';
 import { activationWgsl } from './epilogue.ts';
 import { type ImplicitGemm, WEIGHT_BINDING } from './gemm-program.ts';
-import { aluProgram } from './implicit-gemm-alu.ts';
 import { cpuProgram } from './implicit-gemm-cpu.ts';
+import { gpuProgram } from './implicit-gemm-gpu.ts';
 import { ROW_NORM } from './row-norm.ts';
 import { enableF16, readWgsl, writePairsWgsl, writeWgsl } from './storage.ts';
 
@@ -46,7 +46,7 @@ export function implicitGemm(gemm: ImplicitGemm, target: Target): Kernel {
   }
 
   const isCpu = target.family === 'cpu' && gemm.splits === undefined && !rowNorm;
-  const program = (isCpu ? cpuProgram : aluProgram)(gemm, target);
+  const program = (isCpu ? cpuProgram : gpuProgram)(gemm, target);
   const params = {
     batch: u32(gemm.batch),
     in_height: u32(gemm.input.height),
@@ -161,7 +161,7 @@ struct Block { image: u32, phase_y: u32, phase_x: u32, column: u32, weights: u32
 fn block_of(z: u32) -> Block {
   let plane = z / params.column_blocks;
   let column = z - plane * params.column_blocks;
-  if (params.phases == 1u) { return Block(plane, 0u, 0u, column, 0u); }
+  if (params.phases == 1u) { return Block(plane, 0u, 0u, column, ${gemm.weightsPerImage ? WEIGHTS_PER_IMAGE : '0u'}); }
   let phase = plane & 3u;
   let rows = params.taps_y * params.taps_x * params.ci4 * 4u;
   return Block(plane >> 2u, phase >> 1u, phase & 1u, column, phase * rows);
@@ -205,3 +205,6 @@ ${program.wgsl}
 `,
   };
 }
+
+/** The first row of the weights of an image. */
+const WEIGHTS_PER_IMAGE = 'plane * params.taps_y * params.taps_x * params.ci4 * 4u';

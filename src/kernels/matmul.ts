@@ -60,14 +60,15 @@ export interface LinearConstants {
   readonly gated?: boolean;
 }
 
-/** CPU programs compute blocks of at least 8 × 2 pixels; wider images only shorten the grid. */
+/** CPU programs compute blocks of up to 8 × 4 pixels; wider images only shorten the grid. */
 const MAX_IMAGE_WIDTH = 1024;
+const MIN_IMAGE_HEIGHT = 4;
 
-/** Rows as an image without a ragged edge, if an even number of them allows it. */
+/** Rows as an image without a ragged edge, if a multiple of 4 or 2 allows it. */
 function imageOf(rows: number): { height: number; width: number } {
   let width = rows;
   let height = 1;
-  while (width % 2 === 0 && (height < 2 || width > MAX_IMAGE_WIDTH)) {
+  while (width % 2 === 0 && (height < MIN_IMAGE_HEIGHT || width > MAX_IMAGE_WIDTH)) {
     width /= 2;
     height *= 2;
   }

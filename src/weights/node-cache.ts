@@ -10,13 +10,14 @@ export interface NodeCache {
 
 /**
  * Files by key in the first of `folders` that can be written, and read from any of them.
- * `onFailure` is told why where none can.
+ * `onFailure` is told why where none can. A file is called `<key>.<extension>`.
  */
 export function nodeCache(
   folders: readonly string[],
   onFailure: (reason: unknown) => void = () => {},
+  extension = 'safetensors',
 ): NodeCache {
-  const fileOf = (folder: string, key: string): string => join(folder, `${key}.safetensors`);
+  const fileOf = (folder: string, key: string): string => join(folder, `${key}.${extension}`);
   return {
     async read(key) {
       for (const folder of folders) {

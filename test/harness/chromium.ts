@@ -17,15 +17,19 @@ export interface Page {
   /** Exceptions and console errors so far. */
   readonly errors: readonly string[];
   goto(url: string): Promise<void>;
+  /** Runs JavaScript in every document that follows, before its own. */
+  beforeLoad(script: string): Promise<void>;
   /** The value of a JavaScript expression, awaited. */
   evaluate<T>(expression: string): Promise<T>;
   /** Until the expression is true. */
   waitFor(expression: string, milliseconds: number): Promise<void>;
-  /** Width and theme hold from then on. */
+  /** Width, theme and medium hold from then on. */
   view(view: {
     readonly width: number;
     readonly height?: number;
     readonly dark?: boolean;
+    /** As on paper. */
+    readonly print?: boolean;
   }): Promise<void>;
   /** Key events as a person's. */
   press(key: string): Promise<void>;
@@ -40,12 +44,7 @@ export interface Browser {
 
 type Params = Readonly<Record<string, unknown>>;
 
-/** Why Chromium cannot run on this machine, or undefined. */
-export const whyNoBrowser = (): string | undefined =>
-  packageRoot() === undefined
-    ? '@sparticuz/chromium is not installed, or has no binaries for this system'
-    : undefined;
-
+/** Throws where it is not installed or does not start. */
 export async function openBrowser(): Promise<Browser> {
   const folder = await chromiumFolder();
   const profile = mkdtempSync(join(tmpdir(), 'invsr-chromium-'));
@@ -91,7 +90,9 @@ export async function openBrowser(): Promise<Browser> {
 
 async function chromiumFolder(): Promise<string> {
   const root = packageRoot();
-  if (root === undefined) throw new Error(whyNoBrowser());
+  if (root === undefined) {
+    throw new Error('@sparticuz/chromium is not installed, or has no binaries for this system');
+  }
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
     version: string;
   };
@@ -217,6 +218,9 @@ async function newPage({ send, onEvent }: Connection): Promise<Page> {
       if (errorText !== undefined) throw new Error(`${url}: ${errorText}`);
       await load;
     },
+    async beforeLoad(script) {
+      await call('Page.addScriptToEvaluateOnNewDocument', { source: script });
+    },
     evaluate,
     async waitFor(expression, milliseconds) {
       const until = performance.now() + milliseconds;
@@ -229,7 +233,7 @@ async function newPage({ send, onEvent }: Connection): Promise<Page> {
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
     },
-    async view({ width, height = 900, dark = false }) {
+    async view({ width, height = 900, dark = false, print = false }) {
       await call('Emulation.setDeviceMetricsOverride', {
         width,
         height,
@@ -237,7 +241,7 @@ async function newPage({ send, onEvent }: Connection): Promise<Page> {
         mobile: false,
       });
       const features = [{ name: 'prefers-color-scheme', value: dark ? 'dark' : 'light' }];
-      await call('Emulation.setEmulatedMedia', { features });
+      await call('Emulation.setEmulatedMedia', { media: print ? 'print' : '', features });
     },
     async press(key) {
       await call('Input.dispatchKeyEvent', { type: 'keyDown', key, code: key });

@@ -2,8 +2,8 @@
  * The adapters a test run uses: SwiftShader from npm always, lavapipe when it is installed. One
  * device per adapter and test file, released at the file's end.
  */
-import { create } from 'webgpu';
-import { type Capabilities, targetOf } from '../../src/engine/device.ts';
+import { create, globals } from 'webgpu';
+import { type Capabilities, requiredDevice, targetOf } from '../../src/engine/device.ts';
 import type { Target } from '../../src/engine/kernel.ts';
 import { createDevice } from '../../src/engine/node-device.ts';
 import { lavapipeIcd } from '../../src/engine/swiftshader.ts';
@@ -40,11 +40,10 @@ const kept: unknown[] = []; // see `instances` in engine/node-device.ts
 
 /** Dawn's null backend: validates and compiles WGSL, computes nothing. For the `wgsl` tier only. */
 export async function openNullDevice(): Promise<GPUDevice> {
-  const gpu = create(['backend=null']);
+  Object.assign(globalThis, globals);
+  const gpu = create(['backend=null', 'enable-dawn-features=allow_unsafe_apis']);
   kept.push(gpu);
   const adapter = await gpu.requestAdapter();
   if (!adapter) throw new Error('no null adapter');
-  return adapter.requestDevice({
-    requiredFeatures: (['shader-f16', 'subgroups'] as const).filter((f) => adapter.features.has(f)),
-  });
+  return adapter.requestDevice(requiredDevice(adapter));
 }

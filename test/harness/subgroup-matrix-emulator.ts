@@ -11,10 +11,13 @@
  * (vec2u), hence storage bindings and the size of shared memory stay as they are; arrays of f16 are
  * arrays of f32 in shared memory and pairs in read-only storage.
  *
+ * Matrices live in private arrays and their names become numbers of places there, because compilers of
+ * software adapters take minutes over dozens of small arrays passed by value.
+ *
  * Limits: it does not check that matrix operations are in uniform control flow, nor that all lanes
  * pass the same offsets; the real layout of elements over lanes may differ (no kernel can see it); f16
  * arithmetic is rounded only at conversions; one configuration per shader; other subgroup functions
- * throw. Bindings must be declared with their element types, not with aliases.
+ * throw, and so do copies (`let a = b;`) and functions of matrices. Bindings must be declared with their element types, not with aliases.
  */
 
 export const VIRTUAL_SUBGROUP = 32;
@@ -34,7 +37,7 @@ export function emulateSubgroupMatrices(wgsl: string): string {
   text = text.replace(
     /subgroupMatrixLoad\s*<\s*subgroup_matrix_(left|right|result)\s*<[^>]*>\s*,\s*(row|col)_major\s*>\s*\(\s*&(\w+)\s*,/g,
     (_, kind: Kind, major: Major, name: string) => {
-      const helper = `emu_load_${kind}_${major}_${name}`;
+      const helper = `emu_${kind}_load_${major}_${name}`;
       helpers.set(helper, loadWgsl(helper, { kind, major, name, shape, scale: scaleOf(name) }));
       return `${helper}(`;
     },
@@ -48,19 +51,31 @@ export function emulateSubgroupMatrices(wgsl: string): string {
     },
   );
   text = text
-    .replace(/subgroupMatrixMultiplyAccumulate\s*\(/g, 'emu_multiply_accumulate(')
-    .replace(/subgroupMatrixMultiply\s*(<\s*f32\s*>)?\s*\(/g, 'emu_multiply(')
-    .replace(/subgroupMatrixScalar(Add|Subtract|Multiply)\s*\(/g, (_, op: string) => `emu_${op}(`)
+    .replace(/subgroupMatrixMultiplyAccumulate\s*\(/g, 'emu_result_multiply_accumulate(')
+    .replace(/subgroupMatrixMultiply\s*(<\s*f32\s*>)?\s*\(/g, 'emu_result_multiply(')
     .replace(
-      /subgroup_matrix_(left|right|result)\s*<[^>]*>/g,
-      (_, kind: Kind) => `emu_matrix_${kind}`,
+      /subgroupMatrixScalar(Add|Subtract|Multiply)\s*\(/g,
+      (_, op: string) => `emu_result_${op}(`,
+    )
+    .replace(
+      /subgroup_matrix_(left|right|result)\s*<[^>]*>\s*\(\s*\)/g,
+      (_, kind: Kind) => `emu_${kind}_zeros()`,
     );
+  const file = placeMatrices(text);
+  text = file.text;
 
   for (const array of arrays.values()) text = rewriteAccesses(text, array);
+  const unknown = /var\s*<\s*storage[^>]*>\s*(\w+)\s*:\s*array\s*<\s*\w*<?f16/.exec(text);
+  if (unknown) throw new Error(`emulator: elements of ${unknown[1]}`);
   text = rewriteMain(replaceF16(text));
   const rest = /\b(subgroup[A-Z]\w*|subgroup_matrix\w*|f16|vec[234]h)\b/.exec(text);
   if (rest) throw new Error(`emulator: ${rest[0]} in: ${lineAt(text, rest.index)}`);
-  return [text, preludeWgsl(shape), ...[...arrays.values()].map(accessorsWgsl), ...helpers.values()]
+  return [
+    text,
+    preludeWgsl(shape, file.counts),
+    ...[...arrays.values()].map(accessorsWgsl),
+    ...helpers.values(),
+  ]
     .filter(Boolean)
     .join('\n');
 
@@ -103,6 +118,58 @@ function shapeOf(text: string): Shape {
   return { m, n, k };
 }
 
+/** Matrices of each kind, counted. */
+type Counts = Readonly<Record<Kind, number>>;
+
+/**
+ * Every matrix gets a place in the private array of its kind; names become constants, the number of
+ * the place, and functions that make a matrix take as their first argument where to.
+ */
+function placeMatrices(text: string): { readonly text: string; readonly counts: Counts } {
+  const counts = { left: 0, right: 0, result: 0 };
+  const names = new Set<string>();
+  const place = (kind: Kind, count = 1): string => {
+    counts[kind] += count;
+    return `${counts[kind] - count}u`;
+  };
+  const declare = (name: string, at: string): string => {
+    names.add(name);
+    return `const ${name}: u32 = ${at};`;
+  };
+  const placed = text
+    .replace(
+      /\bvar\s+(\w+)\s*:\s*array\s*<\s*subgroup_matrix_(left|right|result)\s*<[^>]*>\s*,\s*(\d+)u?\s*>\s*;/g,
+      (_, name: string, kind: Kind, length: string) => {
+        const at = place(kind, Number(length));
+        return `${declare(name, at)} for (var emu_i = 0u; emu_i < ${length}u; emu_i++) { emu_${kind}_zeros(${at} + emu_i); }`;
+      },
+    )
+    .replace(
+      /\bvar\s+(\w+)\s*:\s*subgroup_matrix_(left|right|result)\s*<[^>]*>\s*;/g,
+      (_, name: string, kind: Kind) => {
+        const at = place(kind);
+        return `${declare(name, at)} emu_${kind}_zeros(${at});`;
+      },
+    )
+    .replace(
+      /(?:\b(?:let|var)\s+(\w+)\s*=\s*|(\w+(?:\s*\[[^\]=;]*\])?)\s*=\s*)?\b(emu_(left|right|result)_\w+)\(\s*(?!\d+u[ )])(\))?/g,
+      (_, declared, assigned, helper: string, kind: Kind, empty = ',') => {
+        if (assigned !== undefined) return `${helper}(${assigned}${empty} `;
+        const at = place(kind);
+        const start = declared === undefined ? '' : `${declare(declared, at)} `;
+        return `${start}${helper}(${at}${empty} `;
+      },
+    );
+  const indexed = [...names].reduce(
+    (result, name) =>
+      result.replace(new RegExp(`\\b${name}\\s*\\[([^\\]]*)\\]`, 'g'), `(${name} + $1)`),
+    placed,
+  );
+  const copy = new RegExp(`=\\s*\\(?(${[...names].join('|')})\\b[^;(]*;`).exec(indexed);
+  if (copy) throw new Error(`emulator: a copy of a matrix: ${lineAt(indexed, copy.index)}`);
+  return { text: indexed, counts };
+}
+
 interface ArrayDeclaration {
   readonly name: string;
   /** Elements are kept as pairs of f16 in words. */
@@ -113,7 +180,7 @@ interface ArrayDeclaration {
 }
 
 const DECLARATION =
-  /var\s*<\s*(storage|workgroup)\s*(?:,\s*(read|read_write))?\s*>\s*(\w+)\s*:\s*array\s*<\s*(f16|f32|vec4<f16>|vec4<f32>|vec4f)\s*[,>]/g;
+  /var\s*<\s*(storage|workgroup)\s*(?:,\s*(read|read_write))?\s*>\s*(\w+)\s*:\s*array\s*<\s*(f16|f32|vec[24]<f16>|vec4<f32>|vec4f)\s*[,>]/g;
 
 /** Arrays of floats in storage and shared memory, by name. */
 function arraysOf(text: string): Map<string, ArrayDeclaration> {
@@ -123,8 +190,8 @@ function arraysOf(text: string): Map<string, ArrayDeclaration> {
       {
         name,
         isWritable: space === 'workgroup' || mode === 'read_write',
-        isPacked: element === 'vec4<f16>' || (element === 'f16' && space === 'storage'),
-        width: element.startsWith('vec4') ? 4 : 1,
+        isPacked: /^vec[24]<f16>$/.test(element) || (element === 'f16' && space === 'storage'),
+        width: Number(/^vec(\d)/.exec(element)?.[1] ?? 1),
       },
     ]),
   );
@@ -134,7 +201,7 @@ function arraysOf(text: string): Map<string, ArrayDeclaration> {
 function rewriteAccesses(text: string, { name, isPacked, width }: ArrayDeclaration): string {
   if (!isPacked) return text;
   let result = text.replace(
-    new RegExp(`(${name}\\s*:\\s*array\\s*<\\s*)(vec4<f16>|f16)`),
+    new RegExp(`(${name}\\s*:\\s*array\\s*<\\s*)(vec[24]<f16>|f16)`),
     `$1${width === 4 ? 'vec2u' : 'u32'}`,
   );
   const access = new RegExp(`\\b${name}\\s*\\[`, 'g');
@@ -221,6 +288,11 @@ function accessorsWgsl({ name, isPacked, isWritable, width }: ArrayDeclaration):
     return `fn emu_get_${name}(i: u32) -> f32 { return unpack2x16float(${name}[i >> 1u])[i & 1u]; }
 fn emu_at_${name}(i: u32) -> f32 { return emu_get_${name}(i); }`;
   }
+  if (width === 2) {
+    return isWritable
+      ? `fn emu_set_${name}(i: u32, v: vec2f) { ${name}[i] = pack2x16float(v); }`
+      : `fn emu_get_${name}(i: u32) -> vec2f { return unpack2x16float(${name}[i]); }`;
+  }
   const setter = `fn emu_set_${name}(i: u32, v: vec4f) {
   ${name}[i] = vec2u(pack2x16float(v.xy), pack2x16float(v.zw));
 }`;
@@ -238,35 +310,52 @@ function ownership({ m, n }: Shape): { readonly rows: number; readonly apart: nu
   return { rows: m / apart, apart };
 }
 
-function preludeWgsl(shape: Shape): string {
+function preludeWgsl(shape: Shape, counts: Counts): string {
   const { rows } = ownership(shape);
+  const eachRow = (body: string) =>
+    `for (var r = 0u; r < ${rows}u + emu_zero; r++) { emu_result[to * ${rows}u + r] = ${body}; }`;
   const scalar = (name: string, operator: string) => `
-fn emu_${name}(m: emu_matrix_result, v: f32) -> emu_matrix_result {
-  var out = m;
-  for (var r = 0u; r < ${rows}u + emu_zero; r++) { out[r] = m[r] ${operator} v; }
-  return out;
+fn emu_result_${name}(to: u32, m: u32, v: f32) -> u32 {
+  ${eachRow(`emu_result[m * ${rows}u + r] ${operator} v`)}
+  return to;
 }`;
+  const zeros = (kind: Kind) => {
+    const size = sizeOfKind(kind, shape);
+    return `
+var<private> emu_${kind}: array<f32, ${Math.max(1, counts[kind]) * size}>;
+fn emu_${kind}_zeros(to: u32) -> u32 {
+  for (var i = 0u; i < ${size}u + emu_zero; i++) { emu_${kind}[to * ${size}u + i] = 0.0; }
+  return to;
+}`;
+  };
   return `
-alias emu_matrix_left = array<array<f32, ${shape.k}>, ${rows}>;
-alias emu_matrix_right = array<f32, ${shape.k}>;
-alias emu_matrix_result = array<f32, ${rows}>;
 var<private> emu_lane: u32;
 // Zero, which compilers cannot know: loops unrolled would take longer to compile than to run.
 var<private> emu_zero: u32;
+${zeros('left')}${zeros('right')}${zeros('result')}
 
-fn emu_multiply_accumulate(a: emu_matrix_left, b: emu_matrix_right, c: emu_matrix_result) -> emu_matrix_result {
-  var out = c;
+fn emu_result_multiply_accumulate(to: u32, a: u32, b: u32, c: u32) -> u32 {
   for (var r = 0u; r < ${rows}u + emu_zero; r++) {
-    for (var k = 0u; k < ${shape.k}u + emu_zero; k++) { out[r] += a[r][k] * b[k]; }
+    var sum = emu_result[c * ${rows}u + r];
+    for (var k = 0u; k < ${shape.k}u + emu_zero; k++) {
+      sum += emu_left[(a * ${rows}u + r) * ${shape.k}u + k] * emu_right[b * ${shape.k}u + k];
+    }
+    emu_result[to * ${rows}u + r] = sum;
   }
-  return out;
+  return to;
 }
 
-fn emu_multiply(a: emu_matrix_left, b: emu_matrix_right) -> emu_matrix_result {
-  return emu_multiply_accumulate(a, b, emu_matrix_result());
+fn emu_result_multiply(to: u32, a: u32, b: u32) -> u32 {
+  return emu_result_multiply_accumulate(emu_result_zeros(to), a, b, to);
 }
 ${scalar('Add', '+')}${scalar('Subtract', '-')}${scalar('Multiply', '*')}`;
 }
+
+/** Numbers that one lane holds of a matrix. */
+const sizeOfKind = (kind: Kind, shape: Shape): number => {
+  const { rows } = ownership(shape);
+  return { left: rows * shape.k, right: shape.k, result: rows }[kind];
+};
 
 interface Access {
   readonly major: Major;
@@ -282,35 +371,41 @@ const indexWgsl = ({ major, scale }: Access, row: string, column: string): strin
   return `(offset + (${outer}) * stride) * ${scale}u + ${inner}`;
 };
 
+/** Numbers of row r and column `column` of the lane. */
+const ownedWgsl = (access: Access) => {
+  const { shape } = access;
+  return {
+    row: `(emu_lane / ${shape.n}u + r * ${ownership(shape).apart}u)`,
+    column: `(emu_lane % ${shape.n}u)`,
+  };
+};
+
 function loadWgsl(helper: string, access: Access & { readonly kind: Kind }): string {
   const { kind, name, shape } = access;
-  const { rows, apart } = ownership(shape);
+  const { rows } = ownership(shape);
   const at = (row: string, column: string) => `emu_at_${name}(${indexWgsl(access, row, column)})`;
-  const row = `emu_lane / ${shape.n}u + r * ${apart}u`;
-  const column = `emu_lane % ${shape.n}u`;
+  const { row, column } = ownedWgsl(access);
+  const eachRow = (body: string) => `for (var r = 0u; r < ${rows}u + emu_zero; r++) { ${body} }`;
+  const eachK = (body: string) => `for (var k = 0u; k < ${shape.k}u + emu_zero; k++) { ${body} }`;
   const body = {
-    left: `for (var r = 0u; r < ${rows}u + emu_zero; r++) {
-    for (var k = 0u; k < ${shape.k}u + emu_zero; k++) { out[r][k] = ${at(row, 'k')}; }
-  }`,
-    right: `for (var k = 0u; k < ${shape.k}u + emu_zero; k++) { out[k] = ${at('k', column)}; }`,
-    result: `for (var r = 0u; r < ${rows}u + emu_zero; r++) { out[r] = ${at(row, column)}; }`,
+    left: eachRow(eachK(`emu_left[(to * ${rows}u + r) * ${shape.k}u + k] = ${at(row, 'k')};`)),
+    right: eachK(`emu_right[to * ${shape.k}u + k] = ${at('k', column)};`),
+    result: eachRow(`emu_result[to * ${rows}u + r] = ${at(row, column)};`),
   }[kind];
-  return `fn ${helper}(offset: u32, stride: u32) -> emu_matrix_${kind} {
-  var out: emu_matrix_${kind};
+  return `fn ${helper}(to: u32, offset: u32, stride: u32) -> u32 {
   ${body}
-  return out;
+  return to;
 }`;
 }
 
 function storeWgsl(helper: string, access: Access): string {
   const { name, shape, scale } = access;
-  const { rows, apart } = ownership(shape);
-  const row = `emu_lane / ${shape.n}u + r * ${apart}u`;
-  const index = indexWgsl(access, row, `emu_lane % ${shape.n}u`);
-  return `fn ${helper}(offset: u32, m: emu_matrix_result, stride: u32) {
+  const { rows } = ownership(shape);
+  const { row, column } = ownedWgsl(access);
+  return `fn ${helper}(offset: u32, m: u32, stride: u32) {
   for (var r = 0u; r < ${rows}u + emu_zero; r++) {
-    let i = ${index};
-    ${name}${scale === 4 ? '[i >> 2u][i & 3u]' : '[i]'} = m[r];
+    let i = ${indexWgsl(access, row, column)};
+    ${name}${scale === 4 ? '[i >> 2u][i & 3u]' : '[i]'} = emu_result[m * ${rows}u + r];
   }
 }`;
 }

@@ -28,7 +28,7 @@ interface Spec {
   readonly maxNmse?: number;
 }
 
-function attentionCase({
+export function attentionCase({
   dtype = 'f32',
   kvDtype = dtype,
   q: [batch, queries, channels],

@@ -3,6 +3,7 @@
  * `registry.ts`; the printed name is the test name, the --filter argument and the bench row.
  */
 import type { Kernel, Target, TensorType } from '../../src/engine/kernel.ts';
+export { CHUNK_NMSE, sumNmse } from '../../src/tune/tolerance.ts';
 import type { HostData } from '../harness/run-kernel.ts';
 
 export interface KernelCase {
@@ -26,17 +27,28 @@ export interface KernelCase {
   readonly maxNmse?: number;
 }
 
-/**
- * NMSE limit of sums of `terms` independent products, added up one after another in f32.
- *
- * Addition t rounds a running sum of power t by at most 2^-24 of it, and a uniform error has a third
- * of its bound's power: Σ t/3 · 2^-48 ≈ terms²/6 · 2^-48, against a result of power `terms`. The
- * limit is six times that; the floor of 16 leaves room for the epilogue of short sums.
- */
-export const sumNmse = (terms: number): number => Math.max(16, terms) * 2 ** -48;
+/** Kinds of targets that designs are made for. */
+const KINDS: readonly Target[] = [
+  { family: 'cpu', shaderF16: true, subgroupSize: 8 },
+  { family: 'alu', shaderF16: true, subgroupSize: 32 },
+  { family: 'alu', shaderF16: false, subgroupSize: 32 },
+];
 
-/** `make` in one of its designs, where it is a candidate; else in the one it has anyway. */
-export function inDesign(design: string, make: (target: Target) => Kernel, target: Target): Kernel {
+/**
+ * `make` in one of its designs where the target has it, else as the target has it anyway. A name that
+ * no kind of target knows is a mistake: nothing would be tested.
+ */
+export function inDesign(
+  design: string | undefined,
+  make: (target: Target) => Kernel,
+  target: Target,
+): Kernel {
+  if (design === undefined) return make(target);
   const { choice } = make(target);
-  return choice ? make({ ...target, designs: { [choice.key]: design } }) : make(target);
+  if (choice?.candidates.includes(design)) {
+    return make({ ...target, designs: { [choice.key]: design } });
+  }
+  const known = KINDS.flatMap((kind) => make(kind).choice?.candidates ?? []);
+  if (!known.includes(design)) throw new Error(`${design} is none of ${known.join()}`);
+  return make(target);
 }

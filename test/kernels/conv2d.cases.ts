@@ -3,7 +3,7 @@ import { conv2d, type Conv2dConstants, conv2dReference } from '../../src/kernels
 import type { Activation } from '../../src/kernels/epilogue.ts';
 import { groupNormApplyReference } from '../../src/kernels/group-norm.ts';
 import { normal } from '../harness/random.ts';
-import { type KernelCase, sumNmse } from './cases.ts';
+import { inDesign, type KernelCase, sumNmse } from './cases.ts';
 
 interface Options extends Conv2dConstants {
   /** Side of the kernel. @default 3 */
@@ -17,13 +17,15 @@ interface Options extends Conv2dConstants {
   readonly norm?: Activation;
   /** Overrides of the target, to reach programs that no adapter at hand selects. */
   readonly target?: Partial<Target>;
+  /** Of CPU programs. */
+  readonly design?: string;
 }
 
 /** As of a ResNet block, of Downsample2D in the UNet, and of the VAE encoder's Downsample2D. */
 const SAME = { top: 1, left: 1, bottom: 1, right: 1 };
 const BOTTOM_RIGHT = { top: 0, left: 0, bottom: 1, right: 1 };
 
-function conv2dCase(
+export function conv2dCase(
   x: TensorType,
   channels: number,
   tags: KernelCase['tags'],
@@ -66,8 +68,9 @@ function conv2dCase(
       shift ? ` shift ${shift.shape[0]}` : ''
     }${stride === 1 ? '' : ' stride 2'}${padding === BOTTOM_RIGHT ? ' pad bottom right' : ''}${
       activation === 'none' ? '' : ` ${activation}`
-    }${residual ? ` + ${residual.dtype}` : ''}${options.target ? ` ${JSON.stringify(options.target)}` : ''}`,
+    }${residual ? ` + ${residual.dtype}` : ''}${options.target ? ` ${JSON.stringify(options.target)}` : ''}${options.design ? ` ${options.design}` : ''}`,
     tags,
+    ...(options.design && { families: ['cpu'] }),
     inputs: {
       x,
       ...(stats && { stats }),
@@ -84,10 +87,11 @@ function conv2dCase(
         name === 'weight' ? { std: 1 / Math.sqrt(inner) } : { mean: 0.25 },
       ),
     kernel: (target) =>
-      conv2d({ x, stats, beta, weight, bias, shift, residual }, constants, {
-        ...target,
-        ...options.target,
-      }),
+      inDesign(
+        options.design,
+        (t) => conv2d({ x, stats, beta, weight, bias, shift, residual }, constants, t),
+        { ...target, ...options.target },
+      ),
     reference: (data) =>
       conv2dReference(
         {
@@ -134,6 +138,11 @@ export const cases: readonly KernelCase[] = [
   }),
   conv2dCase(f32(2, 5, 7, 20), 36, ['edge'], { target: { subgroupSize: 0 } }),
   conv2dCase(f16(1, 6, 9, 8), 8, ['edge'], { target: { subgroupSize: 0 } }),
+  // the blocks of CPU programs, ragged both ways
+  ...['2x4', '2x8', '2x2'].flatMap((design) => [
+    conv2dCase(f32(2, 13, 18, 8), 36, ['edge'], { design }),
+    conv2dCase(f16(1, 7, 9, 20), 20, ['edge'], { design }),
+  ]),
   conv2dCase(f32(2, 5, 7, 20), 36, ['edge'], { norm: 'silu' }),
   conv2dCase(f16(2, 13, 18, 8), 36, ['edge'], { norm: 'silu', residual: 'f16' }),
   conv2dCase(f16(1, 128, 128, 4), 16, ['real', 'perf']),

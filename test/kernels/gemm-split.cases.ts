@@ -7,8 +7,16 @@ import { type KernelCase, sumNmse } from './cases.ts';
 
 const PADDING = { top: 1, left: 1, bottom: 1, right: 1 };
 
-/** Sizes whose steps divide into the parts, so that every part has as many rows of the weights. */
-function partialCase(x: TensorType, channels: number, splits: number): KernelCase {
+/**
+ * Sizes whose steps divide into the parts, so that every part has as many rows of the weights. Parts
+ * are runs of taps, or, where a step takes all taps, of channels.
+ */
+export function partialCase(
+  x: TensorType,
+  channels: number,
+  splits: number,
+  by: 'taps' | 'channels' = 'taps',
+): KernelCase {
   const ci = x.shape[3]!;
   const weight: TensorType = { dtype: 'f16', shape: [3, 3, ci, channels] };
   const constants = { padding: PADDING };
@@ -25,9 +33,9 @@ function partialCase(x: TensorType, channels: number, splits: number): KernelCas
     reference: (data) => {
       const w = data['weight'] as Float32Array;
       const partials = Array.from({ length: splits }, (_, s) => {
-        const part = w.map((v, i) =>
-          Math.floor(Math.floor(i / channels) / (inner / splits)) === s ? v : 0,
-        );
+        const partOf = (row: number): number =>
+          by === 'taps' ? row / (inner / splits) : (row % ci) / (ci / splits);
+        const part = w.map((v, i) => (Math.floor(partOf(Math.floor(i / channels))) === s ? v : 0));
         const shapes = { x: x.shape, weight: weight.shape };
         return conv2dReference({ x: data['x'] as Float32Array, weight: part }, shapes, constants);
       });

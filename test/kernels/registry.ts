@@ -2,6 +2,7 @@
 import { cases as activation } from './activation.cases.ts';
 import { cases as affine } from './affine.cases.ts';
 import { cases as attention } from './attention.cases.ts';
+import { cases as batchedLinear } from './batched-linear.cases.ts';
 import { cases as blendEdges } from './blend-edges.cases.ts';
 import type { KernelCase } from './cases.ts';
 import { cases as colorFix } from './color-fix.cases.ts';
@@ -27,11 +28,15 @@ import { cases as tiles } from './tiles.cases.ts';
 import { cases as timestepEmbedding } from './timestep-embedding.cases.ts';
 import { cases as upsample } from './upsample.cases.ts';
 import { cases as upsampleConv2d } from './upsample-conv2d.cases.ts';
+import { cases as winogradInput } from './winograd-input.cases.ts';
+import { cases as winogradOutput } from './winograd-output.cases.ts';
+import { cases as winogradWeight } from './winograd-weight.cases.ts';
 
 export const REGISTRY: Readonly<Record<string, readonly KernelCase[]>> = {
   activation,
   affine,
   attention,
+  'batched-linear': batchedLinear,
   'blend-edges': blendEdges,
   'color-fix': colorFix,
   concat,
@@ -56,4 +61,7 @@ export const REGISTRY: Readonly<Record<string, readonly KernelCase[]>> = {
   'timestep-embedding': timestepEmbedding,
   upsample,
   'upsample-conv2d': upsampleConv2d,
+  'winograd-input': winogradInput,
+  'winograd-output': winogradOutput,
+  'winograd-weight': winogradWeight,
 };

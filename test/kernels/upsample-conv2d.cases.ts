@@ -14,7 +14,7 @@ interface Options extends UpsampleConv2dConstants {
   readonly target?: Partial<Target>;
 }
 
-function upsampleConv2dCase(
+export function upsampleConv2dCase(
   x: TensorType,
   channels: number,
   tags: KernelCase['tags'],

@@ -7,7 +7,7 @@ import { cutTo } from '../../bench/cut.ts';
 import type { TensorType } from '../../src/engine/kernel.ts';
 import { FULL_SIZE } from '../../src/invsr/full-size.ts';
 
-const options = { precision: 'f16', tile: 128, timesteps: [200], compact: false } as const;
+const options = { precision: 'f16', tile: 128, timesteps: [200], family: 'alu' } as const;
 const cases = modelCases({ model: FULL_SIZE, name: '' }, options);
 const cpu = { family: 'cpu', shaderF16: true, subgroupSize: 8 } as const;
 
@@ -96,8 +96,8 @@ describe('selection', () => {
     selectCases(cases, selection).map(({ op, size }) => `${op} ${size}`);
 
   test('by op, in any case', () => {
-    expect(new Set(named({ filter: 'GroupNormApply' }).map((one) => one.split(' ')[0]))).toEqual(
-      new Set(['groupNormApply']),
+    expect(new Set(named({ filter: 'GroupNormpartial' }).map((one) => one.split(' ')[0]))).toEqual(
+      new Set(['groupNormPartial']),
     );
   });
 

@@ -3,6 +3,7 @@ import { Script } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import { chartFiles, lastKernelRecord } from '../../bench/chart-svg.ts';
 import { familyOf } from '../../bench/charts/families.ts';
+import { boxOf, CHARACTER, placeLabels } from '../../bench/charts/labels.ts';
 import { layerSpans, levelsOf } from '../../bench/charts/layers.ts';
 import { linearTicks, logTicks } from '../../bench/charts/scale.ts';
 import { htmlReport } from '../../bench/html-report.ts';
@@ -186,4 +187,31 @@ test('ticks are round and within', () => {
   expect(logTicks([3, 5000])).toEqual([10, 100, 1000]);
   expect(linearTicks(1.94, 8)).toHaveLength(4);
   expect(linearTicks(1.94, 8)[1]).toBe(0.5);
+});
+
+test('names of marks keep apart, and far ones have a line', () => {
+  const bounds = { left: 0, top: 0, right: 400, bottom: 300 };
+  const marks = [0, 1, 2, 3, 4].map((i) => ({ text: `mark ${i}`, x: 200 + i, y: 150, radius: 6 }));
+  const taken = marks.map(({ x, y, radius: r }) => ({
+    left: x - r,
+    right: x + r,
+    top: y - r,
+    bottom: y + r,
+  }));
+  const markup = placeLabels(marks, { taken, bounds }).join('');
+  const boxes = [...markup.matchAll(/<text x="([\d.]+)" y="([\d.]+)">(.*?)</g)].map(
+    ([, x, y, text = '']) => boxOf(Number(x), Number(y), CHARACTER * text.length),
+  );
+  expect(boxes).toHaveLength(marks.length);
+  expect(count(markup, /class="leader"/g)).toBeGreaterThan(0);
+  for (const [i, a] of boxes.entries()) {
+    expect(a.left).toBeGreaterThanOrEqual(0);
+    for (const b of [...boxes.slice(i + 1), ...taken]) {
+      const apart =
+        a.right <= b.left || b.right <= a.left || a.bottom <= b.top || b.bottom <= a.top;
+      expect(apart).toBe(true);
+    }
+  }
+  const [alone = ''] = placeLabels(marks.slice(0, 1), { taken: taken.slice(0, 1), bounds });
+  expect(alone).toBe('<text x="211" y="154">mark 0</text>');
 });

@@ -1,4 +1,4 @@
-/** Imports point left: engine ◀ kernels ◀ graph ◀ invsr ◀ entries ◀ cli; weights beside graph. */
+/** Imports point left: engine ◀ kernels ◀ graph ◀ invsr ◀ tune ◀ entries ◀ cli; weights beside graph. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -12,8 +12,10 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   weights: ['type:engine'],
   graph: ['engine', 'kernels', 'weights'],
   invsr: ['engine', 'type:kernels', 'graph', 'weights'],
-  entry: ['engine', 'graph', 'invsr', 'weights'],
-  cli: ['engine', 'invsr', 'weights', 'graph', 'entry', 'bench'],
+  // References of kernels are what designs are compared with.
+  tune: ['engine', 'kernels', 'graph', 'invsr', 'weights'],
+  entry: ['engine', 'graph', 'invsr', 'tune', 'weights'],
+  cli: ['engine', 'invsr', 'weights', 'graph', 'tune', 'entry', 'bench'],
 };
 
 /** Files directly in src are the package's entries; ../bench is beside it. */

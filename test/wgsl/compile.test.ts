@@ -3,7 +3,9 @@
  * backend, for every kind of target.
  */
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { Target } from '../../src/engine/kernel.ts';
+import { capabilitiesOf } from '../../src/engine/device.ts';
+import type { MatrixShape, Target } from '../../src/engine/kernel.ts';
+import { checkMatrices } from '../../src/engine/matrix-check.ts';
 import { GraphBuilder } from '../../src/graph/builder.ts';
 import { lower } from '../../src/graph/lower.ts';
 import { blendGraph, cropGraph, finishGraph, loadGraph } from '../../src/invsr/image-graphs.ts';
@@ -15,20 +17,33 @@ import { openTextModel } from '../../src/invsr/text-model.ts';
 import { nodeFolder } from '../../src/weights/node-file.ts';
 import { openNullDevice } from '../harness/device.ts';
 import { tinyTextEncoder } from '../harness/synthetic.ts';
+import { cases as attentionMatrixCases } from '../kernels/attention-matrix.cases.ts';
+import { cases as matrixCases } from '../kernels/matrix.cases.ts';
 import { REGISTRY } from '../kernels/registry.ts';
 
+const CPU: Target = { family: 'cpu', shaderF16: true, subgroupSize: 8 };
+const GPU: Target = { family: 'alu', shaderF16: true, subgroupSize: 32 };
+/** Of NVIDIA and of Intel. */
+const MATRICES = [
+  { m: 16, n: 16, k: 16 },
+  { m: 8, n: 16, k: 16 },
+] as const satisfies readonly MatrixShape[];
 const TARGETS: readonly Target[] = [
-  { family: 'cpu', shaderF16: true, subgroupSize: 8 },
+  CPU,
   { family: 'cpu', shaderF16: false, subgroupSize: 4 },
   { family: 'cpu', shaderF16: false, subgroupSize: 0 },
-  { family: 'alu', shaderF16: true, subgroupSize: 32 },
+  GPU,
   { family: 'alu', shaderF16: false, subgroupSize: 0 },
+  ...MATRICES.map((matrix): Target => ({ ...GPU, matrix })),
 ];
 
 let device: GPUDevice;
 beforeAll(async () => {
   device = await openNullDevice();
 });
+
+/** Matrix kernels take more shared memory than the null adapter has; those that have matrices have it. */
+const MATRIX_SHARED_BYTES = 32_768;
 
 async function compile(label: string, code: string): Promise<void> {
   device.pushErrorScope('validation');
@@ -39,8 +54,44 @@ async function compile(label: string, code: string): Promise<void> {
   expect(
     messages.filter((m) => m.type === 'error').map((m) => `${m.lineNum}: ${m.message}`),
   ).toEqual([]);
-  expect((await scope)?.message ?? '', label).toBe('');
+  const message = (await scope)?.message ?? '';
+  const [, shared] = /total use of workgroup storage \((\d+) bytes\)/.exec(message) ?? [];
+  if (shared !== undefined && code.includes('subgroup_matrix')) {
+    expect(Number(shared), label).toBeLessThanOrEqual(MATRIX_SHARED_BYTES);
+  } else if (code.includes('subgroup_matrix') && /maxSubgroupSize \(128\)/.test(message)) {
+    // The null adapter's subgroups are wider than any that kernels use matrices on.
+    expect(Number(/workgroup_size \((\d+)\)/.exec(message)?.[1]) % 64, label).toBe(0);
+  } else {
+    expect(message, label).toBe('');
+  }
 }
+
+test.each([...matrixCases, ...attentionMatrixCases].map((c) => [c.name, c] as const))(
+  '%s',
+  (name, c) => compile(name, c.kernel(CPU).wgsl),
+);
+
+test('the start-up check of subgroup matrices', async () => {
+  const capabilities = capabilitiesOf(device);
+  const problems: string[] = [];
+  await checkMatrices(
+    device,
+    {
+      ...capabilities,
+      subgroupMinSize: 32,
+      subgroupMaxSize: 32,
+      limits: { ...capabilities.limits, maxComputeWorkgroupStorageSize: MATRIX_SHARED_BYTES },
+      matrixConfigs: MATRICES.map((shape) => ({
+        ...shape,
+        componentType: 'f16',
+        resultComponentType: 'f32',
+      })),
+    },
+    { onProblem: (_, reason) => problems.push(reason) },
+  );
+  // It compiles and runs; this backend computes nothing.
+  expect(problems).toEqual(MATRICES.map(() => expect.stringMatching(/^element \d+ is 0, not/)));
+});
 
 describe.each(Object.entries(REGISTRY))('%s', (_, cases) => {
   test.each(cases.map((c) => [c.name, c] as const))('%s', async (name, c) => {

@@ -1,0 +1,199 @@
+/**
+ * What some minutes on a GPU should tell, in one process and one file: for machines that are lent for
+ * a short time. docs/gpu-session.md says how to run it and what to look at.
+ *
+ *   adapter   features, limits, subgroup matrices; which of them multiply rightly
+ *   guess     every kernel of InvSR-1 in the design that is guessed, and the adapter's ceilings
+ *   tune      every design of every class of sizes, verified and timed
+ *   tuned     the kernels again, in the designs that won
+ *   path      one tile, 128 → 512, with synthetic weights
+ *
+ * The file is written anew after every stage: what was learnt stays when a later one fails or hangs.
+ * `--quick` does the same with the embedded model and little of everything, to see that it runs.
+ */
+import { createWriteStream, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { parseArgs } from 'node:util';
+import { createContext, type EngineContext } from '../src/engine/context.ts';
+import type { Capabilities } from '../src/engine/device.ts';
+import type { Designs } from '../src/engine/kernel.ts';
+import { checkMatrices, matrixCandidates } from '../src/engine/matrix-check.ts';
+import { createDevice, type NodeDevice } from '../src/engine/node-device.ts';
+import { FULL_SIZE } from '../src/invsr/full-size.ts';
+import { measurePaths } from '../src/invsr/measure-path.ts';
+import { openModel } from '../src/invsr/model.ts';
+import { SIZES } from '../src/invsr/synthetic-configs.ts';
+import { PARTS, syntheticModel } from '../src/invsr/synthetic-model.ts';
+import type { ModelFacts } from '../src/invsr/tile-graph.ts';
+import { tune } from '../src/tune/tune-model.ts';
+import { nodeFolder } from '../src/weights/node-file.ts';
+import { modelCases } from './cases.ts';
+import { benchKernels } from './kernel-bench.ts';
+import { commitOfClone, describeMachine, machineOf } from './machine.ts';
+
+const { values: flags } = parseArgs({
+  options: {
+    out: { type: 'string', default: 'gpu-session.json' },
+    adapter: { type: 'string', default: 'auto' },
+    quick: { type: 'boolean', default: false },
+    stages: { type: 'string', default: 'adapter,guess,tune,tuned,path' },
+  },
+});
+const { quick } = flags;
+
+/** Minutes a stage may take. */
+const MINUTES = quick ? { kernels: 0.3, tune: 0.2, path: 1 } : { kernels: 2, tune: 6, path: 3 };
+/** A kernel is watched so long. */
+const SECONDS = quick ? 0.05 : 0.3;
+const TILE = quick ? 32 : 128;
+const PRECISION = 'f16';
+
+const note = (text: string): void =>
+  console.error(`${new Date().toISOString().slice(11, 19)} ${text}`);
+const until = (minutes: number): AbortSignal => AbortSignal.timeout(60_000 * minutes);
+
+interface Session {
+  readonly made: NodeDevice;
+  readonly facts: ModelFacts;
+  /** What tuning found. */
+  designs: Designs;
+}
+
+type Stage = (session: Session) => Promise<unknown>;
+
+const STAGES: Readonly<Record<string, Stage>> = {
+  adapter: async ({ made: { device, capabilities } }) => ({
+    capabilities,
+    checks: await Promise.all(
+      matrixCandidates(capabilities).map(async (shape) => {
+        const only: Capabilities = {
+          ...capabilities,
+          matrixConfigs: capabilities.matrixConfigs.filter(
+            ({ m, n, k }) => m === shape.m && n === shape.n && k === shape.k,
+          ),
+        };
+        const problems: string[] = [];
+        const found = await checkMatrices(device, only, {
+          onProblem: (_, reason) => problems.push(reason),
+        });
+        return { ...shape, isRight: found !== undefined, problems };
+      }),
+    ),
+  }),
+  guess: (session) => withContext(session, {}, kernels),
+  tune: (session) =>
+    withContext(session, {}, async (context) => {
+      const result = await tune(context, session.facts, {
+        precision: PRECISION,
+        tile: TILE,
+        minutes: MINUTES.tune,
+        onClass: ({ key, chosen, share }, { done, total }) =>
+          note(`${done} of ${total}  ${key}: ${chosen}, ${share.toFixed(2)} of the guess`),
+      });
+      session.designs = result.designs;
+      return result;
+    }),
+  tuned: (session) => withContext(session, session.designs, kernels),
+  path: async (session) => {
+    const folder = quick ? 'weights/invsr-nano' : await writeModel();
+    const model = await openModel(nodeFolder(folder));
+    try {
+      return await withContext(session, session.designs, (context) =>
+        measurePaths(context, model, {
+          precisions: [PRECISION],
+          tile: TILE,
+          timesteps: [200],
+          runs: quick ? 1 : 20,
+          signal: until(MINUTES.path),
+          onProgress: note,
+        }),
+      );
+    } finally {
+      await model.close();
+      if (!quick) await rm(folder, { recursive: true });
+    }
+  },
+};
+
+async function withContext<T>(
+  { made: { device, matrix }, facts }: Session,
+  designs: Designs,
+  work: (context: EngineContext, facts: ModelFacts) => Promise<T>,
+): Promise<T> {
+  const context = createContext(device, { ...(matrix && { matrix }), designs });
+  try {
+    return await work(context, facts);
+  } finally {
+    await device.queue.onSubmittedWorkDone();
+    context.dispose();
+  }
+}
+
+function kernels(context: EngineContext, facts: ModelFacts): Promise<unknown> {
+  const { family } = context.target;
+  const options = { precision: PRECISION, tile: TILE, timesteps: [200], family } as const;
+  const cases = modelCases({ model: facts, name: '' }, options);
+  // The costliest first: the time may not do for all.
+  const flops = new Map(
+    cases.map((one) => [one, one.count * one.kernel(context.target).cost.flops]),
+  );
+  const sorted = cases.toSorted((a, b) => (flops.get(b) ?? 0) - (flops.get(a) ?? 0));
+  return benchKernels(context, quick ? sorted.slice(0, 3) : sorted, {
+    machine,
+    precision: PRECISION,
+    samples: quick ? 5 : 10,
+    seconds: SECONDS,
+    ...(quick && { maxFlops: 1e7 }),
+    signal: until(MINUTES.kernels),
+    onRow: ({ id, milliseconds, gflops }, { index, total }) =>
+      note(
+        `${index + 1} of ${total}  ${id}: ${milliseconds.median} ms, ${Math.round(gflops)} GFLOP/s`,
+      ),
+  });
+}
+
+/** Synthetic weights of full size, in a folder of their own. */
+async function writeModel(): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'invsr-gpu-session-'));
+  const parts = PARTS.filter((part) => part !== 'text_encoder');
+  for (const file of syntheticModel(SIZES.full, { parts, pth: false })) {
+    const path = join(folder, file.path);
+    mkdirSync(dirname(path), { recursive: true });
+    await pipeline(Readable.from(file.content(), { objectMode: false }), createWriteStream(path));
+  }
+  return folder;
+}
+
+const made = await createDevice({ adapter: flags.adapter });
+const machine = machineOf(made.capabilities, commitOfClone());
+note(describeMachine(machine));
+const nano = quick ? await openModel(nodeFolder('weights/invsr-nano')) : undefined;
+await nano?.close();
+const session: Session = { made, facts: nano ?? FULL_SIZE, designs: {} };
+const record: Record<string, unknown> = {
+  session: 'gpu',
+  quick,
+  machine,
+  matrix: made.matrix ?? null,
+};
+for (const name of flags.stages.split(',')) {
+  const stage = STAGES[name];
+  if (!stage) throw new Error(`--stages ${name}: known are ${Object.keys(STAGES).join()}`);
+  note(name);
+  const start = performance.now();
+  try {
+    record[name] = await stage(session);
+  } catch (error) {
+    record[name] = {
+      failed: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    };
+    process.exitCode = 1;
+  }
+  note(`${name}: ${((performance.now() - start) / 1000).toFixed(1)} s`);
+  writeFileSync(flags.out, `${JSON.stringify(record)}\n`);
+}
+made.device.destroy();

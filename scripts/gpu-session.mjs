@@ -1,0 +1,29 @@
+/**
+ * `node scripts/gpu-session.mjs [--quick] [--adapter NAME] [--out FILE] [--stages LIST]`: bundles
+ * bench/gpu-session.ts and runs it. `--bundle FILE` only writes the bundle, one ES module that needs
+ * nothing but Node and the package `webgpu`, to run on a machine without this repository.
+ */
+import { parseArgs } from 'node:util';
+import { readFileSync } from 'node:fs';
+import { build } from 'esbuild';
+import { installIfNeeded } from './install.mjs';
+
+installIfNeeded();
+const { values } = parseArgs({ options: { bundle: { type: 'string' } }, strict: false });
+const outfile = values.bundle ?? '.cache/bench/gpu-session.js';
+const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
+await build({
+  entryPoints: ['bench/gpu-session.ts'],
+  outfile,
+  bundle: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20',
+  external: ['webgpu', '@sparticuz/chromium'],
+  define: { INVSR_VERSION: JSON.stringify(version) },
+  logLevel: 'warning',
+});
+if (values.bundle === undefined) {
+  process.argv.splice(1, 1, outfile);
+  await import(`../${outfile}`);
+}

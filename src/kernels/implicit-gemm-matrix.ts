@@ -1,0 +1,147 @@
+/**
+ * Implicit GEMM on subgroup matrices: f16 operands, f32 sums. matrix-tiles.ts has the tiles,
+ * matrix-staging.ts what is staged in shared memory. One step takes 32 input channels of one tap, or
+ * of all taps where they share a halo tile and the weights come from global memory.
+ *
+ *   for every step:  fetch it into registers;  sums += products of the step before;  registers → tiles
+ *
+ * WGSL has no asynchronous copies, so the loads of the next step are issued before the products of
+ * this one, which hide their latency. Every subgroup holds its share of the tile in matrices of sums;
+ * a fragment of x is used for all its columns, fragments of weights for all its pixels.
+ *
+ * Rows of the tiles are 16 bytes longer than a power of two, so that the eight rows a matrix load
+ * takes at once start on different banks: 20 and 68 (or 36) words from one to the next.
+ *
+ * No element of a matrix can be reached, so sums go through shared memory, a row of matrices and 32
+ * columns at a time, to `initial` and `finish`: bias, activation and residual in f32.
+ *
+ * Ragged edges: outside of the image and beyond the last channel the tiles hold zeros; sums beyond the
+ * last pixel or column are not stored. `direct` loads of columns beyond the last repeat the last ones.
+ */
+import { type Choice, gridOf, MATRIX_ENABLES } from '../engine/kernel.ts';
+import { type ImplicitGemm, type Program, WEIGHT_BINDING } from './gemm-program.ts';
+import { stagingOf } from './matrix-staging.ts';
+import { HALO_WIDTH, type MatrixDesign, THREADS } from './matrix-tiles.ts';
+import { unroll } from './unroll.ts';
+
+/** Columns that go through shared memory together. */
+const STRIP = 32;
+/** Vectors from one row of sums to the next in shared memory; odd, as above. */
+const STRIP_PITCH = STRIP / 4 + 1;
+
+/** The part of a workgroup, and the image that its sums go to. */
+const SPLIT_BLOCK = `  let part = workgroup.z % params.splits;
+  let block = block_of(workgroup.z / params.splits);
+  var out = block;
+  out.image += part * params.batch;`;
+
+export function matrixProgram(gemm: ImplicitGemm, design: MatrixDesign, choice: Choice): Program {
+  const { pixels, columns, isHalo } = design;
+  const columnBlocks = Math.ceil(gemm.channels / columns);
+  const { height, width } = gemm.pixels;
+  const [gridX, gridY] = isHalo
+    ? [Math.ceil(width / HALO_WIDTH), Math.ceil(height / (pixels / HALO_WIDTH))]
+    : gridOf(Math.ceil((height * width) / pixels));
+  return {
+    enables: MATRIX_ENABLES,
+    columns,
+    choice,
+    workgroups: [gridX, gridY, gemm.batch * gemm.phases * columnBlocks * (gemm.splits ?? 1)],
+    wgsl: programWgsl(design, gemm.splits !== undefined),
+  };
+}
+
+function programWgsl(design: MatrixDesign, isSplit: boolean): string {
+  const { shape, columns, subgroups, across, isHalo } = design;
+  const { m, n } = shape;
+  const rows = design.subgroupPixels / m;
+  const groups = design.subgroupColumns / n;
+  const staging = stagingOf(design, isSplit);
+  const eachSum = (make: (r: number, g: number) => string) =>
+    unroll(rows, (r) => unroll(groups, (g) => make(r, g), ' '));
+  const strips = Array.from({ length: design.subgroupColumns / STRIP }, (_, i) => i);
+  const stripGroups = STRIP / n;
+
+  return `
+@group(0) @binding(${WEIGHT_BINDING}) var<storage, read> weight: array<vec4<f16>>;
+${staging.declarations}
+var<workgroup> sum_tile: array<vec4f, ${subgroups * m * STRIP_PITCH}>;
+
+@compute @workgroup_size(${THREADS})
+fn main(
+  @builtin(workgroup_id) workgroup: vec3u,
+  @builtin(num_workgroups) grid: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+  @builtin(subgroup_id) subgroup: u32,
+) {
+${isSplit ? SPLIT_BLOCK : '  let block = block_of(workgroup.z);'}
+  let tile_c = block.column * ${columns / 4}u; // in vectors, as all of c
+  let ci = params.ci4 * 4u;
+  let down = subgroup / ${across}u;
+  let right = subgroup - down * ${across}u;
+${staging.setup}
+${eachSum((r, g) => `var sum${r}_${g} = subgroup_matrix_result<f32, ${n}, ${m}>();`)}
+  for (var step = 0u; step <= steps; step++) {
+    if (step < steps) {
+${staging.fetch}
+    }
+    if (step > 0u) {
+${staging.multiply(products(design))}
+    }
+    workgroupBarrier();
+    if (step < steps) {
+${staging.put}
+    }
+    workgroupBarrier();
+  }
+
+${unroll(rows, (r) => strips.map((strip) => storeStrip(r, strip)).join('\n'))}
+}
+`;
+
+  /** Row r of a subgroup's matrices, 32 columns: to shared memory, and from there four by four. */
+  function storeStrip(r: number, strip: number): string {
+    const vectors = (subgroups * m * STRIP) / 4;
+    return `${unroll(
+      stripGroups,
+      (g) =>
+        `  subgroupMatrixStore<row_major>(&sum_tile, subgroup * ${m * STRIP_PITCH}u + ${(g * n) / 4}u, sum${r}_${strip * stripGroups + g}, ${STRIP_PITCH}u);`,
+    )}
+  workgroupBarrier();
+  for (var i = thread; i < ${vectors}u; i += ${THREADS}u) {
+    let row = i / ${STRIP / 4}u;
+    let v = i - row * ${STRIP / 4}u;
+    let of_subgroup = row / ${m}u;
+    let part = of_subgroup / ${across}u;
+    let pixel = part * ${design.subgroupPixels}u + ${r * m}u + row - of_subgroup * ${m}u;
+    let c = tile_c + (of_subgroup - part * ${across}u) * ${design.subgroupColumns / 4}u + ${(strip * STRIP) / 4}u + v;
+${
+  isHalo
+    ? `    let py = first_y + pixel / ${HALO_WIDTH}u;
+    let px = first_x + pixel % ${HALO_WIDTH}u;`
+    : `    let py = (first + pixel) / params.width;
+    let px = first + pixel - py * params.width;`
+}
+    if (py < params.height && px < params.width && c < params.co4) {
+      finish(${isSplit ? 'out' : 'block'}, py, px, c, sum_tile[row * ${STRIP_PITCH}u + v] + initial(block, c));
+    }
+  }
+  workgroupBarrier();`;
+  }
+}
+
+/** The products of one depth: fragments of weights, then row by row of x. */
+function products({ shape, subgroupPixels, subgroupColumns }: MatrixDesign) {
+  const { m, n, k } = shape;
+  return (loadWeight: (g: number) => string, loadX: (r: number) => string): string => {
+    const groups = subgroupColumns / n;
+    return `${unroll(groups, (g) => `let b${g} = subgroupMatrixLoad<subgroup_matrix_right<f16, ${n}, ${k}>, row_major>(&${loadWeight(g)});`)}
+${unroll(
+  subgroupPixels / m,
+  (
+    r,
+  ) => `let a${r} = subgroupMatrixLoad<subgroup_matrix_left<f16, ${k}, ${m}>, row_major>(&${loadX(r)});
+${unroll(groups, (g) => `sum${r}_${g} = subgroupMatrixMultiplyAccumulate(a${r}, b${g}, sum${r}_${g});`)}`,
+)}`;
+  };
+}

@@ -1,0 +1,118 @@
+/**
+ * Tiles of the product on subgroup matrices, and which of them suit a shape.
+ *
+ * A workgroup of 128 invocations computes pixels × columns, shared out among its subgroups in two
+ * columns; a subgroup keeps its share in matrices of sums. What to expect, unmeasured:
+ *
+ *   128x128  64 × 64 per subgroup of 32: 128 registers of sums, and as little as 79 bytes of shared
+ *            memory per clock and SM at the full rate, where 64 × 32 would ask for 119 of 128
+ *   64x64    32 × 32: more workgroups, for images of few pixels
+ *   matrix   pixels in a row, gathered anew for every tap: linear layers, strides, narrow images
+ *   halo     a block of pixels, 16 wide, staged with its border once for all taps
+ *   direct   weights from global memory straight into matrices, without a tile in shared memory; only
+ *            where input and output channels are multiples of the matrix
+ */
+import type { MatrixShape, Target } from '../engine/kernel.ts';
+import type { ImplicitGemm } from './gemm-program.ts';
+import { isPacked } from './storage.ts';
+
+export const THREADS = 128;
+/** Pixels along x of a halo tile: runs of them are the rows of a matrix. */
+export const HALO_WIDTH = 16;
+/** Taps along an axis that the border of a halo tile has room for. */
+const MAX_TAPS = 3;
+/** Matrices of sums per subgroup, which live in registers. */
+const MAX_SUMS = 32;
+/** Fewer workgroups leave a large GPU idle; then the tile is a smaller one. */
+const MANY_WORKGROUPS = 128;
+
+/** Everything that the WGSL text depends on. */
+export interface MatrixDesign {
+  readonly shape: MatrixShape;
+  readonly pixels: number;
+  readonly columns: number;
+  readonly isHalo: boolean;
+  readonly isDirect: boolean;
+  /** Subgroups of the workgroup, `across` of them side by side along the columns. */
+  readonly subgroups: number;
+  readonly across: number;
+  /** Pixels and columns of one subgroup. */
+  readonly subgroupPixels: number;
+  readonly subgroupColumns: number;
+}
+
+const NAME = /^(matrix|halo)(\d+)x(\d+)( direct)?$/;
+const SIZES = ['128x128', '128x64', '64x64'] as const;
+
+/** Undefined where the name is none of these, or the product is none for it on this target. */
+export function matrixDesign(
+  name: string,
+  gemm: ImplicitGemm,
+  target: Target,
+): MatrixDesign | undefined {
+  const [, gather, height, width, direct] = NAME.exec(name) ?? [];
+  const { matrix: shape, subgroupSize } = target;
+  if (gather === undefined || !shape || isPacked(target)) return undefined;
+  if (gemm.x.dtype !== 'f16' || gemm.weight.dtype !== 'f16') return undefined;
+  if (![16, 32, 64].includes(subgroupSize)) return undefined;
+  const [isHalo, isDirect] = [gather === 'halo', direct !== undefined];
+  if (isHalo && !fitsHalo(gemm)) return undefined;
+  if (isDirect && (gemm.input.channels % shape.k !== 0 || gemm.channels % shape.n !== 0)) {
+    return undefined;
+  }
+  const [pixels, columns] = [Number(height), Number(width)];
+  const subgroups = THREADS / subgroupSize;
+  const across = 2;
+  const subgroupPixels = pixels / (subgroups / across);
+  const subgroupColumns = columns / across;
+  const sums = (subgroupPixels / shape.m) * (subgroupColumns / shape.n);
+  if (!Number.isInteger(subgroupPixels / shape.m) || sums > MAX_SUMS) return undefined;
+  return {
+    shape,
+    pixels,
+    columns,
+    isHalo,
+    isDirect,
+    subgroups,
+    across,
+    subgroupPixels,
+    subgroupColumns,
+  };
+}
+
+const fitsHalo = ({ taps, stride, pixels }: ImplicitGemm): boolean =>
+  stride === 1 &&
+  taps.y * taps.x > 1 &&
+  Math.max(taps.y, taps.x) <= MAX_TAPS &&
+  pixels.width >= HALO_WIDTH;
+
+/** Designs worth measuring, the best guess first; none where matrices do not apply. */
+export function matrixDesigns(gemm: ImplicitGemm, target: Target): readonly string[] {
+  const count = (size: string): number => {
+    const [pixels = 1, columns = 1] = size.split('x').map(Number);
+    const { height, width } = gemm.pixels;
+    return (
+      gemm.batch *
+      gemm.phases *
+      Math.ceil((height * width) / pixels) *
+      Math.ceil(gemm.channels / columns)
+    );
+  };
+  const fits = (size: string): boolean => Number(size.split('x')[1]) < 2 * gemm.channels;
+  const best =
+    SIZES.find((size) => fits(size) && count(size) >= MANY_WORKGROUPS) ?? SIZES[SIZES.length - 1];
+  const sizes = [best, ...SIZES.filter((size) => size !== best && fits(size))];
+  return ['halo', 'matrix']
+    .flatMap((gather) => [
+      ...sizes.map((size) => `${gather}${size}`),
+      ...sizes.map((size) => `${gather}${size} direct`),
+    ])
+    .filter((name) => matrixDesign(name, gemm, target) !== undefined);
+}
+
+/**
+ * Whether matrices are the better guess than the ALU: few rows, columns or input channels would leave
+ * most of each matrix empty.
+ */
+export const fillsMatrices = ({ pixels, channels, input }: ImplicitGemm): boolean =>
+  pixels.height * pixels.width >= 16 && channels >= 16 && input.channels >= 16;

@@ -1,0 +1,56 @@
+/** Tuning for a model: the classes of sizes of its whole path for one batch of tiles. */
+import type { EngineContext } from '../engine/context.ts';
+import { stageGraph, STAGES, type TileGraphOptions, type ModelFacts } from '../invsr/tile-graph.ts';
+import { type Subject, subjectsOf } from './subjects.ts';
+import { type TuneOptions, type TuneResult, tuneSubjects } from './tune.ts';
+
+/** What the graphs to tune for depend on; as in UpscalerOptions. */
+export interface TuneFor {
+  /** @default f16 where the device has it */
+  readonly precision?: TileGraphOptions['precision'];
+  /** @default 128 */
+  readonly tile?: number;
+  /** @default 1 */
+  readonly tileBatch?: number;
+  /** @default as for an upscaler with memory to spare */
+  readonly compact?: boolean;
+}
+
+export interface TuneModelOptions extends TuneFor, TuneOptions {
+  /** Keys that are not measured again, such as those of a table from an earlier run. */
+  readonly known?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** One step and no guidance: further ones repeat the same sizes. */
+export function modelSubjects(
+  context: EngineContext,
+  model: ModelFacts,
+  { precision, tile = 128, tileBatch = 1, compact }: TuneFor = {},
+): Subject[] {
+  const options: TileGraphOptions = {
+    precision: precision ?? (context.capabilities.shaderF16 ? 'f16' : 'f32'),
+    batch: tileBatch,
+    tile,
+    timesteps: [200],
+    cfg: 1,
+    noise: 'generated',
+  };
+  return subjectsOf(
+    STAGES.map((stage) => stageGraph(stage, model, options)),
+    context,
+    { compact: compact ?? context.capabilities.family === 'cpu' },
+  );
+}
+
+/**
+ * The fastest designs for `model` on this device; `designs` of the result goes to createContext.
+ * Needs no weights. Takes seconds per class of sizes on a GPU, minutes on a software adapter.
+ */
+export function tune(
+  context: EngineContext,
+  model: ModelFacts,
+  { known = {}, ...options }: TuneModelOptions = {},
+): Promise<TuneResult> {
+  const subjects = modelSubjects(context, model, options).filter(({ key }) => !(key in known));
+  return tuneSubjects(context, subjects, options);
+}

@@ -1,0 +1,27 @@
+import { format, sizeOf, type TensorType } from '../../src/engine/kernel.ts';
+import { batchedLinear, batchedLinearReference } from '../../src/kernels/batched-linear.ts';
+import { normal } from '../harness/random.ts';
+import { type KernelCase, sumNmse } from './cases.ts';
+
+function batchedLinearCase(x: TensorType, weight: TensorType): KernelCase {
+  const inner = x.shape[2]!;
+  return {
+    name: `batchedLinear ${format(x)} · ${format(weight)}`,
+    tags: ['edge'],
+    inputs: { x, weight },
+    data: (name, { shape }, seed) =>
+      normal(sizeOf(shape), seed, name === 'weight' ? { std: 1 / Math.sqrt(inner) } : {}),
+    kernel: (target) => batchedLinear({ x, weight }, {}, target),
+    reference: (data) =>
+      batchedLinearReference(
+        { x: data['x'] as Float32Array, weight: data['weight'] as Float32Array },
+        x.shape,
+      ),
+    ...(x.dtype === 'f32' && { maxNmse: sumNmse(inner) }),
+  };
+}
+
+export const cases: readonly KernelCase[] = [
+  batchedLinearCase({ dtype: 'f32', shape: [3, 7, 20] }, { dtype: 'f32', shape: [3, 20, 36] }),
+  batchedLinearCase({ dtype: 'f16', shape: [16, 70, 36] }, { dtype: 'f16', shape: [16, 36, 68] }),
+];
