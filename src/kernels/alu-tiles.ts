@@ -75,7 +75,7 @@ export interface AluDesign extends Tile {
 /** Undefined where the tile does not fit into shared memory, or is no other than the plain one. */
 function designOf(
   tile: Tile,
-  { x, weight }: ImplicitGemm,
+  { x, weight, rowNorm }: ImplicitGemm,
   target: Target,
   kind: Kind | undefined,
 ): AluDesign | undefined {
@@ -92,7 +92,8 @@ function designOf(
   const fitting = [8, 4].find((depth) => {
     const vectors = pixelsOf(tile) * (depth + 1);
     const weights = (4 * depth * columnsOf(tile)) / 4;
-    const bytes = vectors * bytesOf(types.x) + weights * bytesOf(types.weight);
+    const rows = rowNorm ? 8 * pixelsOf(tile) : 0;
+    const bytes = vectors * bytesOf(types.x) + weights * bytesOf(types.weight) + rows;
     const fetched = (pixelsOf(tile) * depth) / (tile.across * tile.down);
     return bytes <= MAX_SHARED_BYTES && fetched <= MAX_FETCHED;
   });

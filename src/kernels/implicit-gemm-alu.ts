@@ -31,6 +31,7 @@ import {
 import { choose } from './designs.ts';
 import { type ImplicitGemm, type Program, WEIGHT_BINDING } from './gemm-program.ts';
 import { readWgsl } from './storage.ts';
+import { rowNormWgsl } from './row-norm.ts';
 import { unroll } from './unroll.ts';
 
 export function aluProgram(
@@ -54,7 +55,7 @@ export function aluProgram(
     ],
     wgsl: `
 ${readWgsl('weight', WEIGHT_BINDING, gemm.weight.dtype, target)}
-${programWgsl(design, gemm.splits !== undefined)}
+${programWgsl(design, { isSplit: gemm.splits !== undefined, isNormed: gemm.rowNorm !== undefined })}
 `,
   };
 }
@@ -78,7 +79,14 @@ function invocations({ across, down, depth }: AluDesign) {
   };
 }
 
-function programWgsl(design: AluDesign, isSplit: boolean): string {
+/** What the text depends on beside the design. */
+interface Variant {
+  readonly isSplit: boolean;
+  /** Rows are layer-normalized: row-norm.ts. */
+  readonly isNormed: boolean;
+}
+
+function programWgsl(design: AluDesign, { isSplit, isNormed }: Variant): string {
   const { across, down, rows, vectors, depth, pitch, isChunked } = design;
   const ids = invocations(design);
   const fetches = pixelsOf(design) / ids.pixels;
@@ -95,10 +103,14 @@ function programWgsl(design: AluDesign, isSplit: boolean): string {
   const eachWeight = (make: (s: number, v: number) => string) =>
     unroll(Math.ceil(weightRows / down), (s) => eachVector((v) => make(s, v)));
 
+  const rowNorm = isNormed ? rowNormWgsl({ fetches, stride: ids.pixels, depth }) : undefined;
   const locate = eachFetch((s) => `at${s} = vector_at(block.image, iy${s} + ty, ix${s} + tx);`);
   const fetch = `${eachFetch(
     (s) => `x${s} = ${ZERO[design.x]};
-if (at${s} != OUTSIDE && k + kx < params.ci4) { x${s} = ${PACK[design.x]}(load_input(block.image, at${s} + k + kx, k + kx)); }`,
+if (at${s} != OUTSIDE && k + kx < params.ci4) {
+  ${rowNorm?.load(s) ?? `let value = load_input(block.image, at${s} + k + kx, k + kx);`}
+  x${s} = ${PACK[design.x]}(value);
+}`,
   )}
 ${eachWeight(
   (s, v) => `w${s}_${v} = ${ZERO[design.weight]};
@@ -126,7 +138,13 @@ ${eachRow((r) => `${sum}${r}_${v} += a${r}[${l}] * b${l}_${v};`)}`,
 )}
 }`;
 
+  const result = (r: number, v: number): string =>
+    isNormed
+      ? `normalized(sum${r}_${v}, row_norms[j + ${down * r}u], c + ${across * v}u)`
+      : `sum${r}_${v}`;
+
   return `
+${rowNorm?.shared ?? ''}
 ${[design.x, design.weight].includes('vec2u') ? PACKING : ''}
 var<workgroup> x_tile: array<${design.x}, ${pixelsOf(design) * pitch}>;
 var<workgroup> weight_tile: array<${design.weight}, ${weightRows * groups}>;
@@ -167,6 +185,7 @@ ${eachSum((r, v) => `  var sum${r}_${v} = initial${v};`)}
 ${eachFetch((s) => `  var at${s}: u32;\n  var x${s}: ${design.x};`)}
 ${eachWeight((s, v) => `  var w${s}_${v}: ${design.weight};`)}
 ${locate}
+${rowNorm?.begin ?? ''}
 ${fetch}
   for (var step = begin; step < end; step++) {
     workgroupBarrier();
@@ -187,13 +206,14 @@ ${isChunked ? eachSum((r, v) => `var part${r}_${v} = vec4<f16>();`) : ''}
 ${multiply}
 ${isChunked ? eachSum((r, v) => `sum${r}_${v} += vec4f(part${r}_${v});`) : ''}
   }
+${rowNorm?.end ?? ''}
 ${eachRow(
   (r) => `  {
     let pixel = first + j + ${down * r}u;
     let py = pixel / params.width;
     let px = pixel - py * params.width;
     if (py < params.height) {
-${eachVector((v) => `if (c + ${across * v}u < params.co4) { finish(${isSplit ? 'out' : 'block'}, py, px, c + ${across * v}u, sum${r}_${v}); }`)}
+${eachVector((v) => `if (c + ${across * v}u < params.co4) { finish(${isSplit ? 'out' : 'block'}, py, px, c + ${across * v}u, ${result(r, v)}); }`)}
     }
   }`,
 )}
