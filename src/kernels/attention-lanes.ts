@@ -1,10 +1,10 @@
 /**
- * Attention for CPU rasterisers: a workgroup is one subgroup (SIMD vector), whose lanes have two queries
+ * Attention for CPU rasterisers: a workgroup is one subgroup (SIMD vector), whose lanes have ROWS queries
  * each and walk the keys 128 at a time. Nothing is shared but what is loaded.
  *
- *   scores   2 queries × 16 keys in registers, summed over the channels; into `p`
+ *   scores   ROWS queries × 16 keys in registers, summed over the channels; into `p`
  *   softmax  each lane its own queries
- *   output   2 queries × 16 channels in registers, summed over the block's keys; into `y`
+ *   output   ROWS queries × 16 channels in registers, summed over the block's keys; into `y`
  *
  * On lavapipe a load is a gather per component, uniform address or not, and costs far more than a
  * multiplication. So the 16 vec4s of keys or values of a step are gathered together, every lane taking
@@ -12,7 +12,8 @@
  *
  * `p` and `y` are arrays in memory, since they are indexed by loop counters; both products read or write
  * them once per step or block. That they begin as zeros is a store per element in the text that
- * lavapipe compiles: more queries per lane would be longer in the JIT.
+ * lavapipe compiles, so wide heads have two queries per lane (`lanes2`). Others may have four
+ * (`lanes4`): half as many reads of keys and values, but twice the text.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
 import {
@@ -25,21 +26,16 @@ import {
 import { enableF16 } from './storage.ts';
 import { unroll } from './unroll.ts';
 
-/** Queries per lane. */
-const ROWS = 2;
 /** Of the sums in registers: four vec4s of keys or channels. A step of either product is four deep. */
 const VECTORS = 4;
 const WIDTH = 4 * VECTORS;
 /** Keys between two looks at the maximum; their values are summed by themselves. */
 const BLOCK = 128;
 
-// Names: query row r, vec4 v of keys or channels, gather g.
-const eachRow = (make: (r: number) => string): string => unroll(ROWS, make);
-const eachSum = (make: (r: number, v: number) => string): string =>
-  eachRow((r) => unroll(VECTORS, (v) => make(r, v)));
-/** One multiplication for each row. */
-const addTo = (v: number, make: (r: number) => string): string =>
-  unroll(ROWS, (r) => `s${r}_${v} += ${make(r)};`, ' ');
+/** Channels of a head up to which `y` of four queries per lane is small. */
+const MAX_TALL_HEAD = 64;
+/** Work of a dispatch, a second or so, that is worth a second more of JIT. */
+const TALL_FLOPS = 16e9;
 
 const softmax = (r: number): string => `
     let decay${r} = exp2(max${r} - next${r});
@@ -52,11 +48,29 @@ const softmax = (r: number): string => `
     }
     sum${r} = sum${r} * decay${r} + ((parts${r}.x + parts${r}.y) + (parts${r}.z + parts${r}.w));`;
 
-export function attentionLanes(spec: AttentionSpec): AttentionDesign {
+/** Designs for these shapes, the best guess first: the taller one takes long to compile. */
+export function lanesDesigns(
+  { headDim, keys }: AttentionSpec,
+  { queries, heads }: { readonly queries: number; readonly heads: number },
+): readonly [string, ...string[]] {
+  if (headDim > MAX_TALL_HEAD) return ['lanes2'];
+  const flops = 4 * heads * queries * keys * headDim;
+  return flops < TALL_FLOPS ? ['lanes2', 'lanes4'] : ['lanes4', 'lanes2'];
+}
+
+export function attentionLanes(spec: AttentionSpec, design: string): AttentionDesign {
   const { headDim, causal, dtype, kvDtype, target } = spec;
   const lanes = target.subgroupSize;
+  const rows = design === 'lanes4' ? 4 : 2;
   const groups = Math.ceil(headDim / WIDTH);
 
+  // Names: query row r, vec4 v of keys or channels, gather g.
+  const eachRow = (make: (r: number) => string) => unroll(rows, make);
+  const eachSum = (make: (r: number, v: number) => string) =>
+    eachRow((r) => unroll(VECTORS, (v) => make(r, v)));
+  /** One multiplication for each row. */
+  const addTo = (v: number, make: (r: number) => string) =>
+    unroll(rows, (r) => `s${r}_${v} += ${make(r)};`, ' ');
   const eachGather = (make: (g: number) => string) => unroll(Math.ceil(WIDTH / lanes), make);
   /** Vector i of the 16 that the lanes gathered. */
   const gathered = (i: number) =>
@@ -78,7 +92,7 @@ ${unroll(4, (d) => `          { let k = vec4f(k0[${d}], k1[${d}], k2[${d}], k3[$
     `        { let v = ${gathered(i * VECTORS + v)}; ${addTo(v, (r) => `p${r}[${i}] * v`)} }`;
 
   return {
-    queriesPerWorkgroup: lanes * ROWS,
+    queriesPerWorkgroup: lanes * rows,
     wgsl: wgsl`
 ${enableF16(target, dtype, kvDtype)}
 enable subgroups;
@@ -86,12 +100,12 @@ enable subgroups;
 diagnostic(off, subgroup_uniformity);
 ${bindingsWgsl(spec)}
 const LANES: u32 = ${lanes};
-const ROWS: u32 = ${ROWS};
+const ROWS: u32 = ${rows};
 const VECTORS: u32 = ${VECTORS};
 const WIDTH: u32 = ${WIDTH};
 const BLOCK: u32 = ${BLOCK};
 const GROUPS: u32 = ${groups};   // of WIDTH channels
-const TILE: u32 = ${ROWS * VECTORS};     // vec4s of a group's sums
+const TILE: u32 = ${rows * VECTORS};     // vec4s of a group's sums
 
 @compute @workgroup_size(LANES)
 fn main(
@@ -100,8 +114,8 @@ fn main(
 ) {
   ${basesWgsl('params.head_vectors')}
   let last_vector = params.head_vectors - 1u;
-  var p: array<vec4f, ${(BLOCK / 4) * ROWS}>;   // [key / 4][row]
-  var y: array<vec4f, ${groups * ROWS * VECTORS}>;   // [group][row][vec4 of channels]
+  var p: array<vec4f, ${(BLOCK / 4) * rows}>;   // [key / 4][row]
+  var y: array<vec4f, ${groups * rows * VECTORS}>;   // [group][row][vec4 of channels]
 ${eachRow(
   (r) => `  let row${r} = (workgroup.x * ROWS + ${r}u) * LANES + lane;
   let q_at${r} = q_base + min(row${r}, last_query) * params.q_row;

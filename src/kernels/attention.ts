@@ -41,7 +41,7 @@ import {
   u32,
 } from '../engine/kernel.ts';
 import { attentionFlash, flashDesigns } from './attention-flash.ts';
-import { attentionLanes } from './attention-lanes.ts';
+import { attentionLanes, lanesDesigns } from './attention-lanes.ts';
 import { attentionMatrixWide, wideDesigns } from './attention-matrix-wide.ts';
 import { attentionMatrix, matrixDesigns } from './attention-matrix.ts';
 import type { AttentionDesign, AttentionSpec } from './attention-spec.ts';
@@ -145,11 +145,14 @@ function designOf(
   { queries, heads }: { readonly queries: number; readonly heads: number },
 ): AttentionDesign & { readonly choice?: Choice } {
   const { target, headDim, keys, dtype, kvDtype } = spec;
-  if (target.family === 'cpu') {
-    return target.subgroupSize > 1 ? attentionLanes(spec) : attentionTiles(spec);
-  }
   const storage = dtype === kvDtype ? dtype : `${dtype}×${kvDtype}`;
   const what = `attention ${storage} d${headDim}${spec.causal ? ' causal' : ''}`;
+  if (target.family === 'cpu') {
+    if (target.subgroupSize <= 1) return attentionTiles(spec);
+    const key = sizeClass(`cpu ${what}`, { heads, queries, keys });
+    const choice = choose(key, lanesDesigns(spec, { queries, heads }), target);
+    return { ...attentionLanes(spec, choice.design), choice };
+  }
   const [best, ...others] = [
     ...matrixDesigns(spec, { queries, heads }),
     ...wideDesigns(spec, queries),

@@ -20,7 +20,7 @@ interface Spec {
     readonly widths: readonly [q: number, k: number, v: number];
     readonly offsets: NonNullable<AttentionConstants['offsets']>;
   };
-  /** On GPUs; one that these sizes have. @default the factory's choice */
+  /** One that these sizes have on GPUs or CPUs; the others keep theirs. @default the factory's choice */
   readonly design?: string;
   /** Standard deviation of q and k. @default 1 */
   readonly std?: number;
@@ -129,6 +129,8 @@ export const cases: readonly KernelCase[] = [
   // lanes: blocks of 128 keys and groups of 16 channels that end in the middle
   attentionCase({ dtype: 'f16', q: [2, 19, 512], kv: [1, 150] }),
   attentionCase({ q: [1, 150, 72], causal: true }),
+  attentionCase({ q: [2, 150, 40], causal: true, design: 'lanes4' }),
+  attentionCase({ dtype: 'f16', q: [1, 70, 64], kv: [1, 150], design: 'lanes4' }),
   // sums over many keys
   attentionCase({ q: [1, 70, 64], kv: [1, 4096] }),
   // nano
