@@ -176,7 +176,7 @@ export function bindDispatches(
         if (externals[name] === bound[name]) continue;
         for (const i of indices) groups[i] = undefined;
       }
-      bound = externals;
+      bound = { ...externals }; // whoever changes theirs would pass for the same
     },
     encode(pass, start, end) {
       let current: GPUComputePipeline | undefined;

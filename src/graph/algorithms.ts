@@ -10,7 +10,7 @@
  * measurement supports yet: parts until there are about 256 workgroups, for products of a size that a
  * second dispatch does not matter to.
  */
-import type { Choice, Target } from '../engine/kernel.ts';
+import { type Choice, sizeOf, type Target } from '../engine/kernel.ts';
 import { columnsOf, gemmKey, pixelsOf, TILES } from '../kernels/alu-tiles.ts';
 import { choose } from '../kernels/designs.ts';
 import type { ImplicitGemm } from '../kernels/gemm-program.ts';
@@ -57,8 +57,12 @@ export function algorithmOf(
   if (target.family === 'cpu' || !isProduct(node)) return undefined;
   const gemm = gemmOf(productOf(node), node.inputs);
   const inner = gemm.taps.y * gemm.taps.x * gemm.input.channels;
-  const guess = guessOf(gemm, inner);
-  const splits = SPLITS.filter((count) => inner / count >= MIN_PART).map((s) => `split${s}`);
+  const partBytes = 4 * sizeOf(node.output.shape);
+  const canSplit = (count: number): boolean =>
+    inner / count >= MIN_PART && count * partBytes <= maxBindingBytes;
+  const splits = SPLITS.filter(canSplit).map((s) => `split${s}`);
+  const wanted = guessOf(gemm, inner);
+  const guess = splits.includes(wanted) ? wanted : 'whole';
   const others = [
     'whole',
     ...splits,

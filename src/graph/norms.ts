@@ -75,6 +75,7 @@ export function foldNorms(graph: Graph): Graph {
   const nodes = graph.nodes.map((node) => {
     if ((node.op !== 'conv2d' && node.op !== 'linear') || node.inputs.stats) return node;
     if (node.op === 'linear' && node.inputs.x2) return node;
+    if (node.inputs.residual?.id === node.inputs.x.id) return node;
     const apply = soleProducer(node.inputs.x.id, uses);
     if (apply?.op !== 'groupNormApply' || apply.inputs.x.dtype !== apply.output.dtype) return node;
     const { x, stats, beta } = apply.inputs;

@@ -18,7 +18,8 @@ export function foldLayerNorms(graph: Graph): Graph {
       return [node];
     const { id } = node.inputs.x;
     const norm = producers.get(id);
-    const isSoleUse = consumers.get(id)?.length === 1 && !pinned.has(id);
+    const isSoleUse =
+      consumers.get(id)?.length === 1 && !pinned.has(id) && node.inputs.residual?.id !== id;
     if (norm?.op !== 'layerNorm' || !isSoleUse) return [node];
     dropped.add(norm);
     const { x, gamma, beta } = norm.inputs;

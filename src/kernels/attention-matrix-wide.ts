@@ -9,8 +9,9 @@
  *   output   each subgroup its channels, in matrices of f32 sums, rescaled as in attention-matrix.ts
  *
  * A channel of q, k and v is one subgroup's alone, so nothing would be gained by staging them: matrices
- * are loaded from global memory. For lengths that are multiples of the tile only; q is read anew for
- * each tile, its matrices would take the output's registers.
+ * are loaded from global memory. For lengths that are multiples of the tile only, and rows of whole 16
+ * bytes (attention-matrix.ts says why); q is read anew for each tile, its matrices would take the
+ * output's registers.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
 import { MATRIX_ENABLES } from '../engine/kernel.ts';
@@ -27,16 +28,22 @@ import { unroll } from './unroll.ts';
 
 /** Wider heads would need more registers for their output than there are. */
 const MAX_HEAD = 512;
+/** More rows would need more than 32 KiB of shared memory. */
+const MAX_ROWS = 32;
 const SUBGROUPS = 4;
 const SCORE_PITCH = TILE / 4 + 1;
 const P_PITCH = TILE / 4 + 2;
 
 /** `wide`, where it applies. */
 export function wideDesigns(spec: AttentionSpec, queries: number): readonly string[] {
-  const { headDim, keys, causal, target } = spec;
-  if (!canMultiply(spec) || causal) return [];
+  const { headDim, keys, causal, params, target } = spec;
+  const rows = target.subgroupSize;
+  if (!canMultiply(spec) || causal || rows > MAX_ROWS) return [];
   if (headDim > MAX_HEAD || headDim % (SUBGROUPS * TILE) !== 0) return [];
-  return keys % TILE === 0 && queries % target.subgroupSize === 0 ? ['wide'] : [];
+  const isAligned = ['q_row', 'k_row', 'v_row', 'q_at', 'k_at', 'v_at'].every(
+    (name) => (params[name]?.value ?? 0) % 2 === 0, // vectors of 8 bytes
+  );
+  return isAligned && keys % TILE === 0 && queries % rows === 0 ? ['wide'] : [];
 }
 
 export function attentionMatrixWide(spec: AttentionSpec): AttentionDesign {

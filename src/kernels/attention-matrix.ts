@@ -12,14 +12,17 @@
  * until then exponentials are of the difference to an older maximum: at most 2^GROWTH, which f16 holds
  * as precisely as numbers below 1. The branch is the same for the whole workgroup.
  *
- *   matrix128   128 rows, 128 invocations, 32,272 bytes of shared memory
- *   matrix64    64 rows, 64 invocations, 18,960 bytes: k and v are read twice as often, but there are
+ *   matrix128   128 rows, 128 invocations, 32 KiB of shared memory for d = 64
+ *   matrix64    64 rows, 64 invocations, 18 KiB: k and v are read twice as often, but there are
  *               more workgroups
  *   …ahead      the next tile's keys and values are on their way, in 16 registers, while this one's
  *               are used
  *
  * Rows past the last query or key repeat the last one; such keys are masked, such queries not stored.
- * Pitches of tiles put the rows that a matrix load takes at once on different banks.
+ * Rows of every tile lie a multiple of 16 bytes apart, which Vulkan demands of a matrix load
+ * (VUID-RuntimeSpirv-OpCooperativeMatrixLoadKHR-08986), and on different banks. Only for v, which must
+ * do without padding to leave 128 rows within 32 KiB, two in eight meet on a bank: hence 16 channels
+ * of all keys one after another.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
 import {
@@ -40,6 +43,9 @@ const MAX_HEAD = 64;
 export const TILE = 32;
 const TILE_VECTORS = TILE / 4;
 const SCORE_PITCH = TILE_VECTORS + 1;
+const P_PITCH = TILE_VECTORS + 2;
+/** Vectors of 16 channels. */
+const V_PITCH = 4;
 
 /** Whether types and target let subgroup matrices multiply. */
 export function canMultiply({ dtype, kvDtype, target }: AttentionSpec): boolean {
@@ -72,9 +78,7 @@ export function attentionMatrix(spec: AttentionSpec, design: string): AttentionD
   const steps = headDim / k;
   const outputs = headDim / n;
   const strips = Math.ceil(headDim / TILE);
-  const kvPitch = headDim / 4 + 2;
-  // 10 keeps rows on 16 bytes, 9 keeps 128 of them within 32 KiB.
-  const pPitch = rows === 128 ? 9 : 10;
+  const kPitch = headDim / 4 + 2;
 
   // Names: band of rows r, step through the head's channels t, columns g of scores, c of the output.
   const eachBand = (make: (r: number) => string) => unroll(bands, make);
@@ -88,7 +92,7 @@ export function attentionMatrix(spec: AttentionSpec, design: string): AttentionD
   const store = (value: string, r: number, column: number) =>
     `subgroupMatrixStore<row_major>(&score_tile, ${band(r, SCORE_PITCH, column)}, ${value}, ${SCORE_PITCH}u);`;
   const loadP = (r: number, column: number) =>
-    matrix.left('p_tile', band(r, pPitch, column), `${pPitch}u`);
+    matrix.left('p_tile', band(r, P_PITCH, column), `${P_PITCH}u`);
 
   // Causal: no key tile after the workgroup's last query. Each query masks the keys after it, which
   // are all that could lie past the end.
@@ -98,7 +102,7 @@ export function attentionMatrix(spec: AttentionSpec, design: string): AttentionD
   for (var i = thread; i < ROWS * ${TILE_VECTORS}u; i += ROWS) {
     let query = i / ${TILE_VECTORS}u;
     let c = ${strip * TILE_VECTORS}u + i % ${TILE_VECTORS}u;
-    p_tile[query * ${pPitch}u + i % ${TILE_VECTORS}u] =
+    p_tile[query * ${P_PITCH}u + i % ${TILE_VECTORS}u] =
       q[q_base + min(first + query, last_query) * params.q_row + min(c, VECTORS - 1u)];
   }
   workgroupBarrier();
@@ -127,7 +131,7 @@ ${eachBand((r) =>
 ${unroll(
   steps,
   (t) => `    {
-      let b = ${matrix.right('col', 'p_tile', `${g * n * kvPitch + (t * k) / 4}u`, `${kvPitch}u`)};
+      let b = ${matrix.right('col', 'p_tile', `${g * n * kPitch + (t * k) / 4}u`, `${kPitch}u`)};
 ${eachBand((r) => `      s${r}_${g} = subgroupMatrixMultiplyAccumulate(q${r}_${t}, b, s${r}_${g});`)}
     }`,
 )}`,
@@ -156,7 +160,7 @@ ${unroll(
   TILE_VECTORS,
   (i) => `    let e${i} = exp2(fma(s${i}, vec4f(params.scale), offset));
     sums += e${i};
-    p_tile[row * ${pPitch}u + ${i}u] = vec4<f16>(e${i});`,
+    p_tile[row * ${P_PITCH}u + ${i}u] = vec4<f16>(e${i});`,
 )}
     row_sum = row_sum * decay + ((sums.x + sums.y) + (sums.z + sums.w));
     if (grows && j > 0u) { atomicStore(&grown, 1u); }`;
@@ -189,6 +193,9 @@ ${eachBand((r) =>
 )}
       workgroupBarrier();`;
 
+  /** Where the values of a key and a channel of the head begin. */
+  const valueAt = (key: number, channel: number) =>
+    `${Math.floor(channel / 16) * TILE * V_PITCH + key * V_PITCH + (channel % 16) / 4}u`;
   const values = unroll(
     TILE / k,
     (t) => `    {
@@ -196,7 +203,7 @@ ${eachBand((r) => `      let p${r} = ${loadP(r, t * k)};`)}
 ${unroll(
   outputs,
   (c) => `      {
-        let b = ${matrix.right('row', 'v_tile', `${t * k * kvPitch + (c * n) / 4}u`, `${kvPitch}u`)};
+        let b = ${matrix.right('row', 'v_tile', valueAt(t * k, c * n), `${V_PITCH}u`)};
 ${eachBand((r) => `        o${r}_${c} = subgroupMatrixMultiplyAccumulate(p${r}, b, o${r}_${c});`)}
       }`,
 )}
@@ -224,8 +231,8 @@ const ROWS: u32 = ${rows};
 const VECTORS: u32 = ${headDim / 4};
 const GROWTH: f32 = 8;
 
-var<workgroup> p_tile: array<vec4<f16>, ${Math.max(rows * pPitch, TILE * kvPitch)}>;   // q, then k and probabilities in turn
-var<workgroup> v_tile: array<vec4<f16>, ${TILE * kvPitch}>;
+var<workgroup> p_tile: array<vec4<f16>, ${rows * P_PITCH - 2}>;   // q, then k and probabilities in turn
+var<workgroup> v_tile: array<vec4<f16>, ${(TILE * headDim) / 4}>;   // [channel / 16][key][16 channels]
 var<workgroup> score_tile: array<vec4f, ${rows * SCORE_PITCH}>;
 var<workgroup> grown: atomic<u32>;
 
@@ -246,14 +253,15 @@ ${eachOutput((r, c) => `  var o${r}_${c} = ${matrix.result}();`)}
 ${eachSlot(
   (i) => `  let key${i} = (thread + ${i}u * ROWS) / VECTORS;
   let c${i} = thread + ${i}u * ROWS - key${i} * VECTORS;
-  let slot${i} = key${i} * ${kvPitch}u + c${i};
+  let k_slot${i} = key${i} * ${kPitch}u + c${i};
+  let v_slot${i} = (c${i} / ${V_PITCH}u * ${TILE}u + key${i}) * ${V_PITCH}u + c${i} % ${V_PITCH}u;
   var next_k${i} = vec4<f16>();
   var next_v${i} = vec4<f16>();`,
 )}
   ${isAhead ? fetch('0u') : ''}
   for (var j = 0u; j < ${end}; j += ${TILE}u) {
     ${isAhead ? '' : fetch('j')}
-${eachSlot((i) => `    p_tile[slot${i}] = next_k${i}; v_tile[slot${i}] = next_v${i};`)}
+${eachSlot((i) => `    p_tile[k_slot${i}] = next_k${i}; v_tile[v_slot${i}] = next_v${i};`)}
     if (thread == 0u) { atomicStore(&grown, 0u); }
     workgroupBarrier();
     ${isAhead ? fetch(`j + ${TILE}u`) : ''}

@@ -104,6 +104,10 @@ export function linearGemm(
 
   if (gamma) expectShape('gamma', gamma, [inner]);
   if (sums) expectShape('columns', sums, [columns]);
+  // load_input does one of these things.
+  if ([x2, normed.stats, gamma].filter((type) => type !== undefined).length > 1) {
+    throw new ShapeError(`x is ${format(x)}, with two of x2, stats and gamma`);
+  }
   const norm = inputNorm(x, normed, normActivation);
   // Each image has statistics of its own.
   const batch = norm ? (x.shape[0] ?? 1) : 1;

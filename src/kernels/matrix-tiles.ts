@@ -23,6 +23,8 @@ export const HALO_WIDTH = 16;
 const MAX_TAPS = 3;
 /** Matrices of sums per subgroup, which live in registers. */
 const MAX_SUMS = 32;
+/** Rows of matrices that all subgroups store at a time: more would not leave x and weights 32 KiB. */
+const MAX_STORED_ROWS = 64;
 /** Fewer workgroups leave a large GPU idle; then the tile is a smaller one. */
 const MANY_WORKGROUPS = 128;
 
@@ -62,6 +64,7 @@ export function matrixDesign(
   }
   const [pixels, columns] = [Number(height), Number(width)];
   const subgroups = THREADS / subgroupSize;
+  if (subgroups * shape.m > MAX_STORED_ROWS) return undefined;
   const across = 2;
   const subgroupPixels = pixels / (subgroups / across);
   const subgroupColumns = columns / across;

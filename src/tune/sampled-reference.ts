@@ -7,12 +7,16 @@
  *   conv2d            the patch of x under one pixel, zeros outside the image
  *   upsampleConv2d    the same, with the weights of the pixel's phase
  *   attention         one query and all the keys that it sees
+ *
+ * Where x is normalized as it is read, its pixels are here, too.
  */
 import { sizeOf, type TensorType } from '../engine/kernel.ts';
 import type { Node } from '../graph/graph.ts';
 import type { OpName } from '../graph/ops.ts';
 import { attentionReference } from '../kernels/attention.ts';
 import { conv2dReference } from '../kernels/conv2d.ts';
+import type { Activation } from '../kernels/epilogue.ts';
+import { groupNormApplyReference } from '../kernels/group-norm.ts';
 import { linearReference } from '../kernels/matmul.ts';
 import { type Distribution, type Noise, noiseOf, once, uniform } from './noise.ts';
 import { CHUNK_NMSE, HALF_NMSE, SINGLE_NMSE, sumNmse } from './tolerance.ts';
@@ -55,22 +59,31 @@ export function samplePixels(pixels: number, count: number): number[] {
 // --- ops ------------------------------------------------------------------------------------------
 
 function linear({ inputs, constants, output }: OpNode<'linear'>): Reference {
-  const [inner, columns] = [inputs.x.shape.at(-1) ?? 0, inputs.weight.shape.at(-1) ?? 0];
+  const [inner = 0, columns = 0] = inputs.weight.shape;
+  const own = inputs.x.shape.at(-1) ?? 0;
+  const rowsPerImage = sizeOf(inputs.x.shape) / own / (inputs.x.shape[0] ?? 1);
   const data = noises(inputs, inner);
   const weight = wholly(data.weight);
+  const normalized = normOf(data, constants.normActivation);
   return {
     inputs: data,
-    maxNmse: sumLimit(output, inner),
-    expected: (row) =>
-      linearReference(
+    maxNmse: sumLimit(output, inner, inputs),
+    expected(row) {
+      const x = new Float32Array(inner);
+      x.set(normalized(data.x.slice(row * own, own), Math.floor(row / rowsPerImage)));
+      if (data.x2) x.set(data.x2.slice(row * (inner - own), inner - own), own);
+      return linearReference(
         {
-          x: data.x.slice(row * inner, inner),
+          x,
           weight: weight(),
           bias: data.bias?.slice(0, columns),
           residual: data.residual?.slice(row * columns, columns),
+          gamma: data.gamma?.slice(0, inner),
+          columns: data.columns?.slice(0, columns),
         },
         { ...constants, inner },
-      ),
+      );
+    },
   };
 }
 
@@ -81,15 +94,16 @@ function conv2d({ inputs, constants, output }: OpNode<'conv2d'>): Reference {
   const weight = wholly(data.weight);
   const shapes = { x: [1, tapsY, tapsX, ci], weight: inputs.weight.shape };
   const at = placeIn(output);
+  const normalized = normOf(data, constants.normActivation);
   return {
     inputs: data,
-    maxNmse: sumLimit(output, tapsY * tapsX * ci),
+    maxNmse: sumLimit(output, tapsY * tapsX * ci, inputs),
     expected(pixel) {
       const { n, y, x } = at(pixel);
       const corner = { n, y: y * stride - padding.top, x: x * stride - padding.left };
       return conv2dReference(
         {
-          x: patchOf(data.x, corner, { height: tapsY, width: tapsX }),
+          x: patchOf(data.x, corner, { height: tapsY, width: tapsX, normalized }),
           weight: weight(),
           bias: data.bias?.slice(0, co),
           shift: data.shift?.slice(inputs.shift?.shape[0] === 1 ? 0 : n * co, co),
@@ -111,7 +125,7 @@ function upsampleConv2d({ inputs, constants, output }: OpNode<'upsampleConv2d'>)
   const at = placeIn(output);
   return {
     inputs: data,
-    maxNmse: sumLimit(output, inner),
+    maxNmse: sumLimit(output, inner, {}),
     expected(pixel) {
       const { n, y, x } = at(pixel);
       const phase = { y: y % 2, x: x % 2 };
@@ -165,10 +179,33 @@ function attention({ inputs, constants, output }: OpNode<'attention'>): Referenc
 const limitOf = ({ dtype }: TensorType, single: number): number =>
   dtype === 'f16' ? HALF_NMSE : single;
 
-const sumLimit =
-  (output: TensorType, terms: number) =>
-  (design: string): number =>
-    Math.max(limitOf(output, sumNmse(terms)), design.endsWith('chunk') ? CHUNK_NMSE : 0);
+/** What was normalized or multiplied as it was read is stored as f16 once more, where x is f16. */
+const sumLimit = (
+  output: TensorType,
+  terms: number,
+  { x, stats, gamma }: { readonly [K in 'x' | 'stats' | 'gamma']?: TensorType | undefined },
+): ((design: string) => number) => {
+  const staged = x?.dtype === 'f16' && (stats ?? gamma) ? HALF_NMSE : 0;
+  const limit = Math.max(limitOf(output, sumNmse(terms)), staged);
+  return (design) => Math.max(limit, design.endsWith('chunk') ? CHUNK_NMSE : 0);
+};
+
+/** Pixels of image n of x as the products see them. */
+type Normalized = (x: Float32Array, n: number) => Float32Array;
+
+function normOf(
+  { stats, beta }: { readonly stats?: Noise | undefined; readonly beta?: Noise | undefined },
+  activation: Activation = 'none',
+): Normalized {
+  if (!stats || !beta) return (x) => x;
+  const channels = sizeOf(beta.type.shape);
+  const data = { beta: beta.slice(0, channels) };
+  return (x, n) =>
+    groupNormApplyReference(
+      { ...data, x, stats: stats.slice(n * 2 * channels, 2 * channels) },
+      { activation },
+    );
+}
 
 /** Noise for every input that is there; weights so that sums of `inner` products have power 1. */
 function noises<T extends object>(
@@ -203,18 +240,23 @@ const placeIn =
     x: pixel % width,
   });
 
-/** [height, width, Ci] of x from `corner` on; zeros outside. */
+/** [height, width, Ci] of x from `corner` on, normalized; zeros outside. */
 function patchOf(
   noise: Noise,
   corner: Place,
-  { height, width }: { readonly height: number; readonly width: number },
+  {
+    height,
+    width,
+    normalized = (x) => x,
+  }: { readonly height: number; readonly width: number; readonly normalized?: Normalized },
 ): Float32Array {
   const [, rows = 0, columns = 0, ci = 0] = noise.type.shape;
   const patch = new Float32Array(height * width * ci);
   for (let tap = 0; tap < height * width; tap++) {
     const [y, x] = [corner.y + Math.floor(tap / width), corner.x + (tap % width)];
     if (y < 0 || y >= rows || x < 0 || x >= columns) continue;
-    patch.set(noise.slice(((corner.n * rows + y) * columns + x) * ci, ci), tap * ci);
+    const pixel = noise.slice(((corner.n * rows + y) * columns + x) * ci, ci);
+    patch.set(normalized(pixel, corner.n), tap * ci);
   }
   return patch;
 }

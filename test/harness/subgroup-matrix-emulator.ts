@@ -14,6 +14,8 @@
  * Matrices live in private arrays and their names become numbers of places there, because compilers of
  * software adapters take minutes over dozens of small arrays passed by value.
  *
+ * Constant strides must be whole 16 bytes, as Vulkan demands of rows that are not shorter.
+ *
  * Limits: it does not check that matrix operations are in uniform control flow, nor that all lanes
  * pass the same offsets; the real layout of elements over lanes may differ (no kernel can see it); f16
  * arithmetic is rounded only at conversions; one configuration per shader; other subgroup functions
@@ -32,6 +34,7 @@ export function emulateSubgroupMatrices(wgsl: string): string {
     .replace(/@subgroup_size\s*\([^)]*\)/g, '');
   const shape = shapeOf(text);
   const arrays = arraysOf(text);
+  expectAligned(text, arrays);
   const helpers = new Map<string, string>();
 
   text = text.replace(
@@ -177,6 +180,7 @@ interface ArrayDeclaration {
   readonly isWritable: boolean;
   /** Numbers per element of the array. */
   readonly width: number;
+  readonly bytes: number;
 }
 
 const DECLARATION =
@@ -191,10 +195,24 @@ function arraysOf(text: string): Map<string, ArrayDeclaration> {
         name,
         isWritable: space === 'workgroup' || mode === 'read_write',
         isPacked: /^vec[24]<f16>$/.test(element) || (element === 'f16' && space === 'storage'),
-        width: Number(/^vec(\d)/.exec(element)?.[1] ?? 1),
+        ...sizesOf(element),
       },
     ]),
   );
+}
+
+function sizesOf(element: string): Pick<ArrayDeclaration, 'width' | 'bytes'> {
+  const width = Number(/^vec(\d)/.exec(element)?.[1] ?? 1);
+  return { width, bytes: width * (element.includes('f16') ? 2 : 4) };
+}
+
+/** Rows are 16 bytes or longer, whatever the matrix. */
+function expectAligned(text: string, arrays: ReadonlyMap<string, ArrayDeclaration>): void {
+  const access = /subgroupMatrix(?:Load|Store)\s*<[^&;]*&(\w+)[^;]*,\s*(\d+)u\s*\)\s*;/g;
+  for (const [call, name = '', stride = ''] of text.matchAll(access)) {
+    const bytes = Number(stride) * (arrays.get(name)?.bytes ?? 0);
+    if (bytes % 16 !== 0) throw new Error(`emulator: rows ${bytes} bytes apart in: ${call}`);
+  }
 }
 
 /** `name[i]` and `name[i] = v;` of packed arrays → calls of their accessors. */

@@ -117,9 +117,15 @@ describe('what it does not understand', () => {
   test.each([
     ['another subgroup function', 'let v = subgroupAdd(1.0);', 'subgroupAdd'],
     ['sums in f16', 'var s: subgroup_matrix_result<f16, 16, 16>;', 'expected f32'],
+    [
+      'rows that Vulkan calls misaligned',
+      'let s = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&a, 0u, 9u);',
+      'rows 72 bytes apart',
+    ],
     ['two shapes', 'var s: subgroup_matrix_result<f32, 8, 16>;', '16,16 and f32,8,16'],
   ])('%s', (_, line, message) => {
     const text = `${enable}
+var<workgroup> a: array<vec4<f16>, 144>;
 fn main() {
   var l: subgroup_matrix_left<f16, 16, 16>;
   var r: subgroup_matrix_right<f16, 16, 16>;

@@ -167,18 +167,41 @@ describe.each(adapterNames)('%s', (name) => {
     const conv = g.emit(
       'conv2d',
       'conv',
-      { x, weight: g.external('w', f32(3, 3, 64, 32)), bias: g.external('b', f32(32)) },
-      { padding: { top: 1, left: 1, bottom: 1, right: 1 } },
+      {
+        x,
+        stats: g.external('stats', f32(1, 2, 64)),
+        beta: g.external('beta', f32(64)),
+        weight: g.external('w', f32(3, 3, 64, 32)),
+        bias: g.external('b', f32(32)),
+      },
+      { padding: { top: 1, left: 1, bottom: 1, right: 1 }, normActivation: 'silu' },
       f32(1, 8, 16, 32),
     );
-    g.output('y', conv);
+    const rows = g.emit(
+      'linear',
+      'linear',
+      {
+        x: g.reshape(conv, [128, 32]),
+        x2: undefined,
+        stats: undefined,
+        beta: undefined,
+        gamma: g.external('gamma', f32(32)),
+        columns: g.external('columns', f32(64)),
+        weight: g.external('wl', f32(32, 64)),
+        bias: g.external('bl', f32(64)),
+        residual: undefined,
+      },
+      { rowEps: 1e-5 },
+      f32(128, 64),
+    );
+    g.output('y', rows);
     const subjects = subjectsOf([g.build()], gpu);
     expect(subjects.flatMap(({ candidates }) => candidates)).toEqual(
       expect.arrayContaining(['tile128x32', 'whole', 'split2', 'winograd']),
     );
     const result = await tuneSubjects(gpu, subjects);
     expect(refusalsOf(result)).toEqual({});
-    expect(result.classes).toHaveLength(2);
+    expect(result.classes).toHaveLength(3);
   });
 
   test('no time: every class is left; an abort rejects with its reason', async () => {

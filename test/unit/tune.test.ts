@@ -8,6 +8,7 @@ import type { OpName } from '../../src/graph/ops.ts';
 import { openModel } from '../../src/invsr/model.ts';
 import { attentionReference } from '../../src/kernels/attention.ts';
 import { conv2dReference } from '../../src/kernels/conv2d.ts';
+import { groupNormApplyReference } from '../../src/kernels/group-norm.ts';
 import { linearReference } from '../../src/kernels/matmul.ts';
 import { upsampleConv2dReference } from '../../src/kernels/upsample-conv2d.ts';
 import { quietGate } from '../../src/tune/background.ts';
@@ -157,6 +158,52 @@ describe('the sampled reference is the whole one, pixel by pixel:', () => {
       constants,
     );
     expectSame(actual, whole);
+  });
+  // Norms that the products take on: graph/norms.ts, graph/row-norms.ts.
+  const normed = (data: Record<string, Float32Array>, activation: 'silu' | 'none') => ({
+    ...data,
+    x: groupNormApplyReference(data as Record<'x' | 'stats' | 'beta', Float32Array>, {
+      activation,
+    }),
+  });
+  test('conv2d of a normalized x', () => {
+    const inputs = {
+      x: f32(2, 3, 5, 8),
+      stats: f32(2, 2, 8),
+      beta: f32(8),
+      weight: f16(3, 3, 8, 4),
+    };
+    const padding = { top: 1, left: 1, bottom: 1, right: 1 };
+    const constants = { padding, normActivation: 'silu' } as const;
+    const { actual, data } = allOf(nodeOf('conv2d', inputs, constants, f32(2, 3, 5, 4)));
+    const whole = conv2dReference(
+      normed(data, 'silu') as unknown as Parameters<typeof conv2dReference>[0],
+      { x: inputs.x.shape, weight: inputs.weight.shape },
+      { padding },
+    );
+    expectSame(actual, whole);
+  });
+  test('linear of a normalized x', () => {
+    const inputs = { x: f16(2, 5, 8), stats: f32(2, 2, 8), beta: f32(8), weight: f16(8, 12) };
+    const { actual, data } = allOf(nodeOf('linear', inputs, {}, f16(2, 5, 12)));
+    type Data = Parameters<typeof linearReference>[0];
+    expectSame(actual, linearReference(normed(data, 'none') as unknown as Data, { inner: 8 }));
+  });
+  test('linear of normalized rows', () => {
+    const inputs = { x: f32(2, 5, 8), gamma: f32(8), columns: f32(12), weight: f16(8, 12) };
+    const constants = { rowEps: 1e-5 };
+    const { actual, data } = allOf(nodeOf('linear', inputs, constants, f32(2, 5, 12)));
+    type Data = Parameters<typeof linearReference>[0];
+    expectSame(actual, linearReference(data as Data, { inner: 8, ...constants }));
+  });
+  test('linear of two tensors side by side', () => {
+    const inputs = { x: f32(1, 5, 8), x2: f32(1, 5, 4), weight: f16(12, 4) };
+    const { actual, data } = allOf(nodeOf('linear', inputs, {}, f32(1, 5, 4)));
+    const x = Float32Array.from({ length: 5 * 12 }, (_, i) => {
+      const [row, k] = [Math.floor(i / 12), i % 12];
+      return (k < 8 ? data['x']![row * 8 + k] : data['x2']![row * 4 + k - 8])!;
+    });
+    expectSame(actual, linearReference({ x, weight: data['weight']! }, { inner: 12 }));
   });
   test('upsampleConv2d', () => {
     const inputs = { x: f32(2, 3, 4, 8), weight: f32(2, 2, 2, 2, 8, 4), bias: f32(4) };
