@@ -139,6 +139,7 @@ export async function openOpPeer(context: EngineContext): Promise<OpPeer> {
           found.push(await ours.sample());
           for (const { session } of racing) await session.run();
         }
+        if (!found.every((sample) => sample > 0)) throw new Error('timestamps that stand still');
         const common = { name, dtype, ours: spreadOf(found) };
         const timed: { entrant: Entrant; spread: Spread }[] = [];
         for (const entrant of racing) {
