@@ -26,6 +26,7 @@ const DESIGN: Column<KernelRow> = {
   cell: ({ design }) => design ?? '',
 };
 const PEER: readonly Column<KernelRow>[] = [
+  { title: 'ours in turns', cell: ({ peer }) => (peer?.ours ? digits(peer.ours.median) : '') },
   { title: 'peer ms', cell: ({ peer }) => (peer ? digits(peer.milliseconds.median) : '') },
   {
     title: 'times faster',

@@ -190,6 +190,7 @@ function detailOf(row: KernelRow): string {
     ...(peer && ratio
       ? [
           ['peer', `${duration(peer.milliseconds.median)}, ${times(ratio.median)}`] as const,
+          ...(peer.ours ? [['ours in turns', duration(peer.ours.median)] as const] : []),
           ['difference', peer.difference.toExponential(1)] as const,
         ]
       : []),

@@ -187,7 +187,7 @@ function counted(run: readonly PeerKernel[], isImage: boolean): number {
   return kernels.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
 }
 
-export const dtypeOf = ({ inputs }: OpSubject): PeerDtype =>
+const dtypeOf = ({ inputs }: OpSubject): PeerDtype =>
   (inputs['x'] ?? inputs['q'] ?? inputs['a'])?.dtype === 'f16' ? 'f16' : 'f32';
 
 interface Ours {
