@@ -27,25 +27,19 @@ import { createDevice } from '../src/engine/node-device.ts';
 import type { Precision } from '../src/invsr/measure-path.ts';
 import { type Model, openModel } from '../src/invsr/model.ts';
 import { lastKernelRecord, writeCharts } from './chart-svg.ts';
-import { kernelLines } from './kernel-report.ts';
-import { benchLoad, type LoadFlags, loadOnce, type LoadRecord, loadReport } from './load.ts';
-import { benchEncode, type EncodeRecord, encodeReport } from './encode.ts';
+import { benchLoad, type LoadFlags, loadOnce, loadReport } from './load.ts';
+import { benchEncode, encodeReport } from './encode.ts';
 import { commitOfClone, describeMachine, machineOf } from './machine.ts';
-import { benchNetworks, networkLines, type NetworkRecord } from './network-bench.ts';
+import { benchNetworks, networkLines } from './network-bench.ts';
 import { TILE } from './networks.ts';
 import { besideOrt } from './peers/beside.ts';
 import { pickGraphs } from './peers/graphs.ts';
 import { modelBesideOrt, type PeerFlags } from './peers/model-peer.ts';
 import { expectOrt } from './peers/ort.ts';
-import { BenchInputError, readRecords } from './read-record.ts';
-import type { KernelRecord, Machine } from './record.ts';
-import { type ModelRecord, modelReport } from './report.ts';
+import { BenchInputError } from './read-record.ts';
+import type { Machine } from './record.ts';
+import { show, type TableFlags } from './show.ts';
 import { testCases } from './test-cases.ts';
-
-interface TableFlags {
-  readonly top: number;
-  readonly markdown?: boolean;
-}
 
 interface Asked {
   readonly peer?: 'ort';
@@ -249,37 +243,4 @@ async function encode(flags: OutputFlags & { readonly runs: number }): Promise<v
   const rows = found.rows.map((row) => ({ id: row.stage, ...row }));
   const record = { bench: 'encode' as const, ...found, rows };
   await give({ record, lines: () => [encodeReport(found)] }, before, flags, work);
-}
-
-type AnyRecord =
-  | KernelRecord
-  | NetworkRecord
-  | ModelRecord
-  | ({ readonly bench: 'load' } & LoadRecord)
-  | ({ readonly bench: 'encode' } & EncodeRecord);
-
-async function show(file: string, { top, markdown = false }: TableFlags): Promise<void> {
-  for (const record of readRecords(await readFile(file, 'utf8'), file)) {
-    console.log(tableOf(record as unknown as AnyRecord, { top, isMarkdown: markdown }));
-  }
-}
-
-function tableOf(record: AnyRecord, options: { top: number; isMarkdown: boolean }): string {
-  const { bench, machine } = record;
-  const below = (lines: readonly string[]): string =>
-    [describeMachine(machine), '', ...lines].join('\n');
-  switch (bench) {
-    case 'kernels':
-      return below(kernelLines(record, options));
-    case 'networks':
-      return below(networkLines(record));
-    case 'model':
-      return modelReport(record, options);
-    case 'load':
-      return loadReport(record, options);
-    case 'encode':
-      return encodeReport(record);
-    default:
-      throw new BenchInputError(`there is no table of ${JSON.stringify(bench)}`);
-  }
 }
