@@ -34,10 +34,8 @@ export interface KernelBenchOptions {
   readonly onCeilings?: ((ceilings: Ceilings) => void) | undefined;
   readonly onRow?: ((row: KernelRow, at: Position) => void) | undefined;
   readonly onSkip?: ((skip: KernelRecord['skipped'][number]) => void) | undefined;
-  /** The same work on another engine, right after ours. */
-  readonly beside?:
-    | ((one: BenchCase, kernel: Kernel) => Promise<PeerFigure | undefined>)
-    | undefined;
+  /** The same work on another engine, right after ours; or why it has no figure. */
+  readonly beside?: ((one: BenchCase, kernel: Kernel) => Promise<PeerFigure | string>) | undefined;
 }
 
 export interface Position {
@@ -86,8 +84,12 @@ export async function benchKernels(
       const milliseconds = await timeSteps(context, steps, { ...options, clock, ...work });
       const design = one.design?.(target) ?? kernel.choice?.design;
       const measured = rowOf(one, kernel.cost, { milliseconds, ceilings, design });
-      const peer = await beside?.(one, kernel);
-      const row = peer ? { ...measured, peer } : measured;
+      // What keeps the peer from its figure takes nothing from ours.
+      const peer = await beside?.(one, kernel).catch(messageOf);
+      const row =
+        typeof peer === 'string'
+          ? { ...measured, noPeer: peer }
+          : { ...measured, ...(peer && { peer }) };
       rows.push(row);
       onRow?.(row, { index, total: cases.length });
     } catch (error) {

@@ -96,6 +96,8 @@ export interface KernelRow {
   /** What was made smaller so that a software adapter could run it, in words. */
   readonly cut?: string;
   readonly peer?: PeerFigure;
+  /** Why a peer that was asked for has no figure. */
+  readonly noPeer?: string;
 }
 
 export interface KernelRecord {

@@ -23,7 +23,7 @@ import {
   psnr,
   RUNS,
 } from '../harness/networks.ts';
-import { type NumericsRow, record } from '../harness/numerics.ts';
+import { isRecording, type NumericsRow, record } from '../harness/numerics.ts';
 import { tinyModel } from '../harness/synthetic.ts';
 
 /** Official settings of each case; steps and colours are in the golden's metadata. */
@@ -62,6 +62,8 @@ const ON_SWIFTSHADER = [
   'e2e_tiled_s1',
 ];
 
+const isCut = (adapter: string): boolean => adapter === 'swiftshader' && !isRecording;
+
 /** Stages compared wherever the golden has them. */
 const STAGES = /^call\d+\.(noise|init_latents|latents_T|np_mean|vae_mean|step\d+\.eps|decoded)$/;
 
@@ -82,7 +84,7 @@ describe.each(RUNS)('$adapter $precision', ({ adapter, precision }) => {
   afterAll(() => close());
 
   describe('tiny', () => {
-    const names = adapter === 'swiftshader' ? ON_SWIFTSHADER : Object.keys(TINY);
+    const names = isCut(adapter) ? ON_SWIFTSHADER : Object.keys(TINY);
     test.each(names)('%s', async (name) => {
       const golden = await openGolden(`networks/${name}`);
       const { result, dump } = await run(context, golden, tinyModel(), {
@@ -104,7 +106,7 @@ describe.each(RUNS)('$adapter $precision', ({ adapter, precision }) => {
       ['still-life-s5', [250, 200, 150, 100, 50]],
       ['garden-s1', [200]],
     ] as const;
-    test.each(adapter === 'swiftshader' ? [runs[0]] : runs)('%s', async (name, timesteps) => {
+    test.each(isCut(adapter) ? [runs[0]] : runs)('%s', async (name, timesteps) => {
       const golden = await openGolden(`nano/${name}`);
       const { result, dump } = await run(context, golden, nodeFolder('weights/invsr-nano'), {
         precision,
@@ -117,8 +119,8 @@ describe.each(RUNS)('$adapter $precision', ({ adapter, precision }) => {
 
 // On SwiftShader where it is there: lavapipe compiles a GPU's tile in up to a minute (its f16 kernels are
 // in test/golden/rewrites.test.ts and in the conformance sweep).
-const GPU_RUNS = RUNS.some(({ adapter }) => adapter === 'swiftshader')
-  ? RUNS.filter(({ adapter }) => adapter === 'swiftshader')
+const GPU_RUNS = RUNS.some(({ adapter }) => isCut(adapter))
+  ? RUNS.filter(({ adapter }) => isCut(adapter))
   : RUNS;
 
 describe('the kernels of GPUs', () => {
