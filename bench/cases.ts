@@ -123,6 +123,8 @@ function workOf(node: Node): Work {
 
 /** Work this little above the limit is not worth a cut. */
 const MARGIN = 1.25;
+/** What cannot be cut runs whole up to this many times the limit. */
+const UNCUT = 10;
 
 /** The case within `maxFlops`, cut if need be; a sentence where that cannot be. */
 export function withinFlops(from: BenchCase, target: Target, maxFlops: number): BenchCase | string {
@@ -132,6 +134,7 @@ export function withinFlops(from: BenchCase, target: Target, maxFlops: number): 
   const work = { ...from, output: kernel.output.type };
   const cut = cutTo(work, maxFlops / flops);
   if (!cut) {
+    if (flops <= UNCUT * maxFlops) return from;
     return `${(flops / 1e9).toFixed(1)} GFLOP, and it cannot be cut; a higher --max-gflop runs it whole`;
   }
   const { network, count, counts, isPrepared, size, variant, id } = from;

@@ -49,6 +49,7 @@ export function cutTo(work: Work, share: number): Cut | undefined {
     [input]: withLength(source, length * ratio),
   };
   if (inputs['residual']) cut['residual'] = withLength(inputs['residual'], length);
+  if (inputs['x2']) cut['x2'] = withLength(inputs['x2'], length * ratio);
   return {
     op,
     inputs: cut,

@@ -76,7 +76,11 @@ const STAGES: Readonly<Record<string, Stage>> = {
             ({ m, n, k }) => m === shape.m && n === shape.n && k === shape.k,
           ),
         };
-        return { ...shape, isRight: (await checkMatrices(device, only)) !== undefined };
+        const problems: string[] = [];
+        const found = await checkMatrices(device, only, {
+          onProblem: (_, reason) => problems.push(reason),
+        });
+        return { ...shape, isRight: found !== undefined, problems };
       }),
     ),
   }),

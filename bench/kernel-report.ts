@@ -17,6 +17,8 @@ const COLUMNS: readonly Column<KernelRow>[] = [
   { title: '% of ceiling', cell: ({ ofCeiling }) => (100 * ofCeiling).toFixed(1) },
 ];
 
+/** Right before the times, which are not those of the whole. */
+const CUT: Column<KernelRow> = { title: 'CUT to', align: 'left', cell: ({ cut }) => cut ?? '' };
 const DESIGN: Column<KernelRow> = {
   title: 'design',
   align: 'left',
@@ -44,7 +46,9 @@ export interface TableOptions {
 export function kernelLines(record: KernelRecord, { isMarkdown }: TableOptions = {}): string[] {
   const { rows, skipped, ceilings, clock, incomplete } = record;
   const columns = [
-    ...COLUMNS,
+    ...COLUMNS.slice(0, 2),
+    ...(rows.some(({ cut }) => cut !== undefined) ? [CUT] : []),
+    ...COLUMNS.slice(2),
     ...(rows.some(({ design }) => design !== undefined) ? [DESIGN] : []),
     ...(rows.some(({ peer }) => peer) ? PEER : []),
     VARIANT,

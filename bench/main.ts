@@ -165,10 +165,10 @@ async function networks(flags: NetworkFlags): Promise<void> {
     const { context, model, machine, precisions, signal, note } = opened;
     expectComparable(before, { machine }, flags);
     const { model: name, filter, runs } = flags;
-    const options = { name, precisions, runs, filter, signal, onProgress: note };
-    const rows = await benchNetworks(context, model, options);
-    const record: NetworkRecord = { bench: 'networks', machine, model: name, rows };
+    const options = { machine, name, precisions, runs, filter, signal, onProgress: note };
+    const record = await benchNetworks(context, model, options);
     await give({ record, lines: () => networkLines(record) }, before, flags, work);
+    if (record.incomplete !== undefined) throw new Error(record.incomplete);
   });
 }
 

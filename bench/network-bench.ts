@@ -4,7 +4,8 @@ import { totalFlops } from '../src/engine/plan.ts';
 import { type NetworkName, type Spread, spreadOf } from '../src/invsr/measure.ts';
 import type { Precision } from '../src/invsr/measure-path.ts';
 import type { Model } from '../src/invsr/model.ts';
-import { networkCases, openNetwork } from './networks.ts';
+import { type NetworkCase, networkCases, openNetwork } from './networks.ts';
+import { BenchInputError } from './read-record.ts';
 import type { Machine } from './record.ts';
 import { digits, textTable } from './table.ts';
 
@@ -25,10 +26,13 @@ export interface NetworkRecord {
   readonly machine: Machine;
   readonly model: string;
   readonly rows: readonly NetworkRow[];
+  /** Why the run ended before its last network. */
+  readonly incomplete?: string;
 }
 
 export interface NetworkOptions {
-  /** As it was asked for. */
+  readonly machine: Machine;
+  /** The model, as it was asked for. */
   readonly name: string;
   readonly precisions: readonly Precision[];
   readonly runs: number;
@@ -37,50 +41,81 @@ export interface NetworkOptions {
   readonly onProgress: (text: string) => void;
 }
 
-/** One network at a time on the device; its precisions in turns. */
+/** One network at a time on the device. When the device is lost the record has what came before. */
 export async function benchNetworks(
   context: EngineContext,
   model: Model,
-  { name, precisions, runs, filter, signal, onProgress }: NetworkOptions,
-): Promise<NetworkRow[]> {
-  const rows: NetworkRow[] = [];
-  const canProfile = context.device.features.has('timestamp-query');
+  options: NetworkOptions,
+): Promise<NetworkRecord> {
+  const { machine, name, precisions, filter, signal, onProgress } = options;
   // The prompt is for peers; ours comes with the weights.
-  const cases = networkCases(model, { shape: [], data: new Float32Array() });
-  for (const network of cases.filter((one) => one.name.includes(filter))) {
-    for (const precision of precisions) {
-      onProgress(`${network.name} ${precision}`);
-      const work = await openNetwork(context, model, network, precision);
-      try {
-        await work.run();
-        const walls: number[] = [];
-        const gpu: number[] = [];
-        for (let run = 0; run < runs; run++) {
-          signal.throwIfAborted();
-          walls.push((await work.run()).milliseconds);
-          if (!canProfile) continue;
-          const timings = await work.profile();
-          gpu.push(timings.reduce((sum, { nanoseconds }) => sum + nanoseconds / 1e6, 0));
-        }
-        const dispatches = work.plans.flatMap((plan) => plan.dispatches);
-        rows.push({
-          id: `${name} ${network.name} ${precision}`,
-          network: network.name,
-          precision,
-          milliseconds: spreadOf(walls),
-          ...(gpu.length > 0 && { gpuMilliseconds: spreadOf(gpu) }),
-          dispatches: dispatches.length,
-          flops: totalFlops(dispatches),
-        });
-      } finally {
-        work.dispose();
+  const all = networkCases(model, { shape: [], data: new Float32Array() });
+  const cases = all.filter((one) => one.name.includes(filter));
+  if (cases.length === 0) {
+    const names = all.map((one) => one.name).join(', ');
+    throw new BenchInputError(`no network matches --filter ${filter}; there are ${names}`);
+  }
+  const rows: NetworkRow[] = [];
+  let incomplete: string | undefined;
+  try {
+    for (const network of cases) {
+      for (const precision of precisions) {
+        onProgress(`${network.name} ${precision}`);
+        rows.push(await benchNetwork(context, model, { ...options, network, precision }));
       }
     }
+  } catch (error) {
+    if (signal.aborted || rows.length === 0) throw error;
+    incomplete = error instanceof Error ? error.message : String(error);
   }
-  return rows;
+  return {
+    bench: 'networks',
+    machine,
+    model: name,
+    rows,
+    ...(incomplete !== undefined && { incomplete }),
+  };
 }
 
-export const networkLines = ({ rows }: NetworkRecord): string[] => [
+interface OneNetwork extends NetworkOptions {
+  readonly network: NetworkCase;
+  readonly precision: Precision;
+}
+
+async function benchNetwork(
+  context: EngineContext,
+  model: Model,
+  { name, network, precision, runs, signal }: OneNetwork,
+): Promise<NetworkRow> {
+  const canProfile = context.device.features.has('timestamp-query');
+  const work = await openNetwork(context, model, network, precision);
+  try {
+    await work.run();
+    const walls: number[] = [];
+    const gpu: number[] = [];
+    for (let run = 0; run < runs; run++) {
+      signal.throwIfAborted();
+      walls.push((await work.run()).milliseconds);
+      if (!canProfile) continue;
+      const timings = await work.profile();
+      gpu.push(timings.reduce((sum, { nanoseconds }) => sum + nanoseconds / 1e6, 0));
+    }
+    const dispatches = work.plans.flatMap((plan) => plan.dispatches);
+    return {
+      id: `${name} ${network.name} ${precision}`,
+      network: network.name,
+      precision,
+      milliseconds: spreadOf(walls),
+      ...(gpu.length > 0 && { gpuMilliseconds: spreadOf(gpu) }),
+      dispatches: dispatches.length,
+      flops: totalFlops(dispatches),
+    };
+  } finally {
+    work.dispose();
+  }
+}
+
+export const networkLines = ({ rows, incomplete }: NetworkRecord): string[] => [
   textTable(
     [
       { title: 'network', align: 'left', cell: ({ network }) => network },
@@ -97,4 +132,5 @@ export const networkLines = ({ rows }: NetworkRecord): string[] => [
     ],
     rows,
   ),
+  ...(incomplete === undefined ? [] : [`INCOMPLETE: ${incomplete}`]),
 ];

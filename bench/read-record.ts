@@ -5,9 +5,9 @@
 import type { Comparable, Timed } from './compare.ts';
 import type { ClockFacts } from './record.ts';
 
-/** The file for --compare is not what it should be. */
-export class CompareError extends Error {
-  override readonly name = 'CompareError';
+/** What a bench was asked for cannot be, or a file for it is not what it should be. */
+export class BenchInputError extends Error {
+  override readonly name = 'BenchInputError';
 }
 
 export type BenchName = 'kernels' | 'networks' | 'model' | 'load' | 'encode';
@@ -23,12 +23,12 @@ export function readComparable(text: string, bench: BenchName, file: string): Co
   if (!wanted) {
     const told = records.map(({ bench: name }) => (typeof name === 'string' ? name : 'no bench'));
     const names = [...new Set(told)];
-    throw new CompareError(
+    throw new BenchInputError(
       `${file} has no record of bench ${bench}, but of ${names.join(', ') || 'nothing'}; write one with --out`,
     );
   }
-  const damaged = (what: string): CompareError =>
-    new CompareError(`${file} is damaged: its record of bench ${bench} has ${what}`);
+  const damaged = (what: string): BenchInputError =>
+    new BenchInputError(`${file} is damaged: its record of bench ${bench} has ${what}`);
   const { machine } = wanted;
   if (!isObject(machine) || typeof machine['adapter'] !== 'string') {
     throw damaged('no machine it was measured on');
@@ -58,9 +58,9 @@ function parse(text: string, file: string): Json[] {
   const lines = text.split('\n').filter((line) => line.trim() !== '');
   const values = lines.map((line) => [line, tryParse(line)] as const);
   const broken = values.findIndex(([, value]) => !isObject(value));
-  if (lines.length === 0) throw new CompareError(`${file} is empty`);
+  if (lines.length === 0) throw new BenchInputError(`${file} is empty`);
   if (broken >= 0) {
-    throw new CompareError(
+    throw new BenchInputError(
       `${file} is no record of a bench: line ${broken + 1} is not a JSON object`,
     );
   }

@@ -21,9 +21,10 @@ import { toHalf, toSingle } from '../../src/weights/half.ts';
 import { packageVersion } from '../machine.ts';
 import { relativeError } from '../networks.ts';
 import { agreement } from './agreement.ts';
-import { type OpGraph, onnxFor } from './op-graphs.ts';
-import { type OpSubject, planOf, valuesOf, type Values } from './op-subject.ts';
-import { type PeerKernel, type PeerNetwork, startOrt } from './ort.ts';
+import { onnxFor } from './op-graphs.ts';
+import type { OpGraph } from './op-request.ts';
+import { type OpSubject, planOf, type TimedSubject, valuesOf, type Values } from './op-subject.ts';
+import { type Ort, type OrtLayout, type PeerKernel, type PeerNetwork, startOrt } from './ort.ts';
 
 export type PeerDtype = 'f32' | 'f16';
 
@@ -42,14 +43,14 @@ export interface OpResult {
 export interface OpPeer {
   readonly name: string;
   /** `rounds`: the least of them. */
-  time(subject: OpSubject, options: { readonly rounds: number }): Promise<OpResult>;
+  time(subject: TimedSubject, options: { readonly rounds: number }): Promise<OpResult>;
   dispose(): void;
 }
 
 /** Forms slower than this many times the fastest, by two runs' wall time, are not timed. */
 const WORTH_TIMING = 2;
 /** A first run compiles; drivers have been seen to take minutes for one kernel. */
-const FIRST_RUN_SECONDS = 30;
+const FIRST_RUN_SECONDS = 60;
 /** Short ops are run more often than asked for, so that one disturbance does not decide. */
 const SECONDS_OF_ROUNDS = 1.5;
 const MOST_ROUNDS = 50;
@@ -61,13 +62,15 @@ export async function openOpPeer(context: EngineContext): Promise<OpPeer> {
   /** Compiled, compared and warm; or why not. */
   async function enter(
     graph: OpGraph,
-    layout: 'NHWC' | 'NCHW',
+    layout: OrtLayout,
     { expected, limit }: { readonly expected: Float32Array; readonly limit: number },
   ): Promise<Entrant | string> {
     const label = [layout, graph.form].filter(Boolean).join(' ');
+    if (!ort.isAlive) ort = await startOrt(context.capabilities);
+    const process = ort;
     try {
       const { model, feeds } = graph;
-      const session = await ort.openLayout(model, {
+      const session = await process.openLayout(model, {
         feeds,
         layout,
         isProfiled: true,
@@ -76,7 +79,6 @@ export async function openOpPeer(context: EngineContext): Promise<OpPeer> {
       const first = await within(FIRST_RUN_SECONDS, session.run());
       if (first === undefined) {
         ort.dispose();
-        ort = await startOrt(context.capabilities);
         return `${label}: not compiled within ${FIRST_RUN_SECONDS} s`;
       }
       const difference = relativeError(expected, graph.ours(first.values));
@@ -89,6 +91,7 @@ export async function openOpPeer(context: EngineContext): Promise<OpPeer> {
       return {
         label,
         graph,
+        process,
         session,
         difference,
         wall: Math.min(...walls),
@@ -105,18 +108,28 @@ export async function openOpPeer(context: EngineContext): Promise<OpPeer> {
       const dtype = dtypeOf(subject);
       const values = valuesOf(subject);
       const ours = await openOurs(context, subject, values);
-      const entrants: Entrant[] = [];
+      const entrants: (Entrant & { readonly form: Form })[] = [];
       const refused: string[] = [];
       try {
         await ours.sample();
         const expected = await ours.output();
         const limit = agreement(subject);
-        for (const graph of onnxFor(subject, values, dtype)) {
-          for (const layout of graph.isImage ? (['NHWC', 'NCHW'] as const) : (['NHWC'] as const)) {
-            const entrant = await enter(graph, layout, { expected, limit });
+        const forms = onnxFor(subject, values, dtype).flatMap((graph) =>
+          (graph.isImage ? (['NHWC', 'NCHW'] as const) : (['NHWC'] as const)).map((layout) => ({
+            graph,
+            layout,
+          })),
+        );
+        // A form that ends the process takes those before it along: they enter again.
+        for (let open = forms; open.length > 0;) {
+          for (const form of open) {
+            const entrant = await enter(form.graph, form.layout, { expected, limit });
             if (typeof entrant === 'string') refused.push(entrant);
-            else entrants.push(entrant);
+            else entrants.push({ ...entrant, form });
           }
+          const lost = entrants.filter(({ process }) => !process.isAlive);
+          for (const each of lost) entrants.splice(entrants.indexOf(each), 1);
+          open = lost.map(({ form }) => form);
         }
         const fastest = Math.min(...entrants.map(({ wall }) => wall));
         const racing = entrants.filter(({ wall }) => wall <= WORTH_TIMING * fastest);
@@ -149,9 +162,15 @@ export async function openOpPeer(context: EngineContext): Promise<OpPeer> {
   };
 }
 
+interface Form {
+  readonly graph: OpGraph;
+  readonly layout: OrtLayout;
+}
+
 interface Entrant {
   readonly label: string;
   readonly graph: OpGraph;
+  readonly process: Ort;
   readonly session: PeerNetwork;
   readonly difference: number;
   readonly wall: number;
@@ -177,7 +196,11 @@ interface Ours {
   dispose(): void;
 }
 
-async function openOurs(context: EngineContext, subject: OpSubject, values: Values): Promise<Ours> {
+async function openOurs(
+  context: EngineContext,
+  subject: TimedSubject,
+  values: Values,
+): Promise<Ours> {
   const plan = planOf(subject, context.target);
   const buffers = new Buffers(context);
   for (const [name, { dtype }] of Object.entries(subject.inputs)) {

@@ -5,18 +5,14 @@
  * Values are multiples of f16's steps, so that both sides begin with the same numbers whatever they
  * store them as. Weights are scaled so that results are of the order of one.
  *
- * groupNorm stands for our three kernels (partial, finalize, apply): a peer's op is all of them. It
- * has the inputs x, gamma and beta.
+ * groupNorm may be one kernel of ours or three (partial, finalize, apply): a peer's op is all of them.
  */
-import { type Kernel, sizeOf, type Target, type TensorType } from '../../src/engine/kernel.ts';
+import { sizeOf, type Target, type TensorType } from '../../src/engine/kernel.ts';
 import type { Dispatch, Plan } from '../../src/engine/plan.ts';
-import { kernelOf } from '../../src/graph/ops.ts';
-import type { Activation } from '../../src/kernels/epilogue.ts';
-import { groupNormFinalize, groupNormPartial } from '../../src/kernels/group-norm-stats.ts';
-import { groupNormApply } from '../../src/kernels/group-norm.ts';
 import { phaseWeights } from '../../src/weights/phase-weights.ts';
 import { toHalf, toSingle } from '../../src/weights/half.ts';
 import { normal } from '../../test/harness/random.ts';
+import type { Step } from '../steps.ts';
 
 export const PEER_OPS = [
   'activation',
@@ -35,8 +31,13 @@ export type PeerOp = (typeof PEER_OPS)[number];
 export interface OpSubject {
   readonly op: PeerOp;
   readonly inputs: Readonly<Record<string, TensorType>>;
-  /** The op's constants (docs/architecture.md); groupNorm: groups, eps, activation. */
+  /** The op's constants (docs/architecture.md). */
   readonly constants: object;
+}
+
+export interface TimedSubject extends OpSubject {
+  /** What computes it on ours; the last one's output is called `output`. */
+  readonly steps: (target: Target) => readonly Step[];
 }
 
 export type Values = Readonly<Record<string, Float32Array>>;
@@ -76,52 +77,21 @@ function draw(length: number, seed: number, std: number): Float32Array {
   return Float32Array.from({ length }, (_, i) => some[i % some.length] ?? 0);
 }
 
-/** Our dispatches; the subject's inputs and `output` are externals of the plan. */
-export function planOf({ op, inputs, constants }: OpSubject, target: Target): Plan {
-  if (op === 'groupNorm') return groupNormPlan(inputs, constants, target);
-  const kernel = kernelOf(op, inputs, constants, target);
-  return planOfSteps(inputs, [{ kernel, output: 'output' }]);
-}
-
-export interface GroupNormConstants {
-  readonly groups: number;
-  readonly eps: number;
-  readonly activation?: Activation;
-}
-
-function groupNormPlan(inputs: OpSubject['inputs'], constants: object, target: Target): Plan {
-  const { groups, eps, activation = 'none' } = constants as GroupNormConstants;
-  const { x, gamma, beta } = inputs;
-  if (!x || !gamma || !beta) throw new Error('groupNorm needs x, gamma and beta');
-  const pixels = sizeOf(x.shape.slice(1, -1));
-  const partial = groupNormPartial({ x }, {}, target);
-  const stats = groupNormFinalize(
-    { partial: partial.output.type, gamma },
-    { groups, eps, pixels },
-    target,
-  );
-  const apply = groupNormApply({ x, stats: stats.output.type, beta }, { activation }, target);
-  return planOfSteps(inputs, [
-    { kernel: partial, output: 'partial' },
-    { kernel: stats, output: 'stats' },
-    { kernel: apply, output: 'output' },
-  ]);
-}
-
-/** Kernels one after another; a step's output is an external that later ones may read. */
-function planOfSteps(
-  inputs: OpSubject['inputs'],
-  steps: readonly { readonly kernel: Kernel; readonly output: string }[],
-): Plan {
-  const dispatches = steps.map(({ kernel, output }): Dispatch => ({
+/** Our dispatches; the subject's inputs and what the steps make are externals of the plan. */
+export function planOf({ inputs, steps }: TimedSubject, target: Target): Plan {
+  const made = steps(target);
+  const dispatches = made.map(({ kernel, inputs: names, output }): Dispatch => ({
     path: kernel.name,
     kernel,
     inputs: Object.fromEntries(
-      Object.keys(kernel.bindings).map((name) => [name, { kind: 'external', name }]),
+      Object.keys(kernel.bindings).map((name) => [
+        name,
+        { kind: 'external', name: names[name] ?? name },
+      ]),
     ),
     output: { kind: 'external', name: output },
   }));
-  const outputs = steps.map(({ kernel, output }) => [output, kernel.output.type] as const);
+  const outputs = made.map(({ kernel, output }) => [output, kernel.output.type] as const);
   return {
     slots: [],
     weights: [],

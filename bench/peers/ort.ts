@@ -34,6 +34,8 @@ export interface Ort {
   openLayout(model: Uint8Array, options: SessionOptions): Promise<PeerNetwork>;
   /** Vulkan drivers loaded into its process, where the system tells. */
   drivers(): Promise<string[]>;
+  /** False once its process has ended. */
+  readonly isAlive: boolean;
   /** Ends the process, whatever it is at. */
   dispose(): void;
 }
@@ -119,6 +121,9 @@ export async function startOrt(capabilities: Capabilities): Promise<Ort> {
     },
     drivers: async () => ((await ask('info', {})) as { drivers: string[] }).drivers,
     openLayout,
+    get isAlive() {
+      return child.exitCode === null && child.signalCode === null && !child.killed;
+    },
     dispose: () => child.kill(),
   };
 }
@@ -129,6 +134,12 @@ function conversation(
 ): (command: string, argument: object) => Promise<unknown> {
   const open = new Map<number, { resolve: (v: unknown) => void; reject: (e: Error) => void }>();
   let next = 0;
+  let ended: Error | undefined;
+  const end = (error: Error): void => {
+    ended ??= error;
+    for (const { reject } of open.values()) reject(ended);
+    open.clear();
+  };
   child.on('message', (message: { id: number; answer?: unknown; error?: string }) => {
     const request = open.get(message.id);
     open.delete(message.id);
@@ -140,12 +151,15 @@ function conversation(
   child.unref();
   child.channel?.unref();
   child.on('exit', (code, signal) => {
-    const error = new Error(`onnxruntime's process ended (${signal ?? `code ${code}`})`);
-    for (const { reject } of open.values()) reject(error);
-    open.clear();
+    end(new Error(`onnxruntime's process ended (${signal ?? `code ${code}`})`));
   });
+  child.on('error', end);
   return (command, argument) =>
     new Promise((resolve, reject) => {
+      if (ended) {
+        reject(ended);
+        return;
+      }
       open.set(next, { resolve, reject });
       child.channel?.ref();
       child.send({ id: next++, command, argument });

@@ -1,39 +1,59 @@
 /**
- * Which cases of the bench have a peer, and as what. A case is one kernel; group normalisation is
- * three, and its peer is compared with all of them, at the last.
+ * Which cases of the bench have a peer, and as what. A case is one op of a graph; group normalisation
+ * of a large image is three, and its peer is compared with all of them, at the last.
  */
-import type { TensorType } from '../../src/engine/kernel.ts';
-import type { Activation } from '../../src/kernels/epilogue.ts';
-import { type OpSubject, PEER_OPS, type PeerOp } from './op-subject.ts';
+import { sizeOf, type Target } from '../../src/engine/kernel.ts';
+import type { GroupNormConstants } from '../../src/kernels/group-norm-small.ts';
+import { groupNormFinalize, groupNormPartial } from '../../src/kernels/group-norm-stats.ts';
+import { groupNormApply, type GroupNormApplyConstants } from '../../src/kernels/group-norm.ts';
+import type { BenchCase } from '../cases.ts';
+import { type Step, stepOf } from '../steps.ts';
+import { PEER_OPS, type PeerOp, type TimedSubject } from './op-subject.ts';
 
-export interface PeerCase {
-  readonly op: string;
-  readonly inputs: Readonly<Record<string, TensorType>>;
-  readonly constants: Readonly<Record<string, unknown>>;
-}
+export type PeerCase = Pick<BenchCase, 'op' | 'inputs' | 'constants' | 'kernel' | 'steps'>;
 
 /** Of Stable Diffusion's norms; times do not depend on eps. */
 const GROUPS = 32;
 const EPS = 1e-6;
 
 /** undefined where no peer has such an op. */
-export function subjectOf({ op, inputs, constants }: PeerCase): OpSubject | undefined {
-  if (op !== 'groupNormApply') {
-    return isPeerOp(op) ? { op, inputs, constants } : undefined;
-  }
-  const { x, beta } = inputs;
-  const channels = x?.shape.at(-1) ?? 0;
-  if (!x || !beta) return undefined;
-  const activation = constants['activation'] as Activation | undefined;
-  return {
-    op: 'groupNorm',
-    inputs: { x, gamma: beta, beta },
-    constants: {
-      groups: channels % GROUPS === 0 ? GROUPS : 4,
-      eps: EPS,
-      ...(activation && { activation }),
-    },
-  };
+export function subjectOf(one: PeerCase): TimedSubject | undefined {
+  const { op, inputs, constants } = one;
+  if (op === 'groupNormApply') return wholeGroupNorm(one);
+  if (!isPeerOp(op)) return undefined;
+  const steps = (target: Target): readonly Step[] =>
+    one.steps?.(target) ?? [stepOf(one.kernel(target))];
+  return { op, inputs, constants, steps };
 }
 
 const isPeerOp = (op: string): op is PeerOp => (PEER_OPS as readonly string[]).includes(op);
+
+/** partial and finalize before it; gamma is a vector like beta. */
+function wholeGroupNorm({ inputs, constants }: PeerCase): TimedSubject | undefined {
+  const { x, beta } = inputs;
+  if (!x || !beta) return undefined;
+  const { activation = 'none' } = constants as GroupNormApplyConstants;
+  const channels = x.shape.at(-1) ?? 0;
+  const groups = channels % GROUPS === 0 ? GROUPS : 4;
+  const norm: GroupNormConstants = { groups, eps: EPS, activation };
+  return {
+    op: 'groupNorm',
+    inputs: { x, gamma: beta, beta },
+    constants: norm,
+    steps(target) {
+      const pixels = sizeOf(x.shape.slice(1, -1));
+      const partial = groupNormPartial({ x }, {}, target);
+      const stats = groupNormFinalize(
+        { partial: partial.output.type, gamma: beta },
+        { groups, eps: EPS, pixels },
+        target,
+      );
+      const apply = groupNormApply({ x, stats: stats.output.type, beta }, { activation }, target);
+      return [
+        { ...stepOf(partial), output: 'partial' },
+        { ...stepOf(stats), output: 'stats' },
+        stepOf(apply),
+      ];
+    },
+  };
+}

@@ -160,6 +160,23 @@ def describe(module, inputs):
     return f"{kind} {shapes}"
 
 
+def facts_of(module, inputs, output):
+    """Op and size as rows of `npm run bench -- kernels` have them, so that tables can be matched."""
+    if isinstance(module, torch.nn.Conv2d):
+        n, c, h, w = output.shape
+        return "conv2d", f"{n * h * w}x{c}x{module.weight[0].numel()}"
+    if isinstance(module, torch.nn.Linear):
+        rows = output.numel() // module.out_features
+        return "linear", f"{rows}x{module.out_features}x{module.in_features}"
+    if isinstance(module, Attend):
+        _, heads, queries, width = inputs[0].shape
+        return "attention", f"{queries}x{inputs[1].shape[2]}x{width} h{heads}"
+    if isinstance(module, torch.nn.GroupNorm):
+        n, c, h, w = output.shape
+        return "groupNorm", f"{n}x{h}x{w}x{c}"
+    return "layerNorm", "x".join(map(str, output.shape))
+
+
 def flops_of(module, inputs, output):
     """A fused multiply-add counts as 2; norms as our kernels' cost has them."""
     if isinstance(module, torch.nn.Conv2d):
@@ -172,16 +189,16 @@ def flops_of(module, inputs, output):
 
 
 def bench(options):
-    device, size = options.device, "tiny" if options.tiny else "full"
+    device, model = options.device, "tiny" if options.tiny else "full"
     dtype = torch.float16 if device == "cuda" else torch.float32
     clock, note = Clock(device), lambda text: print(text, file=sys.stderr)
-    path = Path(size, device, dtype)
+    path = Path(model, device, dtype)
     networks, rows, skipped = [], [], []
     compilers = {"eager": lambda call: call}
     if not hasattr(torch, "compile"):
         skipped.append({"id": "compiled", "why": f"torch {torch.__version__} has no torch.compile"})
     elif not options.eager:
-        compilers["compiled"] = lambda call: torch.compile(call, mode="max-autotune")
+        compilers["compiled"] = lambda call: torch.compile(call, mode=options.mode)
     for mode, compiler in compilers.items():
         try:
             calls = {name: compiler(call) for name, call in path.calls.items()}
@@ -201,12 +218,13 @@ def bench(options):
         repeat = max(1, int(2 / max(1e-3, min(clock.once(work) for _ in range(3)))))
         took = clock.spread(work, options.runs, repeat)
         flops = flops_of(module, inputs, output)
-        row = {"id": key, "network": network, "count": count, "milliseconds": took}
+        op, size = facts_of(module, inputs, output)
+        row = {"id": key, "op": op, "size": size, "network": network, "count": count, "milliseconds": took}
         rows.append({**row, "flops": flops, "gflops": flops / took["median"] / 1e6})
     return {
         "bench": "torch",
         "machine": machine(device),
-        "model": size,
+        "model": model,
         "precision": "f16" if dtype == torch.float16 else "f32",
         "attention": "scaled_dot_product_attention" if HAS_SDPA else "softmax",
         "networks": networks,
@@ -234,6 +252,8 @@ def main():
     parser.add_argument("--tiny", action="store_true", help="a model of a thousandth of the size")
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--eager", action="store_true", help="without torch.compile")
+    modes = ["default", "reduce-overhead", "max-autotune"]
+    parser.add_argument("--mode", choices=modes, default="reduce-overhead", help="of torch.compile")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     parser.add_argument("--out", help="append the JSON object to a file")
     options = parser.parse_args()

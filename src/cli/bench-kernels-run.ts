@@ -11,15 +11,29 @@ import { openModel } from '../invsr/model.ts';
 import { expectReports, profileOnce, writeReports } from './bench-files.ts';
 import type { KernelFlags, KernelHost } from './bench-kernels.ts';
 import { expectComparable, give, openBench, readBefore } from './bench-output.ts';
-import { InputError } from './errors.ts';
+import { InputError, interruptible } from './errors.ts';
 import { modelFolder } from './models.ts';
 import type { CommandContext } from './upscale.ts';
 
+/** Ends with what was measured, however it ends; an interruption says whether that was told. */
 export async function kernels(
   flags: KernelFlags,
   work: CommandContext,
   host: KernelHost,
 ): Promise<void> {
+  const told = { isGiven: false };
+  const sentence = (): string =>
+    told.isGiven ? 'the record has what was measured until then' : 'there is no record';
+  await interruptible(work.signal, sentence, () => bench(flags, { work, host, told }));
+}
+
+interface Asked {
+  readonly work: CommandContext;
+  readonly host: KernelHost;
+  readonly told: { isGiven: boolean };
+}
+
+async function bench(flags: KernelFlags, { work, host, told }: Asked): Promise<void> {
   const { reporter, signal } = work;
   const before = await readBefore(flags, 'kernels');
   const made = await createDevice({ adapter: flags.adapter });
@@ -51,6 +65,7 @@ export async function kernels(
       samples: flags.samples,
       seconds: flags.seconds,
       ...(flags.maxGflop !== undefined && { maxFlops: 1e9 * flags.maxGflop }),
+      cacheBytes: flags.cache,
       signal,
       onClock: ({ why }) => why !== undefined && reporter.note(why),
       onCeilings: (ceilings) => reporter.note(ceilingLine(ceilings)),
@@ -60,6 +75,7 @@ export async function kernels(
       beside: host.beside?.(context),
     });
     await give({ record, lines: () => kernelLines(record) }, before, flags, work);
+    told.isGiven = true;
     const isWanted = flags.html !== undefined || flags.profile !== undefined;
     const isWhole = record.incomplete === undefined && !signal.aborted;
     const profiled = { machine, model: flags.model, tile: flags.tile, precision };

@@ -13,7 +13,7 @@ import {
   withOutputFlags,
   withReportFlags,
 } from './bench-output.ts';
-import { integer, number, tileSize } from './options.ts';
+import { byteSize, integer, number, tileSize } from './options.ts';
 import type { CommandContext } from './upscale.ts';
 
 export interface KernelFlags extends DeviceFlags, OutputFlags, ReportFlags {
@@ -25,6 +25,8 @@ export interface KernelFlags extends DeviceFlags, OutputFlags, ReportFlags {
   readonly samples: number;
   readonly seconds: number;
   readonly maxGflop?: number;
+  /** Bytes. */
+  readonly cache?: number;
   readonly list?: boolean;
 }
 
@@ -54,6 +56,11 @@ export function kernelsCommand(work: CommandContext, host: KernelHost): Command 
       '--max-gflop <n>',
       'cut larger ones in rows (default: 2 on software adapters, else none)',
       number(0.001, 1e6),
+    )
+    .option(
+      '--cache <size>',
+      'inputs rotate over more than this, so that no cache holds them (default: 64MiB)',
+      byteSize,
     )
     .option('--list', 'names what would be timed');
   return withReportFlags(withOutputFlags(withDeviceFlags(command))).action(

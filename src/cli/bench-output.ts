@@ -9,9 +9,8 @@ import {
 } from '../../bench/compare.ts';
 import { comparisonLines } from '../../bench/kernel-report.ts';
 import { type BenchName, readComparable } from '../../bench/read-record.ts';
-import { createContext, type EngineContext } from '../engine/context.ts';
 import type { NodeDevice } from '../engine/node-device.ts';
-import { openContext } from './context.ts';
+import { type OpenedContext, openContext } from './context.ts';
 import { InputError, reasonOf, WriteError } from './errors.ts';
 import { choice } from './options.ts';
 import type { CommandContext } from './upscale.ts';
@@ -74,16 +73,10 @@ export const withReportFlags = (command: Command): Command =>
     );
 
 /** As other commands open it, and its lines for the user. */
-export async function openBench(
+export const openBench = (
   made: NodeDevice,
   { tuned }: Pick<DeviceFlags, 'tuned'>,
-): Promise<{ readonly context: EngineContext; readonly notes: readonly string[] }> {
-  if (tuned) return openContext(made);
-  return {
-    context: createContext(made.device, made.matrix && { matrix: made.matrix }),
-    notes: made.notice === undefined ? [] : [made.notice],
-  };
-}
+): Promise<OpenedContext> => openContext(made, { tuned });
 
 /** Read before anything is measured: a wrong file should not cost minutes. */
 export async function readBefore(

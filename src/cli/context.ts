@@ -10,22 +10,33 @@ export interface OpenedContext {
   readonly notes: readonly string[];
 }
 
+export interface ContextOptions {
+  /** False: designs as they are shipped or guessed, whatever was tuned here. @default true */
+  readonly tuned?: boolean;
+  /** The table counts as empty, and the next `save` replaces it. @default false */
+  readonly forget?: boolean;
+}
+
 /** INVSR_DEBUG=1 adds where the designs are from. */
-export async function openContext({
-  device,
-  capabilities,
-  matrix,
-  notice,
-}: Pick<NodeDevice, 'device' | 'capabilities' | 'matrix' | 'notice'>): Promise<OpenedContext> {
-  const store = await openDesigns(capabilities);
+export async function openContext(
+  {
+    device,
+    capabilities,
+    matrix,
+    notice,
+  }: Pick<NodeDevice, 'device' | 'capabilities' | 'matrix' | 'notice'>,
+  { tuned = true, forget = false }: ContextOptions = {},
+): Promise<OpenedContext> {
+  const store = await openDesigns(capabilities, { forget });
   const { table, problem } = store;
   const notes = [
     notice,
     problem,
     process.env['INVSR_DEBUG'] ? `designs: ${originOf(store)}` : undefined,
   ];
+  const designs = tuned ? table?.designs : undefined;
   return {
-    context: createContext(device, { ...(matrix && { matrix }), designs: table?.designs }),
+    context: createContext(device, { ...(matrix && { matrix }), designs }),
     store,
     notes: notes.filter((line) => line !== undefined),
   };

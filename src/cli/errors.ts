@@ -30,7 +30,7 @@ const INPUT_ERRORS = new Set([
   'TimestepError',
   'HubSettingError',
   'MemoryError',
-  'CompareError',
+  'BenchInputError',
 ]);
 
 /** By name: those of the library are no InputError. */

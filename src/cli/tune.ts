@@ -1,6 +1,6 @@
 /** `invsr tune`: measures which designs of the kernels are the fastest here, and keeps the table. */
 import { Command } from 'commander';
-import { createContext, type EngineContext } from '../engine/context.ts';
+import type { EngineContext } from '../engine/context.ts';
 import { nameOf } from '../engine/device.ts';
 import { createDevice, type NodeDevice } from '../engine/node-device.ts';
 import { type Model, openModel } from '../invsr/model.ts';
@@ -8,10 +8,11 @@ import type { ModelFacts } from '../invsr/tile-graph.ts';
 import type { Subject } from '../tune/subjects.ts';
 import { modelSubjects, tune, type TuneModelOptions } from '../tune/tune-model.ts';
 import type { ClassResult, DesignResult, TuneResult } from '../tune/tune.ts';
+import { openContext } from './context.ts';
 import { modelFolder } from './models.ts';
 import { choice, number, tileSize } from './options.ts';
 import type { Reporter } from './progress.ts';
-import { type DesignStore, openDesigns } from './tuned-designs.ts';
+import type { DesignStore } from './tuned-designs.ts';
 import type { CommandContext } from './upscale.ts';
 
 interface TuneFlags {
@@ -66,16 +67,17 @@ async function tuneFor(flags: TuneFlags, work: CommandContext): Promise<void> {
 }
 
 async function tuneOn(
-  { device, capabilities, matrix, notice }: NodeDevice,
+  made: NodeDevice,
   model: Model,
   flags: TuneFlags,
   { reporter, signal }: CommandContext,
 ): Promise<void> {
   const { reset, dryRun, minutes, precision, tile } = flags;
-  const store = await openDesigns(capabilities, { forget: reset === true });
-  for (const line of [notice, store.problem]) if (line !== undefined) reporter.note(line);
+  const { capabilities } = made;
   // Without what is known: the guess comes first, and shares are of its time.
-  const context = createContext(device, matrix && { matrix });
+  const opened = await openContext(made, { tuned: false, forget: reset === true });
+  const { context, store } = opened;
+  for (const line of opened.notes) reporter.note(line);
   const adapter = nameOf(capabilities);
   const what = { tile, ...(precision !== 'auto' && { precision }) };
   const known = store.table?.designs ?? {};

@@ -9,7 +9,7 @@ import type { MatrixShape, Target } from './kernel.ts';
 export const MATRIX_FEATURE = 'chromium-experimental-subgroup-matrix' as GPUFeatureName;
 
 /** Used where the adapter has them; none is needed. */
-const WANTED_FEATURES: readonly GPUFeatureName[] = [
+export const WANTED_FEATURES: readonly GPUFeatureName[] = [
   'shader-f16',
   'subgroups',
   'timestamp-query',

@@ -5,8 +5,8 @@
  *
  * Drivers that list a shape have been seen to multiply it wrongly, so a product of small integers, all
  * exact, is computed the ways kernels do: operands from storage and from shared memory, right by rows
- * and by columns, sums through shared memory, all subgroups at once. What is wrong, absent, refused or
- * does not answer in time is not used, and nothing is said of it: other kernels do the work.
+ * and by columns, sums to shared memory and back, all subgroups at once. What is wrong, absent, refused
+ * or does not answer in time is not used, and nothing is said of it: other kernels do the work.
  */
 import { type Capabilities, MATRIX_FEATURE, type MatrixConfig } from './device.ts';
 import { MATRIX_ENABLES, type MatrixShape } from './kernel.ts';
@@ -29,19 +29,21 @@ const TIMEOUT_MS = 5000;
 export interface MatrixCheckOptions {
   /** @default 5000 */
   readonly timeoutMs?: number;
+  /** Hears why a shape is not used: for those who look into it. */
+  readonly onProblem?: ((shape: MatrixShape, reason: string) => void) | undefined;
 }
 
 /** The shape to use: what `createContext` takes as `matrix`. Never rejects. */
 export async function checkMatrices(
   device: GPUDevice,
   capabilities: Capabilities,
-  { timeoutMs = TIMEOUT_MS }: MatrixCheckOptions = {},
+  { timeoutMs = TIMEOUT_MS, onProblem }: MatrixCheckOptions = {},
 ): Promise<MatrixShape | undefined> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const timeout = new Promise<undefined>((resolve) => {
     timer = setTimeout(() => resolve(undefined), timeoutMs);
   });
-  const check = firstRight(device, capabilities).catch(() => undefined);
+  const check = firstRight(device, capabilities, onProblem);
   try {
     return await Promise.race([check, timeout]);
   } finally {
@@ -73,10 +75,16 @@ export function matrixCandidates(capabilities: Capabilities): readonly MatrixSha
 async function firstRight(
   device: GPUDevice,
   capabilities: Capabilities,
+  onProblem: MatrixCheckOptions['onProblem'],
 ): Promise<MatrixShape | undefined> {
+  const subgroups = THREADS / capabilities.subgroupMinSize;
   for (const shape of matrixCandidates(capabilities)) {
-    if (await multipliesRightly(device, shape, THREADS / capabilities.subgroupMinSize)) {
-      return shape;
+    try {
+      const problem = await problemOf(device, shape, subgroups);
+      if (problem === undefined) return shape;
+      onProblem?.(shape, problem);
+    } catch (error) {
+      onProblem?.(shape, String(error));
     }
   }
   return undefined;
@@ -91,11 +99,12 @@ const HALVES = [0, 0x3c00, 0x4000, 0x4200, 0x4400];
 const halves = (length: number, valueAt: (i: number) => number): Uint16Array<ArrayBuffer> =>
   Uint16Array.from({ length }, (_, i) => HALVES[valueAt(i)] ?? 0);
 
-async function multipliesRightly(
+/** undefined where the product is right. */
+async function problemOf(
   device: GPUDevice,
   shape: MatrixShape,
   subgroups: number,
-): Promise<boolean> {
+): Promise<string | undefined> {
   const { m, n, k } = shape;
   const rows = subgroups * m;
   const left = halves(rows * k, (i) => leftOf(Math.floor(i / k), i % k));
@@ -114,7 +123,8 @@ async function multipliesRightly(
     layout: 'auto',
     compute: { module, entryPoint: 'main' },
   });
-  if (await moduleError) return false;
+  const refused = await moduleError;
+  if (refused) return refused.message;
 
   const buffers: GPUBuffer[] = [];
   const create = (size: number, data?: Uint16Array<ArrayBuffer>): GPUBuffer => {
@@ -146,10 +156,12 @@ async function multipliesRightly(
     pass.dispatchWorkgroups(1);
     pass.end();
     device.queue.submit([encoder.finish()]);
-    const runError = device.popErrorScope();
-    if (await runError) return false;
+    const runError = await device.popErrorScope();
+    if (runError) return runError.message;
     const actual = new Float32Array(await readBuffer(device, product, bytes));
-    return actual.every((value, i) => value === PRODUCTS * expectedAt(i, shape));
+    const wrong = actual.findIndex((value, i) => value !== PRODUCTS * expectedAt(i, shape));
+    if (wrong < 0) return undefined;
+    return `element ${wrong} is ${actual[wrong]}, not ${PRODUCTS * expectedAt(wrong, shape)}`;
   } finally {
     for (const buffer of buffers) buffer.destroy();
   }
@@ -162,7 +174,7 @@ function expectedAt(i: number, { n, k }: MatrixShape): number {
 }
 
 /** The shader adds the same product up in this many ways. */
-const PRODUCTS = 3;
+const PRODUCTS = 4;
 
 function productWgsl({ m, n, k }: MatrixShape, subgroups: number): string {
   // Rows of the tiles lie further apart than they are long, as in the kernels.
@@ -175,6 +187,7 @@ ${MATRIX_ENABLES}
 @group(0) @binding(3) var<storage, read_write> product: array<vec4f>;
 var<workgroup> left_tile: array<vec4<f16>, ${subgroups * m * leftPitch}>;
 var<workgroup> right_tile: array<vec4<f16>, ${k * rightPitch}>;
+var<workgroup> turned_tile: array<vec4<f16>, ${n * leftPitch}>;
 var<workgroup> sum_tile: array<vec4f, ${subgroups * m * sumPitch}>;
 
 @compute @workgroup_size(${THREADS})
@@ -187,16 +200,25 @@ fn main(@builtin(local_invocation_index) thread: u32, @builtin(subgroup_id) subg
     let row = i / ${n / 4}u;
     right_tile[row * ${rightPitch}u + i - row * ${n / 4}u] = right[i];
   }
+  for (var i = thread; i < ${(k * n) / 4}u; i += ${THREADS}u) {
+    let column = i / ${k / 4}u;
+    turned_tile[column * ${leftPitch}u + i - column * ${k / 4}u] = transposed[i];
+  }
   workgroupBarrier();
   let a = subgroupMatrixLoad<subgroup_matrix_left<f16, ${k}, ${m}>, row_major>(&left_tile, subgroup * ${m * leftPitch}u, ${leftPitch}u);
   let b0 = subgroupMatrixLoad<subgroup_matrix_right<f16, ${n}, ${k}>, row_major>(&right, 0u, ${n / 4}u);
   let b1 = subgroupMatrixLoad<subgroup_matrix_right<f16, ${n}, ${k}>, row_major>(&right_tile, 0u, ${rightPitch}u);
-  let b2 = subgroupMatrixLoad<subgroup_matrix_right<f16, ${n}, ${k}>, col_major>(&transposed, 0u, ${k / 4}u);
+  let b2 = subgroupMatrixLoad<subgroup_matrix_right<f16, ${n}, ${k}>, col_major>(&turned_tile, 0u, ${leftPitch}u);
   var sum = subgroup_matrix_result<f32, ${n}, ${m}>();
   sum = subgroupMatrixMultiplyAccumulate(a, b0, sum);
   sum = subgroupMatrixMultiplyAccumulate(a, b1, sum);
   sum = subgroupMatrixMultiplyAccumulate(a, b2, sum);
   subgroupMatrixStore<row_major>(&sum_tile, subgroup * ${m * sumPitch}u, sum, ${sumPitch}u);
+  workgroupBarrier();
+  var again = subgroupMatrixLoad<subgroup_matrix_result<f32, ${n}, ${m}>, row_major>(&sum_tile, subgroup * ${m * sumPitch}u, ${sumPitch}u);
+  again = subgroupMatrixMultiplyAccumulate(a, b0, again);
+  workgroupBarrier();
+  subgroupMatrixStore<row_major>(&sum_tile, subgroup * ${m * sumPitch}u, again, ${sumPitch}u);
   workgroupBarrier();
   for (var i = thread; i < ${(subgroups * m * n) / 4}u; i += ${THREADS}u) {
     let row = i / ${n / 4}u;

@@ -39,7 +39,7 @@ export interface AlgorithmOptions {
 }
 
 /** What the kernels of every algorithm know; a node with other inputs stays whole. */
-const KNOWN_INPUTS = new Set(['x', 'weight', 'bias', 'shift', 'residual']);
+const KNOWN_INPUTS = new Set(['x', 'stats', 'beta', 'weight', 'bias', 'shift', 'residual']);
 
 const isProduct = (node: Node): node is ProductNode =>
   (node.op === 'linear' || node.op === 'conv2d' || node.op === 'upsampleConv2d') &&
@@ -119,7 +119,11 @@ function split(node: ProductNode, splits: number, id: number): Node[] {
     {
       op: 'gemmPartial',
       path: `${node.path}.partial`,
-      inputs: { x, weight },
+      inputs: {
+        x,
+        ...('stats' in node.inputs && { stats: node.inputs.stats, beta: node.inputs.beta }),
+        weight,
+      },
       constants: { product: productOf(node), splits },
       output: partial,
     },

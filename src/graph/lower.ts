@@ -8,8 +8,9 @@ import { foldGates } from './gate.ts';
 import { joinProjections } from './join.ts';
 import { type Graph, inputsOf, type Node, type Tensor, wholeOf } from './graph.ts';
 import { constantNodes, lifetimes } from './liveness.ts';
-import { foldNorms, joinSmallNorms } from './norms.ts';
+import { dropConcats, foldNorms, joinSmallNorms } from './norms.ts';
 import { kernelOf } from './ops.ts';
+import { foldLayerNorms } from './row-norms.ts';
 import { assignSlots, PART_BYTES } from './slots.ts';
 
 export interface LowerOptions {
@@ -89,17 +90,23 @@ export function lower(built: Graph, target: Target, options: LowerOptions = {}):
 /** The same with fewer nodes; `compact` leaves those apart whose joint output would be large. */
 export function simplify(
   graph: Graph,
-  { family }: Pick<Target, 'family'>,
+  target: Pick<Target, 'family' | 'matrix'>,
   compact: boolean,
 ): Graph {
   const gated = foldGates(fuse(graph));
   const joined = joinProjections(gated, compact ? PART_BYTES : Infinity);
-  return family === 'cpu' ? joined : fewerNorms(joined, compact);
+  return target.family === 'cpu' ? joined : fewerNorms(joined, target, compact);
 }
 
-/** In bands a norm of a band's rows is cheap, and its reader shares the room of one band. */
-const fewerNorms = (graph: Graph, compact: boolean): Graph =>
-  compact ? joinSmallNorms(graph) : foldNorms(joinSmallNorms(graph));
+/**
+ * For GPUs. In bands a norm of a band's rows is cheap, and its reader shares the room of one band; of
+ * rows, only the ALU's programs know the norm.
+ */
+function fewerNorms(graph: Graph, { matrix }: Pick<Target, 'matrix'>, compact: boolean): Graph {
+  const small = dropConcats(joinSmallNorms(graph));
+  const large = compact ? small : foldNorms(small);
+  return matrix ? large : foldLayerNorms(large);
+}
 
 function externalTypes({ nodes, externals }: Graph): Plan['externals'] {
   const types: Record<string, { dtype: Tensor['dtype']; shape: Tensor['shape'] }> = {};

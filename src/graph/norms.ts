@@ -3,6 +3,7 @@
  *
  *   groupNormPartial → groupNormFinalize → groupNormApply   →   groupNorm             of small images
  *   groupNormApply → conv2d | linear                        →   one that normalizes what it reads
+ *   concat → groupNorm | linear                             →   one that reads both parts
  *
  * A dispatch more costs a GPU what a small image's arithmetic does; a software adapter's workgroup is
  * one core, and three dispatches spread over all of them. Of a large image the second saves a write
@@ -11,7 +12,7 @@
  * been stored but for their rounding.
  */
 import { isSmallGroupNorm } from '../kernels/group-norm-small.ts';
-import type { Graph, Node } from './graph.ts';
+import type { Graph, Node, Tensor } from './graph.ts';
 import { type Uses, usesOf } from './uses.ts';
 
 export function joinSmallNorms(graph: Graph): Graph {
@@ -31,7 +32,7 @@ export function joinSmallNorms(graph: Graph): Graph {
     joined.set(node, {
       op: 'groupNorm',
       path: node.path,
-      inputs: { x, gamma: finalize.inputs.gamma, beta },
+      inputs: { x, x2: undefined, gamma: finalize.inputs.gamma, beta },
       constants: { groups, eps, ...node.constants },
       output: node.output,
     });
@@ -40,12 +41,40 @@ export function joinSmallNorms(graph: Graph): Graph {
   return { ...graph, nodes: nodes.map((node) => joined.get(node) ?? node) };
 }
 
+/** Tensors side by side are read where they lie, if all readers can. */
+export function dropConcats(graph: Graph): Graph {
+  const { consumers, pinned } = usesOf(graph);
+  const joined = new Map<number, Node<'concat'>['inputs']>();
+  for (const { op, inputs, output } of graph.nodes) {
+    const readers = consumers.get(output.id) ?? [];
+    const canRead = (node: Node): boolean =>
+      node.op === 'groupNorm' ||
+      (node.op === 'linear' && !node.inputs.stats && node.inputs.residual?.id !== output.id);
+    const isApart = op === 'concat' && inputs.a.dtype === inputs.b.dtype;
+    if (isApart && !pinned.has(output.id) && readers.every(canRead)) joined.set(output.id, inputs);
+  }
+  const nodes = graph.nodes.flatMap((node): Node[] => {
+    if (joined.has(node.output.id)) return [];
+    if (node.op !== 'groupNorm' && node.op !== 'linear') return [node];
+    const parts = joined.get(node.inputs.x.id);
+    if (!parts) return [node];
+    const view = (part: Tensor): Tensor => ({
+      ...part,
+      shape: [...node.inputs.x.shape.slice(0, -1), part.shape.at(-1) ?? 0],
+    });
+    const inputs = { ...node.inputs, x: view(parts.a), x2: view(parts.b) };
+    return [{ ...node, inputs } as Node];
+  });
+  return { ...graph, nodes };
+}
+
 /** Norms applied where their readers load them, if these can and there is one of them. */
 export function foldNorms(graph: Graph): Graph {
   const uses = usesOf(graph);
   const dropped = new Set<Node>();
   const nodes = graph.nodes.map((node) => {
     if ((node.op !== 'conv2d' && node.op !== 'linear') || node.inputs.stats) return node;
+    if (node.op === 'linear' && node.inputs.x2) return node;
     const apply = soleProducer(node.inputs.x.id, uses);
     if (apply?.op !== 'groupNormApply' || apply.inputs.x.dtype !== apply.output.dtype) return node;
     const { x, stats, beta } = apply.inputs;
@@ -56,7 +85,7 @@ export function foldNorms(graph: Graph): Graph {
       ...node,
       inputs: { ...node.inputs, x: view, stats, beta },
       constants: { ...node.constants, normActivation: activation },
-    } as Node;
+    };
   });
   return { ...graph, nodes: nodes.filter((node) => !dropped.has(node)) };
 }

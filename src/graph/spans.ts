@@ -40,8 +40,11 @@ const ACCESS: {
   layerNorm: { x: 'pixels', gamma: 'all', beta: 'all' },
   linear: {
     x: 'pixels',
+    x2: 'pixels',
     stats: 'image',
     beta: 'all',
+    gamma: 'all',
+    columns: 'all',
     weight: 'all',
     bias: 'all',
     residual: 'pixels',

@@ -33,8 +33,8 @@ function pointsOf({ shape: [n = 0, h = 0, w = 0] }: Tensor, channels: number, dt
 
 /** `weights` holds the weights transformed so far, by the id of what they were made from. */
 export function winograd(node: Convolution, next: Next, weights: Map<number, Tensor>): Node[] {
-  const { x, weight, bias, shift, residual } = node.inputs;
-  const { padding = PADDING, activation = 'none' } = node.constants;
+  const { x, stats, beta, weight, bias, shift, residual } = node.inputs;
+  const { padding = PADDING, activation = 'none', normActivation = 'none' } = node.constants;
   const [, , ci = 0, co = 0] = weight.shape;
   const dtype = storageOf(x);
   const known = weights.get(weight.id);
@@ -54,8 +54,8 @@ export function winograd(node: Convolution, next: Next, weights: Map<number, Ten
     {
       op: 'winogradInput',
       path: `${node.path}.winogradInput`,
-      inputs: { x },
-      constants: { padding, dtype },
+      inputs: { x, stats, beta },
+      constants: { padding, dtype, normActivation },
       output: v,
     },
     {

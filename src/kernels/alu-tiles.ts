@@ -7,10 +7,17 @@
  *   8 × 2    16 loads from shared memory for 256 multiply-adds: the most that 128 registers hold
  *   4 × 2    12 for 128, half the registers: GPUs with few of them (Intel), and few pixels
  *   larger   fewer reads of x and weight, but fewer and heavier workgroups: bad for small images
+ *
+ * f16 operands lie in shared memory as they are stored, which halves its traffic, and are turned into
+ * f32 before each multiply-add, which some GPUs do on the way (AMD, Apple) and others in instructions
+ * of their own: 64 for 256 multiply-adds. Hence, after the tile's name,
+ *
+ *   wide     f32 in shared memory although f16 would do
+ *   packed   f16 pairs as u32, where the device has no f16; f32 is the guess there
  *   chunk    products of one step summed in f16, where f16 arithmetic is twice as fast (H200, Intel);
- *            sums of 32 terms are off by some 1e-6 of their power, hence never the first guess
+ *            sums of 32 terms are off by some 1e-6 of their power, hence never the guess
  */
-import type { Target } from '../engine/kernel.ts';
+import type { Target, TensorType } from '../engine/kernel.ts';
 import { sizeClass } from './designs.ts';
 import type { ImplicitGemm } from './gemm-program.ts';
 import { isPacked } from './storage.ts';
@@ -36,7 +43,11 @@ type TileName = keyof typeof TILES;
 const WIDE = ['tile64x64', 'tile128x64', 'tile128x128', 'tile32x64'] as const;
 const NARROW = ['tile128x32', 'tile128x16', 'tile128x4'] as const;
 
-const CHUNK = 'chunk';
+const KINDS = ['wide', 'packed', 'chunk'] as const;
+type Kind = (typeof KINDS)[number];
+
+/** A vector of four in shared memory: f32, f16, or two pairs of f16. */
+export type Staged = 'vec4f' | 'vec4<f16>' | 'vec2u';
 
 /** What every device has: maxComputeWorkgroupStorageSize. */
 const MAX_SHARED_BYTES = 16_384;
@@ -55,40 +66,47 @@ export interface AluDesign extends Tile {
   /** Vectors from one pixel to the next in shared memory; odd, so that rows start on other banks. */
   readonly pitch: number;
   /** Types of the staged vectors. */
-  readonly x: 'vec4f' | 'vec4<f16>';
-  readonly weight: 'vec4f' | 'vec4<f16>';
+  readonly x: Staged;
+  readonly weight: Staged;
   /** Sums the products of a step in f16. */
   readonly isChunked: boolean;
 }
 
-/** Undefined where the tile does not fit into shared memory. */
+/** Undefined where the tile does not fit into shared memory, or is no other than the plain one. */
 function designOf(
   tile: Tile,
-  { x, weight }: ImplicitGemm,
+  { x, weight, rowNorm }: ImplicitGemm,
   target: Target,
-  isChunked = false,
+  kind: Kind | undefined,
 ): AluDesign | undefined {
-  const staged = ({ dtype }: ImplicitGemm['x']) =>
-    dtype === 'f16' && !isPacked(target) ? 'vec4<f16>' : 'vec4f';
-  const types = { x: staged(x), weight: staged(weight) } as const;
-  const bytesOf = (type: 'vec4f' | 'vec4<f16>') => (type === 'vec4f' ? 16 : 8);
+  const hasF16 = !isPacked(target);
+  if (kind && (kind === 'packed') === hasF16) return undefined;
+  const half = hasF16 ? 'vec4<f16>' : 'vec2u';
+  const keepsHalf = hasF16 ? kind !== 'wide' : kind === 'packed';
+  const staged = ({ dtype }: TensorType): Staged => (dtype === 'f16' && keepsHalf ? half : 'vec4f');
+  const types = { x: staged(x), weight: staged(weight) };
+  const isChunked = kind === 'chunk';
+  if (isChunked && !(types.x === 'vec4<f16>' && types.weight === 'vec4<f16>')) return undefined;
+  if (kind && x.dtype !== 'f16' && weight.dtype !== 'f16') return undefined;
+  const bytesOf = (type: Staged) => (type === 'vec4f' ? 16 : 8);
   const fitting = [8, 4].find((depth) => {
     const vectors = pixelsOf(tile) * (depth + 1);
     const weights = (4 * depth * columnsOf(tile)) / 4;
-    const bytes = vectors * bytesOf(types.x) + weights * bytesOf(types.weight);
+    const rows = rowNorm ? 8 * pixelsOf(tile) : 0;
+    const bytes = vectors * bytesOf(types.x) + weights * bytesOf(types.weight) + rows;
     const fetched = (pixelsOf(tile) * depth) / (tile.across * tile.down);
     return bytes <= MAX_SHARED_BYTES && fetched <= MAX_FETCHED;
   });
   if (fitting === undefined) return undefined;
-  if (isChunked && !(types.x === 'vec4<f16>' && types.weight === 'vec4<f16>')) return undefined;
   return { ...tile, ...types, depth: fitting, pitch: fitting + 1, isChunked };
 }
 
-/** By name, e.g. `tile64x64` or `tile64x64 chunk`. */
+/** By name, e.g. `tile64x64` or `tile64x64 wide`. */
 export function aluDesign(name: string, gemm: ImplicitGemm, target: Target): AluDesign | undefined {
-  const [tile = '', kind] = name.split(' ');
-  return tile in TILES
-    ? designOf(TILES[tile as TileName], gemm, target, kind === CHUNK)
+  const [tile = '', suffix] = name.split(' ');
+  const kind = KINDS.find((known) => known === suffix);
+  return tile in TILES && kind === suffix
+    ? designOf(TILES[tile as TileName], gemm, target, kind)
     : undefined;
 }
 
@@ -101,7 +119,8 @@ export function aluDesigns(gemm: ImplicitGemm, target: Target): readonly [string
         return columns <= 4 * gemm.channels && gemm.channels <= 4 * columns;
       })
     : WIDE;
-  const names = [...tiles.filter((name) => name !== guess), `${guess} ${CHUNK}`];
+  const others = tiles.filter((name) => name !== guess);
+  const names = [...others, ...KINDS.map((kind) => `${guess} ${kind}`)];
   return [guess, ...names.filter((name) => aluDesign(name, gemm, target) !== undefined)];
 }
 

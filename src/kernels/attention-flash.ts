@@ -90,19 +90,20 @@ export function attentionFlash(spec: AttentionSpec, design: string): AttentionDe
 
   const scores = `
     for (var depth = 0u; depth < params.head_vectors; depth += DEPTH) {
-      let c = min(depth + local.x, last_vector);
+      let column = min(depth + local.x, last_vector);
       workgroupBarrier();
       for (var i = 0u; i < ROWS; i++) {
         let row = local.y + i * TEAMS;
-        staged[row * PITCH + local.x] = Staged(load_q(q_base + min(first + row, last_query) * params.q_row + c));
+        staged[row * PITCH + local.x] = Staged(load_q(q_base + min(first + row, last_query) * params.q_row + column));
       }
       for (var i = 0u; i < BLOCK / TEAMS; i++) {
         let key = local.y + i * TEAMS;
         staged[(QUERIES + key) * PITCH + local.x] =
-          Staged(load_k(k_base + min(j + key, last_key) * params.k_row + c));
+          Staged(load_k(k_base + min(j + key, last_key) * params.k_row + column));
       }
       workgroupBarrier();
-      for (var c = 0u; c < ${headDim % 32 === 0 ? 'DEPTH' : 'min(DEPTH, params.head_vectors - depth)'}; c++) {
+      for (var c = 0u; c < DEPTH; c++) {
+${headDim % 32 === 0 ? '' : '        if (depth + c > last_vector) { break; }'}
 ${eachRow((i) => `        let q${i} = vec4f(staged[(local.y + ${teams * i}u) * PITCH + c]);`)}
 ${unroll(
   4,
@@ -119,8 +120,9 @@ ${unroll(4, (k) =>
       `    staged[(local.x + ${8 * k}u) * P_PITCH + local.y * ${groups}u + ${g}u] = Staged(s${g}_${k});`,
   ),
 )}
-    for (var chunk = 0u; chunk < BLOCK; chunk += VALUE_KEYS) {
-      if (chunk > 0u) { workgroupBarrier(); }
+    for (var part = 0u; part < BLOCK / VALUE_KEYS; part++) {
+      let chunk = part * VALUE_KEYS;
+      if (part > 0u) { workgroupBarrier(); }
       for (var i = 0u; i < ${Math.ceil(valueKeys / teams)}u; i++) {
         let key = local.y + i * TEAMS;
         let at = v_base + min(j + chunk + key, last_key) * params.v_row;

@@ -97,11 +97,11 @@ ${eachScore((r, g) => `    ${putScore(`s${r}_${g}`, r, g * n)}`)}
     let next = select(row_max, tile_max, grows);
     let decay = exp2(params.scale * (row_max - next));
     row_max = next;
-    let p0 = exp2(params.scale * (s0 - next));
-    let p1 = exp2(params.scale * (s1 - next));
-    p_tile[lane * ${P_PITCH}u + subgroup * 2u] = vec4<f16>(p0);
-    p_tile[lane * ${P_PITCH}u + subgroup * 2u + 1u] = vec4<f16>(p1);
-    row_sum = row_sum * decay + dot(p0 + p1, vec4f(1));
+    let e0 = exp2(params.scale * (s0 - next));
+    let e1 = exp2(params.scale * (s1 - next));
+    p_tile[lane * ${P_PITCH}u + subgroup * 2u] = vec4<f16>(e0);
+    p_tile[lane * ${P_PITCH}u + subgroup * 2u + 1u] = vec4<f16>(e1);
+    row_sum = row_sum * decay + dot(e0 + e1, vec4f(1));
     if (grows && j > 0u) { atomicStore(&grown, 1u); }`;
 
   const rescale = (strip: number) => `

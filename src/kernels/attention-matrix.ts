@@ -15,6 +15,8 @@
  *   matrix128   128 rows, 128 invocations, 32,272 bytes of shared memory
  *   matrix64    64 rows, 64 invocations, 18,960 bytes: k and v are read twice as often, but there are
  *               more workgroups
+ *   …ahead      the next tile's keys and values are on their way, in 16 registers, while this one's
+ *               are used
  *
  * Rows past the last query or key repeat the last one; such keys are masked, such queries not stored.
  * Pitches of tiles put the rows that a matrix load takes at once on different banks.
@@ -55,14 +57,16 @@ export function matrixDesigns(
   if (!canMultiply(spec) || spec.headDim > MAX_HEAD || spec.headDim % 16 !== 0) return [];
   // Fewer workgroups would leave a large GPU idle.
   const isMany = Math.ceil(queries / 128) * heads >= 128;
-  return isMany ? ['matrix128', 'matrix64'] : ['matrix64', 'matrix128'];
+  const sizes = isMany ? ['matrix128', 'matrix64'] : ['matrix64', 'matrix128'];
+  return [...sizes, ...sizes.map((size) => `${size}ahead`)];
 }
 
 export function attentionMatrix(spec: AttentionSpec, design: string): AttentionDesign {
   const { headDim, causal, target } = spec;
   const matrix = matrixWgsl(target);
   const { m, n, k } = matrix;
-  const rows = design === 'matrix128' ? 128 : 64;
+  const rows = design.startsWith('matrix128') ? 128 : 64;
+  const isAhead = design.endsWith('ahead');
   const subgroup = target.subgroupSize;
   const bands = subgroup / m; // of m rows each, per subgroup
   const steps = headDim / k;
@@ -106,6 +110,17 @@ ${eachBand((r) =>
 )}
   workgroupBarrier();`;
 
+  // Slot i of an invocation: vec4 c of key `key` of the tile.
+  const eachSlot = (make: (i: number) => string) => unroll((TILE * headDim) / 4 / rows, make);
+  const fetch = (tile: string) =>
+    eachSlot(
+      (i) => `    {
+      let token = min(${tile} + key${i}, last_key);
+      next_k${i} = k[k_base + token * params.k_row + c${i}];
+      next_v${i} = v[v_base + token * params.v_row + c${i}];
+    }`,
+    );
+
   const scores = unroll(
     TILE / n,
     (g) => `${eachBand((r) => `    var s${r}_${g} = ${matrix.result}();`)}
@@ -139,9 +154,9 @@ ${unroll(
     var sums = vec4f();
 ${unroll(
   TILE_VECTORS,
-  (i) => `    let p${i} = exp2(fma(s${i}, vec4f(params.scale), offset));
-    sums += p${i};
-    p_tile[row * ${pPitch}u + ${i}u] = vec4<f16>(p${i});`,
+  (i) => `    let e${i} = exp2(fma(s${i}, vec4f(params.scale), offset));
+    sums += e${i};
+    p_tile[row * ${pPitch}u + ${i}u] = vec4<f16>(e${i});`,
 )}
     row_sum = row_sum * decay + ((sums.x + sums.y) + (sums.z + sums.w));
     if (grows && j > 0u) { atomicStore(&grown, 1u); }`;
@@ -228,16 +243,20 @@ ${unroll(strips, loadQuery)}
   var row_max = ${MASKED};
   var row_sum = 0f;
 ${eachOutput((r, c) => `  var o${r}_${c} = ${matrix.result}();`)}
+${eachSlot(
+  (i) => `  let key${i} = (thread + ${i}u * ROWS) / VECTORS;
+  let c${i} = thread + ${i}u * ROWS - key${i} * VECTORS;
+  let slot${i} = key${i} * ${kvPitch}u + c${i};
+  var next_k${i} = vec4<f16>();
+  var next_v${i} = vec4<f16>();`,
+)}
+  ${isAhead ? fetch('0u') : ''}
   for (var j = 0u; j < ${end}; j += ${TILE}u) {
-    for (var i = thread; i < ${TILE}u * VECTORS; i += ROWS) {
-      let key = i / VECTORS;
-      let c = i - key * VECTORS;
-      let token = min(j + key, last_key);
-      p_tile[key * ${kvPitch}u + c] = k[k_base + token * params.k_row + c];
-      v_tile[key * ${kvPitch}u + c] = v[v_base + token * params.v_row + c];
-    }
+    ${isAhead ? '' : fetch('j')}
+${eachSlot((i) => `    p_tile[slot${i}] = next_k${i}; v_tile[slot${i}] = next_v${i};`)}
     if (thread == 0u) { atomicStore(&grown, 0u); }
     workgroupBarrier();
+    ${isAhead ? fetch(`j + ${TILE}u`) : ''}
 ${scores}
 ${eachScore((r, g) => `    ${store(`s${r}_${g}`, r, g * n)}`)}
     workgroupBarrier();

@@ -23,10 +23,22 @@ export interface InputNorm {
   readonly activation: Activation;
 }
 
+/** Rows of x are layer-normalized: see row-norm.ts. Programs of the family `alu` know how. */
+export interface RowNorm {
+  /** [Ci] f32 */
+  readonly gamma: TensorType;
+  /** γ·W, [Co] f32 */
+  readonly columns: TensorType;
+  readonly eps: number;
+}
+
 export interface ImplicitGemm {
   readonly name: string;
   readonly x: TensorType;
+  /** Channels that follow those of x, of the same pixels and storage; `input.channels` counts both. */
+  readonly x2?: TensorType | undefined;
   readonly norm?: InputNorm | undefined;
+  readonly rowNorm?: RowNorm | undefined;
   /** [phases, taps y, taps x, Ci, Co] in memory. */
   readonly weight: TensorType;
   readonly epilogue: EpilogueInputs;

@@ -5,7 +5,7 @@
  *   gemmPartial   partial[s, ...] = Σ over steps s·steps/S to (s + 1)·steps/S of x · weight
  *   gemmReduce    y = act(Σ over s of partial[s, ...] + bias + shift) + residual
  *
- *   x, weight   those of `linear`, `conv2d` or `upsampleConv2d`
+ *   x, weight   those of `linear`, `conv2d` or `upsampleConv2d`, and what normalizes x there
  *   partial     [S, ...]   f32, after S the shape of y
  *   bias?       [C]        f32
  *   shift?      [N or 1, C]   f32
@@ -36,6 +36,9 @@ import { enableF16, readWgsl, writeWgsl } from './storage.ts';
 
 export interface GemmPartialInputs {
   readonly x: TensorType;
+  /** With beta: x is normalized as it is read. */
+  readonly stats?: TensorType | undefined;
+  readonly beta?: TensorType | undefined;
   readonly weight: TensorType;
 }
 
@@ -53,11 +56,9 @@ export function gemmPartial(
 ): Kernel {
   const gemm = gemmOf(product, inputs);
   const output: TensorType = { dtype: 'f32', shape: [splits, ...gemm.output.shape] };
-  // Programs on subgroup matrices know no parts.
-  const { matrix: _, ...alu } = target;
   return implicitGemm(
     { ...gemm, name: 'gemmPartial', epilogue: {}, activation: 'none', output, splits },
-    alu,
+    target,
   );
 }
 

@@ -5,6 +5,7 @@
  *   y = act((x - mean[g]) · rsqrt(var[g] + eps) · gamma + beta)     g the group of a channel
  *
  *   x, y         [N, H, W, C]   f16 or f32; C a multiple of 4
+ *   x2?          [N, H, W, C2]  like x, whose channels follow those of x: then C is of both, and y
  *   gamma, beta  [C]            f32; C / groups need not be a multiple of 4
  *
  * A workgroup takes the fewest groups that fill whole vectors of four channels: one, two or four, so
@@ -39,6 +40,7 @@ const SMALL = 2 ** 22;
 
 export interface GroupNormInputs {
   readonly x: TensorType;
+  readonly x2?: TensorType | undefined;
   readonly gamma: TensorType;
   readonly beta: TensorType;
 }
@@ -64,18 +66,20 @@ export const isSmallGroupNorm = ({ shape }: TensorType, groups: number): boolean
   sizeOf(shape.slice(1)) <= SMALL && bundleOf(shape.at(-1) ?? 0, groups).vectors <= LANES;
 
 export function groupNorm(
-  { x, gamma, beta }: GroupNormInputs,
+  { x, x2, gamma, beta }: GroupNormInputs,
   { groups, eps, activation = 'none', dtype = x.dtype }: GroupNormConstants,
   target: Target,
 ): Kernel {
-  const { n: batch, height, width: columns, channels } = imageOf('x', x);
+  const { n: batch, height, width: columns, channels: own } = imageOf('x', x);
+  const channels = own + (x2?.shape[3] ?? 0);
+  if (x2) expectShape('x2', x2, [batch, height, columns, channels - own]);
   expectShape('gamma', gamma, [channels]);
   expectShape('beta', beta, [channels]);
   const bundle = bundleOf(channels, groups);
   if (channels % groups !== 0 || groups % bundle.groups !== 0 || bundle.vectors > LANES) {
     throw new ShapeError(`x is ${format(x)}, which ${groups} groups do not divide evenly`);
   }
-  const y: TensorType = { dtype, shape: x.shape };
+  const y: TensorType = { dtype, shape: [batch, height, columns, channels] };
   const rows = batch * (groups / bundle.groups);
   const pixels = height * columns;
   const params = {
@@ -85,24 +89,33 @@ export function groupNorm(
     width: u32(channels / groups),
     pixels: u32(pixels),
     row_vectors: u32(channels / 4),
+    own_vectors: u32(own / 4),
     count: f32((pixels * channels) / groups),
     eps: f32(eps),
   };
   return {
     name: 'groupNorm',
-    variant: `${format(x)} ${groups} groups ${activation} → ${dtype}`,
-    bindings: { x: 1, gamma: 2, beta: 3 },
+    variant: `${format(x)}${x2 ? ` + ${channels - own}` : ''} ${groups} groups ${activation} → ${dtype}`,
+    bindings: { x: 1, gamma: 2, beta: 3, ...(x2 && { x2: 5 }) },
     params,
     output: { binding: 4, type: y },
     workgroups: gridOf(rows),
     cost: {
-      flops: (activation === 'none' ? 8 : 13) * sizeOf(x.shape),
-      bytes: byteLength(x) + byteLength(gamma) + byteLength(beta) + byteLength(y),
+      flops: (activation === 'none' ? 8 : 13) * sizeOf(y.shape),
+      bytes:
+        byteLength(x) +
+        (x2 ? byteLength(x2) : 0) +
+        byteLength(gamma) +
+        byteLength(beta) +
+        byteLength(y),
     },
     wgsl: wgsl`
-${enableF16(target, x.dtype, dtype)}
+${enableF16(target, x.dtype, x2?.dtype, dtype)}
 ${paramsWgsl(params)}
 ${readWgsl('x', 1, x.dtype, target)}
+#if ${x2 !== undefined}
+${readWgsl('x2', 5, x2?.dtype ?? 'f32', target)}
+#endif
 ${readWgsl('gamma', 2, 'f32', target)}
 ${readWgsl('beta', 3, 'f32', target)}
 ${writeWgsl('y', 4, dtype, target)}
@@ -124,6 +137,25 @@ fn lanes_sum(a: vec4f, b: vec4f, lane: u32) -> array<vec4f, 2> {
   }
   workgroupBarrier();
   return scratch[0];
+}
+
+// Where a lane's channels are: of pixel p the vector base + p · stride, of x or of x2.
+struct Place { base: u32, stride: u32, is_second: bool }
+
+fn place_of(image: u32, channel: u32) -> Place {
+  let others = params.row_vectors - params.own_vectors;
+  if (channel < params.own_vectors) {
+    return Place(image * params.pixels * params.own_vectors + channel, params.own_vectors, false);
+  }
+  return Place(image * params.pixels * others + channel - params.own_vectors, others, true);
+}
+
+fn load_at(place: Place, p: u32) -> vec4f {
+  let i = place.base + p * place.stride;
+#if ${x2 !== undefined}
+  if (place.is_second) { return load_x2(i); }
+#endif
+  return load_x(i);
 }
 
 // The group, from the bundle's first, of each channel of a vector.
@@ -158,17 +190,18 @@ fn main(
   let vector = lane % params.vectors;
   let first = select(params.pixels, lane / params.vectors, lane / params.vectors < step);
   let channel = (row - image * params.bundles) * params.vectors + vector;
+  let place = place_of(image, channel);
   let base = image * params.pixels * params.row_vectors + channel;
   let groups = groups_of(vector);
 
   var sum = vec4f();
-  for (var p = first; p < params.pixels; p += step) { sum += load_x(base + p * params.row_vectors); }
+  for (var p = first; p < params.pixels; p += step) { sum += load_at(place, p); }
   let rough = of_group(lanes_sum(by_group(sum, groups), vec4f(), lane)[0] / params.count, groups);
 
   var deviations = vec4f();
   var squares = vec4f();
   for (var p = first; p < params.pixels; p += step) {
-    let d = load_x(base + p * params.row_vectors) - rough;
+    let d = load_at(place, p) - rough;
     deviations += d;
     squares += d * d;
   }
@@ -182,7 +215,7 @@ fn main(
   let beta = load_beta(channel);
   for (var p = first; p < params.pixels; p += step) {
     let at = base + p * params.row_vectors;
-    store_y(at, activate((load_x(at) - rough - offset) * scale + beta));
+    store_y(at, activate((load_at(place, p) - rough - offset) * scale + beta));
   }
 }
 `,

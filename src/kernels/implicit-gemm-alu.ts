@@ -15,8 +15,6 @@
  * So reads have no conflicts for up to 8 neighbours in j; writes of x have some where a row of the
  * tile ends, once for the `4·columns` products that use each.
  *
- * f16 operands stay f16 in shared memory where the device has the type, and their products are f32.
- *
  * Indices into the tiles are sums and products of invocation ids and loop counters, which lets the
  * compiler prove them in bounds and drop its clamps (test/kernels/clamps.test.ts).
  */
@@ -28,10 +26,12 @@ import {
   columnsOf,
   gemmKey,
   pixelsOf,
+  type Staged,
 } from './alu-tiles.ts';
 import { choose } from './designs.ts';
 import { type ImplicitGemm, type Program, WEIGHT_BINDING } from './gemm-program.ts';
 import { readWgsl } from './storage.ts';
+import { rowNormWgsl } from './row-norm.ts';
 import { unroll } from './unroll.ts';
 
 export function aluProgram(
@@ -55,7 +55,7 @@ export function aluProgram(
     ],
     wgsl: `
 ${readWgsl('weight', WEIGHT_BINDING, gemm.weight.dtype, target)}
-${programWgsl(design, gemm.splits !== undefined)}
+${programWgsl(design, { isSplit: gemm.splits !== undefined, isNormed: gemm.rowNorm !== undefined })}
 `,
   };
 }
@@ -79,7 +79,14 @@ function invocations({ across, down, depth }: AluDesign) {
   };
 }
 
-function programWgsl(design: AluDesign, isSplit: boolean): string {
+/** What the text depends on beside the design. */
+interface Variant {
+  readonly isSplit: boolean;
+  /** Rows are layer-normalized: row-norm.ts. */
+  readonly isNormed: boolean;
+}
+
+function programWgsl(design: AluDesign, { isSplit, isNormed }: Variant): string {
   const { across, down, rows, vectors, depth, pitch, isChunked } = design;
   const ids = invocations(design);
   const fetches = pixelsOf(design) / ids.pixels;
@@ -96,15 +103,19 @@ function programWgsl(design: AluDesign, isSplit: boolean): string {
   const eachWeight = (make: (s: number, v: number) => string) =>
     unroll(Math.ceil(weightRows / down), (s) => eachVector((v) => make(s, v)));
 
+  const rowNorm = isNormed ? rowNormWgsl({ fetches, stride: ids.pixels, depth }) : undefined;
   const locate = eachFetch((s) => `at${s} = vector_at(block.image, iy${s} + ty, ix${s} + tx);`);
   const fetch = `${eachFetch(
-    (s) => `x${s} = ${design.x}();
-if (at${s} != OUTSIDE && k + kx < params.ci4) { x${s} = ${design.x}(load_input(block.image, at${s} + k + kx, k + kx)); }`,
+    (s) => `x${s} = ${ZERO[design.x]};
+if (at${s} != OUTSIDE && k + kx < params.ci4) {
+  ${rowNorm?.load(s) ?? `let value = load_input(block.image, at${s} + k + kx, k + kx);`}
+  x${s} = ${PACK[design.x]}(value);
+}`,
   )}
 ${eachWeight(
-  (s, v) => `w${s}_${v} = ${design.weight}();
+  (s, v) => `w${s}_${v} = ${ZERO[design.weight]};
 if (${isShort ? `j < ${weightRows}u && ` : ''}k * 4u + j + ${down * s}u < params.ci4 * 4u && c + ${across * v}u < params.co4) {
-  w${s}_${v} = ${design.weight}(load_weight((row + k * 4u + j + ${down * s}u) * params.co4 + c + ${across * v}u));
+  w${s}_${v} = ${PACK[design.weight]}(load_weight((row + k * 4u + j + ${down * s}u) * params.co4 + c + ${across * v}u));
 }`,
 )}`;
   // `min` tells the compiler what the condition says.
@@ -113,21 +124,28 @@ if (${isShort ? `j < ${weightRows}u && ` : ''}k * 4u + j + ${down * s}u < params
 ${isShort ? `if (j < ${weightRows}u) {` : '{'}
 ${eachWeight((s, v) => `weight_tile[(${tileRow} + ${down * s}u) * ${groups}u + ${across * v}u + i] = w${s}_${v};`)}
 }`;
-  const operand = isChunked ? '' : 'vec4f';
+  const operand = (type: Staged): string => (isChunked ? '' : UNPACK[type]);
   const sum = isChunked ? 'part' : 'sum';
   const multiply = `for (var d = 0u; d < ${depth}u; d++) {
-${eachRow((r) => `let a${r} = ${operand}(x_tile[(j + ${down * r}u) * ${pitch}u + d]);`)}
+${eachRow((r) => `let a${r} = ${operand(design.x)}(x_tile[(j + ${down * r}u) * ${pitch}u + d]);`)}
 ${unroll(4, (l) =>
   eachVector(
     (
       v,
-    ) => `let b${l}_${v} = ${operand}(weight_tile[(d * 4u + ${l}u) * ${groups}u + ${across * v}u + i]);
+    ) => `let b${l}_${v} = ${operand(design.weight)}(weight_tile[(d * 4u + ${l}u) * ${groups}u + ${across * v}u + i]);
 ${eachRow((r) => `${sum}${r}_${v} += a${r}[${l}] * b${l}_${v};`)}`,
   ),
 )}
 }`;
 
+  const result = (r: number, v: number): string =>
+    isNormed
+      ? `normalized(sum${r}_${v}, row_norms[j + ${down * r}u], c + ${across * v}u)`
+      : `sum${r}_${v}`;
+
   return `
+${rowNorm?.shared ?? ''}
+${[design.x, design.weight].includes('vec2u') ? PACKING : ''}
 var<workgroup> x_tile: array<${design.x}, ${pixelsOf(design) * pitch}>;
 var<workgroup> weight_tile: array<${design.weight}, ${weightRows * groups}>;
 
@@ -167,6 +185,7 @@ ${eachSum((r, v) => `  var sum${r}_${v} = initial${v};`)}
 ${eachFetch((s) => `  var at${s}: u32;\n  var x${s}: ${design.x};`)}
 ${eachWeight((s, v) => `  var w${s}_${v}: ${design.weight};`)}
 ${locate}
+${rowNorm?.begin ?? ''}
 ${fetch}
   for (var step = begin; step < end; step++) {
     workgroupBarrier();
@@ -187,19 +206,32 @@ ${isChunked ? eachSum((r, v) => `var part${r}_${v} = vec4<f16>();`) : ''}
 ${multiply}
 ${isChunked ? eachSum((r, v) => `sum${r}_${v} += vec4f(part${r}_${v});`) : ''}
   }
+${rowNorm?.end ?? ''}
 ${eachRow(
   (r) => `  {
     let pixel = first + j + ${down * r}u;
     let py = pixel / params.width;
     let px = pixel - py * params.width;
     if (py < params.height) {
-${eachVector((v) => `if (c + ${across * v}u < params.co4) { finish(${isSplit ? 'out' : 'block'}, py, px, c + ${across * v}u, sum${r}_${v}); }`)}
+${eachVector((v) => `if (c + ${across * v}u < params.co4) { finish(${isSplit ? 'out' : 'block'}, py, px, c + ${across * v}u, ${result(r, v)}); }`)}
     }
   }`,
 )}
 }
 `;
 }
+
+const ZERO: Readonly<Record<Staged, string>> = {
+  vec4f: 'vec4f()',
+  'vec4<f16>': 'vec4<f16>()',
+  vec2u: 'vec2u()',
+};
+const PACK = { vec4f: '', 'vec4<f16>': 'vec4<f16>', vec2u: 'pack' } as const;
+const UNPACK = { vec4f: '', 'vec4<f16>': 'vec4f', vec2u: 'unpack' } as const;
+
+const PACKING = `
+fn pack(v: vec4f) -> vec2u { return vec2u(pack2x16float(v.xy), pack2x16float(v.zw)); }
+fn unpack(v: vec2u) -> vec4f { return vec4f(unpack2x16float(v.x), unpack2x16float(v.y)); }`;
 
 const WHOLE_RANGE = `  let begin = 0u;
   let end = steps;

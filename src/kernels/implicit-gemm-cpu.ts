@@ -25,14 +25,19 @@ interface Block {
   readonly vectors: number;
 }
 
-/** The first is the best guess: see docs/decisions/0008. */
+/** Which are good guesses: docs/decisions/0008. */
 const BLOCKS = {
   '4x4': { rows: 4, vectors: 4 },
   '2x4': { rows: 2, vectors: 4 },
   '2x8': { rows: 2, vectors: 8 },
   '2x2': { rows: 2, vectors: 2 },
+  '8x1': { rows: 8, vectors: 1 },
 } as const satisfies Readonly<Record<string, Block>>;
-const DESIGNS = Object.keys(BLOCKS) as [keyof typeof BLOCKS, ...(keyof typeof BLOCKS)[]];
+type Design = keyof typeof BLOCKS;
+const DESIGNS = Object.keys(BLOCKS) as Design[];
+
+/** One group of columns is all that pictures and latents have. */
+const guessOf = (channels: number): Design => (channels <= 4 ? '8x1' : '4x4');
 
 /** Input channels per step. */
 const DEPTH = 4;
@@ -43,18 +48,21 @@ const pairsOf = (vectors: number): number => (vectors * 4) / 2;
 
 function chooseBlock(gemm: ImplicitGemm, lanes: number, target: Target) {
   const { x, weight, taps, pixels, channels, input } = gemm;
-  const [best, ...others] = DESIGNS;
+  const guess = guessOf(channels);
+  // The lanes share the weights of a step evenly.
+  const [first = '4x4', ...others] = [guess, ...DESIGNS.filter((name) => name !== guess)].filter(
+    (name) => (DEPTH * pairsOf(BLOCKS[name].vectors)) % lanes === 0,
+  );
   const choice = choose(
     sizeClass(`cpu gemm ${x.dtype} ${weight.dtype} ${taps.y}x${taps.x}`, {
       m: gemm.batch * gemm.phases * pixels.height * pixels.width,
       n: channels,
       k: taps.y * taps.x * input.channels,
     }),
-    // The lanes share the weights of a step evenly.
-    [best, ...others.filter((name) => (DEPTH * pairsOf(BLOCKS[name].vectors)) % lanes === 0)],
+    [first, ...others],
     target,
   );
-  return { choice, block: BLOCKS[choice.design as keyof typeof BLOCKS] };
+  return { choice, block: BLOCKS[choice.design as Design] };
 }
 
 export function cpuProgram(gemm: ImplicitGemm, target: Target): Program {

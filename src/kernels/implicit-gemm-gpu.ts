@@ -13,7 +13,7 @@ import { fillsMatrices, matrixDesign, matrixDesigns } from './matrix-tiles.ts';
 export function gpuProgram(gemm: ImplicitGemm, target: Target): Program {
   const tiles = aluDesigns(gemm, target);
   const [first, ...others] = matrixDesigns(gemm, target);
-  if (first === undefined) return aluProgram(gemm, target);
+  if (first === undefined || gemm.rowNorm) return aluProgram(gemm, target);
   const candidates = fillsMatrices(gemm)
     ? ([first, ...others, ...tiles] as const)
     : ([...tiles, first, ...others] as const);

@@ -15,6 +15,7 @@ import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
 import {
   byteLength,
   format,
+  f32,
   i32,
   type Kernel,
   paramsWgsl,
@@ -27,10 +28,11 @@ import { activationWgsl } from './epilogue.ts';
 import { type ImplicitGemm, WEIGHT_BINDING } from './gemm-program.ts';
 import { cpuProgram } from './implicit-gemm-cpu.ts';
 import { gpuProgram } from './implicit-gemm-gpu.ts';
+import { ROW_NORM } from './row-norm.ts';
 import { enableF16, readWgsl, writePairsWgsl, writeWgsl } from './storage.ts';
 
 export function implicitGemm(gemm: ImplicitGemm, target: Target): Kernel {
-  const { x, weight, output, activation, channels, taps, norm, gated = false } = gemm;
+  const { x, x2, weight, output, activation, channels, taps, norm, rowNorm, gated = false } = gemm;
   const { bias, shift, residual } = gemm.epilogue;
   for (const size of [gemm.input.channels, channels]) {
     if (size === 0 || size % 4 !== 0) {
@@ -43,7 +45,7 @@ export function implicitGemm(gemm: ImplicitGemm, target: Target): Kernel {
     if (type && type.dtype !== 'f32') throw new ShapeError(`${name} is ${format(type)}, not f32`);
   }
 
-  const isCpu = target.family === 'cpu' && gemm.splits === undefined;
+  const isCpu = target.family === 'cpu' && gemm.splits === undefined && !rowNorm;
   const program = (isCpu ? cpuProgram : gpuProgram)(gemm, target);
   const params = {
     batch: u32(gemm.batch),
@@ -62,14 +64,26 @@ export function implicitGemm(gemm: ImplicitGemm, target: Target): Kernel {
     column_blocks: u32(Math.ceil(channels / program.columns)),
     // Vectors between the shifts of two images; 0 where all images share one.
     shift_stride: u32(shift && shift.shape[0] !== 1 ? channels / 4 : 0),
+    ...(x2 && { own4: u32((x.shape.at(-1) ?? 0) / 4) }),
+    ...(rowNorm && { row_eps: f32(rowNorm.eps) }),
     ...(gemm.splits !== undefined && { splits: u32(gemm.splits) }),
   };
-  const used = [x, norm?.stats, norm?.beta, weight, bias, shift, residual, output].filter(
-    (type) => type !== undefined,
-  );
+  const used = [
+    x,
+    x2,
+    norm?.stats,
+    norm?.beta,
+    rowNorm?.gamma,
+    rowNorm?.columns,
+    weight,
+    bias,
+    shift,
+    residual,
+    output,
+  ].filter((type) => type !== undefined);
   return {
     name: gemm.name,
-    variant: `${format(x)}${norm ? ` norm ${norm.activation}` : ''} · ${format(weight)} → ${output.dtype}${bias ? ' bias' : ''}${
+    variant: `${format(x)}${x2 ? ` + ${x2.shape.at(-1)}` : ''}${norm ? ` norm ${norm.activation}` : ''}${rowNorm ? ' row norm' : ''} · ${format(weight)} → ${output.dtype}${bias ? ' bias' : ''}${
       shift ? ' shift' : ''
     }${activation === 'none' ? '' : ` ${activation}`}${gated ? ' gated' : ''}${residual ? ' residual' : ''}`,
     bindings: {
@@ -79,6 +93,8 @@ export function implicitGemm(gemm: ImplicitGemm, target: Target): Kernel {
       ...(shift && { shift: 4 }),
       ...(residual && { residual: 5 }),
       ...(norm && { stats: 7, beta: 8 }),
+      ...(x2 && { x2: 9 }),
+      ...(rowNorm && { gamma: 7, columns: 8 }),
     },
     params,
     output: { binding: 6, type: output },
@@ -113,13 +129,29 @@ ${readWgsl('beta', 8, 'f32', target)}
 ${activationWgsl(norm?.activation ?? 'none', 'activate_input')}
 #endif
 
+#if ${rowNorm !== undefined}
+${readWgsl('gamma', 7, 'f32', target)}
+${readWgsl('columns', 8, 'f32', target)}
+${ROW_NORM}
+#endif
+
+#if ${x2 !== undefined}
+${readWgsl('x2', 9, x2?.dtype ?? 'f32', target)}
+#endif
+
 // Four channels of x at vector i of an image; k counts the vectors of a pixel.
 fn load_input(image: u32, i: u32, k: u32) -> vec4f {
 #if ${norm !== undefined}
   let at = image * 2u * params.ci4 + k;
   return activate_input((load_x(i) - load_stats(at)) * load_stats(at + params.ci4) + load_beta(k));
 #else
+#if ${x2 !== undefined}
+  let pixel = (i - k) / params.ci4;
+  if (k >= params.own4) { return load_x2(pixel * (params.ci4 - params.own4) + k - params.own4); }
+  return load_x(pixel * params.own4 + k);
+#else
   return load_x(i);
+#endif
 #endif
 }
 
@@ -138,7 +170,7 @@ fn block_of(z: u32) -> Block {
 // What the sum of a block's c-th four columns starts from.
 fn initial(block: Block, c: u32) -> vec4f {
   var v = vec4f();
-#if ${bias !== undefined}
+#if ${bias !== undefined && !rowNorm}
   v += load_bias(min(c, params.co4 - 1u));
 #endif
 #if ${shift !== undefined}
@@ -148,7 +180,11 @@ fn initial(block: Block, c: u32) -> vec4f {
 }
 
 // Stores four columns of the pixel (py, px) of a block's phase.
-fn finish(block: Block, py: u32, px: u32, c: u32, sum: vec4f) {
+fn finish(block: Block, py: u32, px: u32, c: u32, total: vec4f) {
+  var sum = total;
+#if ${bias !== undefined && rowNorm !== undefined}
+  sum += load_bias(c);
+#endif
   var pixel = (block.image * params.height + py) * params.width + px;
   if (params.phases == 4u) {
     pixel = (block.image * params.height + py) * 2u + block.phase_y;

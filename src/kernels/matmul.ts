@@ -9,6 +9,9 @@
  *   residual? [..., N]   f16 or f32
  *   y         [..., N]   f16 or f32
  *
+ * With stats and beta, x is normalized as group-norm.ts would; with gamma and columns, its rows as
+ * layer-norm.ts would (row-norm.ts).
+ *
  * Gated, a feed-forward block's first layer and its geglu in one: of every four columns (v0, v1, g0, g1)
  *
  *   y = (v0·gelu(g0), v1·gelu(g1))        [..., N / 2]
@@ -32,9 +35,14 @@ import { implicitGemm } from './implicit-gemm.ts';
 
 export interface LinearInputs {
   readonly x: TensorType;
+  /** [..., K2], channels that follow those of x: weight is [K + K2, N]. */
+  readonly x2?: TensorType | undefined;
   /** With beta: x is normalized as it is read, as groupNormApply would. */
   readonly stats?: TensorType | undefined;
   readonly beta?: TensorType | undefined;
+  /** With columns = gamma·weight [N]: rows of x are layer-normalized, see row-norm.ts. */
+  readonly gamma?: TensorType | undefined;
+  readonly columns?: TensorType | undefined;
   readonly weight: TensorType;
   readonly bias?: TensorType | undefined;
   readonly residual?: TensorType | undefined;
@@ -44,6 +52,8 @@ export interface LinearConstants {
   readonly activation?: Activation;
   /** Of x's norm, if it has one. @default 'none' */
   readonly normActivation?: Activation;
+  /** With gamma. */
+  readonly rowEps?: number;
   /** Storage of y. @default that of x */
   readonly dtype?: DType;
   /** Columns in pairs, values and gates in turn; without activation and residual. @default false */
@@ -70,10 +80,11 @@ export const linear = (inputs: LinearInputs, constants: LinearConstants, target:
 
 /** The layer as a product over an image of its rows. */
 export function linearGemm(
-  { x, weight, bias, residual, ...normed }: LinearInputs,
-  { activation = 'none', normActivation, dtype = x.dtype, gated = false }: LinearConstants,
+  { x, x2, weight, bias, residual, gamma, columns: sums, ...normed }: LinearInputs,
+  { activation = 'none', normActivation, rowEps, dtype = x.dtype, gated = false }: LinearConstants,
 ): ImplicitGemm {
-  const inner = x.shape.at(-1) ?? 0;
+  const own = x.shape.at(-1) ?? 0;
+  const inner = own + (x2?.shape.at(-1) ?? 0);
   const columns = weight.shape.at(-1) ?? 0;
   expectShape('weight', weight, [inner, columns]);
   if (gated && (columns % 8 !== 0 || residual || activation !== 'none')) {
@@ -85,11 +96,14 @@ export function linearGemm(
     dtype,
     shape: [...x.shape.slice(0, -1), gated ? columns / 2 : columns],
   };
+  if (x2) expectShape('x2', x2, [...x.shape.slice(0, -1), inner - own]);
   if (bias) expectShape('bias', bias, [columns]);
   if (residual) expectShape('residual', residual, output.shape);
-  const rows = sizeOf(x.shape) / inner;
+  const rows = sizeOf(x.shape) / own;
   if (!(rows > 0)) throw new ShapeError(`x is ${format(x)}, expected at least one row`);
 
+  if (gamma) expectShape('gamma', gamma, [inner]);
+  if (sums) expectShape('columns', sums, [columns]);
   const norm = inputNorm(x, normed, normActivation);
   // Each image has statistics of its own.
   const batch = norm ? (x.shape[0] ?? 1) : 1;
@@ -97,7 +111,10 @@ export function linearGemm(
   return {
     name: 'linear',
     x,
+    x2,
     norm,
+    rowNorm:
+      gamma && sums && rowEps !== undefined ? { gamma, columns: sums, eps: rowEps } : undefined,
     weight,
     epilogue: { bias, residual },
     activation: gated ? 'gelu' : activation,
@@ -120,17 +137,27 @@ export function linearReference(
     weight,
     bias,
     residual,
+    gamma,
+    columns: columnSums,
   }: {
     x: Float32Array;
     weight: Float32Array;
     bias?: Float32Array | undefined;
     residual?: Float32Array | undefined;
+    gamma?: Float32Array | undefined;
+    columns?: Float32Array | undefined;
   },
   {
     inner,
     activation = 'none',
     gated = false,
-  }: { inner: number; activation?: Activation; gated?: boolean },
+    rowEps,
+  }: {
+    inner: number;
+    activation?: Activation;
+    gated?: boolean;
+    rowEps?: number | undefined;
+  },
 ): Float32Array {
   const columns = weight.length / inner;
   const rows = x.length / inner;
@@ -138,14 +165,21 @@ export function linearReference(
   const sums = new Float64Array(columns);
   for (let m = 0; m < rows; m++) {
     sums.fill(0);
+    let [mean, rstd] = [0, 1];
+    if (rowEps !== undefined) {
+      const row = Float64Array.from(x.subarray(m * inner, (m + 1) * inner));
+      mean = row.reduce((sum, v) => sum + v / inner, 0);
+      rstd = 1 / Math.sqrt(row.reduce((sum, v) => sum + (v - mean) ** 2 / inner, rowEps));
+    }
     for (let k = 0; k < inner; k++) {
-      const a = x[m * inner + k] ?? 0;
+      const a = (x[m * inner + k] ?? 0) * (gamma?.[k] ?? 1);
       for (let n = 0; n < columns; n++)
         sums[n] = (sums[n] ?? 0) + a * (weight[k * columns + n] ?? 0);
     }
     for (let n = 0; n < columns; n++) {
       const i = m * columns + n;
-      y[i] = activate(activation, (sums[n] ?? 0) + (bias?.[n] ?? 0)) + (residual?.[i] ?? 0);
+      const sum = ((sums[n] ?? 0) - mean * (columnSums?.[n] ?? 0)) * rstd;
+      y[i] = activate(activation, sum + (bias?.[n] ?? 0)) + (residual?.[i] ?? 0);
     }
   }
   if (!gated) return y;

@@ -4,8 +4,8 @@
  * A workgroup of 128 invocations computes pixels × columns, shared out among its subgroups in two
  * columns; a subgroup keeps its share in matrices of sums. What to expect, unmeasured:
  *
- *   128x128  64 × 64 per subgroup of 32: 128 registers of sums, and as little as 79 bytes of shared
- *            memory per clock and SM at the full rate, where 64 × 32 would ask for 119 of 128
+ *   128x128  64 × 64 per subgroup of 32: 128 registers of sums, and each fragment loaded from shared
+ *            memory serves four products; with 64 × 32 per subgroup half of them serve only two
  *   64x64    32 × 32: more workgroups, for images of few pixels
  *   matrix   pixels in a row, gathered anew for every tap: linear layers, strides, narrow images
  *   halo     a block of pixels, 16 wide, staged with its border once for all taps

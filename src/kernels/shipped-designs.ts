@@ -1,10 +1,9 @@
 /**
  * Designs for adapters on which nothing was tuned yet: what `invsr tune --json` found on others of the
- * same architecture, else of the same vendor. Only measured rows, each with the command that
- * measured it.
+ * same architecture, else of the same vendor. Only rows that two runs agree on.
  *
- * No GPU was at hand so far: nvidia, amd, intel, apple and qualcomm have no rows, and the factories'
- * first candidates stand for them.
+ * mesa/software and google/swiftshader need none: the guesses won there (docs/decisions/0008). No GPU
+ * was at hand so far, so for nvidia, amd, intel, apple and qualcomm the guesses stand unmeasured.
  */
 import type { Designs, Target } from '../engine/kernel.ts';
 

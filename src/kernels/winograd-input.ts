@@ -4,6 +4,7 @@
  *   v[4·i + j, t, c] = (Bᵀ d B)[i, j]     d: the 4×4 pixels of x around output tile t, zero outside
  *
  *   x   [N, H, W, C]     f16 or f32, C a multiple of 4
+ *   stats?, beta?        x is normalized as it is read, as `conv2d` does; zero padding stays zero
  *   v   [16, T, C]       f16 or f32; T = N·⌈Ho/2⌉·⌈Wo/2⌉ tiles, those of an image row by row
  *
  * One invocation per tile and four channels, all in registers; memory-bound.
@@ -23,26 +24,34 @@ import {
 } from '../engine/kernel.ts';
 import type { Padding } from './conv2d.ts';
 import { FLAT_MAIN, flatGrid, imageOf } from './elementwise.ts';
+import { type Activation, activationWgsl } from './epilogue.ts';
+import { inputNorm } from './gemm-program.ts';
 import { enableF16, readWgsl, writeWgsl } from './storage.ts';
 import { B, four, POINTS, tilesOf, transformed } from './winograd.ts';
 
 export interface WinogradInputInputs {
   readonly x: TensorType;
+  /** [N, 2, C] f32, with beta [C] f32: see gemm-program.ts. */
+  readonly stats?: TensorType | undefined;
+  readonly beta?: TensorType | undefined;
 }
 
 export interface WinogradInputConstants {
   /** That of the convolution. */
   readonly padding: Padding;
+  /** Of the norm. @default none */
+  readonly normActivation?: Activation;
   /** Storage of v. @default that of x */
   readonly dtype?: DType;
 }
 
 export function winogradInput(
-  { x }: WinogradInputInputs,
-  { padding, dtype = x.dtype }: WinogradInputConstants,
+  { x, stats, beta }: WinogradInputInputs,
+  { padding, normActivation = 'none', dtype = x.dtype }: WinogradInputConstants,
   target: Target,
 ): Kernel {
   const { n, height, width, channels, groups } = imageOf('x', x);
+  const norm = inputNorm(x, { stats, beta }, normActivation);
   const tiles = tilesOf(
     height + padding.top + padding.bottom - 2,
     width + padding.left + padding.right - 2,
@@ -64,8 +73,8 @@ export function winogradInput(
   };
   return {
     name: 'winogradInput',
-    variant: `${format(x)} → ${dtype}`,
-    bindings: { x: 1 },
+    variant: `${format(x)}${norm ? ` norm ${norm.activation}` : ''} → ${dtype}`,
+    bindings: { x: 1, ...(norm && { stats: 3, beta: 4 }) },
     params,
     output: { binding: 2, type: v },
     workgroups: flatGrid(vectors),
@@ -75,11 +84,22 @@ ${enableF16(target, x.dtype, dtype)}
 ${paramsWgsl(params)}
 ${readWgsl('x', 1, x.dtype, target)}
 ${writeWgsl('v', 2, dtype, target)}
+#if ${norm !== undefined}
+${readWgsl('stats', 3, 'f32', target)}
+${readWgsl('beta', 4, 'f32', target)}
+${activationWgsl(norm?.activation ?? 'none', 'activate_input')}
+#endif
 
 // Four channels of a pixel; coordinates below zero wrap around and are outside too.
 fn pixel(image: u32, y: u32, x: u32, group: u32) -> vec4f {
   if (y >= params.height || x >= params.width) { return vec4f(); }
-  return load_x(((image * params.height + y) * params.width + x) * params.groups + group);
+  let v = load_x(((image * params.height + y) * params.width + x) * params.groups + group);
+#if ${norm !== undefined}
+  let at = image * 2u * params.groups + group;
+  return activate_input((v - load_stats(at)) * load_stats(at + params.groups) + load_beta(group));
+#else
+  return v;
+#endif
 }
 
 // Bᵀ times a column.

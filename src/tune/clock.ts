@@ -14,7 +14,9 @@ const MAX_GRANULARITY_NS = 10_000;
 const BATCH = 3;
 /** Of a sample by the wall clock: much more than a submit and its wake-up. */
 const MIN_BATCH_MS = 10;
-const MAX_BATCH = 500;
+const MAX_BATCH = 512;
+/** So many runs that what prepares them hardly counts. */
+const MIN_PREPARED = 16;
 /** Kernels that take longer run once per sample. */
 const LONG_MS = 50;
 
@@ -43,6 +45,8 @@ export interface Clock {
 export interface Runs {
   /** Of one run. */
   readonly dispatches: number;
+  /** Before all runs, every time: what a plan would have done once. */
+  readonly preparing: number;
   readonly runs: (count: number, profiler?: Profiler) => Promise<void>;
   /** Milliseconds of the first run, with all that a first run costs. */
   readonly first: number;
@@ -74,16 +78,17 @@ export async function openClock({ device }: EngineContext, probe: Runs): Promise
   };
 }
 
-/** In nanoseconds, of some runs. */
-async function dispatchTimes({ runs, first }: Runs, profiler: Profiler): Promise<number[]> {
-  await runs(first > LONG_MS ? 1 : BATCH, profiler);
-  return (await profiler.read()).map(({ nanoseconds }) => nanoseconds);
+/** In nanoseconds, of some runs, without what prepares them. */
+async function dispatchTimes(work: Runs, profiler: Profiler): Promise<number[]> {
+  await work.runs(work.first > LONG_MS ? 1 : BATCH, profiler);
+  const timings = await profiler.read();
+  return timings.slice(work.preparing).map(({ nanoseconds }) => nanoseconds);
 }
 
 const wallClock = (): Clock => ({
   kind: 'wall',
-  async sample({ runs }) {
-    for (let count = 1; ; count = Math.min(4 * count, MAX_BATCH)) {
+  async sample({ runs, preparing }) {
+    for (let count = preparing > 0 ? MIN_PREPARED : 1; ; count = Math.min(4 * count, MAX_BATCH)) {
       const start = performance.now();
       await runs(count);
       const milliseconds = performance.now() - start;
@@ -103,8 +108,10 @@ export async function openRuns(
   const executorOf = async (count: number): Promise<Executor> => {
     const known = executors.get(count);
     if (known) return known;
-    const dispatches = Array.from({ length: count }, () => plan.dispatches).flat();
-    const made = await createExecutor(context, { ...plan, dispatches }, { signal });
+    const repeated = Array.from({ length: count }, () => plan.dispatches).flat();
+    // Executors have no externals when they prepare.
+    const parts = { weights: [], prepare: [], dispatches: [...plan.prepare, ...repeated] };
+    const made = await createExecutor(context, { ...plan, ...parts }, { signal });
     executors.set(count, made);
     return made;
   };
@@ -120,7 +127,8 @@ export async function openRuns(
     const start = performance.now();
     await runs(1);
     const first = performance.now() - start;
-    return { runs, first, dispatches: plan.dispatches.length, dispose };
+    const preparing = plan.prepare.length;
+    return { runs, first, preparing, dispatches: plan.dispatches.length, dispose };
   } catch (error) {
     dispose();
     throw error;

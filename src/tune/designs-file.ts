@@ -5,7 +5,7 @@
  * `description`), what the device offers, the WebGPU implementation, and our kernels. Otherwise
  * `readDesigns` says what differs, and the caller goes on without.
  */
-import { type Capabilities } from '../engine/device.ts';
+import { type Capabilities, WANTED_FEATURES } from '../engine/device.ts';
 import type { Designs } from '../engine/kernel.ts';
 import { KERNEL_HASH } from './kernel-hash.ts';
 import type { ClassResult } from './tune.ts';
@@ -49,7 +49,8 @@ export const identityOf = (
     architecture,
     device,
     driver: description,
-    features: features.join(' '),
+    // Of an adapter the same as of a device made on it.
+    features: WANTED_FEATURES.filter((name) => features.includes(name)).join(' '),
     subgroups: `${subgroupMinSize} to ${subgroupMaxSize}`,
     runtime,
     kernels,

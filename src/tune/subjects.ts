@@ -8,7 +8,7 @@
  */
 import type { EngineContext } from '../engine/context.ts';
 import type { Choice, Designs, Target } from '../engine/kernel.ts';
-import type { Plan } from '../engine/plan.ts';
+import type { Plan, PlanWeight } from '../engine/plan.ts';
 import { algorithmOf } from '../graph/algorithms.ts';
 import { type Graph, inputsOf, type Node } from '../graph/graph.ts';
 import { constantNodes } from '../graph/liveness.ts';
@@ -27,7 +27,7 @@ export interface Subject {
   readonly flops: number;
   /**
    * The node in one of the candidates: its inputs are externals of their names, its output is called
-   * `output`. `found` are the designs of other classes.
+   * `output`. What depends on the weight alone is in `prepare`. `found` are the designs of other classes.
    */
   plan(design: string, found: Designs): Plan;
   /** undefined: nothing to compare with, so nothing may win. */
@@ -97,14 +97,16 @@ function add(
   });
 }
 
-/** A graph of one node, every tensor of which is external. */
+/** A graph of one node, every tensor of which is external; its weight counts as constant besides. */
 function alone(node: Node): Graph {
   const externals = new Map<number, string>([[0, 'output']]);
+  const weights: [number, PlanWeight][] = [];
   const inputs = inputsOf(node).map(([name, { dtype, shape }], i) => {
     externals.set(i + 1, name);
+    if (name === 'weight') weights.push([i + 1, { key: name, layout: '', type: { dtype, shape } }]);
     return [name, { id: i + 1, dtype, shape }] as const;
   });
   const { dtype, shape } = node.output;
   const moved = { ...node, inputs: Object.fromEntries(inputs), output: { id: 0, dtype, shape } };
-  return { nodes: [moved as Node], weights: new Map(), externals, names: new Map() };
+  return { nodes: [moved as Node], weights: new Map(weights), externals, names: new Map() };
 }

@@ -16,10 +16,8 @@ export interface TuneFor {
   readonly compact?: boolean;
 }
 
-export interface TuneModelOptions extends TuneFor, TuneOptions {
-  /** Keys that are not measured again, such as those of a table from an earlier run. */
-  readonly known?: Readonly<Record<string, unknown>> | undefined;
-}
+/** Classes in `known` are not measured again. */
+export interface TuneModelOptions extends TuneFor, TuneOptions {}
 
 /** One step and no guidance: further ones repeat the same sizes. */
 export function modelSubjects(
@@ -49,8 +47,9 @@ export function modelSubjects(
 export function tune(
   context: EngineContext,
   model: ModelFacts,
-  { known = {}, ...options }: TuneModelOptions = {},
+  options: TuneModelOptions = {},
 ): Promise<TuneResult> {
+  const { known = {} } = options;
   const subjects = modelSubjects(context, model, options).filter(({ key }) => !(key in known));
   return tuneSubjects(context, subjects, options);
 }

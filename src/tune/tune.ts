@@ -19,6 +19,8 @@ import type { Subject } from './subjects.ts';
 export interface TuneOptions {
   /** Time for all classes together; one that has begun is finished. @default no limit */
   readonly minutes?: number | undefined;
+  /** Designs of other classes, from an earlier run; they are in effect while these are measured. */
+  readonly known?: Designs | undefined;
   /** Ends the work at its next pause, with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
   /** Hears of every class as soon as it is decided. */
@@ -74,7 +76,7 @@ export interface TuneResult {
 export async function tuneSubjects(
   context: EngineContext,
   subjects: readonly Subject[],
-  { minutes = Infinity, signal, onClass, pause = async () => {} }: TuneOptions = {},
+  { minutes = Infinity, known, signal, onClass, pause = async () => {} }: TuneOptions = {},
 ): Promise<TuneResult> {
   const until = performance.now() + 60_000 * minutes;
   const classes: ClassResult[] = [];
@@ -88,18 +90,13 @@ export async function tuneSubjects(
   });
   for (const subject of subjects) {
     if (performance.now() > until) return result('budget', `${minutes} minutes are over`);
-    try {
-      const measured = await tuneClass(trial, subject, { found: designsOf(classes), until });
-      classes.push(measured);
-      onClass?.(measured, { done: classes.length, total: subjects.length });
-    } catch (error) {
-      signal?.throwIfAborted();
-      if (!context.lost.aborted) throw error;
-      // Else a further run would lose it there again.
-      const culprit = { design: trial.running, refused: 'the device was lost' };
-      const measured = resultOf(subject, {}, [culprit], otherThan(culprit, subject));
-      classes.push(measured);
-      onClass?.(measured, { done: classes.length, total: subjects.length });
+    const found = { ...known, ...designsOf(classes) };
+    const measured = await tuneClass(trial, subject, { found, until }).catch(
+      async (error: unknown) => withoutTimes(trial, subject, await reasonOf(trial, error)),
+    );
+    classes.push(measured);
+    onClass?.(measured, { done: classes.length, total: subjects.length });
+    if (context.lost.aborted) {
       return result('lost', `${subject.key}, ${trial.running}: ${String(context.lost.reason)}`);
     }
   }
@@ -116,8 +113,31 @@ interface Trial extends Pick<TuneOptions, 'signal'> {
   running: string;
 }
 
-const otherThan = ({ design }: DesignResult, { candidates }: Subject): string | undefined =>
-  candidates.find((other) => other !== design);
+/** The signal's reason is thrown; a lost device is known as such some moments after what it caused. */
+async function reasonOf({ signal, context }: Trial, error: unknown): Promise<string> {
+  signal?.throwIfAborted();
+  await new Promise((resolve) => setTimeout(resolve, LOSS_MS));
+  if (context.lost.aborted) return 'the device was lost';
+  return error instanceof Error ? error.message : String(error);
+}
+
+const LOSS_MS = 50;
+
+/**
+ * The class where nothing can be measured, for want of memory say. A design that lost the device is
+ * refused alone: a further run does not lose it there again.
+ */
+function withoutTimes({ context, running }: Trial, subject: Subject, refused: string): ClassResult {
+  const { candidates } = subject;
+  const culprits = context.lost.aborted ? [running] : candidates;
+  const other = candidates.find((design) => !culprits.includes(design));
+  return resultOf(
+    subject,
+    {},
+    culprits.map((design) => ({ design, refused })),
+    other,
+  );
+}
 
 async function tuneClass(
   trial: Trial,
@@ -125,13 +145,14 @@ async function tuneClass(
   { found, until }: { readonly found: Designs; readonly until: number },
 ): Promise<ClassResult> {
   const { context } = trial;
+  trial.running = '';
   const reference = subject.reference();
   const buffers = new Buffers(context);
   const candidates: Candidate[] = [];
   const refused: DesignResult[] = [];
   let clock: Clock | undefined;
   try {
-    if (!reference) return resultOf(subject, {}, withoutReference(subject));
+    if (!reference) return withoutTimes(trial, subject, 'there is no reference for this op');
     for (const [name, noise] of Object.entries(reference.inputs)) {
       await noise?.write(buffers, name);
     }
@@ -144,9 +165,9 @@ async function tuneClass(
         const what = { design, plan, reference, expected, buffers, signal };
         candidates.push(await admit(context, what));
       } catch (error) {
-        trial.signal?.throwIfAborted();
+        const reason = await reasonOf(trial, error);
         if (context.lost.aborted) throw error;
-        refused.push({ design, refused: error instanceof Error ? error.message : String(error) });
+        refused.push({ design, refused: reason });
       }
     }
     const [first] = candidates;
@@ -168,9 +189,6 @@ async function begin(trial: Trial, design: string): Promise<void> {
   trial.signal?.throwIfAborted();
   trial.running = design;
 }
-
-const withoutReference = ({ candidates }: Subject): DesignResult[] =>
-  candidates.map((design) => ({ design, refused: 'there is no reference for this op' }));
 
 /** Samples in rounds over the candidates, until enough or the time is over. */
 async function race(

@@ -47,6 +47,24 @@ test('--json is the record; --out keeps it, and a later run is compared with it'
   expect(Number(faster) + Number(slower) + Number(same)).toBe(record.rows.length);
 });
 
+test('an interruption leaves the record of what was measured, and the code of one', async () => {
+  let isSent = false;
+  const args = ['bench', 'kernels', ...FAST, '--samples', '100000', '--seconds', '1', '--json'];
+  const { code, stdout, stderr } = await invsr(args, {
+    cwd: folder,
+    onStderr(text, child) {
+      if (isSent || !/^1\/\d+ /m.test(text)) return;
+      isSent = true;
+      child.kill('SIGINT');
+    },
+  });
+  expect(stderr).toMatch(/^invsr: interrupted; the record has what was measured until then$/m);
+  expect(code).toBe(130);
+  const record = recordIn(stdout);
+  expect(record.incomplete).toMatch(/^interrupted; \d of \d kernels were measured$/);
+  expect(record.rows.length).toBeGreaterThan(0);
+});
+
 test('--html and --profile show the kernels and one run of the model', async () => {
   const affine = ['--filter', 'affine a f32 [1,32,32,4]', '--tile', '64'];
   const files = ['--html', 'report.html', '--profile', 'trace.json'];

@@ -2,7 +2,7 @@
  * The adapters a test run uses: SwiftShader from npm always, lavapipe when it is installed. One
  * device per adapter and test file, released at the file's end.
  */
-import { create } from 'webgpu';
+import { create, globals } from 'webgpu';
 import { type Capabilities, requiredDevice, targetOf } from '../../src/engine/device.ts';
 import type { Target } from '../../src/engine/kernel.ts';
 import { createDevice } from '../../src/engine/node-device.ts';
@@ -40,6 +40,7 @@ const kept: unknown[] = []; // see `instances` in engine/node-device.ts
 
 /** Dawn's null backend: validates and compiles WGSL, computes nothing. For the `wgsl` tier only. */
 export async function openNullDevice(): Promise<GPUDevice> {
+  Object.assign(globalThis, globals);
   const gpu = create(['backend=null', 'enable-dawn-features=allow_unsafe_apis']);
   kept.push(gpu);
   const adapter = await gpu.requestAdapter();

@@ -65,6 +65,8 @@ export function emulateSubgroupMatrices(wgsl: string): string {
   text = file.text;
 
   for (const array of arrays.values()) text = rewriteAccesses(text, array);
+  const unknown = /var\s*<\s*storage[^>]*>\s*(\w+)\s*:\s*array\s*<\s*\w*<?f16/.exec(text);
+  if (unknown) throw new Error(`emulator: elements of ${unknown[1]}`);
   text = rewriteMain(replaceF16(text));
   const rest = /\b(subgroup[A-Z]\w*|subgroup_matrix\w*|f16|vec[234]h)\b/.exec(text);
   if (rest) throw new Error(`emulator: ${rest[0]} in: ${lineAt(text, rest.index)}`);
@@ -178,7 +180,7 @@ interface ArrayDeclaration {
 }
 
 const DECLARATION =
-  /var\s*<\s*(storage|workgroup)\s*(?:,\s*(read|read_write))?\s*>\s*(\w+)\s*:\s*array\s*<\s*(f16|f32|vec4<f16>|vec4<f32>|vec4f)\s*[,>]/g;
+  /var\s*<\s*(storage|workgroup)\s*(?:,\s*(read|read_write))?\s*>\s*(\w+)\s*:\s*array\s*<\s*(f16|f32|vec[24]<f16>|vec4<f32>|vec4f)\s*[,>]/g;
 
 /** Arrays of floats in storage and shared memory, by name. */
 function arraysOf(text: string): Map<string, ArrayDeclaration> {
@@ -188,8 +190,8 @@ function arraysOf(text: string): Map<string, ArrayDeclaration> {
       {
         name,
         isWritable: space === 'workgroup' || mode === 'read_write',
-        isPacked: element === 'vec4<f16>' || (element === 'f16' && space === 'storage'),
-        width: element.startsWith('vec4') ? 4 : 1,
+        isPacked: /^vec[24]<f16>$/.test(element) || (element === 'f16' && space === 'storage'),
+        width: Number(/^vec(\d)/.exec(element)?.[1] ?? 1),
       },
     ]),
   );
@@ -199,7 +201,7 @@ function arraysOf(text: string): Map<string, ArrayDeclaration> {
 function rewriteAccesses(text: string, { name, isPacked, width }: ArrayDeclaration): string {
   if (!isPacked) return text;
   let result = text.replace(
-    new RegExp(`(${name}\\s*:\\s*array\\s*<\\s*)(vec4<f16>|f16)`),
+    new RegExp(`(${name}\\s*:\\s*array\\s*<\\s*)(vec[24]<f16>|f16)`),
     `$1${width === 4 ? 'vec2u' : 'u32'}`,
   );
   const access = new RegExp(`\\b${name}\\s*\\[`, 'g');
@@ -285,6 +287,11 @@ function accessorsWgsl({ name, isPacked, isWritable, width }: ArrayDeclaration):
   if (width === 1) {
     return `fn emu_get_${name}(i: u32) -> f32 { return unpack2x16float(${name}[i >> 1u])[i & 1u]; }
 fn emu_at_${name}(i: u32) -> f32 { return emu_get_${name}(i); }`;
+  }
+  if (width === 2) {
+    return isWritable
+      ? `fn emu_set_${name}(i: u32, v: vec2f) { ${name}[i] = pack2x16float(v); }`
+      : `fn emu_get_${name}(i: u32) -> vec2f { return unpack2x16float(${name}[i]); }`;
   }
   const setter = `fn emu_set_${name}(i: u32, v: vec4f) {
   ${name}[i] = vec2u(pack2x16float(v.xy), pack2x16float(v.zw));

@@ -27,8 +27,28 @@ export interface KernelCase {
   readonly maxNmse?: number;
 }
 
-/** `make` in one of its designs, where it is a candidate; else in the one it has anyway. */
-export function inDesign(design: string, make: (target: Target) => Kernel, target: Target): Kernel {
+/** Kinds of targets that designs are made for. */
+const KINDS: readonly Target[] = [
+  { family: 'cpu', shaderF16: true, subgroupSize: 8 },
+  { family: 'alu', shaderF16: true, subgroupSize: 32 },
+  { family: 'alu', shaderF16: false, subgroupSize: 32 },
+];
+
+/**
+ * `make` in one of its designs where the target has it, else as the target has it anyway. A name that
+ * no kind of target knows is a mistake: nothing would be tested.
+ */
+export function inDesign(
+  design: string | undefined,
+  make: (target: Target) => Kernel,
+  target: Target,
+): Kernel {
+  if (design === undefined) return make(target);
   const { choice } = make(target);
-  return choice ? make({ ...target, designs: { [choice.key]: design } }) : make(target);
+  if (choice?.candidates.includes(design)) {
+    return make({ ...target, designs: { [choice.key]: design } });
+  }
+  const known = KINDS.flatMap((kind) => make(kind).choice?.candidates ?? []);
+  if (!known.includes(design)) throw new Error(`${design} is none of ${known.join()}`);
+  return make(target);
 }

@@ -88,7 +88,7 @@ export function conv2dCase(
       ),
     kernel: (target) =>
       inDesign(
-        options.design ?? '',
+        options.design,
         (t) => conv2d({ x, stats, beta, weight, bias, shift, residual }, constants, t),
         { ...target, ...options.target },
       ),
@@ -139,7 +139,7 @@ export const cases: readonly KernelCase[] = [
   conv2dCase(f32(2, 5, 7, 20), 36, ['edge'], { target: { subgroupSize: 0 } }),
   conv2dCase(f16(1, 6, 9, 8), 8, ['edge'], { target: { subgroupSize: 0 } }),
   // the blocks of CPU programs, ragged both ways
-  ...['2x4', '2x8', '2x2'].flatMap((design) => [
+  ...['2x4', '2x8', '2x2', '8x1'].flatMap((design) => [
     conv2dCase(f32(2, 13, 18, 8), 36, ['edge'], { design }),
     conv2dCase(f16(1, 7, 9, 20), 20, ['edge'], { design }),
   ]),

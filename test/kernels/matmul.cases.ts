@@ -1,4 +1,5 @@
 import { type DType, format, type Target, type TensorType } from '../../src/engine/kernel.ts';
+import { concatReference } from '../../src/kernels/concat.ts';
 import type { Activation } from '../../src/kernels/epilogue.ts';
 import { groupNormApplyReference } from '../../src/kernels/group-norm.ts';
 import { linear, linearReference } from '../../src/kernels/matmul.ts';
@@ -14,6 +15,10 @@ interface Options {
   readonly gated?: boolean;
   /** x is normalized as it is read. */
   readonly isNormed?: boolean;
+  /** Channels of a second x. */
+  readonly others?: number;
+  /** Rows of x are layer-normalized. */
+  readonly rowEps?: number;
   /** Overrides of the target, to reach programs that no adapter at hand selects. */
   readonly target?: Partial<Target>;
   /** A design of the family `alu`. */
@@ -26,7 +31,11 @@ export function linearCase(
   tags: KernelCase['tags'],
   options: Options = {},
 ): KernelCase {
-  const inner = x.shape.at(-1)!;
+  const own = x.shape.at(-1)!;
+  const { others = 0 } = options;
+  const inner = own + others;
+  const x2: TensorType | undefined =
+    others > 0 ? { dtype: x.dtype, shape: [...x.shape.slice(0, -1), others] } : undefined;
   const dtype = options.y ?? x.dtype;
   const weight: TensorType = { dtype: options.weight ?? 'f16', shape: [inner, columns] };
   const bias: TensorType | undefined =
@@ -35,21 +44,33 @@ export function linearCase(
     dtype: options.residual,
     shape: [...x.shape.slice(0, -1), columns],
   };
-  const { activation = 'none', gated = false, isNormed = false } = options;
+  const { activation = 'none', gated = false, isNormed = false, rowEps } = options;
+  const gamma: TensorType | undefined =
+    rowEps === undefined ? undefined : { dtype: 'f32', shape: [inner] };
+  const sums: TensorType | undefined = gamma && { dtype: 'f32', shape: [columns] };
   const stats: TensorType | undefined = isNormed
     ? { dtype: 'f32', shape: [x.shape[0]!, 2, inner] }
     : undefined;
   const beta: TensorType | undefined = isNormed ? { dtype: 'f32', shape: [inner] } : undefined;
+  const kernel = (target: Target) =>
+    linear(
+      { x, x2, stats, beta, gamma, columns: sums, weight, bias, residual },
+      { activation, dtype, gated, ...(rowEps !== undefined && { rowEps }) },
+      target,
+    );
   return {
-    name: `linear ${format(x)}${isNormed ? ' normed' : ''} · ${format(weight)} → ${dtype}${bias ? ' bias' : ''}${
+    name: `linear ${format(x)}${x2 ? ` + ${others}` : ''}${isNormed ? ' normed' : ''}${gamma ? ' rows normed' : ''} · ${format(weight)} → ${dtype}${bias ? ' bias' : ''}${
       activation === 'none' ? '' : ` ${activation}`
     }${gated ? ' gated' : ''}${residual ? ` + ${residual.dtype}` : ''}${options.target ? ` ${JSON.stringify(options.target)}` : ''}${options.design ? ` ${options.design}` : ''}`,
     tags,
-    ...(options.design && { families: ['alu'] }),
+    ...((options.design || gamma) && { families: ['alu'] }),
     inputs: {
       x,
+      ...(x2 && { x2 }),
       ...(stats && { stats }),
       ...(beta && { beta }),
+      ...(gamma && { gamma }),
+      ...(sums && { columns: sums }),
       weight,
       ...(bias && { bias }),
       ...(residual && { residual }),
@@ -61,23 +82,25 @@ export function linearCase(
         // weights scaled as trained ones are, so that sums keep the spread of x
         name === 'weight' ? { std: 1 / Math.sqrt(inner) } : { mean: 0.25 },
       ),
-    kernel: (target) =>
-      inDesign(
-        options.design ?? '',
-        (t) => linear({ x, stats, beta, weight, bias, residual }, { activation, dtype, gated }, t),
-        { ...target, ...options.target },
-      ),
+    kernel: (target) => inDesign(options.design, kernel, { ...target, ...options.target }),
     reference: (data) =>
       linearReference(
         {
           x: isNormed
             ? groupNormApplyReference(data as Record<'x' | 'stats' | 'beta', Float32Array>, {})
-            : (data['x'] as Float32Array),
+            : x2
+              ? concatReference(
+                  { a: data['x'] as Float32Array, b: data['x2'] as Float32Array },
+                  { channelsA: own, channelsB: others },
+                )
+              : (data['x'] as Float32Array),
           weight: data['weight'] as Float32Array,
+          gamma: data['gamma'] as Float32Array | undefined,
+          columns: data['columns'] as Float32Array | undefined,
           bias: data['bias'] as Float32Array | undefined,
           residual: data['residual'] as Float32Array | undefined,
         },
-        { inner, activation, gated },
+        { inner, activation, gated, rowEps },
       ),
     ...(options.design?.endsWith('chunk')
       ? { maxNmse: CHUNK_NMSE }
@@ -100,13 +123,16 @@ export const cases: readonly KernelCase[] = [
   linearCase(f32(18, 48), 16, ['edge'], { weight: 'f32', bias: false }),
   linearCase(f32(18, 48), 36, ['edge'], { target: { subgroupSize: 0 } }),
   linearCase(f16(18, 48), 36, ['edge'], { target: { subgroupSize: 0 } }),
-  ...['tile128x64', 'tile128x128', 'tile64x64 chunk'].map((design) =>
-    linearCase(f16(2, 131, 68), 132, ['edge'], { residual: 'f16', design }),
+  ...['tile128x128', 'tile64x64 wide', 'tile64x64 packed', 'tile64x64 chunk'].map((design) =>
+    linearCase(f16(2, 131, 68), 180, ['edge'], { residual: 'f16', design }),
   ),
-  linearCase(f32(131, 68), 132, ['edge'], { design: 'tile128x64' }),
+  linearCase(f32(131, 68), 180, ['edge'], { design: 'tile128x64' }),
   linearCase(f16(131, 68), 32, ['edge'], { design: 'tile128x16' }),
   linearCase(f16(131, 68), 4, ['edge'], { design: 'tile128x16' }),
   linearCase(f32(3, 10, 8), 16, ['edge'], { isNormed: true }),
+  linearCase(f32(3, 7, 12), 16, ['edge'], { others: 20 }),
+  linearCase(f32(3, 25, 20), 36, ['edge'], { rowEps: 1e-5, bias: false }),
+  linearCase(f16(2, 37, 72), 72, ['edge'], { rowEps: 1e-5, gated: true }),
   linearCase(f32(3, 5, 8), 16, ['edge'], { gated: true }),
   linearCase(f16(77, 20), 72, ['edge'], { gated: true }),
   // more rows than one dimension of the grid may have workgroups

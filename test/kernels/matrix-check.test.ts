@@ -14,6 +14,7 @@ const SHAPES: readonly MatrixShape[] = [
 
 describe.each(adapterNames)('%s', (name) => {
   let opened: TestDevice;
+  let problems: string[];
   let createShaderModule: GPUDevice['createShaderModule'];
   beforeAll(async () => {
     opened = await openTestDevice(name);
@@ -27,6 +28,7 @@ describe.each(adapterNames)('%s', (name) => {
     change: (wgsl: string) => string = (wgsl) => wgsl,
   ): Promise<MatrixShape | undefined> => {
     const { device } = opened;
+    problems = [];
     device.createShaderModule = (descriptor) =>
       createShaderModule({
         ...descriptor,
@@ -43,15 +45,23 @@ describe.each(adapterNames)('%s', (name) => {
         resultComponentType: 'f32',
       })),
     };
-    return checkMatrices(device, capabilities, { timeoutMs: 60_000 });
+    return checkMatrices(device, capabilities, {
+      timeoutMs: 60_000,
+      onProblem: (_, reason) => problems.push(reason),
+    });
   };
 
   test.each(SHAPES)('$m x $n x $k multiplies rightly', async (shape) => {
     expect(await found([shape])).toEqual(shape);
+    expect(problems).toEqual([]);
   });
   test.each([
     ['a wrong sum', 'sum += emu_left', 'sum -= emu_left'],
-    ['a transposed operand', 'emu_at_transposed((offset + (', 'emu_at_right((offset + ('],
+    [
+      'a transposed operand',
+      '(offset + ((emu_lane % 16u)) * stride) * 4u + k',
+      '(offset + (k) * stride) * 4u + (emu_lane % 16u)',
+    ],
     ['a row too far', 'emu_lane / 16u + r', 'emu_lane / 16u + r + 1u'],
   ])('%s is seen, and the next shape taken', async (_, right, wrong) => {
     // Lanes of 16 columns are of the first shape only.
@@ -59,6 +69,7 @@ describe.each(adapterNames)('%s', (name) => {
       wgsl.includes('emu_lane % 16u') ? wgsl.replaceAll(right, wrong) : wgsl;
     const [first, , last] = SHAPES;
     expect(await found([first!, last!], change)).toEqual(last);
+    expect(problems).toEqual([expect.stringMatching(/^element \d+ is [-\d]+, not \d+$/)]);
   });
   test('a shader that does not compile is no error', async () => {
     expect(await found([SHAPES[2]!], () => 'fn main() {')).toBeUndefined();

@@ -31,7 +31,7 @@ const fewEntries = (large: string, small: string): readonly Entry[] => [
   ],
   [
     `halo${large} direct`,
-    (target) => conv2dCase(f16(1, 9, 18, 48), 80, [], { dtype: 'f32', target }),
+    (target, design) => conv2dCase(f16(1, 9, 18, 48), 80, [], { dtype: 'f32', target, design }),
   ],
   [`halo${small}`, (target) => upsampleConv2dCase(f16(2, 9, 17, 20), 36, [], { target })],
 ];
@@ -44,22 +44,30 @@ const allEntries = (large: string, small: string): readonly Entry[] => [
   ],
   [
     `matrix${small}`,
-    (target) =>
-      conv2dCase(f16(2, 9, 7, 20), 36, [], { shift: 2, residual: 'f32', dtype: 'f32', target }),
+    (target, design) =>
+      conv2dCase(f16(2, 9, 7, 20), 36, [], {
+        shift: 2,
+        residual: 'f32',
+        dtype: 'f32',
+        target,
+        design,
+      }),
   ],
   [
     `matrix${small}`,
-    (target) =>
-      conv2dCase(f16(1, 17, 18, 36), 68, [], { stride: 2, padding: BOTTOM_RIGHT, target }),
+    (target, design) =>
+      conv2dCase(f16(1, 17, 18, 36), 68, [], { stride: 2, padding: BOTTOM_RIGHT, target, design }),
   ],
   [
     `halo${large}`,
-    (target) =>
+    (target, design) =>
       conv2dCase(f16(2, 10, 19, 36), 68, [], {
+        norm: 'silu',
         shift: 2,
         activation: 'silu',
         residual: 'f16',
         target,
+        design,
       }),
   ],
   [

@@ -3,11 +3,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createContext, type EngineContext } from '../../src/engine/context.ts';
 import type { Kernel, TensorType } from '../../src/engine/kernel.ts';
 import type { Plan } from '../../src/engine/plan.ts';
+import { GraphBuilder } from '../../src/graph/builder.ts';
 import { inputsOf, type Node } from '../../src/graph/graph.ts';
 import { conv2d } from '../../src/kernels/conv2d.ts';
 import { linear } from '../../src/kernels/matmul.ts';
 import { referenceOf } from '../../src/tune/sampled-reference.ts';
-import type { Subject } from '../../src/tune/subjects.ts';
+import { type Subject, subjectsOf } from '../../src/tune/subjects.ts';
 import { tuneSubjects, type TuneResult } from '../../src/tune/tune.ts';
 import { adapterNames, openTestDevice, type TestDevice } from '../harness/device.ts';
 
@@ -133,6 +134,18 @@ describe.each(adapterNames)('%s', (name) => {
     expect(refusalsOf(result)['same']).toMatch('no reference');
   });
 
+  test('a class that cannot be measured keeps its guess, and the others are measured', async () => {
+    const subject: Subject = {
+      ...conv({ same, slow }),
+      reference: () => {
+        throw new Error('no memory');
+      },
+    };
+    const result = await tuneSubjects(context, [subject, product({ slow, same })]);
+    expect(result.designs).toEqual({ conv: 'same', linear: 'same' });
+    expect(refusalsOf(result)).toEqual({ same: 'no memory', slow: 'no memory' });
+  });
+
   test('by the wall clock where there are no timestamps', async () => {
     const features = new Set([...opened.device.features].filter((f) => f !== 'timestamp-query'));
     const device = new Proxy(opened.device, {
@@ -145,6 +158,27 @@ describe.each(adapterNames)('%s', (name) => {
     const blind: EngineContext = { ...context, device };
     const { designs } = await tuneSubjects(blind, [product({ slow, same })]);
     expect(designs).toEqual({ linear: 'same' });
+  });
+
+  test('every design that a GPU would choose from gives right values', async () => {
+    const gpu: EngineContext = { ...context, target: { ...context.target, family: 'alu' } };
+    const g = new GraphBuilder({ precision: 'f32' });
+    const x = g.external('x', f32(1, 8, 16, 64));
+    const conv = g.emit(
+      'conv2d',
+      'conv',
+      { x, weight: g.external('w', f32(3, 3, 64, 32)), bias: g.external('b', f32(32)) },
+      { padding: { top: 1, left: 1, bottom: 1, right: 1 } },
+      f32(1, 8, 16, 32),
+    );
+    g.output('y', conv);
+    const subjects = subjectsOf([g.build()], gpu);
+    expect(subjects.flatMap(({ candidates }) => candidates)).toEqual(
+      expect.arrayContaining(['tile128x32', 'whole', 'split2', 'winograd']),
+    );
+    const result = await tuneSubjects(gpu, subjects);
+    expect(refusalsOf(result)).toEqual({});
+    expect(result.classes).toHaveLength(2);
   });
 
   test('no time: every class is left; an abort rejects with its reason', async () => {

@@ -131,6 +131,6 @@ describe('a file', () => {
     ['without times', lines({ ...record('a'), rows: [row, broken] }), /has no times in row 2/],
   ])('that is %s is refused in a sentence', (_, text, sentence) => {
     expect(() => read(text)).toThrow(sentence);
-    expect(() => read(text)).toThrow(expect.objectContaining({ name: 'CompareError' }) as Error);
+    expect(() => read(text)).toThrow(expect.objectContaining({ name: 'BenchInputError' }) as Error);
   });
 });

@@ -32,6 +32,9 @@ const ABLE: Capabilities = capabilitiesOf({
   limits: { maxComputeWorkgroupStorageSize: 49_152, maxComputeInvocationsPerWorkgroup: 1024 },
 } as unknown as GPUAdapter);
 
+/** Candidates of ABLE: each is given a try. */
+const TRIED = 2;
+
 const WEAK = { ...ABLE.limits, maxComputeWorkgroupStorageSize: 16_384 };
 
 describe('candidates', () => {
@@ -74,14 +77,14 @@ describe('silently off', () => {
       throw new Error('lost');
     });
     expect(await checkMatrices(deviceOf({ createShaderModule }), ABLE)).toBeUndefined();
-    expect(createShaderModule).toHaveBeenCalledOnce();
+    expect(createShaderModule).toHaveBeenCalledTimes(TRIED);
   });
   test('where pipelines are refused', async () => {
     const createComputePipelineAsync = vi.fn<() => Promise<never>>(() =>
       Promise.reject(new Error('no such matrix')),
     );
     expect(await checkMatrices(deviceOf({ createComputePipelineAsync }), ABLE)).toBeUndefined();
-    expect(createComputePipelineAsync).toHaveBeenCalledOnce();
+    expect(createComputePipelineAsync).toHaveBeenCalledTimes(TRIED);
   });
   test('where it hangs', async () => {
     const createComputePipelineAsync = vi.fn<() => Promise<never>>(() => new Promise(() => {}));

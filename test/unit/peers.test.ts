@@ -15,7 +15,7 @@ import {
   ungated,
   window,
 } from '../../bench/peers/op-layout.ts';
-import { PEER_OPS, valuesOf, type OpSubject } from '../../bench/peers/op-subject.ts';
+import { type OpSubject, PEER_OPS, planOf, valuesOf } from '../../bench/peers/op-subject.ts';
 import { subjectOf } from '../../bench/peers/subjects.ts';
 import { normal } from '../harness/random.ts';
 
@@ -188,13 +188,22 @@ describe('ops', () => {
 
   test('the last kernel of a group normalisation stands for all three', () => {
     const inputs = { x: type(1, 4, 4, 64), stats: type(1, 2, 64), beta: vector(64) };
-    const subject = subjectOf({ op: 'groupNormApply', inputs, constants: { activation: 'silu' } });
+    const target = { family: 'alu', shaderF16: true, subgroupSize: 32 } as const;
+    const kernel = (): never => {
+      throw new Error('the case has one of its own');
+    };
+    const constants = { activation: 'silu' };
+    const subject = subjectOf({ op: 'groupNormApply', inputs, constants, kernel });
     expect(subject).toMatchObject({
       op: 'groupNorm',
       constants: { groups: 32, activation: 'silu' },
     });
     expect(Object.keys(subject!.inputs)).toEqual(['x', 'gamma', 'beta']);
-    expect(subjectOf({ op: 'groupNormPartial', inputs, constants: {} })).toBeUndefined();
+    const { dispatches, externals } = planOf(subject!, target);
+    const names = ['groupNormPartial', 'groupNormFinalize', 'groupNormApply'];
+    expect(dispatches.map((each) => each.kernel.name)).toEqual(names);
+    expect(Object.keys(externals)).toEqual(['x', 'gamma', 'beta', 'partial', 'stats', 'output']);
+    expect(subjectOf({ op: 'groupNormPartial', inputs, constants: {}, kernel })).toBeUndefined();
   });
 
   test('what may differ grows with the root of the terms', () => {

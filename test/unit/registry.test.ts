@@ -36,6 +36,7 @@ test('shared files are known', () => {
     'phase-sums',
     'philox',
     'product',
+    'row-norm',
     'shipped-designs',
     'storage',
     'subgroup-matrix',

@@ -208,6 +208,7 @@ const TARGETS: readonly Target[] = [
   { family: 'cpu', shaderF16: true, subgroupSize: 8 },
   { family: 'cpu', shaderF16: false, subgroupSize: 4 },
   { family: 'alu', shaderF16: true, subgroupSize: 32 },
+  { family: 'alu', shaderF16: true, subgroupSize: 32, matrix: { m: 16, n: 16, k: 16 } },
 ];
 
 test.each(TARGETS)(

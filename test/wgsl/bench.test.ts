@@ -1,10 +1,15 @@
-/** The micro-benchmarks behind the ceilings compile, subgroup matrices included. */
+/**
+ * What the bench of kernels runs compiles: every case of the full-size networks, and the micro-benchmarks
+ * behind the ceilings, subgroup matrices included.
+ */
 import { beforeAll, describe, expect, test } from 'vitest';
 import { create } from 'webgpu';
+import { modelCases } from '../../bench/cases.ts';
 import { copyKernel } from '../../bench/copy-kernel.ts';
 import { matrixKernel } from '../../bench/matrix-kernel.ts';
 import { spinKernel } from '../../bench/spin-kernel.ts';
-import type { Kernel } from '../../src/engine/kernel.ts';
+import type { Kernel, Target } from '../../src/engine/kernel.ts';
+import { FULL_SIZE } from '../../src/invsr/full-size.ts';
 
 const FEATURES = ['shader-f16', 'subgroups', 'chromium-experimental-subgroup-matrix'];
 const kept: unknown[] = []; // see `instances` in engine/node-device.ts
@@ -18,7 +23,7 @@ beforeAll(async () => {
   device = await adapter.requestDevice({ requiredFeatures: FEATURES as GPUFeatureName[] });
 });
 
-async function errorsOf({ wgsl, name }: Kernel): Promise<string[]> {
+async function errorsOf({ wgsl, name }: Pick<Kernel, 'wgsl' | 'name'>): Promise<string[]> {
   device.pushErrorScope('validation');
   const module = device.createShaderModule({ label: name, code: wgsl });
   device.createComputePipeline({ layout: 'auto', compute: { module, entryPoint: 'main' } });
@@ -57,4 +62,19 @@ describe('products of matrices', () => {
     const wgsl = kernel.wgsl.replace('subgroup_matrix_right', 'subgroup_matrix_left');
     expect(await errorsOf({ ...kernel, wgsl })).not.toEqual([]);
   });
+});
+
+const TARGETS: readonly (readonly [Target, 'f16' | 'f32'])[] = [
+  [target, 'f16'],
+  [{ family: 'alu', shaderF16: false, subgroupSize: 0 }, 'f32'],
+  [{ family: 'cpu', shaderF16: true, subgroupSize: 8 }, 'f16'],
+];
+
+test.each(TARGETS)('every case for %j in %s', async (target, precision) => {
+  const options = { precision, tile: 128, timesteps: [200], family: target.family };
+  const cases = modelCases({ model: FULL_SIZE, name: '' }, options);
+  const kernels = cases.flatMap(({ steps }) => steps?.(target) ?? []).map(({ kernel }) => kernel);
+  const texts = new Map(kernels.map((kernel) => [kernel.wgsl, kernel]));
+  expect(texts.size).toBeGreaterThan(20);
+  for (const kernel of texts.values()) expect(await errorsOf(kernel), kernel.name).toEqual([]);
 });

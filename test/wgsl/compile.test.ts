@@ -3,7 +3,9 @@
  * backend, for every kind of target.
  */
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { Target } from '../../src/engine/kernel.ts';
+import { capabilitiesOf } from '../../src/engine/device.ts';
+import type { MatrixShape, Target } from '../../src/engine/kernel.ts';
+import { checkMatrices } from '../../src/engine/matrix-check.ts';
 import { GraphBuilder } from '../../src/graph/builder.ts';
 import { lower } from '../../src/graph/lower.ts';
 import { blendGraph, cropGraph, finishGraph, loadGraph } from '../../src/invsr/image-graphs.ts';
@@ -15,18 +17,24 @@ import { openTextModel } from '../../src/invsr/text-model.ts';
 import { nodeFolder } from '../../src/weights/node-file.ts';
 import { openNullDevice } from '../harness/device.ts';
 import { tinyTextEncoder } from '../harness/synthetic.ts';
+import { cases as attentionMatrixCases } from '../kernels/attention-matrix.cases.ts';
 import { cases as matrixCases } from '../kernels/matrix.cases.ts';
 import { REGISTRY } from '../kernels/registry.ts';
 
 const CPU: Target = { family: 'cpu', shaderF16: true, subgroupSize: 8 };
+const GPU: Target = { family: 'alu', shaderF16: true, subgroupSize: 32 };
+/** Of NVIDIA and of Intel. */
+const MATRICES = [
+  { m: 16, n: 16, k: 16 },
+  { m: 8, n: 16, k: 16 },
+] as const satisfies readonly MatrixShape[];
 const TARGETS: readonly Target[] = [
   CPU,
   { family: 'cpu', shaderF16: false, subgroupSize: 4 },
   { family: 'cpu', shaderF16: false, subgroupSize: 0 },
-  { family: 'alu', shaderF16: true, subgroupSize: 32 },
+  GPU,
   { family: 'alu', shaderF16: false, subgroupSize: 0 },
-  { family: 'alu', shaderF16: true, subgroupSize: 32, matrix: { m: 16, n: 16, k: 16 } },
-  { family: 'alu', shaderF16: true, subgroupSize: 32, matrix: { m: 8, n: 16, k: 16 } },
+  ...MATRICES.map((matrix): Target => ({ ...GPU, matrix })),
 ];
 
 let device: GPUDevice;
@@ -34,7 +42,10 @@ beforeAll(async () => {
   device = await openNullDevice();
 });
 
-/** Matrix kernels take more shared memory than the null adapter has; those that have matrices have it. */
+/**
+ * Devices that get matrix kernels have this much shared memory, and subgroups of GPU.subgroupSize; the
+ * null adapter has half as much, and subgroups of up to 128. Its two complaints say by how much.
+ */
 const MATRIX_SHARED_BYTES = 32_768;
 
 async function compile(label: string, code: string): Promise<void> {
@@ -48,16 +59,42 @@ async function compile(label: string, code: string): Promise<void> {
   ).toEqual([]);
   const message = (await scope)?.message ?? '';
   const [, shared] = /total use of workgroup storage \((\d+) bytes\)/.exec(message) ?? [];
+  const [, width] = /workgroup_size \((\d+)\) must be a multiple of the device/.exec(message) ?? [];
   if (shared !== undefined && code.includes('subgroup_matrix')) {
     expect(Number(shared), label).toBeLessThanOrEqual(MATRIX_SHARED_BYTES);
+  } else if (width !== undefined && code.includes('subgroup_matrix')) {
+    expect(Number(width) % GPU.subgroupSize, label).toBe(0);
   } else {
     expect(message, label).toBe('');
   }
 }
 
-test.each(matrixCases.map((c) => [c.name, c] as const))('%s', (name, c) =>
-  compile(name, c.kernel(CPU).wgsl),
+test.each([...matrixCases, ...attentionMatrixCases].map((c) => [c.name, c] as const))(
+  '%s',
+  (name, c) => compile(name, c.kernel(CPU).wgsl),
 );
+
+test('the start-up check of subgroup matrices', async () => {
+  const capabilities = capabilitiesOf(device);
+  const problems: string[] = [];
+  await checkMatrices(
+    device,
+    {
+      ...capabilities,
+      subgroupMinSize: 32,
+      subgroupMaxSize: 32,
+      limits: { ...capabilities.limits, maxComputeWorkgroupStorageSize: MATRIX_SHARED_BYTES },
+      matrixConfigs: MATRICES.map((shape) => ({
+        ...shape,
+        componentType: 'f16',
+        resultComponentType: 'f32',
+      })),
+    },
+    { onProblem: (_, reason) => problems.push(reason) },
+  );
+  // It compiles and runs; this backend computes nothing.
+  expect(problems).toEqual(MATRICES.map(() => expect.stringMatching(/^element \d+ is .* not \d/)));
+});
 
 describe.each(Object.entries(REGISTRY))('%s', (_, cases) => {
   test.each(cases.map((c) => [c.name, c] as const))('%s', async (name, c) => {
