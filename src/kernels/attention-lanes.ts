@@ -34,8 +34,6 @@ const BLOCK = 128;
 
 /** Channels of a head up to which `y` of four queries per lane is small. */
 const MAX_TALL_HEAD = 64;
-/** Work of a dispatch, a second or so, that is worth a second more of JIT. */
-const TALL_FLOPS = 16e9;
 
 const softmax = (r: number): string => `
     let decay${r} = exp2(max${r} - next${r});
@@ -48,15 +46,9 @@ const softmax = (r: number): string => `
     }
     sum${r} = sum${r} * decay${r} + ((parts${r}.x + parts${r}.y) + (parts${r}.z + parts${r}.w));`;
 
-/** Designs for these shapes, the best guess first: the taller one takes long to compile. */
-export function lanesDesigns(
-  { headDim, keys }: AttentionSpec,
-  { queries, heads }: { readonly queries: number; readonly heads: number },
-): readonly [string, ...string[]] {
-  if (headDim > MAX_TALL_HEAD) return ['lanes2'];
-  const flops = 4 * heads * queries * keys * headDim;
-  return flops < TALL_FLOPS ? ['lanes2', 'lanes4'] : ['lanes4', 'lanes2'];
-}
+/** Designs for these shapes, the best guess first: the other one takes longer to compile. */
+export const lanesDesigns = ({ headDim }: AttentionSpec): readonly [string, ...string[]] =>
+  headDim > MAX_TALL_HEAD ? ['lanes2'] : ['lanes2', 'lanes4'];
 
 export function attentionLanes(spec: AttentionSpec, design: string): AttentionDesign {
   const { headDim, causal, dtype, kvDtype, target } = spec;

@@ -150,7 +150,7 @@ function designOf(
   if (target.family === 'cpu') {
     if (target.subgroupSize <= 1) return attentionTiles(spec);
     const key = sizeClass(`cpu ${what}`, { heads, queries, keys });
-    const choice = choose(key, lanesDesigns(spec, { queries, heads }), target);
+    const choice = choose(key, lanesDesigns(spec), target);
     return { ...attentionLanes(spec, choice.design), choice };
   }
   const [best, ...others] = [
