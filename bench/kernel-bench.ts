@@ -12,7 +12,14 @@ import type { BenchCase } from './cases.ts';
 import { withinFlops } from './cases.ts';
 import { measureCeilings, rooflineOf } from './ceilings.ts';
 import { type Clock, openClock } from './clock.ts';
-import type { Ceilings, KernelRecord, KernelRow, Machine, PeerFigure } from './record.ts';
+import {
+  type Ceilings,
+  type KernelRecord,
+  type KernelRow,
+  type Machine,
+  type PeerFigure,
+  tunedClassesOf,
+} from './record.ts';
 import { stepOf } from './steps.ts';
 import { timeSteps } from './time-kernel.ts';
 
@@ -101,14 +108,14 @@ export async function benchKernels(
       skip(whole.id, messageOf(error));
     }
   }
-  const { family, shaderF16, subgroupSize, matrix, designs = {} } = target;
+  const { family, shaderF16, subgroupSize, matrix } = target;
   const { kind, quantumNanoseconds } = clock;
   return {
     bench: 'kernels',
     machine,
     target: { family, shaderF16, subgroupSize, ...(matrix && { matrix }) },
     precision,
-    tunedClasses: Object.keys(designs).length,
+    tunedClasses: tunedClassesOf(target),
     clock: { kind, quantumNanoseconds },
     ceilings,
     rows,

@@ -20,6 +20,7 @@ export interface ModelRecord {
   readonly machine: Machine;
   readonly model: string;
   readonly tile: number;
+  readonly tunedClasses?: number;
   /** What --compare looks at: the wall times of `paths`. */
   readonly rows: readonly Timed[];
   readonly paths: readonly PathResult[];

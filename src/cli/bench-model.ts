@@ -1,6 +1,7 @@
 /** `invsr bench model`: how fast a model's whole path runs here. */
 import { Command } from 'commander';
 import { describeMachine, machineOf } from '../../bench/machine.ts';
+import { tunedClassesOf } from '../../bench/record.ts';
 import { modelReport, type PeerRecord } from '../../bench/report.ts';
 import type { EngineContext } from '../engine/context.ts';
 import { createDevice, type NodeDevice } from '../engine/node-device.ts';
@@ -119,8 +120,9 @@ async function benchOn(
       milliseconds: wall,
     }));
     const peer = await host.beside?.({ context, model, precisions, flags });
-    const bench = { bench: 'model', machine, model: flags.model, tile, rows, paths } as const;
-    const record = { ...bench, ...(peer && { peer }) };
+    const facts = { bench: 'model', machine, model: flags.model, tile } as const;
+    const tunedClasses = tunedClassesOf(context.target);
+    const record = { ...facts, tunedClasses, rows, paths, ...(peer && { peer }) };
     const lines = (): string[] => [
       modelReport(record, { top: flags.top, isMarkdown: flags.markdown ?? false }),
     ];

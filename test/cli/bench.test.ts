@@ -94,11 +94,24 @@ test('bench model: wall and GPU times of one tile, a table or a record', async (
     '--adapter',
     'software',
   ];
-  const { code, stdout, stderr } = await invsr([...args, '--precision', 'f32'], { cwd: folder });
+  const out = ['--out', 'model.jsonl'];
+  const { code, stdout, stderr } = await invsr(
+    [...args, '--precision', 'f32', '--no-tuned', ...out],
+    {
+      cwd: folder,
+    },
+  );
   expect(code, stderr).toBe(0);
   expect(stdout).toMatch(/^ms +f32 +GFLOP\/s$/m);
   for (const row of ['unet', 'sum of GPU times', 'wall, upload to readback'])
     expect(stdout).toMatch(new RegExp(`^${row} +[\\d.]+`, 'm'));
+  const kept: unknown = JSON.parse(readFileSync(join(folder, 'model.jsonl'), 'utf8'));
+  expect(kept).toMatchObject({
+    bench: 'model',
+    tile: 16,
+    tunedClasses: 0,
+    paths: [{ precision: 'f32' }],
+  });
 });
 
 test('a report that cannot be written', async () => {
