@@ -61,7 +61,7 @@ export function modelCases(
   const compact = family === 'cpu';
   const found = new Map<string, Found>();
   const addAll = (built: Graph, isCompact: boolean): void => {
-    const graph = simplify({ ...built, names: new Map() }, { family }, isCompact);
+    const graph = simplify({ ...built, names: new Map() }, { family }, { compact: isCompact });
     const constant = constantNodes(graph);
     for (const node of graph.nodes) {
       const work = workOf(node);

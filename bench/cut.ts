@@ -40,7 +40,8 @@ export function cutTo(work: Work, share: number): Cut | undefined {
   // Padding keeps lines in proportion, or the sizes would not follow from each other.
   const ratio = from / to;
   const name = op === 'attention' ? 'queries' : output.shape.length === 4 ? 'lines' : 'rows';
-  const unit = UNIT[name];
+  // Every second line is a line of its phase.
+  const unit = UNIT[name] * (op === 'upsampleConv2d' ? 2 : 1);
   const length = Math.max(unit, Math.floor((to * share) / unit) * unit);
   if (length >= to || !Number.isInteger(length * ratio)) return undefined;
   const cut: Record<string, TensorType> = {

@@ -10,8 +10,9 @@
  *
  * The file is written anew after every stage: what was learnt stays when a later one fails or hangs.
  * `--quick` does the same with the embedded model and little of everything, to see that it runs.
+ * `--from` goes on from the file of an earlier run: its designs are tuned no more, and are those of `tuned` and `path`.
  */
-import { createWriteStream, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { createWriteStream, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -34,6 +35,10 @@ import { nodeFolder } from '../src/weights/node-file.ts';
 import { modelCases } from './cases.ts';
 import { benchKernels } from './kernel-bench.ts';
 import { commitOfClone, describeMachine, machineOf } from './machine.ts';
+import type { Ceilings, KernelRecord } from './record.ts';
+
+/** Replaced by scripts/gpu-session.mjs: a bundle runs where there is no clone. */
+declare const INVSR_COMMIT: string | undefined;
 
 const { values: flags } = parseArgs({
   options: {
@@ -41,12 +46,13 @@ const { values: flags } = parseArgs({
     adapter: { type: 'string', default: 'auto' },
     quick: { type: 'boolean', default: false },
     stages: { type: 'string', default: 'adapter,guess,tune,tuned,path' },
+    from: { type: 'string' },
   },
 });
 const { quick } = flags;
 
 /** Minutes a stage may take. */
-const MINUTES = quick ? { kernels: 0.3, tune: 0.2, path: 1 } : { kernels: 2, tune: 6, path: 3 };
+const MINUTES = quick ? { kernels: 0.3, tune: 0.05, path: 1 } : { kernels: 2, tune: 6, path: 3 };
 /** A kernel is watched so long. */
 const SECONDS = quick ? 0.05 : 0.3;
 const TILE = quick ? 32 : 128;
@@ -61,6 +67,8 @@ interface Session {
   readonly facts: ModelFacts;
   /** What tuning found. */
   designs: Designs;
+  /** Measured with the first kernels. */
+  ceilings?: Ceilings;
 }
 
 type Stage = (session: Session) => Promise<unknown>;
@@ -84,20 +92,21 @@ const STAGES: Readonly<Record<string, Stage>> = {
       }),
     ),
   }),
-  guess: (session) => withContext(session, {}, kernels),
+  guess: (session) => kernels(session, {}),
   tune: (session) =>
     withContext(session, {}, async (context) => {
       const result = await tune(context, session.facts, {
         precision: PRECISION,
         tile: TILE,
         minutes: MINUTES.tune,
+        known: session.designs,
         onClass: ({ key, chosen, share }, { done, total }) =>
           note(`${done} of ${total}  ${key}: ${chosen}, ${share.toFixed(2)} of the guess`),
       });
-      session.designs = result.designs;
+      session.designs = { ...session.designs, ...result.designs };
       return result;
     }),
-  tuned: (session) => withContext(session, session.designs, kernels),
+  tuned: (session) => kernels(session, session.designs),
   path: async (session) => {
     const folder = quick ? 'weights/invsr-nano' : await writeModel();
     const model = await openModel(nodeFolder(folder));
@@ -120,23 +129,26 @@ const STAGES: Readonly<Record<string, Stage>> = {
 };
 
 async function withContext<T>(
-  { made: { device, matrix }, facts }: Session,
+  { made: { device, matrix } }: Session,
   designs: Designs,
-  work: (context: EngineContext, facts: ModelFacts) => Promise<T>,
+  work: (context: EngineContext) => Promise<T>,
 ): Promise<T> {
   const context = createContext(device, { ...(matrix && { matrix }), designs });
   try {
-    return await work(context, facts);
+    return await work(context);
   } finally {
     await device.queue.onSubmittedWorkDone();
     context.dispose();
   }
 }
 
-function kernels(context: EngineContext, facts: ModelFacts): Promise<unknown> {
+const kernels = (session: Session, designs: Designs): Promise<KernelRecord> =>
+  withContext(session, designs, (context) => kernelsOn(context, session));
+
+function kernelsOn(context: EngineContext, session: Session): Promise<KernelRecord> {
   const { family } = context.target;
   const options = { precision: PRECISION, tile: TILE, timesteps: [200], family } as const;
-  const cases = modelCases({ model: facts, name: '' }, options);
+  const cases = modelCases({ model: session.facts, name: '' }, options);
   // The costliest first: the time may not do for all.
   const flops = new Map(
     cases.map((one) => [one, one.count * one.kernel(context.target).cost.flops]),
@@ -149,6 +161,10 @@ function kernels(context: EngineContext, facts: ModelFacts): Promise<unknown> {
     seconds: SECONDS,
     ...(quick && { maxFlops: 1e7 }),
     signal: until(MINUTES.kernels),
+    ceilings: session.ceilings,
+    onCeilings: (ceilings) => {
+      session.ceilings = ceilings;
+    },
     onRow: ({ id, milliseconds, gflops }, { index, total }) =>
       note(
         `${index + 1} of ${total}  ${id}: ${milliseconds.median} ms, ${Math.round(gflops)} GFLOP/s`,
@@ -168,25 +184,39 @@ async function writeModel(): Promise<string> {
   return folder;
 }
 
+/** Of an earlier run's file. */
+function designsIn(file: string): Designs {
+  const { tune } = JSON.parse(readFileSync(file, 'utf8')) as { tune?: { designs?: Designs } };
+  if (!tune?.designs) throw new Error(`--from ${file}: it has no tuned designs`);
+  return tune.designs;
+}
+
+const stages = flags.stages.split(',').map((name) => {
+  const work = STAGES[name];
+  if (!work) throw new Error(`--stages ${name}: known are ${Object.keys(STAGES).join()}`);
+  return { name, work };
+});
+const designs = flags.from === undefined ? {} : designsIn(flags.from);
 const made = await createDevice({ adapter: flags.adapter });
-const machine = machineOf(made.capabilities, commitOfClone());
+const machine = machineOf(
+  made.capabilities,
+  typeof INVSR_COMMIT === 'undefined' ? commitOfClone() : INVSR_COMMIT,
+);
 note(describeMachine(machine));
 const nano = quick ? await openModel(nodeFolder('weights/invsr-nano')) : undefined;
 await nano?.close();
-const session: Session = { made, facts: nano ?? FULL_SIZE, designs: {} };
+const session: Session = { made, facts: nano ?? FULL_SIZE, designs };
 const record: Record<string, unknown> = {
   session: 'gpu',
   quick,
   machine,
   matrix: made.matrix ?? null,
 };
-for (const name of flags.stages.split(',')) {
-  const stage = STAGES[name];
-  if (!stage) throw new Error(`--stages ${name}: known are ${Object.keys(STAGES).join()}`);
+for (const { name, work } of stages) {
   note(name);
   const start = performance.now();
   try {
-    record[name] = await stage(session);
+    record[name] = await work(session);
   } catch (error) {
     record[name] = {
       failed: error instanceof Error ? (error.stack ?? error.message) : String(error),

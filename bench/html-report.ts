@@ -49,8 +49,8 @@ export function htmlReport({ kernels, profiles = [] }: ReportInput): string {
   return `<!doctype html>\n<html lang="en"><head>${head.join('')}</head><body>${body.join('')}</body></html>\n`;
 }
 
-/** Header and sections without document, style or scripts: what the browser's bench page shows too. */
-export function reportBody({ kernels, profiles = [] }: ReportInput): string {
+/** Header and sections without document, style or scripts. */
+function reportBody({ kernels, profiles = [] }: ReportInput): string {
   const [profile] = profiles;
   const machine = kernels?.machine ?? profile?.machine;
   if (!machine) throw new Error('a report needs a record');

@@ -12,7 +12,14 @@ import type { BenchCase } from './cases.ts';
 import { withinFlops } from './cases.ts';
 import { measureCeilings, rooflineOf } from './ceilings.ts';
 import { type Clock, openClock } from './clock.ts';
-import type { Ceilings, KernelRecord, KernelRow, Machine, PeerFigure } from './record.ts';
+import {
+  type Ceilings,
+  type KernelRecord,
+  type KernelRow,
+  type Machine,
+  type PeerFigure,
+  tunedClassesOf,
+} from './record.ts';
 import { stepOf } from './steps.ts';
 import { timeSteps } from './time-kernel.ts';
 
@@ -34,10 +41,8 @@ export interface KernelBenchOptions {
   readonly onCeilings?: ((ceilings: Ceilings) => void) | undefined;
   readonly onRow?: ((row: KernelRow, at: Position) => void) | undefined;
   readonly onSkip?: ((skip: KernelRecord['skipped'][number]) => void) | undefined;
-  /** The same work on another engine, right after ours. */
-  readonly beside?:
-    | ((one: BenchCase, kernel: Kernel) => Promise<PeerFigure | undefined>)
-    | undefined;
+  /** The same work on another engine, right after ours; or why it has no figure. */
+  readonly beside?: ((one: BenchCase, kernel: Kernel) => Promise<PeerFigure | string>) | undefined;
 }
 
 export interface Position {
@@ -86,8 +91,12 @@ export async function benchKernels(
       const milliseconds = await timeSteps(context, steps, { ...options, clock, ...work });
       const design = one.design?.(target) ?? kernel.choice?.design;
       const measured = rowOf(one, kernel.cost, { milliseconds, ceilings, design });
-      const peer = await beside?.(one, kernel);
-      const row = peer ? { ...measured, peer } : measured;
+      // What keeps the peer from its figure takes nothing from ours.
+      const peer = await beside?.(one, kernel).catch(messageOf);
+      const row =
+        typeof peer === 'string'
+          ? { ...measured, noPeer: peer }
+          : { ...measured, ...(peer && { peer }) };
       rows.push(row);
       onRow?.(row, { index, total: cases.length });
     } catch (error) {
@@ -99,14 +108,14 @@ export async function benchKernels(
       skip(whole.id, messageOf(error));
     }
   }
-  const { family, shaderF16, subgroupSize, matrix, designs = {} } = target;
+  const { family, shaderF16, subgroupSize, matrix } = target;
   const { kind, quantumNanoseconds } = clock;
   return {
     bench: 'kernels',
     machine,
     target: { family, shaderF16, subgroupSize, ...(matrix && { matrix }) },
     precision,
-    tunedClasses: Object.keys(designs).length,
+    tunedClasses: tunedClassesOf(target),
     clock: { kind, quantumNanoseconds },
     ceilings,
     rows,

@@ -1,5 +1,6 @@
 /** A record of kernels, and a comparison, as text for a terminal. */
 import type { Comparison } from './compare.ts';
+import { peerRatio } from './charts/rows.ts';
 import type { Ceilings, ClockFacts, KernelRecord, KernelRow } from './record.ts';
 import { type Column, digits, markdownTable, textTable } from './table.ts';
 
@@ -25,11 +26,14 @@ const DESIGN: Column<KernelRow> = {
   cell: ({ design }) => design ?? '',
 };
 const PEER: readonly Column<KernelRow>[] = [
+  { title: 'ours in turns', cell: ({ peer }) => (peer?.ours ? digits(peer.ours.median) : '') },
   { title: 'peer ms', cell: ({ peer }) => (peer ? digits(peer.milliseconds.median) : '') },
   {
     title: 'times faster',
-    cell: ({ peer, milliseconds }) =>
-      peer ? digits(peer.milliseconds.median / (peer.ours ?? milliseconds).median) : '',
+    cell: (row) => {
+      const ratio = peerRatio(row);
+      return ratio ? digits(ratio.median) : '';
+    },
   },
 ];
 const VARIANT: Column<KernelRow> = {
@@ -57,6 +61,7 @@ export function kernelLines(record: KernelRecord, { isMarkdown }: TableOptions =
   const total = ({ count, milliseconds }: KernelRow): number => count * milliseconds.median;
   const networks = [...new Set(rows.map(({ network }) => network))];
   const cuts = rows.filter(({ cut }) => cut !== undefined).length;
+  const alone = rows.flatMap(({ id, noPeer }) => (noPeer === undefined ? [] : [{ id, noPeer }]));
   return [
     ceilingLine(ceilings),
     clockLine(clock),
@@ -77,6 +82,8 @@ export function kernelLines(record: KernelRecord, { isMarkdown }: TableOptions =
           `${cuts} of ${rows.length} kernels were CUT to what this adapter can run (see variant): their ms are not those of the whole`,
         ]
       : []),
+    ...(alone.length > 0 ? [`${alone.length} without a figure of the peer:`] : []),
+    ...alone.map(({ id, noPeer }) => `  ${id}: ${noPeer}`),
     ...(skipped.length > 0 ? [`${skipped.length} without a figure:`] : []),
     ...skipped.map(({ id, why }) => `  ${id}: ${why}`),
     ...(incomplete === undefined ? [] : [`INCOMPLETE: ${incomplete}`]),

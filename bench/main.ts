@@ -5,45 +5,48 @@
 import { readFile } from 'node:fs/promises';
 import { Command, Option } from 'commander';
 import { kernelsCommand } from '../src/cli/bench-kernels.ts';
-import { collectProfiles, expectReports, writeReports } from '../src/cli/bench-files.ts';
+import { writeReports } from '../src/cli/bench-files.ts';
+import { modelCommand } from '../src/cli/bench-model.ts';
 import {
   type DeviceFlags,
   expectComparable,
   give,
   openBench,
   type OutputFlags,
-  type ReportFlags,
   readBefore,
   withDeviceFlags,
   withOutputFlags,
-  withReportFlags,
 } from '../src/cli/bench-output.ts';
 import { describe, exitCodeOf } from '../src/cli/errors.ts';
 import { modelFolder } from '../src/cli/models.ts';
 import { integer } from '../src/cli/options.ts';
 import { jsonReporter, textReporter } from '../src/cli/progress.ts';
 import type { CommandContext } from '../src/cli/upscale.ts';
+import type { EngineContext } from '../src/engine/context.ts';
 import { createDevice } from '../src/engine/node-device.ts';
 import type { Precision } from '../src/invsr/measure-path.ts';
-import { openModel } from '../src/invsr/model.ts';
+import { type Model, openModel } from '../src/invsr/model.ts';
 import { lastKernelRecord, writeCharts } from './chart-svg.ts';
-import { kernelLines } from './kernel-report.ts';
-import { benchLoad, type LoadFlags, loadOnce, type LoadRecord, loadReport } from './load.ts';
+import { benchLoad, type LoadFlags, loadOnce, loadReport } from './load.ts';
 import { benchEncode, encodeReport } from './encode.ts';
 import { commitOfClone, describeMachine, machineOf } from './machine.ts';
-import { benchModel, expectPeer, type ModelFlags, type Opened } from './model-bench.ts';
-import { benchNetworks, networkLines, type NetworkRecord } from './network-bench.ts';
+import { benchNetworks, networkLines } from './network-bench.ts';
 import { TILE } from './networks.ts';
 import { besideOrt } from './peers/beside.ts';
 import { pickGraphs } from './peers/graphs.ts';
-import type { KernelRecord } from './record.ts';
-import { type ModelRecord, modelReport } from './report.ts';
+import { modelBesideOrt, type PeerFlags } from './peers/model-peer.ts';
+import { expectOrt } from './peers/ort.ts';
+import { BenchInputError } from './read-record.ts';
+import type { Machine } from './record.ts';
+import { show, type TableFlags } from './show.ts';
 import { testCases } from './test-cases.ts';
 
-interface TableFlags {
-  readonly top: number;
-  readonly markdown?: boolean;
+interface Asked {
+  readonly peer?: 'ort';
 }
+
+/** What bench/peers/graphs has. */
+const PEER_MODEL = 'invsr-nano';
 
 const controller = new AbortController();
 process.once('SIGINT', () => controller.abort());
@@ -57,10 +60,36 @@ const kernels = kernelsCommand(work, {
   commit,
   cases: testCases,
   beside(context) {
-    if (kernels.opts<{ readonly peer?: 'ort' }>().peer === undefined) return undefined;
+    if (kernels.opts<Asked>().peer === undefined) return undefined;
     return besideOrt(context, (text) => reporter.note(text));
   },
 }).addOption(peerOption());
+
+const model: Command = modelCommand(work, {
+  commit,
+  expect({ model: name, tile, steps }) {
+    if (model.opts<Asked>().peer === undefined) return;
+    expectOrt();
+    // Its ONNX files are those of this model, at this size.
+    if (name === PEER_MODEL && tile === TILE && steps === 1) return;
+    throw new BenchInputError(
+      `--peer ort is for --model ${PEER_MODEL}, --tile ${TILE} and --steps 1 only`,
+    );
+  },
+  async beside({ flags: { runs }, ...measured }) {
+    const { peer, ...flags } = model.opts<Asked & PeerFlags>();
+    if (peer === undefined) return undefined;
+    return await modelBesideOrt({ ...measured, runs, note: (text) => reporter.note(text) }, flags);
+  },
+})
+  .addOption(peerOption())
+  .option('--filter <text>', 'networks to run beside the peer', '')
+  .option('--onnx <folder>', "other ONNX files than the repository's own")
+  .addOption(
+    new Option('--ort-layout <layout>', "tensor layout of onnxruntime's WebGPU provider")
+      .choices(['best', 'NHWC', 'NCHW'])
+      .default('best'),
+  );
 
 const withTableFlags = (command: Command): Command =>
   command
@@ -77,20 +106,7 @@ await new Command('bench')
       .option('--runs <n>', 'timed runs of each', integer(1), 5)
       .action(networks),
   )
-  .addCommand(
-    withReportFlags(withTableFlags(withOutputFlags(withDeviceFlags(new Command('model')))))
-      .description('time of the embedded model, 128 → 512 in one step')
-      .option('--runs <n>', 'rounds', integer(1), 5)
-      .addOption(peerOption())
-      .option('--filter <text>', 'networks to run beside the peer', '')
-      .option('--onnx <folder>', "other ONNX files than the repository's own")
-      .addOption(
-        new Option('--ort-layout <layout>', "tensor layout of onnxruntime's WebGPU provider")
-          .choices(['best', 'NHWC', 'NCHW'])
-          .default('best'),
-      )
-      .action(model),
-  )
+  .addCommand(model)
   .addCommand(
     withOutputFlags(new Command('load'))
       .description('time to bring the weights of a model folder to the device')
@@ -172,26 +188,13 @@ async function networks(flags: NetworkFlags): Promise<void> {
   });
 }
 
-async function model(
-  flags: ModelFlags & TableFlags & DeviceFlags & OutputFlags & ReportFlags,
-): Promise<void> {
-  expectPeer(flags);
-  const before = await readBefore(flags, 'model');
-  await withModel('invsr-nano', flags, async (opened) => {
-    expectComparable(before, opened, flags);
-    await expectReports(opened.context.device, flags);
-    const { machine } = opened;
-    const profiles = collectProfiles({ machine, model: 'invsr-nano', tile: TILE });
-    const found = await benchModel(opened, flags, profiles.onProfile);
-    const rows = found.paths.map(({ precision, wall }) => ({
-      id: `invsr-nano ${precision}, tile ${TILE}, 1 steps: upload to readback`,
-      milliseconds: wall,
-    }));
-    const record = { bench: 'model' as const, model: 'invsr-nano', tile: TILE, rows, ...found };
-    const report = { top: flags.top, isMarkdown: flags.markdown ?? false };
-    await give({ record, lines: () => [modelReport(found, report)] }, before, flags, work);
-    await writeReports({ profiles: profiles.found }, flags, work);
-  });
+interface Opened {
+  readonly context: EngineContext;
+  readonly model: Model;
+  readonly machine: Machine;
+  readonly precisions: readonly Precision[];
+  readonly signal: AbortSignal;
+  readonly note: (text: string) => void;
 }
 
 async function withModel<T>(
@@ -240,24 +243,4 @@ async function encode(flags: OutputFlags & { readonly runs: number }): Promise<v
   const rows = found.rows.map((row) => ({ id: row.stage, ...row }));
   const record = { bench: 'encode' as const, ...found, rows };
   await give({ record, lines: () => [encodeReport(found)] }, before, flags, work);
-}
-
-type AnyRecord =
-  | KernelRecord
-  | NetworkRecord
-  | ({ readonly bench: 'model' } & ModelRecord)
-  | ({ readonly bench: 'load' } & LoadRecord);
-
-async function show(file: string, { top, markdown = false }: TableFlags): Promise<void> {
-  const table = { isMarkdown: markdown };
-  for (const line of (await readFile(file, 'utf8')).trim().split('\n')) {
-    const record = JSON.parse(line) as AnyRecord;
-    const { bench, machine } = record;
-    if (bench === 'load') console.log(loadReport(record, table));
-    else if (bench === 'model') console.log(modelReport(record, { top, ...table }));
-    else {
-      const lines = bench === 'kernels' ? kernelLines(record, table) : networkLines(record);
-      console.log([describeMachine(machine), '', ...lines].join('\n'));
-    }
-  }
 }

@@ -6,7 +6,7 @@ import type { Precision } from '../src/invsr/measure-path.ts';
 import type { Model } from '../src/invsr/model.ts';
 import { type NetworkCase, networkCases, openNetwork } from './networks.ts';
 import { BenchInputError } from './read-record.ts';
-import type { Machine } from './record.ts';
+import { type Machine, tunedClassesOf } from './record.ts';
 import { digits, textTable } from './table.ts';
 
 export interface NetworkRow {
@@ -25,6 +25,7 @@ export interface NetworkRecord {
   readonly bench: 'networks';
   readonly machine: Machine;
   readonly model: string;
+  readonly tunedClasses?: number;
   readonly rows: readonly NetworkRow[];
   /** Why the run ended before its last network. */
   readonly incomplete?: string;
@@ -72,6 +73,7 @@ export async function benchNetworks(
     bench: 'networks',
     machine,
     model: name,
+    tunedClasses: tunedClassesOf(context.target),
     rows,
     ...(incomplete !== undefined && { incomplete }),
   };
@@ -98,7 +100,8 @@ async function benchNetwork(
       walls.push((await work.run()).milliseconds);
       if (!canProfile) continue;
       const timings = await work.profile();
-      gpu.push(timings.reduce((sum, { nanoseconds }) => sum + nanoseconds / 1e6, 0));
+      const sum = timings.reduce((total, { nanoseconds }) => total + nanoseconds / 1e6, 0);
+      if (sum > 0) gpu.push(sum); // else timestamps stand still
     }
     const dispatches = work.plans.flatMap((plan) => plan.dispatches);
     return {

@@ -18,7 +18,7 @@ const isObject = (value: unknown): value is Json => typeof value === 'object' &&
 
 /** `file` is its name, for messages. */
 export function readComparable(text: string, bench: BenchName, file: string): Comparable {
-  const records = parse(text, file);
+  const records = readRecords(text, file);
   const wanted = records.findLast((record) => record['bench'] === bench);
   if (!wanted) {
     const told = records.map(({ bench: name }) => (typeof name === 'string' ? name : 'no bench'));
@@ -45,7 +45,8 @@ export function readComparable(text: string, bench: BenchName, file: string): Co
   };
 }
 
-function parse(text: string, file: string): Json[] {
+/** All records of a file, whatever they are of. */
+export function readRecords(text: string, file: string): Json[] {
   const tryParse = (json: string): unknown => {
     try {
       return JSON.parse(json) as unknown;

@@ -4,7 +4,7 @@
  * own cost (a fused multiply-add counts as 2, traffic is the compulsory one). Every figure in it was
  * measured: what could not be run is in `skipped` with the reason.
  */
-import type { MatrixShape } from '../src/engine/kernel.ts';
+import type { MatrixShape, Target } from '../src/engine/kernel.ts';
 import type { Spread } from '../src/invsr/measure.ts';
 
 /** What a figure is worth nothing without. */
@@ -96,7 +96,13 @@ export interface KernelRow {
   /** What was made smaller so that a software adapter could run it, in words. */
   readonly cut?: string;
   readonly peer?: PeerFigure;
+  /** Why a peer that was asked for has no figure. */
+  readonly noPeer?: string;
 }
+
+/** For `tunedClasses` of records: tuned designs make other times of the same work. */
+export const tunedClassesOf = ({ designs = {} }: Pick<Target, 'designs'>): number =>
+  Object.keys(designs).length;
 
 export interface KernelRecord {
   readonly bench: 'kernels';

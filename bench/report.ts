@@ -1,21 +1,30 @@
 /** Results as tables: for the terminal, and as bench/README.md shows them. */
 import { NETWORKS, type Spread, type TimingGroup } from '../src/invsr/measure.ts';
 import type { PathResult } from '../src/invsr/measure-path.ts';
+import type { Timed } from './compare.ts';
 import { describeMachine } from './machine.ts';
 import type { Machine } from './record.ts';
 import type { PeerResult } from './peer-bench.ts';
 import { type Column, digits, markdownTable, textTable } from './table.ts';
 
+/** The networks of a model on another engine. */
+export interface PeerRecord {
+  readonly name: string;
+  /** Vulkan drivers in its process, where the system tells. */
+  readonly drivers: readonly string[];
+  readonly networks: readonly PeerResult[];
+}
+
 export interface ModelRecord {
+  readonly bench: 'model';
   readonly machine: Machine;
+  readonly model: string;
+  readonly tile: number;
+  readonly tunedClasses?: number;
+  /** What --compare looks at: the wall times of `paths`. */
+  readonly rows: readonly Timed[];
   readonly paths: readonly PathResult[];
-  readonly peer?:
-    | {
-        readonly name: string;
-        readonly drivers: readonly string[];
-        readonly networks: readonly PeerResult[];
-      }
-    | undefined;
+  readonly peer?: PeerRecord | undefined;
 }
 
 export interface ReportOptions {
@@ -28,9 +37,11 @@ export function modelReport(
   { top, isMarkdown }: ReportOptions,
 ): string {
   const table = isMarkdown ? markdownTable : textTable;
+  const hasTimes = paths.some(({ gpuMilliseconds }) => gpuMilliseconds !== undefined);
   const parts = [
     describeMachine(machine),
-    table(pathColumns(paths), [...NETWORKS, 'other', 'sum', 'wall']),
+    table(pathColumns(paths), hasTimes ? [...NETWORKS, 'other', 'sum', 'wall'] : ['wall']),
+    ...(hasTimes ? [] : ['no GPU times: the device has no timestamps, or they stand still']),
   ];
   if (peer) {
     parts.push(
@@ -42,7 +53,7 @@ export function modelReport(
       ]),
     );
   }
-  for (const { precision, kinds, gpuMilliseconds } of top > 0 ? paths : []) {
+  for (const { precision, kinds, gpuMilliseconds } of top > 0 && hasTimes ? paths : []) {
     parts.push(
       `${precision}: kinds of dispatches by GPU time`,
       table(kindColumns(gpuMilliseconds), kinds.slice(0, top)),
@@ -59,10 +70,10 @@ function pathColumns(paths: readonly PathResult[]): Column<PathRow>[] {
   return [
     { title: 'ms', align: 'left', cell: label },
     ...paths.flatMap((path): Column<PathRow>[] => {
-      const of = (row: PathRow): { milliseconds: number; flops: number } => {
+      const of = (row: PathRow): Pick<TimingGroup, 'milliseconds' | 'flops'> => {
         if (row === 'wall') return { milliseconds: path.wall.median, flops: path.flops };
-        if (row === 'sum') return { milliseconds: path.gpuMilliseconds, flops: path.flops };
-        return path.networks.find(({ key }) => key === row) ?? { milliseconds: 0, flops: 0 };
+        if (row === 'sum') return { milliseconds: path.gpuMilliseconds ?? NaN, flops: path.flops };
+        return path.networks.find(({ key }) => key === row) ?? { milliseconds: NaN, flops: 0 };
       };
       return [
         {
@@ -175,7 +186,7 @@ function halfColumns(networks: readonly PeerResult[]): Column<PeerRow>[] {
   ];
 }
 
-const kindColumns = (total: number): Column<TimingGroup>[] => [
+const kindColumns = (total = NaN): Column<TimingGroup>[] => [
   { title: 'dispatch', align: 'left', cell: ({ key }) => key },
   { title: 'count', cell: ({ count }) => String(count) },
   { title: 'ms', cell: ({ milliseconds }) => digits(milliseconds) },

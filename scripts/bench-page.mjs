@@ -2,26 +2,16 @@
  * The bench in a browser. `npm run bench:page` builds it and serves it on localhost;
  * `npm run bench:page -- --out FOLDER` only writes it, for any static server.
  */
-import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { extname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
+import { commit } from './commit.mjs';
 import { installIfNeeded } from './install.mjs';
 
 const FILES = ['index.html', 'page.js', 'page.css'];
 const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css' };
-
-/** Commit of the code, with `+` when files differ from it. */
-function commit() {
-  try {
-    const git = (...args) => execFileSync('git', args, { encoding: 'utf8', stdio: 'pipe' }).trim();
-    return git('rev-parse', '--short', 'HEAD') + (git('status', '--porcelain', '-uno') ? '+' : '');
-  } catch {
-    return `invsr ${JSON.parse(readFileSync('package.json', 'utf8')).version}`;
-  }
-}
 
 /** Writes the page's files into `folder`; run from the repository's root. */
 export async function buildPage(folder) {

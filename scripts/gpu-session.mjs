@@ -1,11 +1,12 @@
 /**
- * `node scripts/gpu-session.mjs [--quick] [--adapter NAME] [--out FILE] [--stages LIST]`: bundles
- * bench/gpu-session.ts and runs it. `--bundle FILE` only writes the bundle, one ES module that needs
+ * `node scripts/gpu-session.mjs [--quick] [--adapter NAME] [--out FILE] [--stages LIST] [--from FILE]`:
+ * bundles bench/gpu-session.ts and runs it. `--bundle FILE` only writes the bundle, one ES module that needs
  * nothing but Node and the package `webgpu`, to run on a machine without this repository.
  */
 import { parseArgs } from 'node:util';
 import { readFileSync } from 'node:fs';
 import { build } from 'esbuild';
+import { commit } from './commit.mjs';
 import { installIfNeeded } from './install.mjs';
 
 installIfNeeded();
@@ -20,7 +21,7 @@ await build({
   platform: 'node',
   target: 'node20',
   external: ['webgpu', '@sparticuz/chromium'],
-  define: { INVSR_VERSION: JSON.stringify(version) },
+  define: { INVSR_VERSION: JSON.stringify(version), INVSR_COMMIT: JSON.stringify(commit()) },
   logLevel: 'warning',
 });
 if (values.bundle === undefined) {

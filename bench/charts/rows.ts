@@ -20,8 +20,10 @@ export interface PeerRatio {
   readonly high: number;
 }
 
-export function peerRatio({ milliseconds: ours, peer }: KernelRow): PeerRatio | undefined {
+/** Ours is what ran in turns with the peer, where the record has it: the same work over the same tensors. */
+export function peerRatio({ milliseconds, peer }: KernelRow): PeerRatio | undefined {
   if (!peer) return undefined;
+  const ours = peer.ours ?? milliseconds;
   const { p10, median, p90 } = peer.milliseconds;
   return { median: median / ours.median, low: p10 / ours.p90, high: p90 / ours.p10 };
 }

@@ -14,7 +14,7 @@ const both = (draw: (width: number) => string): string =>
   tag('div', { class: 'wide' }, draw(860)) + tag('div', { class: 'narrow' }, draw(360));
 
 export function kernelSections(record: KernelRecord): string[] {
-  const { rows } = record;
+  const { rows, clock } = record;
   const compared = comparedOf(rows);
   const peer = compared[0]?.row.peer;
   const [longest] = rows.toSorted((a, b) => timeOf(b) - timeOf(a));
@@ -48,7 +48,7 @@ export function kernelSections(record: KernelRecord): string[] {
             textTag(
               'p',
               { class: 'note' },
-              'How many times faster we are, by the medians; the line is what p10 and p90 of both sides allow. Outputs were compared before times were taken.',
+              `How many times faster we are, by the medians of runs in turns; the line is what p10 and p90 of both sides allow. Outputs were compared before times were taken. ${missingPeers(rows)}`,
             ),
             both((width) => peerBars(compared, width)),
           ),
@@ -61,11 +61,16 @@ export function kernelSections(record: KernelRecord): string[] {
       textTag(
         'p',
         { class: 'note' },
-        'Median of the GPU time of one dispatch; a click on a title sorts. Time on the path is count times median.',
+        `${clock.kind === 'wall-batches' ? "Median of a kernel's time by the host's clock" : "Median of a kernel's GPU time"}; a click on a title sorts. Time on the path is count times median.`,
       ),
       kernelTable(rows),
     ),
   ];
+}
+
+function missingPeers(rows: readonly KernelRow[]): string {
+  const missing = rows.filter(({ noPeer }) => noPeer !== undefined).length;
+  return missing > 0 ? `Rows without a figure of the peer: ${missing}; their details say why.` : '';
 }
 
 /** More than noise above what should be the limit. */
@@ -169,7 +174,7 @@ const controls = (families: readonly Family[]): string =>
 const HINT = 'Point at a mark, or reach the chart with Tab and walk with the arrow keys.';
 
 function detailOf(row: KernelRow): string {
-  const { milliseconds, count, network, bound, ofCeiling, design, cut, peer } = row;
+  const { milliseconds, count, network, bound, ofCeiling, design, cut, peer, noPeer } = row;
   const ratio = peerRatio(row);
   const facts: (readonly [string, string])[] = [
     ['network', count > 1 ? `${network}, ${count} times` : network],
@@ -185,9 +190,11 @@ function detailOf(row: KernelRow): string {
     ...(peer && ratio
       ? [
           ['peer', `${duration(peer.milliseconds.median)}, ${times(ratio.median)}`] as const,
+          ...(peer.ours ? [['ours in turns', duration(peer.ours.median)] as const] : []),
           ['difference', peer.difference.toExponential(1)] as const,
         ]
       : []),
+    ...(noPeer === undefined ? [] : [['no peer', noPeer] as const]),
   ];
   return [
     textTag('h3', {}, nameOf(row)),

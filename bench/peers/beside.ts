@@ -8,7 +8,7 @@ import { subjectOf } from './subjects.ts';
 /** At least; short ops get more (op-peer.ts). */
 const ROUNDS = 5;
 
-/** Notes say which form ran, and why others did not; cases of which none did get no figure. */
+/** Notes say which form ran, and why others did not; where none did, the row has the reason. */
 export function besideOrt(
   context: EngineContext,
   note: (text: string) => void,
@@ -17,8 +17,9 @@ export function besideOrt(
   let opened: Promise<OpPeer> | undefined;
   return async (one) => {
     // Conformance cases do not tell their constants.
-    const subject = one.network === 'case' ? undefined : subjectOf(one);
-    if (!subject) return undefined;
+    if (one.network === 'case') return 'a conformance case: compared in test/kernels';
+    const subject = subjectOf(one);
+    if (!subject) return 'ONNX has no op that does the same';
     opened ??= openOpPeer(context);
     const peer = await opened;
     const {
@@ -30,7 +31,7 @@ export function besideOrt(
       note: how,
     } = await peer.time(subject, { rounds: ROUNDS });
     note(`${one.id}: ${name} ${how}`);
-    if (!milliseconds || difference === undefined) return undefined;
+    if (!milliseconds || difference === undefined) return how;
     return { name, dtype, milliseconds, ours, difference, note: how };
   };
 }

@@ -7,7 +7,7 @@ import { toF32 } from '../../src/weights/layout.ts';
 import { fileSource } from '../../src/weights/node-file.ts';
 import { fillSkeleton, skeletonOf, type Source } from './onnx.ts';
 
-export const GRAPHS = 'bench/peers/graphs';
+const GRAPHS = 'bench/peers/graphs';
 export const MODEL = 'weights/invsr-nano';
 
 const FILES: Readonly<Record<NetworkName, string>> = {

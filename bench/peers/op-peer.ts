@@ -139,6 +139,7 @@ export async function openOpPeer(context: EngineContext): Promise<OpPeer> {
           found.push(await ours.sample());
           for (const { session } of racing) await session.run();
         }
+        if (!found.every((sample) => sample > 0)) throw new Error('timestamps that stand still');
         const common = { name, dtype, ours: spreadOf(found) };
         const timed: { entrant: Entrant; spread: Spread }[] = [];
         for (const entrant of racing) {
@@ -186,7 +187,7 @@ function counted(run: readonly PeerKernel[], isImage: boolean): number {
   return kernels.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
 }
 
-export const dtypeOf = ({ inputs }: OpSubject): PeerDtype =>
+const dtypeOf = ({ inputs }: OpSubject): PeerDtype =>
   (inputs['x'] ?? inputs['q'] ?? inputs['a'])?.dtype === 'f16' ? 'f16' : 'f32';
 
 interface Ours {

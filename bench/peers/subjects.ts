@@ -16,11 +16,14 @@ export type PeerCase = Pick<BenchCase, 'op' | 'inputs' | 'constants' | 'kernel' 
 const GROUPS = 32;
 const EPS = 1e-6;
 
+/** Inputs of nodes that a norm or a second image was folded into (graph/norms.ts, row-norms.ts). */
+const FOLDED = ['stats', 'columns', 'x2'] as const;
+
 /** undefined where no peer has such an op. */
 export function subjectOf(one: PeerCase): TimedSubject | undefined {
   const { op, inputs, constants } = one;
   if (op === 'groupNormApply') return wholeGroupNorm(one);
-  if (!isPeerOp(op)) return undefined;
+  if (!isPeerOp(op) || FOLDED.some((name) => inputs[name])) return undefined;
   const steps = (target: Target): readonly Step[] =>
     one.steps?.(target) ?? [stepOf(one.kernel(target))];
   return { op, inputs, constants, steps };

@@ -6,7 +6,7 @@ import type { ProfileRecord } from '../../bench/profile-record.ts';
 import { traceOf } from '../../bench/trace.ts';
 import type { Machine } from '../../bench/record.ts';
 import type { EngineContext } from '../engine/context.ts';
-import { type PathOptions, profilePath } from '../invsr/measure-path.ts';
+import { isMeasured, type PathOptions, profilePath } from '../invsr/measure-path.ts';
 import { openModel } from '../invsr/model.ts';
 import type { ReportFlags } from './bench-output.ts';
 import { InputError, reasonOf, WriteError } from './errors.ts';
@@ -51,7 +51,9 @@ export async function profileOnce(
       signal,
       onProgress: (text) => reporter.note(`${facts.model}, ${text}`),
     });
-    return [{ bench: 'profile', ...facts, precision, dispatches }];
+    if (isMeasured(dispatches)) return [{ bench: 'profile', ...facts, precision, dispatches }];
+    reporter.warning("the device's timestamps stand still: there is no profile", {});
+    return [];
   } finally {
     await model.close();
   }

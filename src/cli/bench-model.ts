@@ -1,8 +1,11 @@
 /** `invsr bench model`: how fast a model's whole path runs here. */
 import { Command } from 'commander';
 import { describeMachine, machineOf } from '../../bench/machine.ts';
+import { tunedClassesOf } from '../../bench/record.ts';
+import { modelReport, type PeerRecord } from '../../bench/report.ts';
+import type { EngineContext } from '../engine/context.ts';
 import { createDevice, type NodeDevice } from '../engine/node-device.ts';
-import { measurePaths, type PathResult, type Precision } from '../invsr/measure-path.ts';
+import { measurePaths, type Precision } from '../invsr/measure-path.ts';
 import { type Model, openModel } from '../invsr/model.ts';
 import { TIMESTEPS } from '../invsr/scheduler.ts';
 import {
@@ -28,22 +31,41 @@ interface ModelFlags extends DeviceFlags, OutputFlags, ReportFlags {
   readonly tile: number;
   readonly runs: number;
   readonly top: number;
+  readonly markdown?: boolean;
 }
 
-export function modelCommand(work: CommandContext, host: BenchHost): Command {
+/** What is measured, for who measures it on another engine too. */
+export interface ModelBench {
+  readonly context: EngineContext;
+  readonly model: Model;
+  readonly precisions: readonly Precision[];
+  readonly flags: Pick<ModelFlags, 'model' | 'tile' | 'steps' | 'runs'>;
+}
+
+/** What a clone adds to the installed command. */
+export interface ModelHost extends BenchHost {
+  /** Throws what keeps `beside` from its figures, before anything is measured. */
+  readonly expect?: (flags: ModelBench['flags']) => void;
+  /** The networks on another engine, after ours. */
+  readonly beside?: (bench: ModelBench) => Promise<PeerRecord | undefined>;
+}
+
+export function modelCommand(work: CommandContext, host: ModelHost): Command {
   const command = new Command('model')
     .description('Time of one tile: wall, GPU time by network and by kind of dispatch.')
     .option('--model <name|dir>', 'as for upscale', 'invsr-nano')
     .option('--steps <n>', `denoising steps, 1 to ${MAX_STEPS}`, integer(1, MAX_STEPS), 1)
     .option('--tile <pixels>', 'tile side in input pixels', tileSize, 128)
     .option('--runs <n>', 'timed runs, after one that warms up', integer(1, 1000), 5)
-    .option('--top <n>', 'kinds of dispatches to list', integer(0), 15);
+    .option('--top <n>', 'kinds of dispatches to list', integer(0), 15)
+    .option('--markdown', 'tables in Markdown');
   return withReportFlags(withOutputFlags(withDeviceFlags(command))).action((flags: ModelFlags) =>
     bench(flags, work, host),
   );
 }
 
-async function bench(flags: ModelFlags, work: CommandContext, host: BenchHost): Promise<void> {
+async function bench(flags: ModelFlags, work: CommandContext, host: ModelHost): Promise<void> {
+  host.expect?.(flags);
   const model = await openModel(await modelFolder(flags.model));
   try {
     const made = await createDevice({ adapter: flags.adapter });
@@ -61,7 +83,7 @@ async function bench(flags: ModelFlags, work: CommandContext, host: BenchHost): 
 interface Asked {
   readonly flags: ModelFlags;
   readonly work: CommandContext;
-  readonly host: BenchHost;
+  readonly host: ModelHost;
 }
 
 async function benchOn(
@@ -83,8 +105,9 @@ async function benchOn(
     await expectReports(device, flags);
     const profiles = collectProfiles({ machine, model: flags.model, tile });
     const able: readonly Precision[] = capabilities.shaderF16 ? ['f16', 'f32'] : ['f32'];
-    const results = await measurePaths(context, model, {
-      precisions: flags.precision === 'auto' ? able : [flags.precision],
+    const precisions = flags.precision === 'auto' ? able : [flags.precision];
+    const paths = await measurePaths(context, model, {
+      precisions,
       tile,
       timesteps: TIMESTEPS[steps] ?? [],
       runs,
@@ -92,32 +115,20 @@ async function benchOn(
       onProgress: (text) => reporter.note(text),
       onProfile: profiles.onProfile,
     });
-    const rows = results.map(({ precision, wall }) => ({
+    const rows = paths.map(({ precision, wall }) => ({
       id: `${flags.model} ${precision}, tile ${tile}, ${steps} steps: upload to readback`,
       milliseconds: wall,
     }));
-    const record = { bench: 'model' as const, machine, model: flags.model, tile, rows, results };
-    const lines = (): string[] => results.flatMap((result) => linesOf(result, flags.top));
+    const peer = await host.beside?.({ context, model, precisions, flags });
+    const facts = { bench: 'model', machine, model: flags.model, tile } as const;
+    const tunedClasses = tunedClassesOf(context.target);
+    const record = { ...facts, tunedClasses, rows, paths, ...(peer && { peer }) };
+    const lines = (): string[] => [
+      modelReport(record, { top: flags.top, isMarkdown: flags.markdown ?? false }),
+    ];
     await give({ record, lines }, before, flags, work);
     await writeReports({ profiles: profiles.found }, flags, work);
   } finally {
     context.dispose();
   }
-}
-
-function linesOf({ precision, wall, flops, networks, kinds }: PathResult, top: number): string[] {
-  const row = (label: string, milliseconds: number, flops: number): string => {
-    const speed = flops / milliseconds / 1e6;
-    return `  ${milliseconds.toFixed(1).padStart(10)} ms ${speed.toFixed(1).padStart(8)} GFLOP/s  ${label}`;
-  };
-  return [
-    '',
-    `${precision}, median of ${wall.runs} runs (10 % below ${wall.p10.toFixed(1)} ms, 10 % above ${wall.p90.toFixed(1)} ms)`,
-    row('wall, from upload to readback', wall.median, flops),
-    ...networks.map(({ key, milliseconds, flops }) => row(key, milliseconds, flops)),
-    ...(top > 0 && kinds.length > 0 ? ['GPU time by kind of dispatch'] : []),
-    ...kinds
-      .slice(0, top)
-      .map(({ key, count, milliseconds, flops }) => row(`${count} × ${key}`, milliseconds, flops)),
-  ];
 }

@@ -33,7 +33,7 @@ export function banded(
   }: LowerOptions = {},
 ): Graph {
   const names = new Map([...built.names].filter(([name]) => keep(name)));
-  const simple = simplify({ ...built, names }, target, compact);
+  const simple = simplify({ ...built, names }, target, { maxBindingBytes, compact });
   return band(simple, { maxBindingBytes, compact });
 }
 
@@ -91,19 +91,28 @@ export function lower(built: Graph, target: Target, options: LowerOptions = {}):
 export function simplify(
   graph: Graph,
   target: Pick<Target, 'family' | 'matrix'>,
-  compact: boolean,
+  {
+    maxBindingBytes = DEFAULT_MAX_BINDING_BYTES,
+    compact = true,
+  }: Pick<LowerOptions, 'maxBindingBytes' | 'compact'>,
 ): Graph {
   const gated = foldGates(fuse(graph));
   const joined = joinProjections(gated, compact ? PART_BYTES : Infinity);
-  return target.family === 'cpu' ? joined : fewerNorms(joined, target, compact);
+  return target.family === 'cpu'
+    ? joined
+    : fewerNorms(joined, target, { maxBindingBytes, compact });
 }
 
 /**
  * For GPUs. In bands a norm of a band's rows is cheap, and its reader shares the room of one band; of
  * rows, only the ALU's programs know the norm.
  */
-function fewerNorms(graph: Graph, { matrix }: Pick<Target, 'matrix'>, compact: boolean): Graph {
-  const small = dropConcats(joinSmallNorms(graph));
+function fewerNorms(
+  graph: Graph,
+  { matrix }: Pick<Target, 'matrix'>,
+  { maxBindingBytes, compact }: Required<Pick<LowerOptions, 'maxBindingBytes' | 'compact'>>,
+): Graph {
+  const small = dropConcats(joinSmallNorms(graph, maxBindingBytes));
   const large = compact ? small : foldNorms(small);
   return matrix ? large : foldLayerNorms(large);
 }

@@ -11,11 +11,13 @@
  * arithmetic to spare there, a software adapter has not. The values read are those that would have
  * been stored but for their rounding.
  */
+import { byteLength } from '../engine/kernel.ts';
 import { isSmallGroupNorm } from '../kernels/group-norm-small.ts';
 import type { Graph, Node, Tensor } from './graph.ts';
 import { type Uses, usesOf } from './uses.ts';
 
-export function joinSmallNorms(graph: Graph): Graph {
+/** `maxBytes`: of an image that a dispatch can bind whole. */
+export function joinSmallNorms(graph: Graph, maxBytes: number): Graph {
   const uses = usesOf(graph);
   const dropped = new Set<Node>();
   const joined = new Map<Node, Node>();
@@ -28,6 +30,7 @@ export function joinSmallNorms(graph: Graph): Graph {
     const { groups, eps } = finalize.constants;
     const { x, beta } = node.inputs;
     if (!isSmallGroupNorm(x, groups)) continue;
+    if (Math.max(byteLength(x), byteLength(node.output)) > maxBytes) continue;
     dropped.add(partial).add(finalize);
     joined.set(node, {
       op: 'groupNorm',

@@ -39,10 +39,10 @@ export interface PathResult {
   readonly flops: number;
   /** Milliseconds with upload and readback. */
   readonly wall: Spread;
-  /** Sum of the dispatches' own times, the median of each. */
-  readonly gpuMilliseconds: number;
+  /** Sum of the dispatches' own times, the median of each; absent where the device told none. */
+  readonly gpuMilliseconds?: number;
   readonly networks: readonly TimingGroup[];
-  /** By kernel and variant. */
+  /** By kernel and variant; of GPU times, like `networks`. */
   readonly kinds: readonly TimingGroup[];
 }
 
@@ -76,7 +76,9 @@ export async function measurePaths(
       for (const { precision, path, walls, profiles } of sides) {
         onProgress?.(`path ${precision}: round ${round + 1} of ${runs}`);
         walls.push((await path.run()).milliseconds);
-        if (canProfile && round < MAX_PROFILES) profiles.push(await path.profile());
+        if (!canProfile || round >= MAX_PROFILES) continue;
+        const profile = await path.profile();
+        if (isMeasured(profile)) profiles.push(profile);
       }
     }
     for (const { precision, profiles } of sides) {
@@ -89,7 +91,7 @@ export async function measurePaths(
   }
 }
 
-/** Every dispatch of one run after one that warms up; the device has timestamps. */
+/** Every dispatch of one run after one that warms up, on a device with timestamps; see `isMeasured`. */
 export async function profilePath(
   context: EngineContext,
   model: Model,
@@ -107,6 +109,9 @@ export async function profilePath(
 
 const lengthOf = (profile: readonly DispatchTiming[]): number =>
   profile.reduce((sum, { nanoseconds }) => sum + nanoseconds, 0);
+
+/** False where the device's timestamps stand still. */
+export const isMeasured = (profile: readonly DispatchTiming[]): boolean => lengthOf(profile) > 0;
 
 /** A run as it was: medians of single dispatches would overlap. */
 function ofMedianLength(profiles: readonly DispatchTiming[][]): DispatchTiming[] | undefined {
@@ -136,7 +141,7 @@ function resultOf({ precision, path, walls, profiles }: Side): PathResult {
     precision,
     flops: totalFlops(path.plans.flatMap(({ dispatches }) => dispatches)),
     wall: spreadOf(walls),
-    gpuMilliseconds: timings.reduce((sum, { nanoseconds }) => sum + nanoseconds / 1e6, 0),
+    ...(timings.length > 0 && { gpuMilliseconds: lengthOf(timings) / 1e6 }),
     networks: groupTimings(timings, ({ path }) => networkOf(path)),
     kinds: groupTimings(timings, ({ name, variant }) => `${name} ${variant}`),
   };

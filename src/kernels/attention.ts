@@ -20,7 +20,7 @@
  * key, which the 16,384 keys of the noise predictor need to stay within the f32 gate.
  *
  * The designs:
- *   attention-lanes.ts   CPU rasterisers: one query per SIMD lane, no shared memory; d ≤ 64
+ *   attention-lanes.ts   CPU rasterisers, any d: queries over the lanes, no shared memory
  *   attention-matrix.ts  subgroup matrices, f16, d ≤ 64: scores and outputs in matrices
  *   attention-matrix-wide.ts  the same for d of 128 to 512, whole tiles only
  *   attention-flash.ts   GPUs, d ≤ 128: 64 queries, registers blocked 4×4 or 8×4
@@ -41,7 +41,7 @@ import {
   u32,
 } from '../engine/kernel.ts';
 import { attentionFlash, flashDesigns } from './attention-flash.ts';
-import { attentionLanes, MAX_LANE_HEAD } from './attention-lanes.ts';
+import { attentionLanes, lanesDesigns } from './attention-lanes.ts';
 import { attentionMatrixWide, wideDesigns } from './attention-matrix-wide.ts';
 import { attentionMatrix, matrixDesigns } from './attention-matrix.ts';
 import type { AttentionDesign, AttentionSpec } from './attention-spec.ts';
@@ -145,12 +145,14 @@ function designOf(
   { queries, heads }: { readonly queries: number; readonly heads: number },
 ): AttentionDesign & { readonly choice?: Choice } {
   const { target, headDim, keys, dtype, kvDtype } = spec;
-  if (target.family === 'cpu') {
-    const hasLanes = target.subgroupSize > 1 && headDim <= MAX_LANE_HEAD;
-    return hasLanes ? attentionLanes(spec) : attentionTiles(spec);
-  }
   const storage = dtype === kvDtype ? dtype : `${dtype}×${kvDtype}`;
   const what = `attention ${storage} d${headDim}${spec.causal ? ' causal' : ''}`;
+  if (target.family === 'cpu') {
+    if (target.subgroupSize <= 1) return attentionTiles(spec);
+    const key = sizeClass(`cpu ${what}`, { heads, queries, keys });
+    const choice = choose(key, lanesDesigns(spec), target);
+    return { ...attentionLanes(spec, choice.design), choice };
+  }
   const [best, ...others] = [
     ...matrixDesigns(spec, { queries, heads }),
     ...wideDesigns(spec, queries),

@@ -66,16 +66,52 @@ test('an interruption leaves the record of what was measured, and the code of on
 });
 
 test('--html and --profile show the kernels and one run of the model', async () => {
-  const affine = ['--filter', 'affine a f32 [1,32,32,4]', '--tile', '64'];
+  const affine = ['--filter', 'affine a f32 [1,16,16,4]', '--tile', '32'];
   const files = ['--html', 'report.html', '--profile', 'trace.json'];
   const { code, stderr } = await bench(...QUICK, ...affine, ...files);
   expect(code, stderr).toBe(0);
   const html = readFileSync(join(folder, 'report.html'), 'utf8');
-  expect(html).toContain('affine 1x32x32x4');
+  expect(html).toContain('affine 1x16x16x4');
   const trace = JSON.parse(readFileSync(join(folder, 'trace.json'), 'utf8')) as Trace;
   const layers = trace.traceEvents.flatMap(({ args }) => ('layer' in args ? [args.layer] : []));
   expect(layers.length).toBeGreaterThan(300);
   for (const layer of layers) expect(html).toContain(`data-path="${layer}"`);
+});
+
+test('bench model: wall and GPU times of one tile, a table or a record', async () => {
+  expect((await invsr(['weights', 'synth', 'tiny', '--size', 'tiny'], { cwd: folder })).code).toBe(
+    0,
+  );
+  const args = [
+    'bench',
+    'model',
+    '--model',
+    'tiny',
+    '--tile',
+    '16',
+    '--runs',
+    '1',
+    '--adapter',
+    'software',
+  ];
+  const out = ['--out', 'model.jsonl'];
+  const { code, stdout, stderr } = await invsr(
+    [...args, '--precision', 'f32', '--no-tuned', ...out],
+    {
+      cwd: folder,
+    },
+  );
+  expect(code, stderr).toBe(0);
+  expect(stdout).toMatch(/^ms +f32 +GFLOP\/s$/m);
+  for (const row of ['unet', 'sum of GPU times', 'wall, upload to readback'])
+    expect(stdout).toMatch(new RegExp(`^${row} +[\\d.]+`, 'm'));
+  const kept: unknown = JSON.parse(readFileSync(join(folder, 'model.jsonl'), 'utf8'));
+  expect(kept).toMatchObject({
+    bench: 'model',
+    tile: 16,
+    tunedClasses: 0,
+    paths: [{ precision: 'f32' }],
+  });
 });
 
 test('a report that cannot be written', async () => {

@@ -20,7 +20,7 @@ interface Spec {
     readonly widths: readonly [q: number, k: number, v: number];
     readonly offsets: NonNullable<AttentionConstants['offsets']>;
   };
-  /** On GPUs; one that these sizes have. @default the factory's choice */
+  /** One that these sizes have on GPUs or CPUs; the others keep theirs. @default the factory's choice */
   readonly design?: string;
   /** Standard deviation of q and k. @default 1 */
   readonly std?: number;
@@ -90,7 +90,7 @@ export const cases: readonly KernelCase[] = [
   // Scores of ±3000 as exponents carry 2^-12 of rounding, which the few near ties see.
   attentionCase({ q: [1, 64, 16], std: 30, maxNmse: 1e-9 }),
   attentionCase({ dtype: 'f16', q: [1, 40, 128], kv: [1, 77], heads: 2, std: 30 }),
-  // one query; blocks and tiles that end in the middle; batches; a head too wide for lanes
+  // one query; blocks and tiles that end in the middle; batches; a head of 160 channels
   attentionCase({ q: [1, 1, 16], causal: true }),
   attentionCase({ q: [2, 77, 32], heads: 2, causal: true }),
   attentionCase({ dtype: 'f16', q: [2, 33, 64], heads: 2, causal: true }),
@@ -122,6 +122,11 @@ export const cases: readonly KernelCase[] = [
   attentionCase({ dtype: 'f16', q: [1, 70, 64], kv: [1, 45], design: 'tiles' }),
   attentionCase({ q: [1, 70, 64], kv: [1, 45], design: 'flash8x4' }),
   attentionCase({ q: [1, 70, 96], kv: [1, 45] }),
+  // lanes: blocks of 128 keys and groups of 16 channels that end in the middle
+  attentionCase({ dtype: 'f16', q: [2, 19, 512], kv: [1, 150] }),
+  attentionCase({ q: [1, 150, 72], causal: true }),
+  attentionCase({ q: [2, 150, 40], causal: true, design: 'lanes4' }),
+  attentionCase({ dtype: 'f16', q: [1, 70, 64], kv: [1, 150], design: 'lanes4' }),
   // sums over many keys
   attentionCase({ q: [1, 70, 64], kv: [1, 4096] }),
   // nano

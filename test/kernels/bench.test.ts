@@ -104,6 +104,14 @@ describe.each(adapterNames)('%s', (name) => {
     expect(record.rows[1]?.flops).toBe(2 * 1920 * 16 * 16);
   });
 
+  test('a peer that fails leaves our row, with the reason', async () => {
+    const beside = (): Promise<never> => Promise.reject(new Error('it ended'));
+    const { rows, skipped } = await bench([affineCase(8)], { ceilings, beside });
+    expect(skipped).toEqual([]);
+    expect(rows[0]?.noPeer).toBe('it ended');
+    expect(rows[0]?.milliseconds.median).toBeGreaterThan(0);
+  });
+
   test('buffers are freed, and inputs rotate over copies that exceed a cache', async () => {
     const before = context.memory.bytes;
     const x = f32(16, 256, 4);

@@ -218,7 +218,7 @@ describe.each(adapterNames)('%s', (name) => {
         ...source,
         placeOf: (weight) => {
           const place = source.placeOf?.(weight);
-          if (!place || weight !== LARGE[2]!.weight) return place;
+          if (!place || weight.key !== LARGE[2]!.weight.key) return place;
           return { ...place, read: () => Promise.reject(new Error('the disk is gone')) };
         },
       };

@@ -5,6 +5,7 @@ import { chartFiles, lastKernelRecord } from '../../bench/chart-svg.ts';
 import { familyOf } from '../../bench/charts/families.ts';
 import { boxOf, CHARACTER, placeLabels } from '../../bench/charts/labels.ts';
 import { layerSpans, levelsOf } from '../../bench/charts/layers.ts';
+import { peerRatio } from '../../bench/charts/rows.ts';
 import { linearTicks, logTicks } from '../../bench/charts/scale.ts';
 import { htmlReport } from '../../bench/html-report.ts';
 import type { KernelRecord, KernelRow } from '../../bench/record.ts';
@@ -99,6 +100,24 @@ describe('htmlReport', () => {
     expect(htmlReport({ kernels: kernelRecord })).not.toContain('class="scroller"');
     expect(htmlReport({ profiles: [profileRecord] })).not.toContain('<table');
     expect(() => htmlReport({})).toThrow('a report needs a record');
+  });
+
+  test('a ratio is of our runs in turns with the peer, not of others', () => {
+    const milliseconds = { p10: 2, median: 3, p90: 4, runs: 5 };
+    const [row] = kernelRecord.rows.filter(({ peer }) => peer);
+    const peer = { ...row!.peer!, milliseconds, ours: { p10: 1, median: 1.5, p90: 2, runs: 5 } };
+    expect(peerRatio({ ...row!, peer })).toEqual({ median: 2, low: 1, high: 4 });
+  });
+
+  test('a row without its peer says why', () => {
+    const [first, ...rows] = kernelRecord.rows;
+    const { peer: _, ...alone } = first!;
+    const noPeer = 'NHWC: differs from ours';
+    const html = htmlReport({
+      kernels: { ...kernelRecord, rows: [{ ...alone, noPeer }, ...rows] },
+    });
+    expect(html).toContain(`<dd>${noPeer}</dd>`);
+    expect(html).toContain('Rows without a figure of the peer: 1;');
   });
 
   test('what is not there is not made up', () => {

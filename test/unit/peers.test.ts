@@ -206,6 +206,18 @@ describe('ops', () => {
     expect(subjectOf({ op: 'groupNormPartial', inputs, constants: {}, kernel })).toBeUndefined();
   });
 
+  test('a product that normalizes what it reads is not beside one that does not', () => {
+    const { inputs, constants } = SUBJECTS.conv2d;
+    const one = {
+      op: 'conv2d',
+      constants: { ...constants },
+      kernel: (): never => expect.unreachable(),
+    };
+    expect(subjectOf({ ...one, inputs })?.op).toBe('conv2d');
+    const stats = type(1, 2, 8);
+    expect(subjectOf({ ...one, inputs: { ...inputs, stats, beta: vector(8) } })).toBeUndefined();
+  });
+
   test('what may differ grows with the root of the terms', () => {
     const of = (k: number): number =>
       agreement({ op: 'linear', inputs: { x: type(1, k), weight: type(k, 4) }, constants: {} });

@@ -1,77 +1,37 @@
-/** `npm run bench -- model`: the whole path, and with --peer each network beside another engine. */
-import { type EngineContext } from '../src/engine/context.ts';
-import { measurePaths, type PathOptions, type Precision } from '../src/invsr/measure-path.ts';
-import type { Model } from '../src/invsr/model.ts';
-import { readTensors } from '../src/weights/checkpoint.ts';
-import { toHalf } from '../src/weights/half.ts';
-import { toF32 } from '../src/weights/layout.ts';
-import { fileSource } from '../src/weights/node-file.ts';
-import { packageVersion } from './machine.ts';
-import { type NchwTensor, type NetworkCase, networkCases, TILE } from './networks.ts';
-import { benchBeside, type PeerResult } from './peer-bench.ts';
-import { MODEL, readGraphs } from './peers/graphs.ts';
-import { halfModel } from './peers/onnx-half.ts';
-import {
-  expectOrt,
-  type Ort,
-  type OrtLayout,
-  type OrtOptions,
-  type PeerNetwork,
-  startOrt,
-} from './peers/ort.ts';
-import type { Machine } from './record.ts';
-import type { ModelRecord } from './report.ts';
+/** `npm run bench -- model --peer ort`: each network of the embedded model on onnxruntime, in turns with ours. */
+import type { EngineContext } from '../../src/engine/context.ts';
+import type { Precision } from '../../src/invsr/measure-path.ts';
+import type { Model } from '../../src/invsr/model.ts';
+import { readTensors } from '../../src/weights/checkpoint.ts';
+import { toHalf } from '../../src/weights/half.ts';
+import { toF32 } from '../../src/weights/layout.ts';
+import { fileSource } from '../../src/weights/node-file.ts';
+import { packageVersion } from '../machine.ts';
+import { type NchwTensor, type NetworkCase, networkCases } from '../networks.ts';
+import { benchBeside, type PeerResult } from '../peer-bench.ts';
+import type { PeerRecord } from '../report.ts';
+import { MODEL, readGraphs } from './graphs.ts';
+import { halfModel } from './onnx-half.ts';
+import { type Ort, type OrtLayout, type OrtOptions, type PeerNetwork, startOrt } from './ort.ts';
 
-export interface ModelFlags {
+export interface PeerFlags {
+  /** Part of the networks' names. */
   readonly filter: string;
-  readonly runs: number;
-  readonly peer?: 'ort';
   readonly onnx?: string;
   readonly ortLayout: OrtLayout | 'best';
 }
 
-export interface Opened {
+export interface Measured {
   readonly context: EngineContext;
   readonly model: Model;
-  readonly machine: Machine;
   readonly precisions: readonly Precision[];
-  readonly signal: AbortSignal;
+  readonly runs: number;
   readonly note: (text: string) => void;
 }
 
-/** What is missing for the peer, before anything else is done. */
-export const expectPeer = ({ peer }: ModelFlags): void => {
-  if (peer) expectOrt();
-};
-
-export async function benchModel(
-  opened: Opened,
-  flags: ModelFlags,
-  onProfile?: PathOptions['onProfile'],
-): Promise<ModelRecord> {
-  const { context, model, machine, precisions, signal, note } = opened;
-  const paths = await measurePaths(context, model, {
-    precisions,
-    tile: TILE,
-    timesteps: [200],
-    runs: flags.runs,
-    signal,
-    onProgress: note,
-    onProfile,
-  });
-  const peer = flags.peer && (await besideOrt(opened, flags));
-  return { machine, paths, peer };
-}
-
-export interface PeerRecord {
-  readonly name: string;
-  readonly drivers: readonly string[];
-  readonly networks: readonly PeerResult[];
-}
-
-async function besideOrt(
-  { context, model, precisions, note }: Opened,
-  { onnx, ortLayout, filter, runs }: ModelFlags,
+export async function modelBesideOrt(
+  { context, model, precisions, runs, note }: Measured,
+  { onnx, ortLayout, filter }: PeerFlags,
 ): Promise<PeerRecord> {
   const graphs = await readGraphs(onnx);
   const ort = await startOrt(context.capabilities);
