@@ -55,7 +55,7 @@ export function attentionCase({
   return {
     name: `attention ${format(q)} × ${format(k)} h${heads}${suffix.filter(Boolean).join('')}`,
     tags,
-    ...(design && { families: ['alu'] }),
+    ...(design && { families: [design.startsWith('lanes') ? 'cpu' : 'alu'] }),
     inputs: { q, k, v },
     data: (name, { shape }, seed) =>
       normal(
