@@ -1,7 +1,7 @@
 /**
  * Implicit GEMM for CPU rasterisers, where a subgroup is one SIMD vector.
  *
- * Lanes run over pixels along x; each lane holds a block of sums, 2 rows × 16 columns at first guess.
+ * Lanes run over pixels along x; each lane holds a block of sums, 4 rows × 16 columns at first guess.
  * On lavapipe a load is a gather per component and one from a uniform address a branch per component;
  * both cost far more than a multiplication. So the 4×16 weights of a step are gathered together, every
  * lane taking other pairs, and reach all lanes by `subgroupBroadcast` from constant lanes, a shuffle
