@@ -8,7 +8,13 @@
  *   a [M, K], b [K, N] f16, small values: sums stay finite
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
-import { type Kernel, type MatrixShape, paramsWgsl, u32 } from '../src/engine/kernel.ts';
+import {
+  type Kernel,
+  MATRIX_ENABLES,
+  type MatrixShape,
+  paramsWgsl,
+  u32,
+} from '../src/engine/kernel.ts';
 
 const SUBGROUPS = 4;
 const CHAINS = 4;
@@ -41,9 +47,7 @@ export function matrixKernel(
     },
     wgsl: wgsl`
 enable f16;
-enable subgroups;
-enable chromium_experimental_subgroup_matrix;
-diagnostic(off, chromium.subgroup_matrix_uniformity);
+${MATRIX_ENABLES}
 ${paramsWgsl(params)}
 @group(0) @binding(1) var<storage, read> a: array<f16>;
 @group(0) @binding(2) var<storage, read> b: array<f16>;

@@ -15,7 +15,7 @@ import { columnsOf, gemmKey, pixelsOf, TILES } from '../kernels/alu-tiles.ts';
 import { choose } from '../kernels/designs.ts';
 import type { ImplicitGemm } from '../kernels/gemm-program.ts';
 import { gemmOf, type Product } from '../kernels/product.ts';
-import { type Graph, inputsOf, type Node, type Tensor } from './graph.ts';
+import { type Graph, inputsOf, newIds, type Node, type Tensor } from './graph.ts';
 import { winograd, winogradBytes } from './winograd.ts';
 
 const SPLITS = [2, 4, 8, 16] as const;
@@ -101,9 +101,7 @@ export function chooseAlgorithms(
   options: AlgorithmOptions = {},
 ): Graph {
   if (target.family === 'cpu') return graph;
-  const tensors = graph.nodes.flatMap((node) => [node.output, ...Object.values(node.inputs)]);
-  let last = tensors.reduce((max, tensor) => Math.max(max, tensor?.id ?? 0), 0);
-  const next = (): number => ++last;
+  const next = newIds(graph);
   const weights = new Map<number, Tensor>();
   const nodes = graph.nodes.flatMap((node): Node[] => {
     if (!isProduct(node)) return [node];

@@ -10,7 +10,7 @@
  * A tensor that is named or external keeps its node.
  */
 import { layoutType } from '../weights/layout.ts';
-import { type Graph, inputsOf, type Node, type Tensor } from './graph.ts';
+import { type Graph, inputsOf, newIds, type Node, type Tensor } from './graph.ts';
 
 export function fuse(graph: Graph): Graph {
   const uses = countUses(graph);
@@ -21,7 +21,7 @@ export function fuse(graph: Graph): Graph {
   const soleUse = (t: Tensor): boolean => uses.get(t.id) === 1 && !pinned.has(t.id);
   const producers = new Map(graph.nodes.map((node) => [node.output.id, node]));
   const weights = new Map(graph.weights);
-  let nextId = Math.max(-1, ...graph.nodes.map((n) => n.output.id), ...weights.keys()) + 1;
+  const nextId = newIds(graph);
 
   const dropped = new Set<Node>();
   const nodes: Node[] = [];
@@ -38,7 +38,7 @@ export function fuse(graph: Graph): Graph {
           const dtype = node.output.dtype === 'f32' ? 'f32' : 'f16';
           const [kh = 0, kw = 0, ci = 0, co = 0] = node.inputs.weight.shape;
           const type = layoutType('phase', dtype, [co, ci, kh, kw]);
-          const tensor: Tensor = { id: nextId++, ...type };
+          const tensor: Tensor = { id: nextId(), ...type };
           weights.set(tensor.id, { key: weight.key, layout: 'phase', type });
           const { activation = 'none', dtype: stored } = node.constants;
           dropped.add(upsample);

@@ -7,7 +7,7 @@
  * loaded (`paired`, weight-parts.ts), and `linear` stores half as many (kernels/matmul.ts).
  */
 import type { PlanWeight } from '../engine/plan.ts';
-import type { Graph, Node, Tensor } from './graph.ts';
+import { type Graph, newIds, type Node, type Tensor } from './graph.ts';
 import { usesOf } from './uses.ts';
 
 export function foldGates(graph: Graph): Graph {
@@ -15,10 +15,10 @@ export function foldGates(graph: Graph): Graph {
   const weights = new Map(graph.weights);
   const folded = new Set<Node>();
   const gated = new Map<Node, Node>();
-  let nextId = Math.max(-1, ...graph.nodes.map((n) => n.output.id), ...weights.keys()) + 1;
+  const nextId = newIds(graph);
 
   const pair = (tensor: Tensor): Tensor => {
-    const id = nextId++;
+    const id = nextId();
     const weight = weights.get(tensor.id);
     if (weight) weights.set(id, { ...weight, paired: true });
     return { ...tensor, id };

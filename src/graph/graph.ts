@@ -51,3 +51,12 @@ export function inputsOf(node: Node): [name: string, tensor: Tensor][] {
     (entry): entry is [string, Tensor] => entry[1] !== undefined,
   );
 }
+
+/** Gives ids that no tensor of the graph has, a new one at every call. */
+export function newIds({ nodes, weights, externals }: Graph): () => number {
+  const used = nodes.flatMap((node) => [node.output, ...inputsOf(node).map(([, t]) => t)]);
+  let last = -1;
+  for (const { id } of used) last = Math.max(last, id);
+  for (const id of [...weights.keys(), ...externals.keys()]) last = Math.max(last, id);
+  return () => ++last;
+}

@@ -9,7 +9,7 @@
  */
 import { byteLength } from '../engine/kernel.ts';
 import type { PlanWeight } from '../engine/plan.ts';
-import type { Graph, Node, Tensor } from './graph.ts';
+import { type Graph, newIds, type Node, type Tensor } from './graph.ts';
 import { type Uses, usesOf } from './uses.ts';
 import { stacked } from './weight-parts.ts';
 
@@ -29,15 +29,14 @@ class JoinWriter {
   readonly #weights: Map<number, PlanWeight>;
   /** What becomes of a node; nothing where a joint one has its place. */
   readonly #replaced = new Map<Node, Node | undefined>();
-  #nextId: number;
+  readonly #nextId: () => number;
 
   constructor(graph: Graph, maxBytes: number) {
     this.#graph = graph;
     this.#maxBytes = maxBytes;
     this.#uses = usesOf(graph);
     this.#weights = new Map(graph.weights);
-    this.#nextId =
-      Math.max(-1, ...graph.nodes.map((n) => n.output.id), ...graph.weights.keys()) + 1;
+    this.#nextId = newIds(graph);
   }
 
   graph(): Graph {
@@ -91,7 +90,7 @@ class JoinWriter {
     const weight = this.#stackWeights(linears.map(({ inputs }) => inputs.weight));
     const bias = first.inputs.bias && this.#stackWeights(linears.map(({ inputs }) => inputs.bias));
     const output: Tensor = {
-      id: this.#nextId++,
+      id: this.#nextId(),
       dtype: like.dtype,
       shape: [...first.output.shape.slice(0, -1), weight.shape.at(-1) ?? 0],
     };
@@ -110,7 +109,7 @@ class JoinWriter {
     const [first, ...others] = found.filter((weight) => weight !== undefined);
     if (!first) throw new Error('projections without weights');
     const weight = stacked([first, ...others]);
-    const tensor: Tensor = { id: this.#nextId++, ...weight.type };
+    const tensor: Tensor = { id: this.#nextId(), ...weight.type };
     this.#weights.set(tensor.id, weight);
     return tensor;
   }

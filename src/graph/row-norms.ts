@@ -5,13 +5,13 @@
  *
  * The last two depend on weights alone: `Plan.prepare` computes them once.
  */
-import type { Graph, Node, Tensor } from './graph.ts';
+import { type Graph, newIds, type Node, type Tensor } from './graph.ts';
 import { usesOf } from './uses.ts';
 
 export function foldLayerNorms(graph: Graph): Graph {
   const { producers, consumers, pinned } = usesOf(graph);
   const dropped = new Set<Node>();
-  let nextId = Math.max(-1, ...graph.nodes.map((n) => n.output.id), ...graph.weights.keys()) + 1;
+  const nextId = newIds(graph);
 
   const nodes = graph.nodes.flatMap((node): Node[] => {
     if (node.op !== 'linear' || node.inputs.gamma || node.inputs.stats || node.inputs.x2)
@@ -30,7 +30,7 @@ export function foldLayerNorms(graph: Graph): Graph {
       path: `${node.path}.${name}`,
       inputs: { ...NO_INPUTS, x: { ...vector, shape: [1, ...vector.shape] }, weight, bias: added },
       constants: { dtype: 'f32' },
-      output: { id: nextId++, dtype: 'f32', shape: [1, columns] },
+      output: { id: nextId(), dtype: 'f32', shape: [1, columns] },
     });
     const sums = once('columns', gamma);
     const offset = once('offset', beta, bias);

@@ -34,7 +34,7 @@ import { enableF16, isPacked } from './storage.ts';
 import { unroll } from './unroll.ts';
 
 /** Wider heads would need more registers for their output than there are. */
-export const MAX_FLASH_HEAD = 128;
+const MAX_FLASH_HEAD = 128;
 
 const QUERIES = 64;
 const BLOCK = 32; // keys staged at a time

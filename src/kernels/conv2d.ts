@@ -12,8 +12,9 @@
  *   residual? [N, Ho, Wo, Co]      f16 or f32
  *   y         [N, Ho, Wo, Co]      f16 or f32, Ho = ⌊(H + top + bottom - KH) / stride⌋ + 1
  *
- * With stats and beta, x is act((x - mean)·scale + beta) of what is given; padding stays zero.
- * Padding may be negative, which leaves rows or columns of x out. Ci and Co are multiples of 4. No im2col buffer: see implicit-gemm.ts.
+ * With stats [N, 2, Ci] and beta [Ci], x is act((x - mean)·scale + beta) of what is given; padding stays
+ * zero. Padding may be negative, which leaves rows or columns of x out. Ci and Co are multiples of 4.
+ * No im2col buffer: see implicit-gemm.ts.
  */
 import {
   type DType,

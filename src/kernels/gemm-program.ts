@@ -80,6 +80,12 @@ export interface Program {
 
 export const WEIGHT_BINDING = 2;
 
+/** With `splits`: the workgroup's part, its block, and `out`, the block whose image the sums go to. */
+export const SPLIT_BLOCK = `  let part = workgroup.z % params.splits;
+  let block = block_of(workgroup.z / params.splits);
+  var out = block;
+  out.image += part * params.batch;`;
+
 /** The norm of x [N, ..., Ci] from an op's inputs; undefined without them. */
 export function inputNorm(
   x: TensorType,

@@ -29,7 +29,7 @@ import {
   type Staged,
 } from './alu-tiles.ts';
 import { choose } from './designs.ts';
-import { type ImplicitGemm, type Program, WEIGHT_BINDING } from './gemm-program.ts';
+import { type ImplicitGemm, type Program, SPLIT_BLOCK, WEIGHT_BINDING } from './gemm-program.ts';
 import { readWgsl } from './storage.ts';
 import { rowNormWgsl } from './row-norm.ts';
 import { unroll } from './unroll.ts';
@@ -239,12 +239,6 @@ const WHOLE_RANGE = `  let begin = 0u;
   var tx = 0u;
   var k = 0u;
   var row = block.weights;`;
-
-/** The part of a workgroup, and the image it goes to. */
-const SPLIT_BLOCK = `  let part = workgroup.z % params.splits;
-  let block = block_of(workgroup.z / params.splits);
-  var out = block;
-  out.image += part * params.batch;`;
 
 /** Parts differ by one step at most. */
 const splitRange = (depth: number): string => `  let begin = steps * part / params.splits;

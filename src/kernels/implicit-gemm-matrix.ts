@@ -19,7 +19,7 @@
  * last pixel or column are not stored. `direct` loads of columns beyond the last repeat the last ones.
  */
 import { type Choice, gridOf, MATRIX_ENABLES } from '../engine/kernel.ts';
-import { type ImplicitGemm, type Program, WEIGHT_BINDING } from './gemm-program.ts';
+import { type ImplicitGemm, type Program, SPLIT_BLOCK, WEIGHT_BINDING } from './gemm-program.ts';
 import { stagingOf } from './matrix-staging.ts';
 import { HALO_WIDTH, type MatrixDesign, THREADS } from './matrix-tiles.ts';
 import { unroll } from './unroll.ts';
@@ -28,12 +28,6 @@ import { unroll } from './unroll.ts';
 const STRIP = 32;
 /** Vectors from one row of sums to the next in shared memory; odd, as above. */
 const STRIP_PITCH = STRIP / 4 + 1;
-
-/** The part of a workgroup, and the image that its sums go to. */
-const SPLIT_BLOCK = `  let part = workgroup.z % params.splits;
-  let block = block_of(workgroup.z / params.splits);
-  var out = block;
-  out.image += part * params.batch;`;
 
 export function matrixProgram(gemm: ImplicitGemm, design: MatrixDesign, choice: Choice): Program {
   const { pixels, columns, isHalo } = design;

@@ -4,20 +4,21 @@
  *   y[m, n] = act(Σ over k of x[m, k] · weight[k, n] + bias[n]) + residual[m, n]
  *
  *   x         [..., K]   f16 or f32; all leading axes together are the rows m
+ *   x2?       [..., K2]  like x, whose channels follow those of x: then weight is [K + K2, N]
  *   weight    [K, N]     f16 or f32, N contiguous
  *   bias?     [N]        f32
  *   residual? [..., N]   f16 or f32
  *   y         [..., N]   f16 or f32
  *
- * With stats and beta, x is normalized as group-norm.ts would; with gamma and columns, its rows as
- * layer-norm.ts would (row-norm.ts).
+ * With stats [B, 2, K] and beta [K], x is normalized as group-norm.ts would; with gamma [K], columns [N]
+ * and rowEps, its rows as layer-norm.ts would (row-norm.ts). One of these or x2, no two.
  *
  * Gated, a feed-forward block's first layer and its geglu in one: of every four columns (v0, v1, g0, g1)
  *
  *   y = (v0·gelu(g0), v1·gelu(g1))        [..., N / 2]
  *
- * K and N are multiples of 4, N of 8 if gated. The rows are laid out as an image and multiplied by a convolution with
- * one tap: see implicit-gemm.ts.
+ * K and N are multiples of 4, N of 8 if gated. The rows are laid out as an image and multiplied by a
+ * convolution with one tap: see implicit-gemm.ts.
  */
 import {
   type DType,

@@ -21,7 +21,7 @@ const MIN_PREPARED = 16;
 const LONG_MS = 50;
 
 /** The largest number that all differences are multiples of, in nanoseconds; 0 where all are 0. */
-export const granularity = (nanoseconds: readonly number[]): number =>
+const granularity = (nanoseconds: readonly number[]): number =>
   nanoseconds.reduce((a, b) => {
     let [x, y] = [a, Math.round(b)];
     while (y !== 0) [x, y] = [y, x % y];

@@ -12,7 +12,7 @@
  */
 
 /** Gains that are not worth another pipeline to compile. */
-export const MIN_GAIN = 0.03;
+const MIN_GAIN = 0.03;
 /** One side of the normal distribution: 0.6 %. Two times five samples without overlap have 2.6. */
 const MIN_Z = 2.5;
 

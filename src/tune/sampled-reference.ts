@@ -199,10 +199,10 @@ function normOf(
 ): Normalized {
   if (!stats || !beta) return (x) => x;
   const channels = sizeOf(beta.type.shape);
-  const data = { beta: beta.slice(0, channels) };
+  const data = once(() => ({ beta: beta.slice(0, channels) }));
   return (x, n) =>
     groupNormApplyReference(
-      { ...data, x, stats: stats.slice(n * 2 * channels, 2 * channels) },
+      { ...data(), x, stats: stats.slice(n * 2 * channels, 2 * channels) },
       { activation },
     );
 }

@@ -233,6 +233,16 @@ describe('the guess', () => {
     expect(candidates(bytes - 1)).not.toContain('winograd');
   });
 
+  test('parts are candidates where all of them together can be bound', () => {
+    const [node] = convCase([1, 16, 16, 1280], 1280, { padding: PADDING }).graph('f16').nodes;
+    const choiceOf = (maxBindingBytes: number) => algorithmOf(node!, GPU, { maxBindingBytes });
+    const bytes = 4 * 16 * 16 * 1280 * 4; // of four parts
+    expect(choiceOf(bytes)).toMatchObject({ design: 'split4' });
+    expect(choiceOf(bytes - 1)).toMatchObject({ design: 'whole' });
+    expect(choiceOf(bytes - 1)?.candidates).toContain('split2');
+    expect(choiceOf(bytes - 1)?.candidates).not.toContain('split4');
+  });
+
   test('transformed weights are made once, when the plan is prepared', () => {
     const g = new GraphBuilder({ precision: 'f16' });
     const w = g.checkpoint('net', new Map([['weight', { shape: [64, 64, 3, 3] }]]));

@@ -5,7 +5,7 @@ import {
   attentionReference,
 } from '../../src/kernels/attention.ts';
 import { normal } from '../harness/random.ts';
-import type { KernelCase } from './cases.ts';
+import { inDesign, type KernelCase } from './cases.ts';
 
 interface Spec {
   readonly dtype?: 'f32' | 'f16';
@@ -55,6 +55,7 @@ export function attentionCase({
   return {
     name: `attention ${format(q)} × ${format(k)} h${heads}${suffix.filter(Boolean).join('')}`,
     tags,
+    ...(design && { families: ['alu'] }),
     inputs: { q, k, v },
     data: (name, { shape }, seed) =>
       normal(
@@ -62,12 +63,7 @@ export function attentionCase({
         seed,
         { std: name === 'v' ? 1 : std },
       ),
-    kernel: (target) => {
-      const kernel = attention({ q, k, v }, constants, target);
-      if (!design || !kernel.choice) return kernel;
-      const designs = { [kernel.choice.key]: design };
-      return attention({ q, k, v }, constants, { ...target, designs });
-    },
+    kernel: (target) => inDesign(design, (t) => attention({ q, k, v }, constants, t), target),
     reference: (data) =>
       attentionReference(data as Record<'q' | 'k' | 'v', Float32Array>, {
         ...constants,

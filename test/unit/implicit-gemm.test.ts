@@ -75,6 +75,10 @@ describe('rejects', () => {
       'weight is f16 [3,3,4,8], expected [3,3,8,8]',
     );
   });
+  test('two ways to read x at once', () => {
+    const layer = { x: f16(3, 8), weight: f16(12, 8), x2: f16(3, 4) };
+    expect(() => linear({ ...layer, gamma: f32(12), columns: f32(8) }, {}, CPU)).toThrow('two of');
+  });
   test('an f16 bias', () => {
     expect(() => linear({ x: f16(3, 8), weight: f16(8, 8), bias: f16(8) }, {}, CPU)).toThrow(
       'bias is f16 [8], not f32',

@@ -1,9 +1,11 @@
 /** Which products of InvSR-1 run on subgroup matrices, and that every tile fits a device. */
 import { describe, expect, test } from 'vitest';
-import type { Kernel, Target } from '../../src/engine/kernel.ts';
+import type { Kernel, MatrixShape, Target, TensorType } from '../../src/engine/kernel.ts';
 import { lower } from '../../src/graph/lower.ts';
 import { FULL_SIZE } from '../../src/invsr/full-size.ts';
 import { stageGraph, STAGES } from '../../src/invsr/tile-graph.ts';
+import { attention } from '../../src/kernels/attention.ts';
+import { linear } from '../../src/kernels/matmul.ts';
 
 const TARGET: Target = {
   family: 'alu',
@@ -23,6 +25,35 @@ const kernelsOf = (precision: 'f16' | 'f32', target: Target): Kernel[] =>
 const isMatrix = ({ choice }: Kernel): boolean => /^(matrix|halo)/.test(choice?.design ?? '');
 const flopsOf = (kernels: readonly Kernel[]): number =>
   kernels.reduce((sum, { cost }) => sum + cost.flops, 0);
+
+describe('what would not fit 32 KiB is no candidate', () => {
+  const x: TensorType = { dtype: 'f16', shape: [1, 256, 512] };
+  const attentionDesigns = (subgroupSize: number) =>
+    attention({ q: x, k: x, v: x }, { heads: 1 }, { ...TARGET, subgroupSize }).choice?.candidates;
+  test('attention of 64 rows for four subgroups', () => {
+    expect(attentionDesigns(32)).toContain('wide');
+    expect(attentionDesigns(64)).not.toContain('wide');
+  });
+  test('attention of rows that begin within 16 bytes', () => {
+    const packed: TensorType = { dtype: 'f16', shape: [1, 256, 516] };
+    const designs = attention(
+      { q: x, k: packed, v: x },
+      { heads: 1, channels: 512, offsets: { q: 0, k: 0, v: 0 } },
+      TARGET,
+    ).choice?.candidates;
+    expect(designs).not.toContain('wide');
+  });
+  test('products of eight subgroups, 16 rows each', () => {
+    const designs = (matrix: MatrixShape) =>
+      linear(
+        { x, weight: { dtype: 'f16', shape: [512, 512] } },
+        {},
+        { ...TARGET, subgroupSize: 16, matrix },
+      ).choice?.candidates.filter((name) => name.startsWith('matrix'));
+    expect(designs({ m: 8, n: 16, k: 16 })).not.toEqual([]);
+    expect(designs({ m: 16, n: 16, k: 16 })).toEqual([]);
+  });
+});
 
 describe('InvSR-1', () => {
   const kernels = kernelsOf('f16', TARGET);

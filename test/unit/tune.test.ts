@@ -1,5 +1,5 @@
 /** Tuning without a device: who wins, what can be verified, when there is time for it. */
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { createQueue } from '../../src/engine/queue.ts';
 import type { Target, TensorType } from '../../src/engine/kernel.ts';
 import { sizeOf } from '../../src/engine/kernel.ts';
@@ -270,7 +270,17 @@ test.each(TARGETS)(
     const subjects = modelSubjects({ target, capabilities } as never, model);
     for (const subject of subjects) {
       const { key, candidates } = subject;
-      expect(subject.reference(), key).toBeDefined();
+      const reference = subject.reference() as Reference;
+      expect(reference, key).toBeDefined();
+      const reads = Object.entries(reference.inputs).flatMap(([name, noise]) =>
+        noise ? [{ name, slice: vi.spyOn(noise, 'slice') }] : [],
+      );
+      reference.expected(0);
+      const ignored = reads.filter(({ slice }) => slice.mock.calls.length === 0);
+      expect(
+        ignored.map(({ name }) => name),
+        key,
+      ).toEqual([]);
       const texts = candidates.map((design) =>
         JSON.stringify(
           subject.plan(design, {}).dispatches.map(({ kernel: k }) => [k.wgsl, k.workgroups]),
