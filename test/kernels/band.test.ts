@@ -13,6 +13,7 @@ import type { Padding } from '../../src/kernels/conv2d.ts';
 import { groupNormChunks } from '../../src/kernels/group-norm-stats.ts';
 import { adapterNames, openTestDevice, type TestDevice } from '../harness/device.ts';
 import { toF16Bits } from '../harness/half.ts';
+import { toSingle } from '../../src/weights/half.ts';
 import { normal } from '../harness/random.ts';
 
 const LIMIT = 64 * 1024;
@@ -181,6 +182,21 @@ const CASES: Readonly<Record<string, (s: Sketch) => Tensor>> = {
   },
 };
 
+/**
+ * GPUs sum a small image's statistics in another order than those of an image in bands, so the last
+ * bits of mean and deviation differ: some units in the last place of what is normalized with them.
+ */
+function expectClose(found: Uint8Array, expected: Uint8Array, dtype: DType): void {
+  const valuesOf = ({ buffer, byteLength: size }: Uint8Array): Float32Array =>
+    dtype === 'f16'
+      ? toSingle(new Uint16Array(buffer as ArrayBuffer, 0, size / 2))
+      : new Float32Array(buffer as ArrayBuffer, 0, size / 4);
+  const values = valuesOf(expected);
+  const largest = values.reduce((most, v) => Math.max(most, Math.abs(v)), 0);
+  const error = valuesOf(found).reduce((most, v, i) => Math.max(most, Math.abs(v - values[i]!)), 0);
+  expect(error / largest).toBeLessThan(4 * (dtype === 'f16' ? 2 ** -11 : 2 ** -21));
+}
+
 describe.each(adapterNames)('%s', (name) => {
   let opened: TestDevice;
   let context: EngineContext;
@@ -240,7 +256,12 @@ describe.each(adapterNames)('%s', (name) => {
         expect(banded.dispatches.length).toBeGreaterThan(whole.dispatches.length);
         const bytes = await run(whole);
         expect(new Set(bytes).size).toBeGreaterThan(100); // not all zero
-        expect(Buffer.compare(await run(banded), bytes)).toBe(0);
+        const found = await run(banded);
+        if (whole.dispatches.some(({ kernel }) => kernel.name === 'groupNorm')) {
+          expectClose(found, bytes, dtype);
+        } else {
+          expect(Buffer.compare(found, bytes)).toBe(0);
+        }
       }
     });
   });
