@@ -28,6 +28,8 @@ export interface BenchCase extends Pick<
   readonly aliases?: Work['aliases'];
   /** What computes all of it in one; its cost is the case's. */
   kernel(target: Target): Kernel;
+  /** `constants` do not tell what `kernel` makes: the case cannot be cut. */
+  readonly isMade?: boolean;
   /** What computes it on this target. @default that kernel */
   readonly steps?: ((target: Target) => readonly Step[]) | undefined;
   readonly design?: ((target: Target) => string | undefined) | undefined;
@@ -132,7 +134,8 @@ export function withinFlops(from: BenchCase, target: Target, maxFlops: number): 
   const { flops } = kernel.cost;
   if (flops <= MARGIN * maxFlops) return from;
   const work = { ...from, output: kernel.output.type };
-  const cut = cutTo(work, maxFlops / flops);
+  // Conformance cases bring a kernel that is made already: only ops with their constants can be cut.
+  const cut = from.isMade ? undefined : cutTo(work, maxFlops / flops);
   if (!cut) {
     if (flops <= UNCUT * maxFlops) return from;
     return `${(flops / 1e9).toFixed(1)} GFLOP, and it cannot be cut; a higher --max-gflop runs it whole`;

@@ -20,6 +20,7 @@ export const testCases = (target: Target): BenchCase[] =>
         count: 1,
         inputs,
         constants: {},
+        isMade: true,
         kernel,
         ...(data && { data }),
       };

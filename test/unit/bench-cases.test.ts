@@ -195,3 +195,9 @@ describe('cuts', () => {
     expect(found?.output).toEqual(f16(1, 512, 320));
   });
 });
+
+test('a case whose kernel is made already is never cut', () => {
+  const one = cases.find(({ op }) => op === 'attention')!;
+  expect(withinFlops(one, cpu, 1e9)).toHaveProperty('cut');
+  expect(withinFlops({ ...one, isMade: true }, cpu, 1e6)).toMatch(/cannot be cut/);
+});
