@@ -15,11 +15,9 @@
  * The parts are added in their order, so results are the same bits on every run. The reduction is
  * bound by memory: one invocation per four channels.
  */
-import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
 import {
   byteLength,
   type DType,
-  expectShape,
   format,
   type Kernel,
   paramsWgsl,
@@ -29,10 +27,12 @@ import {
   u32,
 } from '../engine/kernel.ts';
 import { FLAT_MAIN, flatGrid, rowsOf, vectorsOf } from './elementwise.ts';
-import { type Activation, activate, activationWgsl } from './epilogue.ts';
+import { type Activation, activate } from './epilogue.ts';
+import type { EpilogueInputs } from './gemm-program.ts';
 import { implicitGemm } from './implicit-gemm.ts';
+import { productEpilogue } from './product-epilogue.ts';
 import { gemmOf, type Product } from './product.ts';
-import { enableF16, readWgsl, writeWgsl } from './storage.ts';
+import { enableF16, readWgsl } from './storage.ts';
 
 export interface GemmPartialInputs {
   readonly x: TensorType;
@@ -62,11 +62,8 @@ export function gemmPartial(
   );
 }
 
-export interface GemmReduceInputs {
+export interface GemmReduceInputs extends EpilogueInputs {
   readonly partial: TensorType;
-  readonly bias?: TensorType | undefined;
-  readonly shift?: TensorType | undefined;
-  readonly residual?: TensorType | undefined;
 }
 
 export interface GemmReduceConstants {
@@ -76,79 +73,48 @@ export interface GemmReduceConstants {
 }
 
 export function gemmReduce(
-  { partial, bias, shift, residual }: GemmReduceInputs,
+  { partial, ...inputs }: GemmReduceInputs,
   { activation = 'none', dtype }: GemmReduceConstants,
   target: Target,
 ): Kernel {
   const [splits = 0, ...shape] = partial.shape;
-  const y: TensorType = { dtype, shape };
   const { channels } = rowsOf('partial', partial);
   const [images = 1] = shape;
   if (partial.dtype !== 'f32' || shape.length < 1 || splits < 1) {
     throw new ShapeError(`partial is ${format(partial)}, expected f32 [S,...,C]`);
   }
-  if (bias) expectShape('bias', bias, [channels]);
-  if (shift) expectShape('shift', shift, [shift.shape[0] === 1 ? 1 : images, channels]);
-  if (residual) expectShape('residual', residual, shape);
+  const y: TensorType = { dtype, shape };
+  const epilogue = productEpilogue(inputs, { y, activation, target });
   const vectors = vectorsOf('y', y);
   const params = {
     vectors: u32(vectors),
     splits: u32(splits),
     groups: u32(channels / 4),
     image_vectors: u32(vectors / images),
-    // Vectors between the shifts of two images; 0 where all images share one.
-    shift_stride: u32(shift && shift.shape[0] !== 1 ? channels / 4 : 0),
+    ...epilogue.params,
   };
-  const used = [partial, bias, shift, residual, y].filter((type) => type !== undefined);
+  const { used } = epilogue;
   return {
     name: 'gemmReduce',
-    variant: `${format(partial)} → ${dtype}${bias ? ' bias' : ''}${shift ? ' shift' : ''}${
-      activation === 'none' ? '' : ` ${activation}`
-    }${residual ? ` + ${residual.dtype}` : ''}`,
-    bindings: {
-      partial: 1,
-      ...(bias && { bias: 2 }),
-      ...(shift && { shift: 3 }),
-      ...(residual && { residual: 4 }),
-    },
+    variant: `${format(partial)} → ${dtype}${epilogue.variant}`,
+    bindings: { partial: 1, ...epilogue.bindings },
     params,
-    output: { binding: 5, type: y },
+    output: epilogue.output,
     workgroups: flatGrid(vectors),
     cost: {
-      flops: 4 * vectors * (splits + (bias ? 1 : 0) + (shift ? 1 : 0) + (residual ? 1 : 0)),
-      bytes: used.reduce((sum, type) => sum + byteLength(type), 0),
+      // An addition for every part and every input; `used` has y besides.
+      flops: 4 * vectors * (splits + used.length - 1),
+      bytes: [partial, ...used].reduce((sum, type) => sum + byteLength(type), 0),
     },
-    wgsl: wgsl`
-${enableF16(target, residual?.dtype, dtype)}
+    wgsl: `
+${enableF16(target, ...used.map((type) => type.dtype))}
 ${paramsWgsl(params)}
 ${readWgsl('partial', 1, 'f32', target)}
-#if ${bias !== undefined}
-${readWgsl('bias', 2, 'f32', target)}
-#endif
-#if ${shift !== undefined}
-${readWgsl('shift', 3, 'f32', target)}
-#endif
-#if ${residual !== undefined}
-${readWgsl('residual', 4, residual?.dtype ?? 'f32', target)}
-#endif
-${writeWgsl('y', 5, dtype, target)}
-${activationWgsl(activation)}
-
+${epilogue.wgsl}
 fn element(i: u32) {
   var sum = load_partial(i);
   for (var s = 1u; s < params.splits; s++) { sum += load_partial(s * params.vectors + i); }
-  let c = i % params.groups;
-#if ${bias !== undefined}
-  sum += load_bias(c);
-#endif
-#if ${shift !== undefined}
-  sum += load_shift(i / params.image_vectors * params.shift_stride + c);
-#endif
-  var v = activate(sum);
-#if ${residual !== undefined}
-  v += load_residual(i);
-#endif
-  store_y(i, v);
+  finish(i, sum + start(i / params.image_vectors, i % params.groups));
 }
 ${FLAT_MAIN}
 `,

@@ -11,7 +11,6 @@
  *
  * One invocation per tile and four channels, all in registers; memory-bound.
  */
-import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
 import {
   byteLength,
   type DType,
@@ -24,15 +23,14 @@ import {
   u32,
 } from '../engine/kernel.ts';
 import { FLAT_MAIN, flatGrid, imageOf } from './elementwise.ts';
-import { type Activation, activate, activationWgsl } from './epilogue.ts';
-import { enableF16, readWgsl, writeWgsl } from './storage.ts';
+import { type Activation, activate } from './epilogue.ts';
+import type { EpilogueInputs } from './gemm-program.ts';
+import { productEpilogue } from './product-epilogue.ts';
+import { enableF16, readWgsl } from './storage.ts';
 import { A, four, POINTS, tilesOf, transformed } from './winograd.ts';
 
-export interface WinogradOutputInputs {
+export interface WinogradOutputInputs extends EpilogueInputs {
   readonly m: TensorType;
-  readonly bias?: TensorType | undefined;
-  readonly shift?: TensorType | undefined;
-  readonly residual?: TensorType | undefined;
 }
 
 export interface WinogradOutputConstants {
@@ -44,7 +42,7 @@ export interface WinogradOutputConstants {
 }
 
 export function winogradOutput(
-  { m, bias, shift, residual }: WinogradOutputInputs,
+  { m, ...inputs }: WinogradOutputInputs,
   { shape, activation = 'none', dtype }: WinogradOutputConstants,
   target: Target,
 ): Kernel {
@@ -52,9 +50,7 @@ export function winogradOutput(
   const { n, height, width, channels, groups } = imageOf('y', y);
   const tiles = tilesOf(height, width);
   expectShape('m', m, [POINTS, n * tiles.rows * tiles.columns, channels]);
-  if (bias) expectShape('bias', bias, [channels]);
-  if (shift) expectShape('shift', shift, [shift.shape[0] === 1 ? 1 : n, channels]);
-  if (residual) expectShape('residual', residual, shape);
+  const epilogue = productEpilogue(inputs, { y, activation, target });
   const vectors = n * tiles.rows * tiles.columns * groups;
   const params = {
     vectors: u32(vectors),
@@ -63,52 +59,28 @@ export function winogradOutput(
     columns: u32(tiles.columns),
     height: u32(height),
     width: u32(width),
-    // Vectors between the shifts of two images; 0 where all images share one.
-    shift_stride: u32(shift && shift.shape[0] !== 1 ? groups : 0),
+    ...epilogue.params,
   };
-  const used = [m, bias, shift, residual, y].filter((type) => type !== undefined);
+  const { used } = epilogue;
   return {
     name: 'winogradOutput',
-    variant: `${format(m)} → ${format(y)}${bias ? ' bias' : ''}${shift ? ' shift' : ''}${
-      activation === 'none' ? '' : ` ${activation}`
-    }${residual ? ` + ${residual.dtype}` : ''}`,
-    bindings: {
-      m: 1,
-      ...(bias && { bias: 2 }),
-      ...(shift && { shift: 3 }),
-      ...(residual && { residual: 4 }),
-    },
+    variant: `${format(m)} → ${format(y)}${epilogue.variant}`,
+    bindings: { m: 1, ...epilogue.bindings },
     params,
-    output: { binding: 5, type: y },
+    output: epilogue.output,
     workgroups: flatGrid(vectors),
     cost: {
       flops: 4 * vectors * 24,
-      bytes: used.reduce((sum, type) => sum + byteLength(type), 0),
+      bytes: [m, ...used].reduce((sum, type) => sum + byteLength(type), 0),
     },
-    wgsl: wgsl`
-${enableF16(target, m.dtype, residual?.dtype, dtype)}
+    wgsl: `
+${enableF16(target, m.dtype, ...used.map((type) => type.dtype))}
 ${paramsWgsl(params)}
 ${readWgsl('m', 1, m.dtype, target)}
-#if ${bias !== undefined}
-${readWgsl('bias', 2, 'f32', target)}
-#endif
-#if ${shift !== undefined}
-${readWgsl('shift', 3, 'f32', target)}
-#endif
-#if ${residual !== undefined}
-${readWgsl('residual', 4, residual?.dtype ?? 'f32', target)}
-#endif
-${writeWgsl('y', 5, dtype, target)}
-${activationWgsl(activation)}
-
-fn finish(image: u32, y: u32, x: u32, group: u32, sum: vec4f) {
+${epilogue.wgsl}
+fn put(image: u32, y: u32, x: u32, group: u32, sum: vec4f) {
   if (y >= params.height || x >= params.width) { return; }
-  let out = ((image * params.height + y) * params.width + x) * params.groups + group;
-  var v = activate(sum);
-#if ${residual !== undefined}
-  v += load_residual(out);
-#endif
-  store_y(out, v);
+  finish(((image * params.height + y) * params.width + x) * params.groups + group, sum);
 }
 
 fn element(i: u32) {
@@ -118,22 +90,16 @@ fn element(i: u32) {
   let image = line / params.rows;
   let y = 2u * (line - image * params.rows);
   let x = 2u * (tile - line * params.columns);
-  var start = vec4f();
-#if ${bias !== undefined}
-  start += load_bias(group);
-#endif
-#if ${shift !== undefined}
-  start += load_shift(image * params.shift_stride + group);
-#endif
+  let begin = start(image, group);
 ${four((r) => four((c) => `  let m${r}${c} = load_m(${4 * r + c}u * params.vectors + i);`))}
 ${four(
   (c) => `  let upper${c} = m0${c} + m1${c} + m2${c};
   let lower${c} = m1${c} - m2${c} - m3${c};`,
 )}
-  finish(image, y, x, group, start + upper0 + upper1 + upper2);
-  finish(image, y, x + 1u, group, start + upper1 - upper2 - upper3);
-  finish(image, y + 1u, x, group, start + lower0 + lower1 + lower2);
-  finish(image, y + 1u, x + 1u, group, start + lower1 - lower2 - lower3);
+  put(image, y, x, group, begin + upper0 + upper1 + upper2);
+  put(image, y, x + 1u, group, begin + upper1 - upper2 - upper3);
+  put(image, y + 1u, x, group, begin + lower0 + lower1 + lower2);
+  put(image, y + 1u, x + 1u, group, begin + lower1 - lower2 - lower3);
 }
 ${FLAT_MAIN}
 `,

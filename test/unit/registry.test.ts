@@ -35,6 +35,7 @@ test('shared files are known', () => {
     'matrix-tiles',
     'phase-sums',
     'philox',
+    'product-epilogue',
     'product',
     'row-norm',
     'shipped-designs',
