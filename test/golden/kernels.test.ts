@@ -187,7 +187,11 @@ describe.each(KERNEL_RUNS)('$adapter $precision', ({ adapter, precision }) => {
     const actual = await run({ q: q!, k: k!, v: v! }, (types, target) =>
       attention(types, constants, target),
     );
-    expectClose(actual, golden.f32(`${name}.out`), limit(attentionNmse(q!.type.shape.at(-1)! / constants.heads)));
+    expectClose(
+      actual,
+      golden.f32(`${name}.out`),
+      limit(attentionNmse(q!.type.shape.at(-1)! / constants.heads)),
+    );
   });
 
   test.each([
