@@ -1,4 +1,4 @@
-/** Imports point left: engine ◀ kernels ◀ graph ◀ invsr ◀ tune ◀ entries ◀ cli; weights beside graph. */
+/** Imports point left: engine ◀ kernels ◀ graph ◀ invsr ◀ tune, library ◀ entries ◀ cli; weights beside graph. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -14,7 +14,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   invsr: ['engine', 'type:kernels', 'graph', 'weights'],
   // References of kernels are what designs are compared with.
   tune: ['engine', 'kernels', 'graph', 'invsr', 'weights'],
-  entry: ['engine', 'graph', 'invsr', 'tune', 'weights'],
+  library: ['engine', 'invsr', 'weights'],
+  entry: ['engine', 'graph', 'invsr', 'tune', 'library', 'weights'],
   cli: ['engine', 'invsr', 'weights', 'graph', 'tune', 'entry', 'bench'],
 };
 
