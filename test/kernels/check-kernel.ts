@@ -4,7 +4,8 @@ import { type Kernel, sizeOf } from '../../src/engine/kernel.ts';
 import type { TestDevice } from '../harness/device.ts';
 import { roundF16 } from '../harness/half.ts';
 import { normal } from '../harness/random.ts';
-import { describeWorst, type HostData, nmse, runKernel } from '../harness/run-kernel.ts';
+import { describeWorst, type HostData, nmse, runKernelOutputs } from '../harness/run-kernel.ts';
+import { checkMoments } from './check-moments.ts';
 import type { KernelCase } from './cases.ts';
 
 export async function checkKernel(
@@ -13,7 +14,7 @@ export async function checkKernel(
   kernel: Kernel,
 ): Promise<void> {
   const data: Record<string, HostData> = {};
-  const inputs: Parameters<typeof runKernel>[2] = Object.fromEntries(
+  const inputs: Parameters<typeof runKernelOutputs>[2] = Object.fromEntries(
     Object.entries(test.inputs).map(([name, type], i) => {
       const seed = i + 1;
       let values = test.data?.(name, type, seed) ?? normal(sizeOf(type.shape), seed);
@@ -22,12 +23,9 @@ export async function checkKernel(
       return [name, { type, data: values }];
     }),
   );
-  const actual = await runKernel(
-    device,
-    kernel,
-    inputs,
-    test.initial ? { initial: test.initial } : {},
-  );
+  const { output: actual, moments } = await runKernelOutputs(device, kernel, inputs, {
+    initial: test.initial,
+  });
   const expected = test.reference(data);
   expect(actual.length).toBe(expected.length);
   const limit = test.maxNmse ?? (kernel.output.type.dtype === 'f16' ? 1e-6 : 1e-12);
@@ -35,4 +33,5 @@ export async function checkKernel(
   expect(error, `NMSE ${error} > ${limit}; ${describeWorst(actual, expected)}`).toBeLessThanOrEqual(
     limit,
   );
+  if (moments) checkMoments(kernel, actual as Float32Array, moments as Float32Array);
 }
