@@ -1,0 +1,52 @@
+/** How far one conformance case is off on a device; without vitest, so that it runs in pages too. */
+import { type Kernel, sizeOf } from '../../src/engine/kernel.ts';
+import { roundF16 } from '../harness/half.ts';
+import { normal } from '../harness/random.ts';
+import { describeWorst, type HostData, nmse, runKernel } from '../harness/run-kernel.ts';
+import type { KernelCase } from './cases.ts';
+
+export interface KernelError {
+  /** NMSE against the f64 reference, and what it may be. */
+  readonly error: number;
+  readonly limit: number;
+  /** Where it is worst. */
+  readonly worst: string;
+}
+
+/** What it computes from seeded inputs, and those; throws where runKernel does. */
+export async function runCase(
+  device: GPUDevice,
+  test: KernelCase,
+  kernel: Kernel,
+): Promise<{ readonly actual: HostData; readonly data: Readonly<Record<string, HostData>> }> {
+  const data: Record<string, HostData> = {};
+  const inputs: Parameters<typeof runKernel>[2] = Object.fromEntries(
+    Object.entries(test.inputs).map(([name, type], i) => {
+      const seed = i + 1;
+      let values = test.data?.(name, type, seed) ?? normal(sizeOf(type.shape), seed);
+      if (type.dtype === 'f16') values = roundF16(values as Float32Array);
+      data[name] = values;
+      return [name, { type, data: values }];
+    }),
+  );
+  const { initial } = test;
+  return { actual: await runKernel(device, kernel, inputs, { ...(initial && { initial }) }), data };
+}
+
+/** The same against the f64 reference. */
+export async function measureKernel(
+  device: GPUDevice,
+  test: KernelCase,
+  kernel: Kernel,
+): Promise<KernelError> {
+  const { actual, data } = await runCase(device, test, kernel);
+  const expected = test.reference(data);
+  if (actual.length !== expected.length) {
+    throw new Error(`${test.name}: ${actual.length} values, the reference has ${expected.length}`);
+  }
+  return {
+    error: nmse(actual, expected),
+    limit: test.maxNmse ?? (kernel.output.type.dtype === 'f16' ? 1e-6 : 1e-12),
+    worst: describeWorst(actual, expected),
+  };
+}
