@@ -215,8 +215,8 @@ export async function openStored(
   };
 }
 
-/** Read 4 MiB at a time, which keeps a page that does this alive. */
-const CHUNK = 4 * 2 ** 20;
+/** Read 2 MiB at a time, which keeps a page that does this alive. */
+const CHUNK = 2 * 2 ** 20;
 
 export async function digestOfBlob(
   blob: Blob,
