@@ -2,9 +2,9 @@
 import { openModel } from '../../src/invsr/model.ts';
 import {
   droppedFolder,
-  fetchFolder,
   hubModel,
   opfsStore,
+  servedModel,
   StorageError,
   type StoredModel,
 } from '../../src/browser.ts';
@@ -78,7 +78,7 @@ const commands = {
     let checked = 0;
     const outcome = async (): Promise<Pick<Fetched, 'failure' | 'files'>> => {
       try {
-        const model = await hubModel('sd-turbo', { endpoint, stallMs: 5000 });
+        const model = await hubModel('sd-turbo', { endpoint, stallMs: 3000 });
         const folder = await opfsStore({ storage, partBytes }).download(model, {
           signal: abort.signal,
           policy: SMALL,
@@ -109,52 +109,38 @@ const commands = {
       return failureOf(error);
     }
   },
-  /** Fetches invsr-nano whole, drops its files, keeps them, and opens what was kept. */
-  async keepNano(address: string): Promise<readonly string[]> {
-    const nano = await fetchFolder(address);
-    const dropped = new DataTransfer();
-    const { files } = await nanoFiles(nano);
-    for (const file of files) dropped.items.add(file);
-    const { files: model } = await droppedFolder(files);
-    const store = opfsStore();
-    await store.keep('mine', model);
-    const again = await store.keep('mine', model);
-    const kept = await openModel(again);
-    await kept.close();
-    return [...(await again.list())];
-  },
-  async drop(
-    files: readonly (readonly [name: string, text: string])[],
-  ): Promise<Failure | undefined> {
-    const dropped = new DataTransfer();
-    for (const [name, text] of files) dropped.items.add(new File([text], name));
+  /** Keeps what is dropped on the page next, twice, and opens it from there. */
+  async keepDropped(): Promise<Failure | readonly string[]> {
+    addEventListener('dragover', (event) => event.preventDefault());
+    const event = await new Promise<DragEvent>((resolve) => {
+      addEventListener('drop', resolve, { once: true });
+      document.title = 'waiting';
+    });
+    document.title = 'dropped';
+    event.preventDefault();
     try {
-      await droppedFolder(dropped);
-      return undefined;
+      const { files } = await droppedFolder(event.dataTransfer ?? []);
+      const store = opfsStore();
+      await store.keep('mine', files);
+      const folder = await store.keep('mine', files);
+      await (await openModel(folder)).close();
+      return Object.keys(await digests(folder));
     } catch (error) {
       return failureOf(error);
     }
   },
+  /** What a reader is told when another tab removes the model. */
+  async readRemoved(address: string): Promise<Failure | undefined> {
+    const folder = await keepNano(address);
+    const source = await folder.folder('unet').open('config.json');
+    await opfsStore().remove('invsr-nano');
+    return source.read(0, 8).then(() => undefined, failureOf);
+  },
+  keepNano: async (address: string): Promise<void> => void (await keepNano(address)),
 };
 
-async function nanoFiles(nano: Folder): Promise<{ readonly files: readonly File[] }> {
-  const files: File[] = [];
-  for (const [folder, inner] of [
-    ['', nano],
-    ...['unet', 'vae', 'noise_predictor', 'scheduler'].map(
-      (name) => [`${name}/`, nano.folder(name)] as const,
-    ),
-  ] as const) {
-    for (const name of await inner.list()) {
-      const source = await inner.open(name);
-      const bytes = await source.read(0, await source.size());
-      const file = new File([bytes], name, { lastModified: 1 });
-      Object.defineProperty(file, 'webkitRelativePath', { value: `nano/${folder}${name}` });
-      files.push(file);
-    }
-  }
-  return { files };
-}
+const keepNano = async (address: string): Promise<Folder> =>
+  opfsStore().download(await servedModel(address));
 
 export type Commands = typeof commands;
 export type Call = <Name extends keyof Commands>(

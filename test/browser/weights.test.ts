@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
 import type { BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
@@ -221,7 +221,7 @@ inBrowsers((browser) => {
     expect(failure).toMatchObject({ name: 'StorageError', problem: 'quota', freeBytes: 1e5 });
     expect(failure?.neededBytes).toBeGreaterThan(LARGE_BYTES);
     expect(failure?.message).toMatch(
-      /^sd-turbo needs 0\.7 MB more, and this browser has room for 0\.1 MB: free space on the disk, or remove mine \(3\.3 MB\) here, and start again/,
+      /^sd-turbo needs 0\.7 MB more, and this browser has room for 0\.1 MB: free space on the disk, or remove invsr-nano \(3\.3 MB\) here, and start again/,
     );
     expect(hub.transfers).toEqual([]);
   });
@@ -264,14 +264,51 @@ inBrowsers((browser) => {
     expect(begins()).toHaveLength(4);
   });
 
-  test('dropped files are kept, and opened from there', async () => {
-    expect(await call('keepNano', `${site.url}nano`)).toContain('prompt_embeds.safetensors');
+  /** As a person does: files and folders of this machine, on the page. */
+  async function drop(
+    ...paths: readonly string[]
+  ): Promise<Awaited<ReturnType<Commands['keepDropped']>>> {
+    const kept = call('keepDropped');
+    await page.waitForFunction(() => document.title === 'waiting');
+    const session = await context.newCDPSession(page);
+    for (const type of ['dragEnter', 'dragOver', 'drop'] as const) {
+      await session.send('Input.dispatchDragEvent', {
+        type,
+        x: 100,
+        y: 100,
+        data: { items: [], files: [...paths], dragOperationsMask: 1 },
+      });
+    }
+    return kept;
+  }
+
+  test('a dropped folder is kept, and opened from there', async () => {
+    const nano = join(folder, 'nano');
+    expect(await drop(nano)).toContain('unet/diffusion_pytorch_model.safetensors');
+    expect(await call('list')).toMatchObject([{ name: 'mine', isComplete: true }]);
+    // The folders in it, and a file, serve as well.
+    const parts = ['unet', 'vae', 'noise_predictor', 'scheduler', 'prompt_embeds.safetensors'];
+    expect(await drop(...parts.map((part) => join(nano, part)))).toHaveLength(8);
   });
 
   test('what is dropped and no model is told', async () => {
-    expect(await call('drop', [['holiday.jpg', 'JFIF']])).toMatchObject({
+    expect(await drop(resolve('test/browser/weights.test.ts'))).toMatchObject({
       name: 'CheckpointError',
-      message: expect.stringMatching(/^holiday\.jpg is no model/) as string,
+      message: expect.stringMatching(/^weights\.test\.ts is no model/) as string,
+    });
+    expect(await drop(join(folder, 'nano/unet'))).toMatchObject({
+      message: expect.stringMatching(
+        /not complete, vae\/config\.json, the weights of vae/,
+      ) as string,
+    });
+  });
+
+  test('a model removed while it is read: said', async () => {
+    expect(await call('readRemoved', `${site.url}nano`)).toMatchObject({
+      name: 'CheckpointError',
+      message: expect.stringMatching(
+        /^invsr-nano\/unet\/config\.json: cannot be read any more/,
+      ) as string,
     });
   });
 });
