@@ -94,7 +94,7 @@ async function buildForPages() {
     metafile: true,
   };
   const { index, ...others } = SHARED;
-  const entries = { ...others, worker: 'src/worker.ts' };
+  const entries = { ...others, browser: 'src/browser.ts', worker: 'src/worker.ts' };
   await build({
     ...page,
     entryPoints: { index, ...entries },

@@ -15,6 +15,7 @@
  *
  * Beside it, loaded only by who imports them:
  *
+ * - `invsr-webgpu/browser` weights kept by the browser, dropped files, downloads
  * - `invsr-webgpu/node`    devices and files in Node
  * - `invsr-webgpu/rows`    pictures too large to be whole in memory, row by row
  * - `invsr-webgpu/prompt`  prompts of your own

@@ -165,7 +165,7 @@ export class InvSRWorker implements Disposable {
     signal?.throwIfAborted();
     if (this.#ended) throw this.#ended;
     const call = this.#count++;
-    const abort = (): void => this.#worker.postMessage({ kind: 'abort', call });
+    const abort = (): void => this.#worker.postMessage({ kind: 'abort', call }, {});
     signal?.addEventListener('abort', abort);
     try {
       return await new Promise<ImageBitmap | undefined>((resolve, reject) => {

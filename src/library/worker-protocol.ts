@@ -103,8 +103,9 @@ const ERRORS: ReadonlyMap<string, { readonly prototype: Error }> = new Map(
 
 export function sentError(error: unknown): SentError {
   if (!(error instanceof Error)) return { name: 'Error', message: String(error), fields: {} };
-  const { name, message, stack, ...fields } = error;
-  return { name, message, stack, fields };
+  const { name, message, stack } = error;
+  const fields = Object.entries(error).filter(([, value]) => typeof value !== 'function');
+  return { name, message, stack, fields: Object.fromEntries(fields) };
 }
 
 /** The same error on this side: of the same class where it is one of ours. */
@@ -112,7 +113,5 @@ export function receivedError({ name, message, stack, fields }: SentError): Erro
   const error = new Error(message);
   const type = ERRORS.get(name);
   if (type) Object.setPrototypeOf(error, type.prototype);
-  // Classes define `name` on each instance.
-  Object.defineProperty(error, 'name', { value: name, configurable: true });
-  return Object.assign(error, fields, stack !== undefined && { stack });
+  return Object.assign(error, fields, { name, ...(stack !== undefined && { stack }) });
 }
