@@ -44,11 +44,6 @@ export interface MemoryPlan {
   readonly largestBindingBytes: number;
 }
 
-/** More memory than allowed, whatever is given up. */
-export class MemoryError extends Error {
-  override readonly name = 'MemoryError';
-}
-
 export interface MemoryOptions {
   readonly tile: number;
   readonly tileBatch: number;
