@@ -2,22 +2,29 @@
  * What a person can do: open, sharpen, cancel, try a part again. A new run takes the place of the one
  * under way. Whatever goes wrong ends as one sentence in `notice`, and the page stays usable.
  */
+import { fetchFolder } from '../src/browser.ts';
 import type { Region } from '../src/index.ts';
 import { NoWebGpuError } from './engine/device.ts';
 import { type ModelRequest, type RunRequest, Session } from './engine/session.ts';
-import { nanoFolder } from './engine/models.ts';
 import { openPicture, type Picture } from './picture/open.ts';
 import { encode, type SaveOptions } from './picture/save.ts';
 import * as app from './state/app.ts';
 import { fitOf } from './state/fit.ts';
 import { change, newSeed, options, type Options, startOf } from './state/options.ts';
-import { advance, announcementOf, beginPace, durationInWords, fractionOf } from './state/progress.ts';
+import {
+  advance,
+  announcementOf,
+  beginPace,
+  durationInWords,
+  fractionOf,
+} from './state/progress.ts';
 import { clip, missing, whole } from './state/regions.ts';
 import { explain } from './explain.ts';
 
 const NANO_REQUEST: ModelRequest = {
   id: 'nano',
-  open: (signal) => nanoFolder(new URL('weights/invsr-nano/', document.baseURI), signal),
+  open: (signal, onProgress) =>
+    fetchFolder(new URL('weights/invsr-nano/', document.baseURI), { signal, onProgress }),
 };
 
 const RECOVERIES = 4;
@@ -244,7 +251,10 @@ function startOver(): void {
 /** Runs one piece of work with progress, after the one under way has ended. */
 async function execute(
   aim: app.Aim,
-  work: (request: RunRequest, at: { readonly surface: NonNullable<Session['surface']> }) => Promise<void>,
+  work: (
+    request: RunRequest,
+    at: { readonly surface: NonNullable<Session['surface']> },
+  ) => Promise<void>,
 ): Promise<void> {
   const controller = new AbortController();
   const previous = current;
@@ -306,7 +316,6 @@ export async function prepare(): Promise<void> {
   try {
     const request = requestOf('whole', new AbortController().signal);
     await session.load({ ...request, onProgress: () => {} });
-    app.plannedBytes.value = session.plannedBytes(options.value, picture) ?? null;
   } catch (error) {
     app.notice.value = explain(error);
   }

@@ -18,9 +18,12 @@ export function explain(error: unknown): Notice {
     ...(action && { action }),
   });
   if (error instanceof PictureError) return problem(error.message);
-  if (error instanceof DeviceLostError) return problem('The graphics card was reset by the system.');
+  if (error instanceof DeviceLostError)
+    return problem('The graphics card was reset by the system.');
   if (error instanceof ImageSizeError) {
-    return problem('The photo is too large to be sharpened at once. Zoom in and sharpen what you see.');
+    return problem(
+      'The photo is too large to be sharpened at once. Zoom in and sharpen what you see.',
+    );
   }
   if (error instanceof MemoryError || error instanceof DeviceError) {
     const { tile, lowMemory } = options.value;

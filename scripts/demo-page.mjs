@@ -3,7 +3,15 @@
  * `npm run demo:page -- --out FOLDER` only writes it, for any static server.
  */
 import { createHash } from 'node:crypto';
-import { copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
@@ -67,14 +75,22 @@ export async function buildDemoPage(folder) {
 const filesOf = (folder) =>
   readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1).replaceAll('\\', '/'))
+    .map((entry) =>
+      join(entry.parentPath, entry.name)
+        .slice(folder.length + 1)
+        .replaceAll('\\', '/'),
+    )
     .toSorted();
 
 /** What a first visit loads, until nano can run. */
 function printWeight(folder) {
   const kinds = new Map();
   for (const name of filesOf(folder)) {
-    const kind = name.startsWith('weights/') ? 'model nano' : dirname(name) === 'samples' ? 'samples' : 'page';
+    const kind = name.startsWith('weights/')
+      ? 'model nano'
+      : dirname(name) === 'samples'
+        ? 'samples'
+        : 'page';
     const path = join(folder, name);
     // Servers compress text.
     const isText = /\.(?:js|css|html|json|svg|webmanifest)$/.test(name);
@@ -109,7 +125,11 @@ async function main() {
     appType: 'mpa',
     root: folder,
     build: { outDir: '.' },
-    preview: { host: '127.0.0.1', port: Number(value ?? 8643), headers: { 'Cache-Control': 'no-store' } },
+    preview: {
+      host: '127.0.0.1',
+      port: Number(value ?? 8643),
+      headers: { 'Cache-Control': 'no-store' },
+    },
   });
   console.log(`${server.resolvedUrls?.local[0]}  (Ctrl-C ends)`);
 }

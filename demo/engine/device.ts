@@ -1,4 +1,4 @@
-/** The device that the page makes: everything that helps the engine, and textures as large as can be. */
+/** The device that the page makes: everything that helps the engine. */
 import { type Capabilities, capabilitiesOf, requiredDevice } from '../../src/index.ts';
 
 /** No device here; `reason` decides what the page advises. */
@@ -27,14 +27,8 @@ export async function openDevice(): Promise<PageDevice> {
   if (!gpu) throw new NoWebGpuError('browser', 'This browser has no WebGPU.');
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
   if (!adapter) throw new NoWebGpuError('adapter', 'No graphics adapter is available.');
-  const { requiredFeatures = [], requiredLimits = {} } = requiredDevice(adapter);
-  const { maxTextureDimension2D } = adapter.limits;
   try {
-    const device = await adapter.requestDevice({
-      label: 'invsr page',
-      requiredFeatures,
-      requiredLimits: { ...requiredLimits, maxTextureDimension2D },
-    });
+    const device = await adapter.requestDevice(requiredDevice(adapter, { label: 'invsr page' }));
     return { device, capabilities: capabilitiesOf(device) };
   } catch (cause) {
     throw new NoWebGpuError('adapter', 'The graphics adapter refused to start.', { cause });

@@ -10,7 +10,10 @@ import { SCALE, Surface } from './surface.ts';
 export interface ModelRequest {
   /** Models of one id are the same. */
   readonly id: string;
-  readonly open: (signal: AbortSignal) => Promise<Folder>;
+  readonly open: (
+    signal: AbortSignal,
+    onProgress: (bytes: { readonly loadedBytes: number; readonly totalBytes: number }) => void,
+  ) => Promise<Folder>;
 }
 
 export interface RunRequest {
@@ -55,7 +58,9 @@ export class Session {
     if (this.#loaded?.key === key) return this.#loaded.engine;
     this.#loaded?.engine.dispose();
     this.#loaded = null;
-    const weights = await model.open(signal);
+    const weights = await model.open(signal, (bytes) =>
+      onProgress({ phase: 'download', ...bytes }),
+    );
     const engine = await InvSR.load({
       device: this.device,
       weights,
@@ -101,11 +106,6 @@ export class Session {
     } finally {
       part.destroy();
     }
-  }
-
-  /** Bytes that a run takes besides what is there; undefined before a model is loaded. */
-  plannedBytes(options: Options, size: { width: number; height: number }): number | undefined {
-    return this.#loaded?.engine.plan(size, networkOptions(options)).peakBytes;
   }
 
   /** Bytes on the device: the model, its working memory, the pictures. */

@@ -154,10 +154,11 @@ export class Surface {
       usage: GPUTextureUsage.COPY_DST | GPUTextureUsage.RENDER_ATTACHMENT,
     });
     const encoder = this.#device.createCommandEncoder({ label: 'page/bitmap' });
-    encoder.copyTextureToTexture({ texture: this.after }, { texture: context.getCurrentTexture() }, [
-      canvas.width,
-      canvas.height,
-    ]);
+    encoder.copyTextureToTexture(
+      { texture: this.after },
+      { texture: context.getCurrentTexture() },
+      [canvas.width, canvas.height],
+    );
     this.#device.queue.submit([encoder.finish()]);
     const bitmap = canvas.transferToImageBitmap();
     context.unconfigure();

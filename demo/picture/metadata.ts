@@ -89,7 +89,8 @@ const inflated = (data: Uint8Array): Promise<string> =>
 function partsOf(bytes: Uint8Array): Iterable<Part> {
   if (startsWith(bytes, '\x89PNG\r\n')) return pngChunks(bytes);
   if (startsWith(bytes, '\xff\xd8')) return jpegSegments(bytes);
-  if (startsWith(bytes, 'RIFF') && latin(bytes.subarray(8, 12)) === 'WEBP') return webpChunks(bytes);
+  if (startsWith(bytes, 'RIFF') && latin(bytes.subarray(8, 12)) === 'WEBP')
+    return webpChunks(bytes);
   return [];
 }
 
@@ -153,7 +154,9 @@ function pngWith(bytes: Uint8Array, { exif, xmp, texts = {} }: ResultMetadata) {
     ...(xmp === undefined ? [] : [chunk('iTXt', join([bytesOf(PNG_XMP), utf8(xmp)]))]),
     ...Object.entries(texts).map(([key, text]) => chunk('tEXt', bytesOf(`${key}\0${text}`))),
   ];
-  const [header, ...rest] = [...pngChunks(bytes)].filter(({ type }) => !/^(?:eXIf|iTXt|tEXt|zTXt)$/.test(type));
+  const [header, ...rest] = [...pngChunks(bytes)].filter(
+    ({ type }) => !/^(?:eXIf|iTXt|tEXt|zTXt)$/.test(type),
+  );
   return join([
     bytes.subarray(0, 8),
     ...(header ? [header.whole] : []),

@@ -17,7 +17,11 @@ export interface SaveOptions {
   readonly metadata: boolean;
 }
 
-export const EXTENSIONS: Readonly<Record<Format, string>> = { png: 'png', jpeg: 'jpg', webp: 'webp' };
+export const EXTENSIONS: Readonly<Record<Format, string>> = {
+  png: 'png',
+  jpeg: 'jpg',
+  webp: 'webp',
+};
 
 const TOOL = `invsr-webgpu ${VERSION}`;
 
@@ -81,7 +85,11 @@ interface FilePicker {
  * Where the browser asks for a place, there; else as a download. The place is asked for first, while
  * the click that led here still counts. False where the person changed their mind.
  */
-export async function saveAs(name: string, type: string, make: () => Promise<Blob>): Promise<boolean> {
+export async function saveAs(
+  name: string,
+  type: string,
+  make: () => Promise<Blob>,
+): Promise<boolean> {
   const { showSaveFilePicker } = globalThis as FilePicker;
   if (!showSaveFilePicker) {
     download(name, await make());
@@ -122,7 +130,9 @@ export function canShare(): boolean {
 }
 
 export async function share(name: string, blob: Blob): Promise<void> {
-  await navigator.share({ files: [new File([blob], name, { type: blob.type })] }).catch((error: unknown) => {
-    if (!(error instanceof DOMException && error.name === 'AbortError')) throw error;
-  });
+  await navigator
+    .share({ files: [new File([blob], name, { type: blob.type })] })
+    .catch((error: unknown) => {
+      if (!(error instanceof DOMException && error.name === 'AbortError')) throw error;
+    });
 }

@@ -54,7 +54,10 @@ export const memoryBytes = signal<number | null>(null);
 /** Bytes of a run of the whole photo, planned; null where not known yet. */
 export const plannedBytes = signal<number | null>(null);
 /** What the viewer shows. */
-export const images = signal<{ readonly before: GPUTexture; readonly after: GPUTexture | undefined } | null>(null);
+export const images = signal<{
+  readonly before: GPUTexture;
+  readonly after: GPUTexture | undefined;
+} | null>(null);
 /** Counts changes of the textures' contents. */
 export const changes = signal(0);
 /** Tiles and parts under way, in pixels of the photo. */

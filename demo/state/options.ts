@@ -51,7 +51,12 @@ export const smallerTile = (tile: number): number | undefined =>
   TILES.findLast((other) => other < tile);
 
 /** What decides which networks run. */
-export const networkOptions = ({ steps, startTimestep, tile, overlap }: Options): NetworkOptions => ({
+export const networkOptions = ({
+  steps,
+  startTimestep,
+  tile,
+  overlap,
+}: Options): NetworkOptions => ({
   steps,
   tile,
   overlap,

@@ -18,7 +18,11 @@ export const beginPace = (total: number, nowMs: number): Pace => ({
   nowMs,
 });
 
-export function advance(pace: Pace, { done, total }: { done: number; total: number }, nowMs: number): Pace {
+export function advance(
+  pace: Pace,
+  { done, total }: { done: number; total: number },
+  nowMs: number,
+): Pace {
   const isFirst = pace.done === 0 && done > 0;
   return {
     done,

@@ -124,7 +124,13 @@ function useDrop() {
   return isOver;
 }
 
-function useKeys({ choose, save }: { readonly choose: () => void; readonly save: () => void }): void {
+function useKeys({
+  choose,
+  save,
+}: {
+  readonly choose: () => void;
+  readonly save: () => void;
+}): void {
   useEffect(() => {
     const listen = (event: KeyboardEvent): void => {
       const command = event.ctrlKey || event.metaKey;

@@ -23,7 +23,8 @@ const PATHS = {
   share: 'M10 12.5v-9m0 0L6.8 6.7M10 3.5l3.2 3.2M6 9H4.5v7.5h11V9H14',
   warning: 'M10 3.5 17.2 16H2.8zM10 8.5v3.5M10 14v.1',
   bolt: 'M11 2.5 4.5 11.5H9.5L9 17.5 15.5 8.5H10.5z',
-  offline: 'M3 3l14 14M6.5 15.5h8a3 3 0 0 0 1.2-5.7M12.8 7a5 5 0 0 0-4-1.2M5.7 8.2a4 4 0 0 0 .8 7.3',
+  offline:
+    'M3 3l14 14M6.5 15.5h8a3 3 0 0 0 1.2-5.7M12.8 7a5 5 0 0 0-4-1.2M5.7 8.2a4 4 0 0 0 .8 7.3',
 } as const;
 
 export type IconName = keyof typeof PATHS;

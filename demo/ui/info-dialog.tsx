@@ -28,8 +28,8 @@ export function InfoDialog({ onClose }: { readonly onClose: () => void }) {
       )}
       {!shaderF16 && (
         <p class="remark">
-          This adapter has no half precision (shader-f16). Everything works, more slowly and with more
-          memory.
+          This adapter has no half precision (shader-f16). Everything works, more slowly and with
+          more memory.
         </p>
       )}
       <dl class="fact-list">

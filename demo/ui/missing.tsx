@@ -11,8 +11,10 @@ const TITLES: Readonly<Record<Reason, string>> = {
 };
 
 const LEADS: Readonly<Record<Reason, string>> = {
-  browser: 'Photos are sharpened by your graphics card, and WebGPU is the way there. These have it:',
-  insecure: 'Browsers offer WebGPU on https addresses only. Open this page with https, or on localhost.',
+  browser:
+    'Photos are sharpened by your graphics card, and WebGPU is the way there. These have it:',
+  insecure:
+    'Browsers offer WebGPU on https addresses only. Open this page with https, or on localhost.',
   adapter:
     'This browser has WebGPU, but found no graphics card that it may use. One of these often helps:',
 };
@@ -37,8 +39,8 @@ export function Missing({ reason }: { readonly reason: Reason }) {
             <b>Firefox</b> 141 or newer on Windows, 145 or newer on Macs with Apple chips
           </li>
           <li>
-            <b>On Linux</b> in Chrome: open <code>chrome://flags/#enable-unsafe-webgpu</code>, switch it
-            on, start again
+            <b>On Linux</b> in Chrome: open <code>chrome://flags/#enable-unsafe-webgpu</code>,
+            switch it on, start again
           </li>
         </ul>
       )}

@@ -186,7 +186,9 @@ function Footer() {
         <span>
           {width} × {height} → {4 * width} × {4 * height}
         </span>
-        {planned !== null && <span title="Memory that a run takes on the graphics card">{bytesInWords(planned)}</span>}
+        {planned !== null && (
+          <span title="Memory that a run takes on the graphics card">{bytesInWords(planned)}</span>
+        )}
       </p>
     </div>
   );

@@ -51,7 +51,11 @@ function Comparison() {
     <figure class="comparison" style={{ '--share': `${share}%` }}>
       <div ref={figure} class="comparison-pictures">
         <img class="soft" src="samples/still-life-lr.png" alt="A still life of 128 × 128 pixels" />
-        <img class="crisp" src="samples/still-life-nano.webp" alt="The same with 512 × 512 pixels" />
+        <img
+          class="crisp"
+          src="samples/still-life-nano.webp"
+          alt="The same with 512 × 512 pixels"
+        />
         <span class="edge" aria-hidden="true" />
         <input
           type="range"

@@ -12,7 +12,10 @@ const XMP = `<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.
 
 const photo = (format: (typeof FORMATS)[number]): Promise<Buffer> =>
   sharp(RED)
-    .withExif({ IFD0: { Copyright: 'Somebody', Software: 'Camera 1' }, IFD2: { ISOSpeedRatings: '400' } })
+    .withExif({
+      IFD0: { Copyright: 'Somebody', Software: 'Camera 1' },
+      IFD2: { ISOSpeedRatings: '400' },
+    })
     .withXmp(XMP)
     .withMetadata({ orientation: 6 })
     .toFormat(format)

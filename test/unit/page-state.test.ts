@@ -57,7 +57,9 @@ describe('regions', () => {
     ]) {
       const inside = clip(b, a);
       const left = subtract(a, b);
-      expect(left.reduce((sum, part) => sum + area(part), 0)).toBe(100 - (inside ? area(inside) : 0));
+      expect(left.reduce((sum, part) => sum + area(part), 0)).toBe(
+        100 - (inside ? area(inside) : 0),
+      );
       for (const part of left) expect(subtract(part, b)).toEqual([part]);
     }
   });
@@ -75,7 +77,12 @@ describe('regions', () => {
 
   test('a part outside the picture is none', () => {
     expect(clip({ x: 12, y: 0, width: 3, height: 3 }, a)).toBeNull();
-    expect(clip({ x: 8.5, y: -2, width: 9, height: 4.2 }, a)).toEqual({ x: 8, y: 0, width: 2, height: 3 });
+    expect(clip({ x: 8.5, y: -2, width: 9, height: 4.2 }, a)).toEqual({
+      x: 8,
+      y: 0,
+      width: 2,
+      height: 3,
+    });
   });
 });
 
@@ -107,5 +114,7 @@ test('what fits a graphics card', () => {
   expect(fitOf({ width: 2048, height: 2048 }, limits)).toBe('view');
   expect(fitOf({ width: 2049, height: 10 }, limits)).toBe('crop');
   expect(fitOf({ width: 8193, height: 10 }, limits)).toBe('none');
-  expect(fitOf({ width: 4096, height: 4097 }, { ...limits, maxTextureDimension2D: 32_768 })).toBe('crop');
+  expect(fitOf({ width: 4096, height: 4097 }, { ...limits, maxTextureDimension2D: 32_768 })).toBe(
+    'crop',
+  );
 });
