@@ -1,4 +1,5 @@
 /** Errors → one sentence for people, with what can be done about it. */
+import { HubError } from '../src/browser.ts';
 import {
   CheckpointError,
   ConfigError,
@@ -41,8 +42,13 @@ export function explain(error: unknown): Notice {
           run: () => change({ lowMemory: true }),
         });
   }
+  // Downloads and storage say by themselves what to do.
+  if (error instanceof HubError) return problem(sentence(error.message));
   if (error instanceof CheckpointError || error instanceof ConfigError) {
     return problem(`The model cannot be used: ${error.message}`);
   }
   return problem(`That did not work: ${error instanceof Error ? error.message : String(error)}`);
 }
+
+const sentence = (text: string): string =>
+  `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`;

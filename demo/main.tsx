@@ -1,6 +1,6 @@
 /** Starts the page, and the worker that makes it work offline. */
 import { render } from 'preact';
-import { start } from './actions.ts';
+import { start } from './actions/device.ts';
 import { App } from './ui/app.tsx';
 
 const root = document.querySelector('#app');

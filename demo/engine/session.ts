@@ -2,9 +2,11 @@
  * One device with what the page has on it: the model, and the two pictures. Made anew when the device
  * was lost; then everything on it is gone.
  */
-import { type Folder, InvSR, type Progress, type Region } from '../../src/index.ts';
+import { createQueue } from '../../src/engine/queue.ts';
+import { type Folder, InvSR, type Model, type Progress, type Region } from '../../src/index.ts';
 import { networkOptions, type Options } from '../state/options.ts';
 import { openDevice, type PageDevice } from './device.ts';
+import { openWithPrompt } from './prompt.ts';
 import { SCALE, Surface } from './surface.ts';
 
 export interface ModelRequest {
@@ -32,7 +34,8 @@ export class Session {
   readonly device: GPUDevice;
   readonly capabilities: PageDevice['capabilities'];
   surface: Surface | null = null;
-  #loaded: { readonly key: string; readonly engine: InvSR } | null = null;
+  readonly #queue = createQueue();
+  #loaded: { readonly key: string; readonly engine: InvSR; readonly model: Model } | null = null;
 
   private constructor({ device, capabilities }: PageDevice) {
     this.device = device;
@@ -51,26 +54,46 @@ export class Session {
     return this.surface;
   }
 
-  /** The model with these options, loaded once; another one takes its place. */
-  async load({ model, options, signal, onProgress }: RunRequest): Promise<InvSR> {
+  /** Weights on the device and kernels compiled, ahead of the first run. */
+  async prepare(request: RunRequest): Promise<void> {
+    const engine = await this.#engine(request);
+    const { signal, onProgress, options } = request;
+    if (this.surface) {
+      await engine.prepare(this.surface.size, { ...networkOptions(options), signal, onProgress });
+    }
+  }
+
+  /** One after another: each finds what the one before has loaded. */
+  #engine(request: RunRequest): Promise<InvSR> {
+    return this.#queue(() => this.#load(request));
+  }
+
+  /** The model with these options, opened once; another one takes its place. */
+  async #load({ model: wanted, options, signal, onProgress }: RunRequest): Promise<InvSR> {
     const { precision, lowMemory } = options;
-    const key = `${model.id} ${precision} ${lowMemory}`;
+    const key = `${wanted.id} ${precision} ${lowMemory}`;
     if (this.#loaded?.key === key) return this.#loaded.engine;
-    this.#loaded?.engine.dispose();
-    this.#loaded = null;
-    const weights = await model.open(signal, (bytes) =>
+    await this.#unload();
+    const folder = await wanted.open(signal, (bytes) =>
       onProgress({ phase: 'download', ...bytes }),
     );
-    const engine = await InvSR.load({
+    const model = await openWithPrompt(folder, this.device, signal);
+    const engine = await InvSR.open({
       device: this.device,
-      weights,
+      weights: model,
       lowMemory,
       signal,
-      onProgress,
       ...(precision === 'f32' && { precision }),
     });
-    this.#loaded = { key, engine };
+    this.#loaded = { key, engine, model };
     return engine;
+  }
+
+  async #unload(): Promise<void> {
+    const loaded = this.#loaded;
+    this.#loaded = null;
+    loaded?.engine.dispose();
+    await loaded?.model.close();
   }
 
   /** The whole photo. The result before stays until this one is complete; `onTexture` is told where it grows. */
@@ -79,7 +102,7 @@ export class Session {
     onTexture: (after: GPUTexture | undefined) => void,
   ): Promise<void> {
     const surface = this.#surface();
-    const engine = await this.load(request);
+    const engine = await this.#engine(request);
     const after = surface.blank();
     onTexture(after);
     try {
@@ -97,7 +120,7 @@ export class Session {
   /** A part, blended into the result that is there. */
   async sharpenPart(request: RunRequest, region: Region): Promise<void> {
     const surface = this.#surface();
-    const engine = await this.load(request);
+    const engine = await this.#engine(request);
     const part = await engine.upscale(surface.before, { ...upscaleOptions(request), region });
     try {
       request.signal.throwIfAborted();
@@ -117,8 +140,7 @@ export class Session {
   }
 
   dispose(): void {
-    this.#loaded?.engine.dispose();
-    this.#loaded = null;
+    void this.#unload();
     this.surface?.dispose();
     this.surface = null;
     this.device.destroy();

@@ -1,7 +1,9 @@
 /** The page: its parts, and what works wherever the focus is. */
 import { useSignal, useSignalEffect } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
-import { cancel, open, undo } from '../actions.ts';
+import { isModelDrop, useFiles } from '../actions/models.ts';
+import { open } from '../actions/photo.ts';
+import { cancel, undo } from '../actions/runs.ts';
 import { ACCEPT, fileOf } from '../picture/open.ts';
 import * as app from '../state/app.ts';
 import { Header } from './header.tsx';
@@ -86,6 +88,10 @@ function useDrop() {
     const controller = new AbortController();
     const { signal } = controller;
     const take = (data: DataTransfer | null): boolean => {
+      if (data && isModelDrop(data)) {
+        void useFiles(data);
+        return true;
+      }
       const file = fileOf(data);
       if (file) void open(file, file.name || 'pasted');
       return file !== undefined;

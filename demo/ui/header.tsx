@@ -35,7 +35,7 @@ export function Header({
             <IconButton icon="open" label="Open another photo" keys="Control+O" onClick={onOpen} />
             <button
               type="button"
-              class="button save"
+              class={`button save ${app.result.value?.isWhole ? 'primary' : ''}`}
               disabled={!app.result.value || app.isBusy.value}
               aria-keyshortcuts="Control+S"
               onClick={onSave}

@@ -13,7 +13,10 @@ export function InfoDialog({ onClose }: { readonly onClose: () => void }) {
   const facts: readonly (readonly [string, string])[] = [
     ['Adapter', nameOf(capabilities)],
     ['Precision', shaderF16 ? 'half and full (f16, f32)' : 'full (f32)'],
-    ['Features in use', features.join(', ') || 'none'],
+    [
+      'Features in use',
+      features.filter((name) => name !== 'core-features-and-limits').join(', ') || 'none',
+    ],
     ['Largest buffer', bytesInWords(limits.maxBufferSize)],
     ['Largest binding', bytesInWords(limits.maxStorageBufferBindingSize)],
     ['Shared memory', bytesInWords(limits.maxComputeWorkgroupStorageSize)],

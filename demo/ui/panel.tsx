@@ -1,6 +1,7 @@
 /** What a run is made of, and the button that begins it; a sheet from below on phones. */
 import { useSignal } from '@preact/signals';
-import { cancel, cropToView, rollSeed, sharpen, sharpenView } from '../actions.ts';
+import { cropToView } from '../actions/photo.ts';
+import { cancel, rollSeed, sharpen, sharpenView } from '../actions/runs.ts';
 import * as app from '../state/app.ts';
 import { change, DEFAULTS, options, readSeed, startOf, STEPS, TILES } from '../state/options.ts';
 import { bytesInWords, durationInWords, remainingMs } from '../state/progress.ts';
@@ -178,6 +179,7 @@ function Footer() {
   const { value: picture } = app.picture;
   if (!picture) return null;
   const planned = app.plannedBytes.value;
+  const { value: result } = app.result;
   const { width, height } = picture;
   return (
     <div class="panel-foot">
@@ -186,7 +188,10 @@ function Footer() {
         <span>
           {width} × {height} → {4 * width} × {4 * height}
         </span>
-        {planned !== null && (
+        {result && !app.isBusy.value && result.milliseconds > 0 && (
+          <span>{durationInWords(result.milliseconds)}</span>
+        )}
+        {planned !== null && !result && (
           <span title="Memory that a run takes on the graphics card">{bytesInWords(planned)}</span>
         )}
       </p>
@@ -206,9 +211,14 @@ function Begin() {
     );
   }
   const isPart = app.followsView.value || app.fit.value === 'view';
+  const isDone = app.result.value?.isWhole === true && app.result.value.options === options.value;
   const label = isPart ? 'Sharpen what I see' : app.result.value ? 'Sharpen again' : 'Sharpen';
   return (
-    <button type="button" class="button primary wide" onClick={() => void sharpen()}>
+    <button
+      type="button"
+      class={`button wide ${isDone ? '' : 'primary'}`}
+      onClick={() => void sharpen()}
+    >
       {label}
     </button>
   );

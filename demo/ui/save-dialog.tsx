@@ -1,6 +1,6 @@
 /** The result as a file, on the clipboard, or shared. */
 import { useSignal } from '@preact/signals';
-import { encodeResult } from '../actions.ts';
+import { encodeResult } from '../actions/result.ts';
 import { explain } from '../explain.ts';
 import { canShare, copy, EXTENSIONS, type Format, saveAs, share } from '../picture/save.ts';
 import * as app from '../state/app.ts';

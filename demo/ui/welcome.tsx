@@ -1,6 +1,6 @@
 /** The first screen: what this is, a photo to begin with, and what the model does to one of ours. */
 import { useRef, useState } from 'preact/hooks';
-import { openSample } from '../actions.ts';
+import { openSample } from '../actions/photo.ts';
 import { Icon } from './icons.tsx';
 
 const SAMPLES = [

@@ -1,25 +1,22 @@
 /**
- * What a person can do: open, sharpen, cancel, try a part again. A new run takes the place of the one
+ * Runs: all of the photo, what is looked at, or a part once more. A new run takes the place of the one
  * under way. Whatever goes wrong ends as one sentence in `notice`, and the page stays usable.
  */
-import { fetchFolder } from '../src/browser.ts';
-import type { Region } from '../src/index.ts';
-import { NoWebGpuError } from './engine/device.ts';
-import { type ModelRequest, type RunRequest, Session } from './engine/session.ts';
-import { openPicture, type Picture } from './picture/open.ts';
-import { encode, type SaveOptions } from './picture/save.ts';
-import * as app from './state/app.ts';
-import { fitOf } from './state/fit.ts';
-import { change, newSeed, options, type Options, startOf } from './state/options.ts';
+import { DeviceLostError, type Region } from '../../src/index.ts';
+import { fetchFolder } from '../../src/browser.ts';
+import type { ModelRequest, RunRequest, Session } from '../engine/session.ts';
+import type { Surface } from '../engine/surface.ts';
+import { explain } from '../explain.ts';
+import * as app from '../state/app.ts';
+import { change, newSeed, type Options, options } from '../state/options.ts';
 import {
   advance,
   announcementOf,
   beginPace,
   durationInWords,
   fractionOf,
-} from './state/progress.ts';
-import { clip, missing, whole } from './state/regions.ts';
-import { explain } from './explain.ts';
+} from '../state/progress.ts';
+import { clip, missing, whole } from '../state/regions.ts';
 
 const NANO_REQUEST: ModelRequest = {
   id: 'nano',
@@ -27,10 +24,11 @@ const NANO_REQUEST: ModelRequest = {
     fetchFolder(new URL('weights/invsr-nano/', document.baseURI), { signal, onProgress }),
 };
 
-const RECOVERIES = 4;
-
 let session: Session | null = null;
 let current: { readonly controller: AbortController; readonly ended: Promise<void> } | null = null;
+/** A lost device has ended a run; its recovery tells. */
+let wasInterrupted = false;
+let preparing: AbortController | null = null;
 let modelRequest: ModelRequest = NANO_REQUEST;
 /** Parts of `after` that are sharp, all with the options of the result. */
 let sharp: readonly Region[] = [];
@@ -39,119 +37,30 @@ let undoable: { readonly region: Region; readonly texture: GPUTexture } | null =
 /** The session; the stage needs its device. */
 export const currentSession = (): Session | null => session;
 
-// --- the device -------------------------------------------------------------------------------------
+export const setSession = (next: Session | null): void => {
+  session = next;
+};
 
-/** False where there is no device. */
-export async function start(): Promise<boolean> {
-  try {
-    session = await Session.open();
-  } catch (error) {
-    if (!(error instanceof NoWebGpuError)) throw error;
-    app.device.value = { kind: 'missing', reason: error.reason };
-    return false;
-  }
-  const { device, capabilities } = session;
-  void device.lost.then(() => recover(device));
-  app.device.value = { kind: 'ready', capabilities };
-  showPicture();
-  return true;
-}
-
-/** A lost device takes everything on it along; the photo is uploaded to a new one. */
-async function recover(lost: GPUDevice): Promise<void> {
-  if (session?.device !== lost) return;
-  const wasRunning = current !== null;
-  cancel();
-  await current?.ended;
-  session = null;
-  app.device.value = { kind: 'starting' };
-  app.images.value = null;
-  // The browser starts its own part again, too.
-  for (let tries = 1; !(await start()); tries++) {
-    if (tries === RECOVERIES) return;
-    app.device.value = { kind: 'starting' };
-    await new Promise((resolve) => setTimeout(resolve, 1000));
-  }
-  app.notice.value = {
-    kind: 'problem',
-    text: 'The graphics card was reset by the system. Everything is ready again.',
-    ...(wasRunning && { action: { label: 'Sharpen again', run: () => void sharpen() } }),
-  };
-}
-
-// --- the photo --------------------------------------------------------------------------------------
-
-export async function open(file: Blob, name: string): Promise<boolean> {
-  try {
-    const picture = await openPicture(file, name);
-    app.picture.value?.bitmap.close();
-    adopt(picture);
-    return true;
-  } catch (error) {
-    app.notice.value = explain(error);
-    return false;
-  }
-}
-
-/** One of our own pictures, sharpened at once. */
-export async function openSample(file: string): Promise<void> {
-  const response = await fetch(new URL(`samples/${file}`, document.baseURI));
-  if (await open(await response.blob(), file)) await sharpen();
-}
-
-/** Only what is looked at becomes the photo. */
-export async function cropToView(): Promise<void> {
-  const { value: picture } = app.picture;
-  const { value: visible } = app.visible;
-  if (!picture || !visible) return;
-  const { x, y, width, height } = visible;
-  const bitmap = await createImageBitmap(picture.bitmap, x, y, width, height);
-  adopt({ ...picture, name: `${picture.name}-part`, bitmap, width, height });
-  picture.bitmap.close();
-}
-
-function adopt(picture: Picture): void {
-  cancel();
-  app.picture.value = picture;
-  app.notice.value = null;
-  app.followsView.value = false;
-  app.say(`${picture.name}, ${picture.width} by ${picture.height} pixels`);
-  showPicture();
-}
-
-/** Uploads the photo; nothing is sharp yet. */
-function showPicture(): void {
-  const { value: picture } = app.picture;
-  forget();
-  app.result.value = null;
-  app.selection.value = null;
-  app.images.value = null;
-  if (!session || !picture) return;
-  const { limits } = session.device;
-  app.fit.value = fitOf(picture, limits);
-  if (app.fit.value === 'none') {
-    app.picture.value = null;
-    app.notice.value = {
-      kind: 'problem',
-      text: `“${picture.name}” has ${picture.width} × ${picture.height} pixels; this graphics card shows up to ${limits.maxTextureDimension2D} a side. Make it smaller first.`,
-    };
-    return;
-  }
-  app.images.value = { before: session.show(picture.bitmap).before, after: undefined };
-  void prepare();
-}
-
-function forget(): void {
+/** Nothing is sharp any more, and nothing can be undone. */
+export function forget(): void {
   sharp = [];
   undoable?.texture.destroy();
   undoable = null;
   app.canUndo.value = false;
 }
 
-// --- runs -------------------------------------------------------------------------------------------
-
 export function cancel(): void {
   current?.controller.abort();
+}
+
+/** Ends what is under way, on a device that was lost; true where there was something. */
+export async function stop(): Promise<boolean> {
+  preparing?.abort();
+  cancel();
+  const wasRunning = current !== null || wasInterrupted;
+  await current?.ended;
+  wasInterrupted = false;
+  return wasRunning;
 }
 
 /** What the main button does: all of the photo, or what is looked at. */
@@ -251,16 +160,15 @@ function startOver(): void {
 /** Runs one piece of work with progress, after the one under way has ended. */
 async function execute(
   aim: app.Aim,
-  work: (
-    request: RunRequest,
-    at: { readonly surface: NonNullable<Session['surface']> },
-  ) => Promise<void>,
+  work: (request: RunRequest, at: { readonly surface: Surface }) => Promise<void>,
 ): Promise<void> {
   const controller = new AbortController();
   const previous = current;
   previous?.controller.abort();
   const { promise: ended, resolve } = withResolvers();
   current = { controller, ended };
+  // The run does the same, and tells how far it is.
+  preparing?.abort();
   await previous?.ended;
   try {
     const surface = session?.surface;
@@ -270,8 +178,9 @@ async function execute(
     await work(requestOf(aim, controller.signal), { surface });
     if (surface.after) app.images.value = { before: surface.before, after: surface.after };
   } catch (error) {
-    if (!controller.signal.aborted) app.notice.value = explain(error);
-    else app.say('Stopped');
+    if (controller.signal.aborted) app.say('Stopped');
+    else if (error instanceof DeviceLostError) wasInterrupted = true;
+    else app.notice.value = explain(error);
   } finally {
     app.run.value = { kind: 'idle' };
     app.underWay.value = [];
@@ -313,10 +222,14 @@ function requestOf(aim: app.Aim, signal: AbortSignal): RunRequest {
 export async function prepare(): Promise<void> {
   const { value: picture } = app.picture;
   if (!session || !picture || current) return;
+  preparing?.abort();
+  preparing = new AbortController();
+  const { signal } = preparing;
   try {
-    const request = requestOf('whole', new AbortController().signal);
-    await session.load({ ...request, onProgress: () => {} });
+    await session.prepare({ ...requestOf('whole', signal), onProgress: () => {} });
+    app.memoryBytes.value = session.memoryBytes;
   } catch (error) {
+    if (signal.aborted || error instanceof DeviceLostError) return;
     app.notice.value = explain(error);
   }
 }
@@ -354,25 +267,4 @@ function withResolvers(): { promise: Promise<void>; resolve: () => void } {
   let resolve = (): void => {};
   const promise = new Promise<void>((done) => (resolve = done));
   return { promise, resolve };
-}
-
-// --- the result -------------------------------------------------------------------------------------
-
-/** As a file. */
-export async function encodeResult(how: SaveOptions): Promise<Blob> {
-  const { value: picture } = app.picture;
-  const { value: result } = app.result;
-  const after = session?.surface?.bitmap();
-  if (!picture || !result || !after) throw new Error('there is no result yet');
-  const { steps, seed, colorFix, tile, overlap } = result.options;
-  const settings = {
-    model: result.model,
-    startTimestep: startOf(result.options),
-    steps,
-    seed,
-    colorFix,
-    tile,
-    overlap,
-  };
-  return encode(picture, after, settings, how).finally(() => after.close());
 }
