@@ -25,6 +25,22 @@
  * The texture-in, texture-out API comes with the browser work; what is exported now is what the
  * command line is made of.
  */
+export { InvSR } from './library/invsr.ts';
+export { inputSize } from './library/input.ts';
+export { readImage, type ReadImageOptions, type ReadPixels } from './library/read-image.ts';
+export type {
+  GpuImage,
+  ImageBuffer,
+  ImageInput,
+  LoadOptions,
+  MemoryUse,
+  NetworkOptions,
+  PixelData,
+  Progress,
+  Region,
+  Transfer,
+  UpscaleOptions,
+} from './library/types.ts';
 export { type Capabilities, capabilitiesOf, requiredDevice } from './engine/device.ts';
 export { createContext, type EngineContext } from './engine/context.ts';
 export {

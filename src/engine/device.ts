@@ -25,6 +25,7 @@ const RAISED_LIMITS = [
   'maxComputeInvocationsPerWorkgroup',
   'maxComputeWorkgroupSizeX',
   'maxComputeWorkgroupSizeY',
+  'maxTextureDimension2D',
 ] as const;
 
 const READ_LIMITS = [

@@ -41,6 +41,8 @@ export interface TileRequest {
   /** Tiles in all jobs together, for progress. */
   readonly count: number;
   readonly signal?: AbortSignal | undefined;
+  /** Device time per submit (engine/executor.ts). */
+  readonly budgetMs?: number | undefined;
   /** Filled with every named tensor, as `call<k>.<name>`. */
   readonly dump?: Dump | undefined;
   readonly onProgress?: ((progress: TileProgress) => void) | undefined;
@@ -78,6 +80,11 @@ export class TileNetworks {
     this.#model = model;
     this.#options = options;
     this.#precision = new StagePrecision(options.precision);
+  }
+
+  /** Channels of the latents, and so of the draws. */
+  get latentChannels(): number {
+    return this.#model.configs.vae.latentChannels;
   }
 
   /** The stage's plan for `batch` tiles, made once. */
@@ -206,6 +213,7 @@ export class TileNetworks {
     const runner = await this.#runner(stage, batch, request);
     await runner.run(buffers, {
       signal: request.signal,
+      budgetMs: request.budgetMs,
       onProgress: ({ done, total }) => onRun(done / total),
     });
     if (!this.#options.check) return runner;

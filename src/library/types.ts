@@ -3,54 +3,24 @@
  * progress. The rules: the device is yours, on loan; a texture in gives a texture out, without a
  * readback; whoever creates an object destroys it.
  */
+import type { Designs } from '../engine/kernel.ts';
+import type { GpuImage, Rectangle, Transfer } from '../engine/gpu-image.ts';
+import type { PageImage } from '../engine/image-upload.ts';
 import type { ColorFix } from '../invsr/image-graphs.ts';
 import type { Model } from '../invsr/model.ts';
-import type { Designs } from '../engine/kernel.ts';
 import type { Folder } from '../weights/folder.ts';
 
-/** An image in a buffer of the device, rows from top to bottom. */
-export interface ImageBuffer {
-  /** Usage STORAGE. */
-  readonly buffer: GPUBuffer;
-  /** Pixels. */
-  readonly width: number;
-  readonly height: number;
-  /** Four bytes per pixel, R first, or four floats. Values in [0, 1]; alpha is ignored, and written as 1. */
-  readonly format: 'rgba8unorm' | 'rgba32float';
-  /** In bytes, a multiple of the device's minStorageBufferOffsetAlignment. @default 0 */
-  readonly offset?: number;
-  /** A multiple of the bytes of a pixel. @default those of one row of pixels */
-  readonly bytesPerRow?: number;
-}
-
-/** Images on the device. A texture is 2d, one sample, its first mip level and layer. */
-export type GpuImage = GPUTexture | ImageBuffer;
-
-/** What can be upscaled; what is not on the GPU yet is uploaded once. */
-export type ImageInput =
-  | GpuImage
-  | ImageBitmap
-  | ImageData
-  | HTMLImageElement
-  | HTMLCanvasElement
-  | OffscreenCanvas
-  | HTMLVideoElement
-  | VideoFrame;
+export type { GpuImage, ImageBuffer, Transfer } from '../engine/gpu-image.ts';
+export type { PixelData } from '../engine/image-upload.ts';
 
 /**
- * How the values of an image on the device stand for light. `srgb` (also for Display-P3, which has the
- * same curve): as in PNG files and canvases. `linear`: as renderers compute; converted on load, and
- * back when stored. A texture whose format ends in `-srgb` converts by itself and is `srgb`.
+ * What can be upscaled. What is in the page is copied to the device by the call itself: it may change or
+ * be closed at once. What is on the device must stay as it is until the call's promise resolves.
  */
-export type Transfer = 'srgb' | 'linear';
+export type ImageInput = GpuImage | PageImage;
 
 /** Part of an image, in its pixels. */
-export interface Region {
-  readonly x: number;
-  readonly y: number;
-  readonly width: number;
-  readonly height: number;
-}
+export type Region = Rectangle;
 
 export type Progress =
   /** Bytes of weights, from the network or a disk to the device. */
@@ -60,7 +30,7 @@ export type Progress =
   /** Tiles, with the fraction of the one under way: grows evenly with time. */
   | { readonly phase: 'run'; readonly done: number; readonly total: number };
 
-interface Watched {
+export interface Watched {
   /** Ends the work within one submit, with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
@@ -103,7 +73,8 @@ export interface UpscaleOptions<Output extends GpuImage = GPUTexture>
   /**
    * An image of four times the size of the input, or of `region`, to be filled. A texture needs usage
    * STORAGE_BINDING and a format that can be stored, or RENDER_ATTACHMENT; a buffer STORAGE.
-   * @default a new rgba8unorm texture, yours to destroy
+   * @default a new texture, yours to destroy: rgba8unorm, rgba16float where `outputTransfer` is linear; usage
+   * TEXTURE_BINDING, RENDER_ATTACHMENT, COPY_SRC, COPY_DST; the first has views of rgba8unorm-srgb too
    */
   readonly output?: Output;
   /** Only this part of the input, computed with what surrounds it. @default all of it */
@@ -112,6 +83,12 @@ export interface UpscaleOptions<Output extends GpuImage = GPUTexture>
   readonly seed?: number;
   /** The input's colours put back into the result. @default 'wavelet' */
   readonly colorFix?: ColorFix;
+  /**
+   * What a picture of the page is converted to on its way to the device, and what the result is in. Bytes
+   * (ImageData) and images on the device are taken as they are.
+   * @default what ImageData, VideoFrames and 2d canvases say they are in, else 'srgb'
+   */
+  readonly colorSpace?: PredefinedColorSpace;
   /** Of an input that is on the device. @default 'srgb' */
   readonly inputTransfer?: Transfer;
   /** @default that of the input */
@@ -119,8 +96,9 @@ export interface UpscaleOptions<Output extends GpuImage = GPUTexture>
   /** GPU time per submit, so that the caller's own frames interleave. @default 8 (100 on a CPU adapter) */
   readonly budgetMs?: number;
   /**
-   * A part of the output is there, in pixels of the output: before the colour fix, which changes it once more at the
-   * end. Already submitted: a frame drawn now shows it.
+   * A part of the output is there, in pixels of the output; already submitted: a frame drawn now shows it.
+   * First all of it, as the input's bicubic enlargement, then tile by tile, before the colour fix, which
+   * changes it once more at the end. Without this the output is written once.
    */
   readonly onTile?: ((region: Region, output: Output) => void) | undefined;
 }
