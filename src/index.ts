@@ -15,12 +15,12 @@
  *   await model.close();
  *   device.destroy();
  *
- * Pictures too large to be whole in memory: `planHost` and `upscaleRows` take rows of a `RowSource`
- * through `upscaler.patches()` and give finished rows.
+ * Beside it, loaded only by who imports them:
  *
- * Kernels have several designs. `tune(context, model)` measures which are the fastest on a device;
- * `packDesigns` makes JSON of them to be kept, `readDesigns` reads it where nothing has changed since,
- * and `createContext(device, { designs })` uses them.
+ * - `invsr-webgpu/node`    devices and files in Node
+ * - `invsr-webgpu/rows`    pictures too large to be whole in memory, row by row
+ * - `invsr-webgpu/prompt`  prompts of your own
+ * - `invsr-webgpu/tune`    which designs of the kernels are the fastest on a device
  *
  * The texture-in, texture-out API comes with the browser work; what is exported now is what the
  * command line is made of.
@@ -53,27 +53,9 @@ export {
 export { type Designs, ShapeError } from './engine/kernel.ts';
 export { WeightError } from './graph/weights.ts';
 export { ConfigError } from './invsr/config-fields.ts';
-export {
-  type HostFrameOptions,
-  type PatchStore,
-  type ResultRows,
-  upscaleRows,
-} from './invsr/host-frame.ts';
-export { type HostPlan, type HostPlanOptions, planHost } from './invsr/host-plan.ts';
 export type { ColorFix } from './invsr/image-graphs.ts';
-export { fitMemory, type MemoryFit } from './invsr/memory-fit.ts';
 export { MemoryError, type MemoryPlan } from './invsr/memory-plan.ts';
 export { type Model, openModel, type Tensors } from './invsr/model.ts';
-export { type Dump, type NamedDump, ParityError } from './invsr/parity.ts';
-export type { Pixels } from './invsr/pixels.ts';
-export {
-  OFFICIAL_NEGATIVE_PROMPT,
-  OFFICIAL_PROMPT,
-  type PromptOptions,
-  promptStates,
-} from './invsr/prompt.ts';
-export type { PromptCache } from './invsr/prompt-cache.ts';
-export { pixelRows, type RowSource } from './invsr/row-source.ts';
 export { TimestepError } from './invsr/scheduler.ts';
 export { NonFiniteError, type PrecisionWarning } from './invsr/stage-precision.ts';
 export {
@@ -84,20 +66,6 @@ export {
   type UpscaleRequest,
   type UpscaleResult,
 } from './invsr/upscaler.ts';
-export { type BackgroundOptions, tuneInBackground } from './tune/background.ts';
-export {
-  adapterKey,
-  type Identity,
-  identityOf,
-  packDesigns,
-  type ReadDesigns,
-  readDesigns,
-  type TunedDesigns,
-} from './tune/designs-file.ts';
-export { type ClassResult, type DesignResult, type TuneResult } from './tune/tune.ts';
-export { tune, type TuneModelOptions } from './tune/tune-model.ts';
-export type { PatchOptions, PatchProgress, PatchSource, TileBatch } from './invsr/tile-source.ts';
-export type { VaeTiling } from './invsr/vae-tiling.ts';
 export { readTensors } from './weights/checkpoint.ts';
 export { CheckpointError } from './weights/error.ts';
 export { type Folder, memoryFolder, urlFolder, type UrlFolderOptions } from './weights/folder.ts';
