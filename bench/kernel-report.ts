@@ -1,5 +1,6 @@
 /** A record of kernels, and a comparison, as text for a terminal. */
 import type { Comparison } from './compare.ts';
+import { comparedOf } from './charts/peers.ts';
 import { peerRatio } from './charts/rows.ts';
 import type { Ceilings, ClockFacts, KernelRecord, KernelRow } from './record.ts';
 import { type Column, digits, markdownTable, textTable } from './table.ts';
@@ -77,6 +78,7 @@ export function kernelLines(record: KernelRecord, { isMarkdown }: TableOptions =
       ];
     }),
     '',
+    ...besidePeer(rows, table),
     ...(cuts > 0
       ? [
           `${cuts} of ${rows.length} kernels were CUT to what this adapter can run (see variant): their ms are not those of the whole`,
@@ -87,6 +89,38 @@ export function kernelLines(record: KernelRecord, { isMarkdown }: TableOptions =
     ...(skipped.length > 0 ? [`${skipped.length} without a figure:`] : []),
     ...skipped.map(({ id, why }) => `  ${id}: ${why}`),
     ...(incomplete === undefined ? [] : [`INCOMPLETE: ${incomplete}`]),
+  ];
+}
+
+/** How many times faster than the peer, by op: what a reader wants before two hundred lines. */
+function besidePeer(rows: readonly KernelRow[], table: typeof textTable): string[] {
+  const all = comparedOf(rows);
+  if (all.length === 0) return [];
+  const groups = [...new Set(all.map(({ row }) => row.op))].map((op) => ({
+    op,
+    compared: all.filter(({ row }) => row.op === op),
+  }));
+  type Group = (typeof groups)[number];
+  const ratioAt = ({ compared }: Group, at: number): string =>
+    digits(compared.at(at)?.ratio.median ?? NaN);
+  return [
+    'times faster than the peer, by op',
+    table<Group>(
+      [
+        { title: 'kernel', align: 'left', cell: ({ op }) => op },
+        { title: 'shapes', cell: ({ compared }) => String(compared.length) },
+        { title: 'least', cell: (group) => ratioAt(group, -1) },
+        { title: 'median', cell: (group) => ratioAt(group, group.compared.length >> 1) },
+        { title: 'most', cell: (group) => ratioAt(group, 0) },
+        {
+          title: 'least at',
+          align: 'left',
+          cell: ({ compared }) => compared.at(-1)?.row.variant ?? '',
+        },
+      ],
+      groups,
+    ),
+    '',
   ];
 }
 

@@ -21,6 +21,8 @@ export function openTimestamps(device: GPUDevice, passes: number): Timestamps {
     const encoder = device.createCommandEncoder();
     encoder.resolveQuerySet(querySet, 0, 2 * count, buffer, 0);
     device.queue.submit([encoder.finish()]);
+    // Waiting for a mapping keeps one of Node's cores busy, which a software adapter needs (node-polling.ts).
+    await device.queue.onSubmittedWorkDone();
     return [...new BigUint64Array(await readBuffer(device, buffer, 16 * count))];
   };
   return {

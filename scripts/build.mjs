@@ -1,17 +1,26 @@
 /**
- * Builds dist/: the command line and the two library entries as ES modules (esbuild), and types.
- * wgsl-preprocessor (MIT) is bundled, with its notice; the packages of `dependencies` are not.
- * `node scripts/build.mjs --fast` leaves the types out.
+ * Builds dist/ (esbuild) and its types (tsc):
+ *
+ *   index, tune, rows, prompt, node, cli/main   ES modules for Node; packages of `dependencies` stay outside
+ *   browser/                                    the same entries for pages, minified, WGSL too; and `worker`
+ *   browser/worker-script.js                    what the worker runs, in one file: not every bundler splits workers
+ *   invsr.min.js                                all of `index` in one file, for a plain <script type="module">
+ *
+ * wgsl-preprocessor (MIT) is bundled, with its notice. Prints what a page loads (scripts/sizes.mjs).
+ *
+ *   --fast       only what Node needs, without types
+ *   --no-types   without types
+ *   --out DIR    in place of dist
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 
 const { dependencies, version } = JSON.parse(readFileSync('package.json', 'utf8'));
-const fast = process.argv.includes('--fast');
+const flags = process.argv.slice(2);
+const out = flags.includes('--out') ? flags[flags.indexOf('--out') + 1] : 'dist';
 
 /** What tuned designs belong to: they are measured anew where a kernel changes. */
 function kernelHash() {
@@ -22,16 +31,9 @@ function kernelHash() {
   return hash.digest('hex').slice(0, 16);
 }
 
-rmSync('dist', { recursive: true, force: true });
-await build({
-  entryPoints: { index: 'src/index.ts', node: 'src/node.ts', 'cli/main': 'src/cli/main.ts' },
-  outdir: 'dist',
+const everywhere = {
   bundle: true,
-  splitting: true,
   format: 'esm',
-  platform: 'node',
-  target: 'node20',
-  external: [...Object.keys(dependencies), '@sparticuz/chromium'],
   chunkNames: 'chunks/[name]-[hash]',
   sourcemap: true,
   define: {
@@ -40,30 +42,84 @@ await build({
   },
   legalComments: 'eof',
   logLevel: 'warning',
+};
+
+/** Entries for Node and for pages. */
+const SHARED = {
+  index: 'src/index.ts',
+  tune: 'src/tune.ts',
+  rows: 'src/rows.ts',
+  prompt: 'src/prompt.ts',
+};
+
+/** The worker's script lies beside the entries in dist/browser. */
+const workerAddress = {
+  name: 'worker-address',
+  setup: ({ onLoad }) =>
+    onLoad({ filter: /[/\\]worker-client\.ts$/ }, ({ path }) => ({
+      contents: readFileSync(path, 'utf8').replace("'../worker-script.ts'", "'./worker-script.js'"),
+      loader: 'ts',
+    })),
+};
+
+rmSync(out, { recursive: true, force: true });
+await build({
+  ...everywhere,
+  entryPoints: { ...SHARED, node: 'src/node.ts', 'cli/main': 'src/cli/main.ts' },
+  outdir: out,
+  splitting: true,
+  platform: 'node',
+  target: 'node20',
+  external: [...Object.keys(dependencies), '@sparticuz/chromium'],
 });
 const notice = readFileSync('node_modules/wgsl-preprocessor/LICENSE', 'utf8');
-writeFileSync('dist/THIRD-PARTY-NOTICES.txt', `wgsl-preprocessor\n\n${notice}`);
+writeFileSync(join(out, 'THIRD-PARTY-NOTICES.txt'), `wgsl-preprocessor\n\n${notice}`);
 
-if (!fast) {
-  execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], {
-    stdio: 'inherit',
+if (!flags.includes('--fast')) {
+  await buildForPages();
+  if (!flags.includes('--no-types')) buildTypes();
+}
+
+async function buildForPages() {
+  const { minifyWgslPlugin } = await import('./minify-wgsl.mjs');
+  const { printSizes } = await import('./sizes.mjs');
+  const page = {
+    ...everywhere,
+    platform: 'browser',
+    target: 'es2023',
+    minify: true,
+    // Loaded where a prompt is tokenized, from `invsr-webgpu/prompt` only.
+    external: ['@huggingface/tokenizers'],
+    plugins: [minifyWgslPlugin, workerAddress],
+    metafile: true,
+  };
+  const { index, ...others } = SHARED;
+  const entries = { ...others, browser: 'src/browser.ts', worker: 'src/worker.ts' };
+  await build({
+    ...page,
+    entryPoints: { index, ...entries },
+    outdir: join(out, 'browser'),
+    splitting: true,
   });
+  const whole = { 'browser/worker-script': 'src/worker-script.ts', 'invsr.min': index };
+  await build({ ...page, entryPoints: whole, outdir: out, sourcemap: false });
+  const files = Object.keys(whole).map((name) => `${name}.js`);
+  await printSizes(
+    page,
+    entries,
+    Object.fromEntries(files.map((name) => [name, readFileSync(join(out, name))])),
+  );
+}
+
+function buildTypes() {
+  const types = join(out, 'types');
+  const tsc = ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', '--outDir', types];
+  execFileSync(process.execPath, tsc, { stdio: 'inherit' });
   // tsc keeps `.ts` in declarations; a package has no such files.
-  for (const name of readdirSync('dist/types', { recursive: true })) {
-    const path = join('dist/types', String(name));
+  for (const name of readdirSync(types, { recursive: true })) {
+    const path = join(types, String(name));
     if (!path.endsWith('.d.ts')) continue;
     const text = readFileSync(path, 'utf8');
     writeFileSync(path, text.replace(/((?:from |import\()['"]\.[^'"]*)\.ts(['"])/g, '$1.js$2'));
   }
-  const { outputFiles } = await build({
-    entryPoints: ['src/index.ts'],
-    bundle: true,
-    minify: true,
-    format: 'esm',
-    // Loaded on demand, where a prompt is tokenized.
-    external: ['@huggingface/tokenizers'],
-    write: false,
-  });
-  const kilobytes = gzipSync(outputFiles[0].contents).length / 1024;
-  console.log(`library for the browser: ${kilobytes.toFixed(1)} kB minified and gzipped`);
 }

@@ -21,12 +21,8 @@ const NEEDED = [
   'LICENSE',
   'CHANGELOG.md',
   'package.json',
-  'dist/index.js',
-  'dist/node.js',
   'dist/cli/main.js',
   'dist/THIRD-PARTY-NOTICES.txt',
-  'dist/types/index.d.ts',
-  'dist/types/node.d.ts',
   'weights/invsr-nano/unet/config.json',
   'weights/invsr-nano/unet/diffusion_pytorch_model.safetensors',
   'weights/invsr-nano/vae/diffusion_pytorch_model.safetensors',
@@ -37,13 +33,19 @@ const NEEDED = [
 
 const ALLOWED = [
   /^(README\.md|LICENSE|CHANGELOG\.md|package\.json)$/,
-  /^dist\/(index|node|cli\/main|chunks\/[\w-]+)\.js(\.map)?$/,
+  /^dist\/((browser\/)?(index|tune|rows|prompt|chunks\/[\w-]+)|browser\/(browser|worker|worker-script)|node|cli\/main|invsr\.min)\.js(\.map)?$/,
   /^dist\/types\/[\w/-]+\.d\.ts$/,
   /^dist\/THIRD-PARTY-NOTICES\.txt$/,
   /^weights\/invsr-nano\/[\w/.-]+\.(json|safetensors|md)$/,
 ];
 
 const MAX_BYTES = 5 * 2 ** 20;
+
+/** What `exports` of package.json points to, patterns apart. */
+const EXPORTED = Object.values(JSON.parse(readFileSync('package.json', 'utf8')).exports)
+  .flatMap((target) => (typeof target === 'string' ? [target] : Object.values(target)))
+  .filter((path) => !path.includes('*'))
+  .map((path) => path.replace('./', ''));
 
 function npm(args, options = {}) {
   const cli = process.env.npm_execpath;
@@ -63,7 +65,8 @@ try {
   const output = npm(['pack', '--json', '--ignore-scripts', '--pack-destination', folder]);
   const [{ filename, files, size }] = JSON.parse(output);
   const paths = files.map(({ path }) => path);
-  for (const path of NEEDED) if (!paths.includes(path)) fail(`the package lacks ${path}`);
+  for (const path of [...NEEDED, ...EXPORTED])
+    if (!paths.includes(path)) fail(`the package lacks ${path}`);
   for (const path of paths) {
     if (!ALLOWED.some((pattern) => pattern.test(path))) fail(`the package should not have ${path}`);
   }

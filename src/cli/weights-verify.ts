@@ -1,7 +1,8 @@
 /** `invsr weights verify`: reads every byte of a model and compares with what the hub said. */
 import { stat } from 'node:fs/promises';
 import { Command } from 'commander';
-import { type Expected, faultOf } from '../weights/hub/checksum.ts';
+import type { Expected } from '../weights/hub/checksum.ts';
+import { faultOf } from '../weights/hub/file-checksum.ts';
 import { HubError } from '../weights/hub/error.ts';
 import { findIn, findLocal, type LocalModel } from '../weights/hub/local.ts';
 import { HUB_MODELS, SD_TURBO } from '../weights/hub/models.ts';

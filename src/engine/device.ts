@@ -25,6 +25,7 @@ const RAISED_LIMITS = [
   'maxComputeInvocationsPerWorkgroup',
   'maxComputeWorkgroupSizeX',
   'maxComputeWorkgroupSizeY',
+  'maxTextureDimension2D',
 ] as const;
 
 const READ_LIMITS = [
@@ -130,13 +131,21 @@ export const targetOf = (capabilities: Capabilities): Target => {
 };
 
 /**
- * The features and limits to request so that everything the adapter offers is used; merge it with
- * your renderer's own. A device made otherwise works too, within its limits.
+ * What to request of an adapter so that everything it offers is used, together with what the caller's
+ * `own` descriptor asks for. A device made otherwise works too, within its limits.
  */
-export function requiredDevice(adapter: GPUAdapter): GPUDeviceDescriptor {
+export function requiredDevice(
+  adapter: GPUAdapter,
+  own: GPUDeviceDescriptor = {},
+): GPUDeviceDescriptor {
+  const limits: Record<string, GPUSize64 | undefined> = { ...own.requiredLimits };
+  for (const name of RAISED_LIMITS)
+    limits[name] = Math.max(adapter.limits[name], limits[name] ?? 0);
+  const wanted = WANTED_FEATURES.filter((feature) => adapter.features.has(feature));
   return {
-    requiredFeatures: WANTED_FEATURES.filter((feature) => adapter.features.has(feature)),
-    requiredLimits: Object.fromEntries(RAISED_LIMITS.map((name) => [name, adapter.limits[name]])),
+    ...own,
+    requiredFeatures: [...new Set([...(own.requiredFeatures ?? []), ...wanted])],
+    requiredLimits: limits,
   };
 }
 

@@ -1,5 +1,5 @@
 /**
- * GPU buffers with byte accounting: checked allocation and the pool of slot buffers.
+ * GPU buffers and textures with byte accounting: checked allocation and the pool of slot buffers.
  *
  * Plans that run one after another share slots: a lease takes the pool's buffers best fit and adds
  * what is missing, and a buffer is destroyed when the last lease that uses it is released.
@@ -89,7 +89,59 @@ export class Allocator {
     this.account.remove(buffer.size);
     buffer.destroy();
   }
+
+  /** A texture, there at once; `ready` rejects with DeviceError where there is no memory for it. */
+  createTexture(request: TextureRequest): { texture: GPUTexture; ready: Promise<void> } {
+    const { label, width, height, format, usage, viewFormats = [] } = request;
+    this.#device.pushErrorScope('out-of-memory');
+    const texture = this.#device.createTexture({
+      label: `invsr/${label}`,
+      size: [width, height],
+      format,
+      usage,
+      viewFormats: [...viewFormats],
+    });
+    const scope = this.#device.popErrorScope();
+    this.account.add(textureBytes(request));
+    const ready = scope.then((error) => {
+      if (!error) return;
+      throw new DeviceError({
+        what: `no memory for the ${label} texture`,
+        needed: `${textureBytes(request)} bytes besides the ${this.account.bytes} in use`,
+        got: error.message,
+        remedy: 'Try a smaller image or a region of it.',
+      });
+    });
+    return { texture, ready };
+  }
+
+  destroyTexture(texture: GPUTexture): void {
+    this.giveTexture(texture);
+    texture.destroy();
+  }
+
+  /** The texture is somebody else's from now on. */
+  giveTexture(texture: GPUTexture): void {
+    this.account.remove(textureBytes(texture));
+  }
 }
+
+export interface TextureRequest {
+  /** After `invsr/`. */
+  readonly label: string;
+  readonly width: number;
+  readonly height: number;
+  readonly format: 'rgba8unorm' | 'rgba16float';
+  readonly usage: GPUTextureUsageFlags;
+  readonly viewFormats?: readonly GPUTextureFormat[];
+}
+
+const textureBytes = ({
+  width,
+  height,
+  format,
+}: Pick<GPUTexture, 'width' | 'height' | 'format'>): number =>
+  width * height * (format === 'rgba16float' ? 8 : 4);
 
 /** Bytes of the buffer made for `bytes`, and of a binding of it: whole words, at least one vec4f. */
 export const bufferSize = (bytes: number): number => Math.max(16, Math.ceil(bytes / 4) * 4);

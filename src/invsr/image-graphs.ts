@@ -1,6 +1,6 @@
 /**
- * The small graphs around the networks, one per image size: pixels → padded image, image → tiles,
- * tiles → blended image, blended image → pixels.
+ * The small graphs around the networks, one per image size: LR → padded image, image → tiles,
+ * tiles → blended image, blended image → finished one; and pixels on the host at both ends.
  */
 import { GraphBuilder } from '../graph/builder.ts';
 import type { Graph, Tensor } from '../graph/graph.ts';
@@ -22,19 +22,34 @@ const WAVELET_LEVELS = [1, 2, 4, 8, 16];
 const paddedName = ({ passes }: PaddingPlan): 'lr' | 'image' =>
   passes.length > 0 ? 'image' : 'lr';
 
-/** `pixels` u32 [H, W] (rgba8) → `lr` f32 [1, H, W, 4], and `image`, the same reflect-padded. */
-export function loadGraph({ height, width }: Size, padding: PaddingPlan): Graph {
+/** `pixels` u32 [H, W] (rgba8) → `lr` f32 [1, H, W, 4]. */
+export function pixelsGraph({ height, width }: Size): Graph {
   const g = new GraphBuilder({ precision: 'f32' });
   const pixels = g.external('pixels', { dtype: 'u32', shape: [height, width] });
-  const lr = g.emit('imageToTensor', 'lr', { pixels }, {}, image({ height, width }));
-  g.output('lr', lr);
-  let padded = lr;
-  for (const [i, pass] of padding.passes.entries()) {
+  g.output('lr', g.emit('imageToTensor', 'lr', { pixels }, {}, image({ height, width })));
+  return g.build();
+}
+
+/** `lr` [1, H, W, 4] → `image`, the same reflect-padded; null where nothing is. */
+export function padGraph(size: Size, { passes }: PaddingPlan): Graph | null {
+  if (passes.length === 0) return null;
+  const g = new GraphBuilder({ precision: 'f32' });
+  let padded: Tensor = g.external('lr', image(size));
+  for (const [i, pass] of passes.entries()) {
     const [, h = 0, w = 0] = padded.shape;
-    const size = { height: h + pass.top + pass.bottom, width: w + pass.left + pass.right };
-    padded = g.emit('reflectPad', `pad.${i}`, { x: padded }, pass, image(size));
+    const larger = { height: h + pass.top + pass.bottom, width: w + pass.left + pass.right };
+    padded = g.emit('reflectPad', `pad.${i}`, { x: padded }, pass, image(larger));
   }
-  if (padded !== lr) g.output('image', padded);
+  g.output('image', padded);
+  return g.build();
+}
+
+/** `lr` → `final` f32 [1, 4H, 4W, 4], enlarged without the networks: what is shown until they are done. */
+export function enlargeGraph(size: Size): Graph {
+  const g = new GraphBuilder({ precision: 'f32' });
+  const type = resultType(size);
+  const lr = g.external('lr', image(size));
+  g.output('final', g.emit('bicubicAntialias', 'enlarged', { x: lr }, sizeOfImage(type), type));
   return g.build();
 }
 
@@ -88,7 +103,7 @@ export interface FinishOptions {
 
 /**
  * `content` [1, 4H, 4W, 4] → colour fix against the LR image, clamp → `final` f32 [1, 4H, 4W, 4]
- * (named) and `result` u32 [4H, 4W] rgba8.
+ * (named, and an output).
  *
  * Wavelet: content − low(content) + low(style) = content + low(style − content), low being linear.
  */
@@ -102,8 +117,7 @@ export function finishGraph(
   const fixed = colorFix === 'none' ? content : fixColors();
   const final = g.affine('final', { a: fixed }, { alpha: 1, min: 0, max: 1 });
   g.name('final', final, 3);
-  const pixels = { dtype: 'u32', shape: type.shape.slice(1, 3) } as const;
-  g.output('result', g.emit('tensorToImage', 'result', { x: final }, {}, pixels));
+  g.output('final', final);
   return g.build();
 
   function fixColors(): Tensor {
@@ -118,6 +132,16 @@ export function finishGraph(
     }
     return g.affine('wavelet', { a: content, b: low }, { alpha: 1, beta: 1 });
   }
+}
+
+/** `final` → `result` u32 [4H, 4W] rgba8. */
+export function resultGraph(size: Size): Graph {
+  const g = new GraphBuilder({ precision: 'f32' });
+  const type = resultType(size);
+  const pixels = { dtype: 'u32', shape: type.shape.slice(1, 3) } as const;
+  const final = g.external('final', type);
+  g.output('result', g.emit('tensorToImage', 'result', { x: final }, {}, pixels));
+  return g.build();
 }
 
 const image = ({ height, width }: Size) =>

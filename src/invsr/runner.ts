@@ -21,6 +21,8 @@ export interface StageProgress {
 
 export interface RunnerOptions {
   readonly signal?: AbortSignal | undefined;
+  /** Device time per submit (engine/executor.ts). */
+  readonly budgetMs?: number | undefined;
   readonly onProgress?: ((progress: StageProgress) => void) | undefined;
   readonly profiler?: Profiler | undefined;
 }
@@ -87,6 +89,7 @@ export async function runnerOf(
       executor.run({
         externals: await buffers.for(plan),
         signal: options.signal,
+        budgetMs: options.budgetMs,
         profiler: options.profiler,
         onProgress:
           options.onProgress &&

@@ -7,6 +7,7 @@
  *
  * https://github.com/huggingface/diffusers/blob/v0.30.3/src/diffusers/schedulers/scheduling_euler_discrete.py
  */
+import { TimestepError } from './errors.ts';
 import type { SchedulerConfig } from './config.ts';
 
 /** The official lists for one to five steps, before InvSR's shift by one. */
@@ -18,16 +19,33 @@ export const TIMESTEPS: Readonly<Record<number, readonly number[]>> = {
   5: [250, 200, 150, 100, 50],
 };
 
+/**
+ * The official list for `steps` (1 to 5), scaled to begin at `start` and rounded; strictly descending to 1 at
+ * the least. RangeError: there is no such list, or `start` is no whole number from `steps` on.
+ */
+export function timestepsOf(steps = 1, start?: number): readonly number[] {
+  const official = TIMESTEPS[steps];
+  if (!official) throw new RangeError(`steps is ${steps}, expected a whole number from 1 to 5`);
+  const first = start ?? official[0] ?? 0;
+  if (!Number.isInteger(first) || first < steps) {
+    throw new RangeError(
+      `startTimestep is ${first}, expected a whole number from ${steps} on, such as 200`,
+    );
+  }
+  const scaled: number[] = [];
+  for (const [i, t] of official.entries()) {
+    const rounded = Math.round((t * first) / (official[0] ?? 1));
+    // Where they are few, rounding must neither join two of them nor leave none for the last.
+    scaled.push(Math.max(steps - i, Math.min(rounded, (scaled[i - 1] ?? Infinity) - 1)));
+  }
+  return scaled;
+}
+
 export interface Step {
   /** What the networks are given: the user's timestep minus one. */
   readonly timestep: number;
   readonly sigma: number;
   readonly nextSigma: number;
-}
-
-/** A list of timesteps that the sampler cannot follow. */
-export class TimestepError extends Error {
-  override readonly name = 'TimestepError';
 }
 
 /** σ for every training timestep, in float32 as the official code computes it. */

@@ -13,7 +13,7 @@ import { byteLength } from '../engine/kernel.ts';
 import { type Plan, slotBytes, totalFlops } from '../engine/plan.ts';
 import { layerOf, WATCH, watch } from '../graph/watch.ts';
 import { Buffers } from './buffers.ts';
-import { type MemoryPlan, planMemory, type StagePlan } from './memory-plan.ts';
+import { type FrameMemory, type MemoryPlan, planMemory, type StagePlan } from './memory-plan.ts';
 import type { Model } from './model.ts';
 import { dumpNamed, type Dump } from './parity.ts';
 import { planFor, prepare, type Runner, runnerOf } from './runner.ts';
@@ -41,6 +41,8 @@ export interface TileRequest {
   /** Tiles in all jobs together, for progress. */
   readonly count: number;
   readonly signal?: AbortSignal | undefined;
+  /** Device time per submit (engine/executor.ts). */
+  readonly budgetMs?: number | undefined;
   /** Filled with every named tensor, as `call<k>.<name>`. */
   readonly dump?: Dump | undefined;
   readonly onProgress?: ((progress: TileProgress) => void) | undefined;
@@ -80,6 +82,11 @@ export class TileNetworks {
     this.#precision = new StagePrecision(options.precision);
   }
 
+  /** Channels of the latents, and so of the draws. */
+  get latentChannels(): number {
+    return this.#model.configs.vae.latentChannels;
+  }
+
   /** The stage's plan for `batch` tiles, made once. */
   plan(stage: Stage, batch: number, { noise, dump }: Kind): Plan {
     const key = this.#keyOf(stage, batch, { noise, dump });
@@ -116,8 +123,12 @@ export class TileNetworks {
     }
   }
 
-  /** What `tiles` tiles in batches of `batch` will take; the default is the most that wait together. */
-  memory(batch: number, tiles = Math.max(batch, LOW_MEMORY_TILES)): MemoryPlan {
+  /** What `tiles` tiles in batches of `batch` will take, by default the most that wait together; with a frame around them. */
+  memory(
+    batch: number,
+    tiles = Math.max(batch, LOW_MEMORY_TILES),
+    frame?: FrameMemory,
+  ): MemoryPlan {
     const { tile, lowMemory } = this.#options;
     const count = Math.min(batch, tiles);
     const group = lowMemory ? Math.min(tiles, LOW_MEMORY_TILES) : count;
@@ -132,6 +143,7 @@ export class TileNetworks {
       lowMemory,
       jobs: Math.ceil(group / count),
       alignment: this.#context.capabilities.limits.minUniformBufferOffsetAlignment,
+      frame,
     });
   }
 
@@ -206,6 +218,7 @@ export class TileNetworks {
     const runner = await this.#runner(stage, batch, request);
     await runner.run(buffers, {
       signal: request.signal,
+      budgetMs: request.budgetMs,
       onProgress: ({ done, total }) => onRun(done / total),
     });
     if (!this.#options.check) return runner;

@@ -4,12 +4,13 @@
  */
 import { CheckpointError } from './error.ts';
 import type { Folder } from './folder.ts';
-import { isTorchFile } from './pth.ts';
 
 // `x.safetensors.index.json`, and with a variant in any of the places it has been put:
 // `x.safetensors.index.fp16.json`, `x.fp16.safetensors.index.json`.
 export const isIndex = (file: string): boolean => /\.index\.(?:\w+\.)?json$/.test(file);
 export const isShard = (file: string): boolean => /-\d{5}-of-\d{5}\.safetensors$/.test(file);
+/** Endings of files that torch.save may have written; .bin and .ckpt are used for others too. */
+export const isTorchFile = (file: string): boolean => /\.(?:pth|pt|bin|ckpt)$/i.test(file);
 const isHalf = (file: string): boolean => file.split('.').includes('fp16');
 /** The names diffusers and transformers give; others (`…non_ema…`, `prompt_embeds`) are extras. */
 const isStandard = (file: string): boolean => /^(diffusion_pytorch_)?model\./.test(file);

@@ -3,11 +3,11 @@
  * (`*.index.json`: `{ "weight_map": { tensor name: file name } }`), else from the only PyTorch
  * checkpoint (*.pth, *.pt); checkpoint-files.ts chooses.
  */
-import { chooseFile, isIndex, isShard } from './checkpoint-files.ts';
+import { chooseFile, isIndex, isShard, isTorchFile } from './checkpoint-files.ts';
 import { CheckpointError, grouped } from './error.ts';
 import type { Folder } from './folder.ts';
 import type { RawTensor } from './layout.ts';
-import { isTorchFile, readTorch, type StoredTensor } from './pth.ts';
+import type { StoredTensor } from './pth.ts';
 import type { FileDType } from './safetensors-header.ts';
 import {
   readChunks,
@@ -89,7 +89,8 @@ export async function openFile(
   const source = await folder.open(file);
   try {
     const tensors = isTorchFile(file)
-      ? await readTorch(source, signal)
+      ? // A page that reads safetensors never loads its reader.
+        await (await import('./pth.ts')).readTorch(source, signal)
       : storedTensors(source, (await readHeader(source, signal)).tensors);
     return await assemble(source.name, { sources: [source], tensors });
   } catch (error) {

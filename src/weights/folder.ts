@@ -1,11 +1,17 @@
 /**
- * A folder of files, wherever it is: on disk (node-file.ts), behind a URL, or in memory.
+ * A folder of files, wherever it is: on disk (node-file.ts), behind a URL, in memory, or in Blobs.
  *
  * URLs cannot be listed. `urlFolder` takes the list of files, or else asks for the few names that
  * Hugging Face repositories use.
  */
 import { CheckpointError } from './error.ts';
-import { type ByteSource, bytesSource, httpSource, type HttpOptions } from './source.ts';
+import {
+  blobSource,
+  type ByteSource,
+  bytesSource,
+  httpSource,
+  type HttpOptions,
+} from './source.ts';
 
 /** Read access to a folder; CheckpointError where a file is missing or cannot be read. */
 export interface Folder {
@@ -92,32 +98,46 @@ export function urlFolder(url: string | URL, options: UrlFolderOptions = {}): Fo
   };
 }
 
-/** Files by path; `/` separates folders. */
-export function memoryFolder(
+/** Files by path; `/` separates folders. `open` gives the bytes of one, under a name for messages. */
+export function filesFolder<File>(
   name: string,
-  files: ReadonlyMap<string, Uint8Array<ArrayBuffer>>,
+  files: ReadonlyMap<string, File>,
+  open: (name: string, file: File) => ByteSource | Promise<ByteSource>,
 ): Folder {
-  const get = (file: string): Uint8Array<ArrayBuffer> => {
-    const bytes = files.get(file);
-    if (!bytes) throw notFound(name, file, [...files.keys()]);
-    return bytes;
+  const names = [...files.keys()].filter((file) => !file.includes('/'));
+  const openAt = async (path: string): Promise<ByteSource> => {
+    const file = files.get(path);
+    if (file === undefined) throw notFound(name, path, names);
+    return open(`${name}/${path}`, file);
   };
   return {
     name,
-    list: async () => [...files.keys()].filter((file) => !file.includes('/')),
-    open: async (file) => bytesSource(`${name}/${file}`, get(file)),
-    readText: async (file) => new TextDecoder().decode(get(file)),
-    folder: (inner) =>
-      memoryFolder(
-        `${name}/${inner}`,
-        new Map(
-          [...files]
-            .filter(([file]) => file.startsWith(`${inner}/`))
-            .map(([file, bytes]) => [file.slice(inner.length + 1), bytes]),
-        ),
-      ),
+    list: async () => names,
+    open: openAt,
+    readText: async (path) => {
+      const source = await openAt(path);
+      try {
+        return new TextDecoder().decode(await source.read(0, await source.size()));
+      } finally {
+        await source.close();
+      }
+    },
+    folder: (inner) => {
+      const below = [...files].filter(([path]) => path.startsWith(`${inner}/`));
+      const cut = below.map(([path, file]) => [path.slice(inner.length + 1), file] as const);
+      return filesFolder(`${name}/${inner}`, new Map(cut), open);
+    },
   };
 }
+
+export const memoryFolder = (
+  name: string,
+  files: ReadonlyMap<string, Uint8Array<ArrayBuffer>>,
+): Folder => filesFolder(name, files, bytesSource);
+
+/** Of a file picker, dropped files, or a browser's storage. */
+export const blobFolder = (name: string, files: ReadonlyMap<string, Blob>): Folder =>
+  filesFolder(name, files, (path, blob) => blobSource(blob, path));
 
 export function notFound(
   folder: string,

@@ -23,9 +23,6 @@ export interface StoredTensor {
   fill?(begin: number, target: Uint8Array<ArrayBuffer>, signal?: AbortSignal): Promise<void>;
 }
 
-/** Endings of files that torch.save may have written; .bin and .ckpt are used for others too. */
-export const isTorchFile = (file: string): boolean => /\.(?:pth|pt|bin|ckpt)$/i.test(file);
-
 /** The tensors of a checkpoint, by the name the model gives them. The source stays open. */
 export async function readTorch(
   source: ByteSource,

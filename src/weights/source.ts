@@ -58,7 +58,15 @@ export function blobSource(
     read: async (offset, length, signal) => {
       signal?.throwIfAborted();
       if (offset + length > blob.size) throw cutShort(name, offset + length, blob.size);
-      return new Uint8Array(await blob.slice(offset, offset + length).arrayBuffer());
+      const part = blob.slice(offset, offset + length);
+      return new Uint8Array(
+        await part.arrayBuffer().catch((cause: unknown) => {
+          throw new CheckpointError(
+            `${name}: cannot be read any more (${reason(cause)}); was it changed, moved or deleted?`,
+            { cause },
+          );
+        }),
+      );
     },
     close: async () => {},
   };

@@ -115,14 +115,21 @@ export class HubServer {
     return this.requests.filter((r) => r.method === 'GET' && !r.path.startsWith('/api/'));
   }
 
-  #see(at: 'hub' | 'files', { method = '', url = '', headers }: IncomingMessage) {
+  #see(
+    at: 'hub' | 'files',
+    { method = '', url = '', headers }: IncomingMessage,
+    response: ServerResponse,
+  ) {
+    // To pages of any origin, as the hub does; it does not answer preflights for If-Range.
+    response.setHeader('access-control-allow-origin', '*');
+    response.setHeader('access-control-expose-headers', 'Content-Range, ETag, X-Linked-ETag');
     const seen: Seen = { at, method, path: url, headers };
     this.requests.push(seen);
     return { seen, fault: this.fault(seen) ?? {} };
   }
 
   #answerHub(request: IncomingMessage, response: ServerResponse): void {
-    const { seen, fault } = this.#see('hub', request);
+    const { seen, fault } = this.#see('hub', request, response);
     if (fault.status !== undefined) return refuse(response, fault.status, fault.headers);
     const url = new URL(seen.path, this.endpoint);
     const api = /^\/api\/models\/([^/]+\/[^/]+)\/(?:revision|tree)\/(.+)$/.exec(url.pathname);
@@ -179,7 +186,7 @@ export class HubServer {
   }
 
   #answerFiles(request: IncomingMessage, response: ServerResponse): void {
-    const { seen, fault } = this.#see('files', request);
+    const { seen, fault } = this.#see('files', request, response);
     if (fault.status !== undefined) return refuse(response, fault.status, fault.headers);
     const id = seen.path.slice(1).split('?')[0];
     const files = [...this.repositories.values()].flatMap(({ files }) => [...files.values()]);

@@ -88,6 +88,20 @@ describe('capabilities', () => {
       'minUniformBufferOffsetAlignment',
     );
   });
+
+  test('requiredDevice joins what the caller needs itself', () => {
+    const own: GPUDeviceDescriptor = {
+      label: 'viewer',
+      requiredFeatures: ['float32-filterable', 'shader-f16'],
+      requiredLimits: { maxTextureDimension2D: 16_384, maxBufferSize: 2 ** 40 },
+    };
+    expect(requiredDevice(NVIDIA, own)).toMatchObject({
+      label: 'viewer',
+      requiredFeatures: ['float32-filterable', 'shader-f16', 'subgroups', 'timestamp-query'],
+      // The adapter refuses what it does not have, as it would without us.
+      requiredLimits: { ...own.requiredLimits, maxStorageBufferBindingSize: 2 ** 27 },
+    });
+  });
 });
 
 describe('errors', () => {

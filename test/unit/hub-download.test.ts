@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { createClient, type HubClient } from '../../src/weights/hub/client.ts';
 import { download, type DownloadOptions } from '../../src/weights/hub/download.ts';
 import { createLimit } from '../../src/weights/hub/limit.ts';
+import { openPartial, type WriteAt } from '../../src/weights/hub/partial-file.ts';
 import { readRepository, type RemoteFile } from '../../src/weights/hub/repository.ts';
 import { retryAfterOf, type RetryPolicy } from '../../src/weights/hub/retry.ts';
 import { NP, SD, startHub } from '../harness/hub-models.ts';
@@ -42,11 +43,16 @@ const remoteOf = async (path = LARGE, repo = SD): Promise<RemoteFile> => {
 const bytesOf = (path = LARGE): Buffer => server.repositories.get(SD)!.files.get(path)!.bytes;
 const target = (): string => join(folder, 'file.part');
 
-async function fetchOne(options: Partial<DownloadOptions> = {}, path = LARGE): Promise<void> {
+interface FetchOptions extends Partial<DownloadOptions> {
+  readonly writeAt?: WriteAt;
+}
+
+async function fetchOne(options: FetchOptions = {}, path = LARGE): Promise<void> {
   const remote = await remoteOf(path);
   const limit = createLimit(3);
   const common = { client, limit, policy: QUICK, segmentBytes: SEGMENT };
-  await download(remote, target(), { ...common, ...options });
+  const partial = await openPartial(target(), remote.size, options.writeAt);
+  await download(remote, partial, { ...common, ...options });
 }
 const expectWhole = (path = LARGE): void =>
   expect(readFileSync(target()).equals(bytesOf(path))).toBe(true);
@@ -171,7 +177,7 @@ describe('what passes', () => {
 
 describe('what does not pass ends with a sentence', () => {
   test.each<[string, Fault, RegExp]>([
-    ['500', { status: 500 }, /: HTTP 500 \(3 tries\); run the same command again/],
+    ['500', { status: 500 }, /: HTTP 500 \(3 tries\); start it again/],
     ['cuts', { cutAfter: 0 }, /sd-turbo\/unet\/.*: the connection was cut \(3 tries\)/],
     ['silence', { stallAfter: 0 }, /: it stopped sending \(3 tries\)/],
     [
@@ -215,7 +221,11 @@ describe('what does not pass ends with a sentence', () => {
     const remote = await remoteOf();
     const other = { ...remote, id: 'f'.repeat(64), checksum: { ...remote.checksum!, digest: '0' } };
     await expect(
-      download(other, target(), { client, limit: createLimit(1), policy: QUICK }),
+      download(other, await openPartial(target(), other.size), {
+        client,
+        limit: createLimit(1),
+        policy: QUICK,
+      }),
     ).rejects.toThrow(/changed on the server/);
   });
 

@@ -1,4 +1,4 @@
-/** Imports point left: engine ◀ kernels ◀ graph ◀ invsr ◀ tune ◀ entries ◀ cli; weights beside graph. */
+/** Imports point left: engine ◀ kernels ◀ graph ◀ invsr ◀ tune, library ◀ entries ◀ cli; weights beside graph. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -14,8 +14,9 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   invsr: ['engine', 'type:kernels', 'graph', 'weights'],
   // References of kernels are what designs are compared with.
   tune: ['engine', 'kernels', 'graph', 'invsr', 'weights'],
-  entry: ['engine', 'graph', 'invsr', 'tune', 'weights'],
-  cli: ['engine', 'invsr', 'weights', 'graph', 'tune', 'entry', 'bench'],
+  library: ['engine', 'invsr', 'weights'],
+  entry: ['engine', 'graph', 'invsr', 'tune', 'library', 'weights'],
+  cli: ['engine', 'invsr', 'weights', 'graph', 'tune', 'library', 'entry', 'bench'],
 };
 
 /** Files directly in src are the package's entries; ../bench is beside it. */
@@ -61,7 +62,17 @@ test('every file was looked at', () => {
   expect(files.map(layerOf).every((layer) => layer in ALLOWED)).toBe(true);
 });
 
-test('the library entry runs in a browser: it imports nothing of Node', () => {
+/** Entries for pages: their files in `exports` of package.json. */
+const { exports } = JSON.parse(readFileSync('package.json', 'utf8')) as {
+  exports: Readonly<Record<string, string | Readonly<Record<string, string>>>>;
+};
+const PAGE_ENTRIES = Object.values(exports).flatMap((target) =>
+  Object.values(target)
+    .filter((path) => path.startsWith('./dist/browser/'))
+    .map((path) => path.replace('./dist/browser/', '').replace('.js', '.ts')),
+);
+
+test('entries for pages run in a browser: they import nothing of Node', () => {
   const seen = new Set<string>();
   const visit = (file: string): string[] => {
     if (seen.has(file)) return [];
@@ -74,7 +85,8 @@ test('the library entry runs in a browser: it imports nothing of Node', () => {
     const inner = paths.filter((at) => at.startsWith('.'));
     return [...node, ...inner.flatMap((at) => visit(join(dirname(file), at)))];
   };
-  expect(visit('index.ts')).toEqual([]);
+  expect(PAGE_ENTRIES).toContain('index.ts');
+  expect(PAGE_ENTRIES.flatMap(visit)).toEqual([]);
   expect(seen.size).toBeGreaterThan(100);
 });
 

@@ -8,7 +8,15 @@ import type { MatrixShape, Target } from '../../src/engine/kernel.ts';
 import { checkMatrices } from '../../src/engine/matrix-check.ts';
 import { GraphBuilder } from '../../src/graph/builder.ts';
 import { lower } from '../../src/graph/lower.ts';
-import { blendGraph, cropGraph, finishGraph, loadGraph } from '../../src/invsr/image-graphs.ts';
+import {
+  blendGraph,
+  cropGraph,
+  enlargeGraph,
+  finishGraph,
+  padGraph,
+  pixelsGraph,
+  resultGraph,
+} from '../../src/invsr/image-graphs.ts';
 import { openModel } from '../../src/invsr/model.ts';
 import { planPadding } from '../../src/invsr/padding.ts';
 import { stageGraph, STAGES } from '../../src/invsr/tile-graph.ts';
@@ -119,7 +127,10 @@ describe('the plans of invsr-nano', () => {
           stageGraph(stage, model, { ...options, precision: 'f32' }),
           stageGraph(stage, model, { ...options, precision: 'f16' }),
         ]),
-        loadGraph(size, padding),
+        pixelsGraph(size),
+        ...[padGraph(size, padding)].filter((graph) => graph !== null),
+        enlargeGraph(size),
+        resultGraph(size),
         cropGraph(padding, 2, tile),
         blendGraph(size, 2, tile),
         ...(['none', 'wavelet', 'ycbcr'] as const).map((colorFix) =>

@@ -3,35 +3,12 @@
  * else; proxies come from the environment. undici's own `request`, because the dispatcher for
  * proxies must be of the same undici, and Node's global fetch brings another.
  */
-import type { Readable } from 'node:stream';
 import { EnvHttpProxyAgent, request } from 'undici';
 import { HubError, TransientError } from './error.ts';
-import { retryAfterOf } from './retry.ts';
+import type { AskOptions, HttpClient } from './http.ts';
 import type { HubSettings } from './settings.ts';
 
-export interface Answer {
-  readonly status: number;
-  /** Of the last answer, else of the first redirect that has it (`x-linked-etag`, `x-repo-commit`). */
-  readonly header: (name: string) => string | undefined;
-  readonly body: Readable;
-  /** It came from the hub's own origin. */
-  readonly isHub: boolean;
-}
-
-export interface AskOptions {
-  readonly method?: 'GET' | 'HEAD';
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly signal?: AbortSignal | undefined;
-}
-
-export interface HubClient {
-  readonly endpoint: string;
-  readonly hasToken: boolean;
-  /**
-   * The answer after redirects, whatever its status. HEAD stops at another origin: the hub's own
-   * headers say it all. TransientError where there is no answer.
-   */
-  ask(url: string, options?: AskOptions): Promise<Answer>;
+export interface HubClient extends HttpClient {
   /** Ends all connections. */
   close(): Promise<void>;
 }
@@ -71,7 +48,12 @@ export function createClient({ endpoint, token, stallMs = 30_000 }: ClientOption
 
   return {
     endpoint,
-    hasToken: token !== undefined,
+    reasonOf: networkReason,
+    remedies: {
+      address: 'check HF_ENDPOINT',
+      missing: `check HF_ENDPOINT (${endpoint}) and --revision`,
+      denied: `accept the licence on its page at ${endpoint} if it has one, and ${token === undefined ? 'set HF_TOKEN to a token of your account' : 'the token of HF_TOKEN or HF_HOME is not valid or may not read it'}`,
+    },
     async ask(url, options = {}) {
       const seen = new Map<string, string>();
       let at = new URL(url);
@@ -92,7 +74,10 @@ export function createClient({ endpoint, token, stallMs = 30_000 }: ClientOption
         const next = location === undefined ? undefined : new URL(location, at);
         const stays = options.method === 'HEAD' && next !== undefined && next.origin !== home;
         if (!isRedirect(statusCode) || next === undefined || stays) {
-          return { status: statusCode, header, body, isHub };
+          const discard = (): void => {
+            if (!body.destroyed) body.on('error', () => {}).destroy();
+          };
+          return { status: statusCode, header, body, discard, isHub };
         }
         await body.dump();
         if (at.protocol === 'https:' && next.protocol !== 'https:') {
@@ -106,33 +91,8 @@ export function createClient({ endpoint, token, stallMs = 30_000 }: ClientOption
   };
 }
 
-/** TransientError for what a later try may change, HubError for the rest. Discards the body. */
-export function refuse(what: string, answer: Answer, { hasToken, endpoint }: HubClient): Error {
-  const { status, header, isHub } = answer;
-  answer.body.on('error', () => {}).destroy();
-  const problem = header('x-error-message') ?? header('x-error-code');
-  const told = `${what}: HTTP ${status}${problem === undefined ? '' : ` (${problem})`}`;
-  // Signed addresses of the file servers expire; the hub gives new ones.
-  const isExpired = !isHub && (status === 401 || status === 403);
-  if (isExpired || status === 408 || status === 425 || status === 429 || status >= 500) {
-    return new TransientError(told, { retryAfterMs: retryAfterOf(header('retry-after')) });
-  }
-  if (status === 401 || status === 403) {
-    const remedy = hasToken
-      ? 'the token of HF_TOKEN or HF_HOME is not valid or may not read it'
-      : 'set HF_TOKEN to a token of your account';
-    return new HubError(
-      `${told}: access denied; accept the licence on its page at ${endpoint} if it has one, and ${remedy}`,
-    );
-  }
-  if (status === 404) {
-    return new HubError(`${told}: not found; check HF_ENDPOINT (${endpoint}) and --revision`);
-  }
-  return new HubError(`${told}; an answer that was not expected`);
-}
-
 /** Why there was no answer, in words; undici's messages name its own parts. */
-export function networkReason(error: unknown): string {
+function networkReason(error: unknown): string {
   const known: Readonly<Record<string, string>> = {
     ECONNREFUSED: 'connection refused',
     ECONNRESET: 'the connection was cut',

@@ -7,18 +7,40 @@
  * again once, then ends it with a sentence. A server that ignores Range is read in one go.
  */
 import { grouped } from '../error.ts';
-import { faultOf } from './checksum.ts';
-import { type Answer, type HubClient, networkReason, refuse } from './client.ts';
+import type { Expected, HashOptions } from './checksum.ts';
 import { plainEtag } from './etag.ts';
 import { ChangedError, HubError, TransientError } from './error.ts';
-import type { Limit } from './limit.ts';
-import { openPartial, type PartialFile, type WriteAt } from './partial-file.ts';
-import { lengthOf, missing, type Range } from './ranges.ts';
+import { type Answer, type HttpClient, refuse } from './http.ts';
+import { type Limit, together } from './limit.ts';
+import { lengthOf, missing, type Range, type Ranges } from './ranges.ts';
 import type { RemoteFile } from './repository.ts';
 import { type RetryPolicy, retrying, TRANSFER } from './retry.ts';
 
+/**
+ * Where the bytes go. Killed at any moment, a later run goes on with what is there: bytes lie in their
+ * final places before `done` says so. Disk: partial-file.ts; browsers: ../browser/stored-file.ts.
+ */
+export interface PartialFile {
+  readonly size: number;
+  /** Bytes that are there. */
+  readonly done: Ranges;
+  /** The server's ETag for the version that they are of. */
+  readonly version: string | undefined;
+  setVersion(version: string | undefined): void;
+  /** HubError where the disk does not take them. */
+  write(bytes: Uint8Array, at: number): Promise<void>;
+  /** Makes sure of what was written. */
+  save(): Promise<void>;
+  /** Forgets all bytes. */
+  reset(): Promise<void>;
+  /** What is wrong with the file, in words; undefined where all that is known of it holds. */
+  faultOf(expected: Expected, options?: HashOptions): Promise<string | undefined>;
+  /** Saves and closes. */
+  close(): Promise<void>;
+}
+
 export interface DownloadOptions {
-  readonly client: HubClient;
+  readonly client: HttpClient;
   /** Shared by all files: how many requests at a time. */
   readonly limit: Limit;
   readonly signal?: AbortSignal | undefined;
@@ -27,17 +49,17 @@ export interface DownloadOptions {
   readonly policy?: RetryPolicy;
   /** @default 64 MiB */
   readonly segmentBytes?: number;
-  readonly writeAt?: WriteAt;
+  /** Bytes of the whole file that were read for its checksum. */
+  readonly onCheck?: (count: number) => void;
 }
 
-/** Leaves the whole, verified file at `path`; any error leaves there what can be resumed. */
+/** Leaves the whole, verified file; any error leaves what can be resumed. Closes `partial`. */
 export async function download(
   file: RemoteFile,
-  path: string,
+  partial: PartialFile,
   options: DownloadOptions,
 ): Promise<void> {
-  const { onBytes = () => {}, signal } = options;
-  const partial = await openPartial(path, file.size, options.writeAt);
+  const { onBytes = () => {}, onCheck = () => {}, signal } = options;
   onBytes(lengthOf(partial.done));
   const discard = async (): Promise<void> => {
     onBytes(-lengthOf(partial.done));
@@ -49,7 +71,7 @@ export async function download(
     for (let isSecond = false; ; isSecond = true) {
       try {
         await work.fetchMissing();
-        const fault = await faultOf(path, file, { signal });
+        const fault = await partial.faultOf(file, { signal, onBytes: onCheck });
         if (fault !== undefined) throw new ChangedError(`${fault}: damaged on its way`);
         break;
       } catch (error) {
@@ -57,7 +79,7 @@ export async function download(
         await discard();
         if (!isSecond) continue;
         throw new HubError(
-          `${nameOf(file)}: ${error.message}, and again when fetched anew; try later, or another HF_ENDPOINT or network`,
+          `${nameOf(file)}: ${error.message}, and again when fetched anew; try later, or from another server or network`,
           { cause: error },
         );
       }
@@ -99,31 +121,17 @@ class Work {
     const { segmentBytes = 64 * 2 ** 20 } = this.#options;
     const segments = missing(this.#partial.done, this.#file.size, segmentBytes);
     try {
-      await this.#all(segments);
+      const { limit, signal } = this.#options;
+      await together(
+        segments,
+        (segment, stop) => limit(() => this.#segment(segment, stop), stop),
+        signal,
+      );
     } catch (error) {
       if (!(error instanceof RangesIgnored)) throw error;
       await this.#discard();
       await this.#whole();
     }
-  }
-
-  /** All segments; the first failure stops the others. */
-  async #all(segments: readonly Range[]): Promise<void> {
-    const stop = new AbortController();
-    const signal = anyOf(this.#options.signal, stop.signal);
-    let failure: unknown;
-    await Promise.all(
-      segments.map(async (segment) => {
-        try {
-          await this.#options.limit(() => this.#segment(segment, signal), signal);
-        } catch (error) {
-          // The others then fail with the abort, which says nothing.
-          if (!stop.signal.aborted) failure = error;
-          stop.abort();
-        }
-      }),
-    );
-    if (stop.signal.aborted) throw failure;
   }
 
   async #segment([begin, end]: Range, signal: AbortSignal): Promise<void> {
@@ -136,7 +144,7 @@ class Work {
         ...(isStrong && { 'if-range': version }),
       });
       if (answer.status === 200 && !(at === 0 && end === this.#file.size)) {
-        discardBody(answer);
+        answer.discard();
         this.#checkVersion(answer);
         throw new RangesIgnored();
       }
@@ -172,7 +180,7 @@ class Work {
     const answer = await client.ask(this.#file.url, { headers, signal });
     if (answer.status === 200 || answer.status === 206) return answer;
     if (answer.status === 416) {
-      discardBody(answer);
+      answer.discard();
       throw new ChangedError('the server says that it ends earlier than announced');
     }
     throw refuse(nameOf(this.#file), answer, client);
@@ -183,15 +191,15 @@ class Work {
     const match = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(range);
     const total = match?.[2];
     if (total !== undefined && total !== '*' && Number(total) !== this.#file.size) {
-      discardBody(answer);
+      answer.discard();
       throw new ChangedError(
         `the server's file has ${grouped(Number(total))} bytes, announced were ${grouped(this.#file.size)}`,
       );
     }
     if (Number(match?.[1] ?? NaN) === at) return;
-    discardBody(answer);
+    answer.discard();
     throw new HubError(
-      `${nameOf(this.#file)}: asked for bytes from ${at}, the server answers "${range}"; it or a proxy does not serve byte ranges correctly`,
+      `${nameOf(this.#file)}: asked for bytes from ${at}, the server answers "${range}"; it or a proxy does not serve byte ranges correctly${range === '' ? ', or does not expose Content-Range to other origins' : ''}`,
     );
   }
 
@@ -203,7 +211,7 @@ class Work {
     // Another day's file server may have another ETag for the same file: the hub's id then counts.
     const before = this.#version ?? (linked === id ? undefined : this.#partial.version);
     if (isOther || (before !== undefined && version !== undefined && version !== before)) {
-      discardBody(answer);
+      answer.discard();
       throw new ChangedError('it changed on the server while it was fetched');
     }
     this.#version = version;
@@ -212,7 +220,7 @@ class Work {
 
   /** The body's bytes, from `at` to `end`; more is not read, less is a failure for now. */
   async #read(
-    { body, header }: Answer,
+    answer: Answer,
     at: number,
     end: number,
     advance: (next: number) => void,
@@ -221,10 +229,10 @@ class Work {
     let next = at;
     // Read to its end, a connection serves again; an answer that announces more than it should may
     // never end.
-    const isHonest = Number(header('content-length')) === end - at;
+    const isHonest = Number(answer.header('content-length')) === end - at;
     try {
-      for await (const chunk of body) {
-        const bytes = (chunk as Buffer).subarray(0, end - next);
+      for await (const chunk of answer.body) {
+        const bytes = chunk.subarray(0, end - next);
         await this.#partial.write(bytes, next);
         next += bytes.length;
         onBytes(bytes.length);
@@ -234,9 +242,11 @@ class Work {
     } catch (cause) {
       signal?.throwIfAborted();
       if (cause instanceof HubError) throw cause; // the disk
-      throw new TransientError(`${nameOf(this.#file)}: ${networkReason(cause)}`, { cause });
+      throw new TransientError(`${nameOf(this.#file)}: ${this.#options.client.reasonOf(cause)}`, {
+        cause,
+      });
     } finally {
-      if (!body.destroyed) body.on('error', () => {}).destroy();
+      answer.discard();
     }
     if (next === end) return;
     throw new TransientError(
@@ -244,8 +254,3 @@ class Work {
     );
   }
 }
-
-const discardBody = ({ body }: Answer): void => void body.on('error', () => {}).destroy();
-
-const anyOf = (a: AbortSignal | undefined, b: AbortSignal): AbortSignal =>
-  a ? AbortSignal.any([a, b]) : b;

@@ -7,8 +7,9 @@ import type { Folder } from '../folder.ts';
 import { mappedFolder, type Place } from '../mapped-folder.ts';
 import { cachedRepository, idOf, sizeOf } from './cache.ts';
 import { type Checksum, checksumOf } from './checksum.ts';
+import { manifestFiles } from './manifest.ts';
 import { type HubModel, type Source, targetOf } from './models.ts';
-import { manifestFiles, readManifest } from './plain-folder.ts';
+import { readManifest } from './plain-folder.ts';
 import { invsrHome, type ModelRecord, readRecord } from './record.ts';
 import type { HubSettings } from './settings.ts';
 

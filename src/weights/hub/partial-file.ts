@@ -17,28 +17,13 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import type { PartialFile } from './download.ts';
 import { diskError } from './error.ts';
+import { faultOf } from './file-checksum.ts';
 import { add, isRanges, lengthOf, type Range, type Ranges } from './ranges.ts';
 
 /** Ends the names of files that are not complete; huggingface_hub's own end in `.incomplete`. */
 export const PARTIAL = '.invsr-part';
-
-export interface PartialFile {
-  readonly path: string;
-  readonly size: number;
-  /** Bytes that are there. */
-  readonly done: Ranges;
-  /** The server's ETag for the version that they are of. */
-  readonly version: string | undefined;
-  setVersion(version: string | undefined): void;
-  write(bytes: Uint8Array, at: number): Promise<void>;
-  /** Writes the note. */
-  save(): Promise<void>;
-  /** Forgets all bytes. */
-  reset(): Promise<void>;
-  /** Saves and closes. */
-  close(): Promise<void>;
-}
 
 /** Bytes are noted at least this often. */
 const SAVE_EVERY = 16 * 2 ** 20;
@@ -114,7 +99,6 @@ export async function openPartial(
   // One after another: two writers of the same new note would mix.
   const save = (): Promise<void> => (saving = saving.then(() => onDisk(write)));
   return {
-    path,
     size,
     get done() {
       return done;
@@ -136,6 +120,7 @@ export async function openPartial(
       version = undefined;
       await save();
     },
+    faultOf: (expected, options) => faultOf(path, expected, options),
     close: async () => {
       try {
         await save();

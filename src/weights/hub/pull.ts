@@ -3,14 +3,14 @@
  * transfers, several files and several ranges of each at a time.
  */
 import { freeBytesAt } from '../free-space.ts';
-import { faultOf } from './checksum.ts';
-import type { HubClient } from './client.ts';
 import { download, type DownloadOptions } from './download.ts';
 import { HubError } from './error.ts';
-import { createLimit } from './limit.ts';
+import { faultOf } from './file-checksum.ts';
+import type { HttpClient } from './http.ts';
+import { createLimit, together } from './limit.ts';
 import { withLock } from './lock.ts';
 import { type HubModel, type Part, targetOf } from './models.ts';
-import { readPartial } from './partial-file.ts';
+import { openPartial, readPartial, type WriteAt } from './partial-file.ts';
 import type { Found, Item, Place, Revision } from './place.ts';
 import { lengthOf } from './ranges.ts';
 import { readRepository, type Repository } from './repository.ts';
@@ -35,7 +35,7 @@ export interface PullPlan {
 }
 
 export interface PlanOptions {
-  readonly client: HubClient;
+  readonly client: HttpClient;
   readonly place: Place;
   /** By repository. @default main */
   readonly revisions: ReadonlyMap<string, string>;
@@ -113,10 +113,8 @@ async function planPart(
   );
 }
 
-export interface PullOptions extends Pick<
-  DownloadOptions,
-  'client' | 'policy' | 'segmentBytes' | 'writeAt'
-> {
+export interface PullOptions extends Pick<DownloadOptions, 'client' | 'policy' | 'segmentBytes'> {
+  readonly writeAt?: WriteAt;
   readonly place: Place;
   readonly signal?: AbortSignal | undefined;
   /** Of `plan.bytes`; what was there counts from the beginning. */
@@ -133,43 +131,36 @@ export async function pull(plan: PullPlan, options: PullOptions): Promise<void> 
 async function pullLocked(plan: PullPlan, options: PullOptions): Promise<void> {
   const { place, onProgress = () => {} } = options;
   const limit = createLimit(CONNECTIONS);
-  const stop = new AbortController();
-  const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
   let done = 0;
   const onBytes = (count: number): void => onProgress((done += count));
-  const fetchItem = async (item: Item): Promise<void> => {
-    const partial = place.partial(item);
-    await download(item.remote, partial, { ...options, limit, signal, onBytes });
+  const fetchItem = async (item: Item, signal: AbortSignal): Promise<void> => {
+    const { remote } = item;
+    const partial = await openPartial(place.partial(item), remote.size, options.writeAt);
+    await download(remote, partial, { ...options, limit, signal, onBytes });
     await place.settle(item);
   };
 
   for (const item of plan.items) {
     if (!item.found) continue;
-    signal.throwIfAborted();
+    options.signal?.throwIfAborted();
     await place.adopt(item, item.found);
     onBytes(item.remote.size);
   }
-  let failure: unknown;
-  await Promise.all(
-    groupById(plan.items.filter((item) => !item.found)).map(async ([first, ...twins]) => {
-      try {
-        if (!first) return;
-        await fetchItem(first);
-        for (const twin of twins) {
-          // The same bytes under another name: in the cache the same blob.
-          const found = await place.find(twin);
-          if (found) await place.adopt(twin, found);
-          else await fetchItem(twin);
-        }
-      } catch (error) {
-        // The first says why; the others then stop and keep what they have.
-        if (!stop.signal.aborted) failure = error;
-        stop.abort();
+  await together(
+    groupById(plan.items.filter((item) => !item.found)),
+    async ([first, ...twins], signal) => {
+      if (!first) return;
+      await fetchItem(first, signal);
+      for (const twin of twins) {
+        // The same bytes under another name: in the cache the same blob.
+        const found = await place.find(twin);
+        if (found) await place.adopt(twin, found);
+        else await fetchItem(twin, signal);
       }
-    }),
+    },
+    options.signal,
   );
   options.signal?.throwIfAborted();
-  if (stop.signal.aborted) throw failure;
   await place.finish(plan.items, plan.revisions);
 }
 

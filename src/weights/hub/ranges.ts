@@ -18,13 +18,15 @@ export function add(ranges: Ranges, [begin, end]: Range): Ranges {
   return [...before, merged, ...after];
 }
 
-/** What is not in `ranges` of [0, size), in pieces of at most `piece` bytes. */
+/** What is not in `ranges` of [0, size), cut where multiples of `piece` bytes lie. */
 export function missing(ranges: Ranges, size: number, piece: number): Range[] {
   const gaps: Range[] = [];
   let at = 0;
   for (const [begin, end] of [...ranges, [size, size] as const]) {
-    for (; at < begin; at = Math.min(begin, at + piece)) {
-      gaps.push([at, Math.min(begin, at + piece)]);
+    while (at < begin) {
+      const next = Math.min(begin, (Math.floor(at / piece) + 1) * piece);
+      gaps.push([at, next]);
+      at = next;
     }
     at = end;
   }

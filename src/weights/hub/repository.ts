@@ -8,9 +8,9 @@
  * the second only for files of which the first (a mirror's) tells no size or checksum.
  */
 import { type Checksum, checksumOf } from './checksum.ts';
-import { type Answer, type HubClient, networkReason, refuse } from './client.ts';
 import { plainEtag } from './etag.ts';
-import { HubError, TransientError } from './error.ts';
+import { HubError } from './error.ts';
+import { type Answer, type HttpClient, refuse, textOf } from './http.ts';
 import { ASK, retrying, type RetryPolicy } from './retry.ts';
 
 export interface RemoteFile {
@@ -42,7 +42,7 @@ export interface RepositoryOptions {
 }
 
 export async function readRepository(
-  client: HubClient,
+  client: HttpClient,
   { repo, revision }: { readonly repo: string; readonly revision: string },
   { signal, policy = ASK }: RepositoryOptions = {},
 ): Promise<Repository> {
@@ -52,7 +52,7 @@ export async function readRepository(
     async () => {
       const answer = await client.ask(api, { signal });
       if (answer.status !== 200) throw refuse(what, answer, client);
-      return parse(await textOf(answer, what), what);
+      return parse(await textOf(answer, what, client), what, client);
     },
     { policy, signal },
   );
@@ -64,8 +64,8 @@ export async function readRepository(
         const answer = await client.ask(urlOf(path), { method: 'HEAD', signal });
         const isMoved = answer.status >= 300 && answer.status < 400;
         if (answer.status !== 200 && !isMoved) throw refuse(`${repo}/${path}`, answer, client);
-        answer.body.on('error', () => {}).destroy();
-        return identityOf(answer, `${repo}/${path}`);
+        answer.discard();
+        return identityOf(answer, `${repo}/${path}`, client);
       },
       { policy, signal },
     );
@@ -91,21 +91,11 @@ interface Info {
   readonly files: ReadonlyMap<string, Identity | undefined>;
 }
 
-async function textOf({ body }: Answer, what: string): Promise<string> {
-  const chunks: Buffer[] = [];
-  try {
-    for await (const chunk of body) chunks.push(chunk as Buffer);
-  } catch (cause) {
-    throw new TransientError(`${what}: ${networkReason(cause)}`, { cause });
-  }
-  return Buffer.concat(chunks).toString('utf8');
-}
-
 type Json = Readonly<Record<string, unknown>>;
 const isJson = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-function parse(text: string, what: string): Info {
+function parse(text: string, what: string, { remedies }: HttpClient): Info {
   let json: unknown;
   try {
     json = JSON.parse(text);
@@ -116,7 +106,7 @@ function parse(text: string, what: string): Info {
   const siblings = isJson(json) ? json['siblings'] : undefined;
   if (typeof commit !== 'string' || !/^[0-9a-f]{40}$/.test(commit) || !Array.isArray(siblings)) {
     throw new HubError(
-      `${what}: the answer is not the hub's (no "sha" and "siblings"); check HF_ENDPOINT and the proxy`,
+      `${what}: the answer is not the hub's (no "sha" and "siblings"); ${remedies.address} and the proxy`,
     );
   }
   const files = siblings.filter(isJson).flatMap((sibling) => {
@@ -128,7 +118,7 @@ function parse(text: string, what: string): Info {
 }
 
 /** It names files on disk, so nothing that leads out of its folder. */
-const isInside = (path: string): boolean =>
+export const isInside = (path: string): boolean =>
   path !== '' &&
   path.split('/').every((part) => !['', '.', '..'].includes(part) && !/[\\:]/.test(part));
 
@@ -139,12 +129,12 @@ function siblingIdentity(sibling: Json): Identity | undefined {
   return checksumOf(id) === undefined ? undefined : { size: Number(size), id };
 }
 
-function identityOf({ header }: Answer, what: string): Identity {
+function identityOf({ header }: Answer, what: string, { remedies }: HttpClient): Identity {
   const id = plainEtag(header('x-linked-etag') ?? header('etag'));
   const size = Number(header('x-linked-size') ?? header('content-length') ?? NaN);
   if (id === undefined || !/^[\w.-]{1,128}$/.test(id) || !Number.isSafeInteger(size)) {
     throw new HubError(
-      `${what}: the server tells no ETag or no size; check HF_ENDPOINT, it may be no mirror of the hub`,
+      `${what}: the server tells no ETag or no size; ${remedies.address}, it may be no mirror of the hub`,
     );
   }
   return { size, id };

@@ -2,7 +2,6 @@
  * Repeats what failed for now: waits base·2ⁿ with jitter, at most `maxMs`, or as long as the server
  * asks (Retry-After).
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { HubError, TransientError } from './error.ts';
 
 export interface RetryPolicy {
@@ -57,16 +56,31 @@ export async function retrying<T>(action: () => Promise<T>, options: RetryOption
       }
       if (failures >= policy.attempts) {
         throw new HubError(
-          `${message} (${failures} tries); run the same command again, it continues where this one stopped`,
+          `${message} (${failures} tries); start it again: it continues where it stopped`,
           { cause: error },
         );
       }
       const backoff = Math.min(policy.maxMs, policy.baseMs * 2 ** (failures - 1));
       // Half of it by chance, so that parallel requests do not come back together.
       const waitMs = retryAfterMs ?? backoff * (0.5 + Math.random() / 2);
-      await sleep(waitMs, undefined, { signal });
+      await sleep(waitMs, signal);
     }
   }
+}
+
+/** Node's has the same, but browsers do not. */
+function sleep(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => {
+      clearTimeout(timer);
+      reject(signal?.reason as Error);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener('abort', stop);
+      resolve();
+    }, milliseconds);
+    signal?.addEventListener('abort', stop, { once: true });
+  });
 }
 
 /** Retry-After in milliseconds: seconds or a date. */

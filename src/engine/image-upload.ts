@@ -1,0 +1,106 @@
+/**
+ * Images of the page → a temporary texture, copied when the call is made: a video may play on, a
+ * frame be closed at once. Values stay as sRGB has them, alpha is not multiplied in.
+ */
+import type { Allocator } from './memory.ts';
+import type { ImageSize, Rectangle } from './gpu-image.ts';
+
+/** Bytes as ImageData has them, which Node lacks: rgba8, rows from top to bottom. */
+export interface PixelData extends ImageSize {
+  readonly data: Uint8ClampedArray | Uint8Array;
+  readonly colorSpace?: PredefinedColorSpace;
+}
+
+/** What `copyExternalImageToTexture` takes, and bytes. */
+export type PageImage =
+  | PixelData
+  | ImageBitmap
+  | HTMLImageElement
+  | HTMLCanvasElement
+  | OffscreenCanvas
+  | HTMLVideoElement
+  | VideoFrame;
+
+/** In pixels, as they are copied: of an <img> what its file has, of a video what it shows. */
+export function pageImageSize(image: PageImage): ImageSize {
+  if ('displayWidth' in image) return { width: image.displayWidth, height: image.displayHeight };
+  if ('videoWidth' in image) return { width: image.videoWidth, height: image.videoHeight };
+  if ('naturalWidth' in image) return { width: image.naturalWidth, height: image.naturalHeight };
+  return { width: image.width, height: image.height };
+}
+
+/** The space that an image's values are in where it tells: bytes, video frames and 2d canvases do. */
+export function colorSpaceOf(image: PageImage): PredefinedColorSpace | undefined {
+  if ('data' in image) return image.colorSpace;
+  if ('displayWidth' in image) {
+    const primaries: string | null = image.colorSpace.primaries; // the types lack this one
+    return primaries === 'smpte432' ? 'display-p3' : undefined;
+  }
+  if (!('getContext' in image)) return undefined;
+  // Null where the canvas has a context of another kind.
+  const context = image.getContext('2d') as Partial<CanvasRenderingContext2D> | null;
+  return context?.getContextAttributes?.().colorSpace;
+}
+
+export interface Upload {
+  readonly texture: GPUTexture;
+  /** Rejects with DeviceError where there is no memory for it. */
+  readonly ready: Promise<void>;
+}
+
+/**
+ * `from` of an image as rgba8unorm, converted to `colorSpace` unless it is bytes. RangeError: the bytes
+ * are not those of its size. As the browser has it: SecurityError for a picture of another origin,
+ * InvalidStateError for one that is closed or not there yet.
+ */
+export function uploadImage(
+  device: GPUDevice,
+  allocator: Allocator,
+  image: PageImage,
+  { from, colorSpace }: { readonly from: Rectangle; readonly colorSpace: PredefinedColorSpace },
+): Upload {
+  if ('data' in image) expectBytes(image);
+  const { COPY_DST, RENDER_ATTACHMENT, TEXTURE_BINDING } = GPUTextureUsage;
+  const { texture, ready } = allocator.createTexture({
+    label: 'input',
+    width: from.width,
+    height: from.height,
+    format: 'rgba8unorm',
+    usage: COPY_DST | RENDER_ATTACHMENT | TEXTURE_BINDING, // RENDER_ATTACHMENT is copyExternalImage's wish
+  });
+  const size = [from.width, from.height];
+  try {
+    if ('data' in image) {
+      device.queue.writeTexture(
+        { texture },
+        wholeView(image.data),
+        { offset: 4 * (from.y * image.width + from.x), bytesPerRow: 4 * image.width },
+        size,
+      );
+    } else {
+      device.queue.copyExternalImageToTexture(
+        { source: image, origin: [from.x, from.y] },
+        { texture, colorSpace },
+        size,
+      );
+    }
+  } catch (error) {
+    ready.catch(() => {});
+    allocator.destroyTexture(texture);
+    throw error;
+  }
+  return { texture, ready };
+}
+
+function expectBytes({ width, height, data }: PixelData): void {
+  if (data.byteLength === 4 * width * height && data.BYTES_PER_ELEMENT === 1) return;
+  throw new RangeError(
+    `the input has ${data.byteLength} bytes, expected ${4 * width * height}: rgba8 of ${width}x${height}`,
+  );
+}
+
+/** Memory that is shared between threads cannot be handed to WebGPU: it is copied. */
+const wholeView = (data: Uint8ClampedArray | Uint8Array): Uint8Array<ArrayBuffer> =>
+  data.buffer instanceof ArrayBuffer
+    ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+    : new Uint8Array(data);

@@ -1,0 +1,238 @@
+/**
+ * The GPU frame: an image that is whole on the device, through the networks tile by tile.
+ *
+ *   lr ─padGraph→ image ─cropGraph→ tiles ─networks→ patch ─blendGraph→ content ─finishGraph→ final
+ *
+ *   lr      f32 [1, H, W, 4]      R, G, B in [0, 1], 0: what whoever owns the frame fills in
+ *   final   f32 [1, 4H, 4W, 4]    what it takes out
+ *
+ * Who has pixels on the host is `Upscaler`, who has images on the device `InvSR` (library/invsr.ts).
+ * The networks' plans depend on the tile batch only and are kept; the small plans around them follow
+ * the image's size.
+ */
+import { ImageSizeError } from './errors.ts';
+import type { Capabilities } from '../engine/device.ts';
+import type { EngineContext } from '../engine/context.ts';
+import type { Plan } from '../engine/plan.ts';
+import type { Graph } from '../graph/graph.ts';
+import type { Buffers } from './buffers.ts';
+import { blendGraph, type ColorFix, cropGraph, finishGraph, padGraph } from './image-graphs.ts';
+import type { Tensors } from './model.ts';
+import { type PaddingPlan, planPadding } from './padding.ts';
+import { type Dump, dumpNamed } from './parity.ts';
+import { createRunner, planFor, type Runner } from './runner.ts';
+import { SCALE } from './tile-graph.ts';
+import { DEFAULT_SEED, writeDraws, writePlaces, writeSeed } from './tile-inputs.ts';
+import type { TileJob, TileNetworks, TileProgress } from './tile-networks.ts';
+import { type Tile, type TileGrid, evenGrid, tileGrid } from './tiles.ts';
+import type { UpscalerOptions } from './upscaler-options.ts';
+
+interface Size {
+  readonly height: number;
+  readonly width: number;
+}
+
+export interface FrameOptions extends Pick<
+  Required<UpscalerOptions>,
+  'tile' | 'tileBatch' | 'overlap' | 'official'
+> {
+  /** Where the first pixel lies in the image whose places noise is keyed by; even. @default 0, 0 */
+  readonly origin?: Tile;
+}
+
+/** The geometry of a frame. */
+export interface FramePlan {
+  /** Without padding, each side at least 2. */
+  readonly lr: Size;
+  readonly tile: number;
+  readonly official: boolean;
+  readonly origin: Tile;
+  readonly padding: PaddingPlan;
+  readonly grid: TileGrid;
+  readonly batches: readonly TileBatch[];
+}
+
+export interface TileBatch extends TileJob {
+  /** Counts tiles from 0: the batch's first. */
+  readonly first: number;
+  /** Counts batches from 0. */
+  readonly call: number;
+  readonly tiles: readonly Tile[];
+}
+
+export function planFrame(lr: Size, options: FrameOptions): FramePlan {
+  const { tile, tileBatch, overlap, official, origin = { y: 0, x: 0 } } = options;
+  const padding = planPadding(lr.height, lr.width, tile, { even: !official });
+  // Even starts, because a latent covers two LR pixels.
+  const stride = Math.max(2, 2 * Math.round(((1 - overlap) * tile) / 2));
+  const grid = official
+    ? tileGrid(padding, { tile, stride, scale: SCALE })
+    : evenGrid(padding, { tile, overlap, scale: SCALE });
+  return { lr, tile, official, origin, padding, grid, batches: batchesOf(grid.tiles, tileBatch) };
+}
+
+/** Tiles in groups of `size`, the last one smaller. */
+function batchesOf(tiles: readonly Tile[], size: number): TileBatch[] {
+  const batches: TileBatch[] = [];
+  for (let first = 0; first < tiles.length; first += size) {
+    const group = tiles.slice(first, first + size);
+    batches.push({ call: batches.length, first, count: group.length, tiles: group });
+  }
+  return batches;
+}
+
+/** ImageSizeError unless the result of an image of this size fits one storage buffer. */
+export function expectFrameFits(
+  { limits }: Pick<Capabilities, 'limits'>,
+  { width, height }: Size,
+): void {
+  const limit = limits.maxStorageBufferBindingSize;
+  if (resultBytes({ width, height }) <= limit) return;
+  const pixels = Math.floor(limit / resultBytes({ width: 1, height: 1 }));
+  throw new ImageSizeError(
+    `the image has ${width}x${height} pixels; this adapter's buffers of ${limit} bytes allow ${pixels} (such as ${Math.floor(Math.sqrt(pixels))} squared): cut the image into parts, make it smaller, or use another --adapter`,
+  );
+}
+
+/** Bytes of `lr`. */
+export const lrBytes = ({ width, height }: Size): number =>
+  width * height * 4 * Float32Array.BYTES_PER_ELEMENT;
+
+/** Bytes of `content` and of `final`. */
+export const resultBytes = (lr: Size): number => SCALE * SCALE * lrBytes(lr);
+
+export interface FrameRequest {
+  readonly colorFix: ColorFix;
+  readonly seed?: number | undefined;
+  readonly noise?: Tensors | undefined;
+  readonly dump?: Dump | undefined;
+  readonly budgetMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: TileProgress) => void) | undefined;
+  /** A batch is part of `content`; later ones add to it where they overlap (`settledBy`). */
+  readonly onBlended?: ((batch: TileBatch) => Promise<void>) | undefined;
+}
+
+/** A frame and what it runs on. `buffers` has `lr`. */
+export interface FrameJob {
+  readonly context: EngineContext;
+  readonly networks: TileNetworks;
+  readonly plan: FramePlan;
+  readonly buffers: Buffers;
+  readonly request: FrameRequest;
+}
+
+/** `lr` → `image` where it must be padded. */
+export async function padFrame(job: FrameJob): Promise<void> {
+  const { lr, padding } = job.plan;
+  const graph = padGraph(lr, padding);
+  if (graph) await runOnce(job, graph);
+}
+
+/** `image` → `content`. */
+export async function runFrame({ context, networks, plan, ...job }: FrameJob): Promise<void> {
+  const { buffers, request } = job;
+  const { lr, tile, padding, grid, official, origin } = plan;
+  const { signal, noise, seed = DEFAULT_SEED, budgetMs, dump, onProgress, onBlended } = request;
+  const small = new Map<string, Runner>();
+  const around = async (kind: 'crop' | 'blend', batch: number): Promise<Runner> => {
+    const known = small.get(`${kind} ${batch}`);
+    if (known) return known;
+    const graph = kind === 'crop' ? cropGraph(padding, batch, tile) : blendGraph(lr, batch, tile);
+    const runner = await createRunner(context, graph, { signal });
+    small.set(`${kind} ${batch}`, runner);
+    return runner;
+  };
+  // Places in the whole image, whatever was cut off or padded before this one.
+  const shifted = { ...padding, top: padding.top - origin.y, left: padding.left - origin.x };
+  const begin = async (own: Buffers, { call, count, first, tiles }: TileBatch): Promise<void> => {
+    await writePlaces(own, tiles, { tile, grid, padding });
+    if (noise) {
+      await writeDraws(own, noise, {
+        call,
+        batch: count,
+        tile,
+        latentChannels: networks.latentChannels,
+      });
+    } else {
+      const strideOfOwn = official ? tile : undefined;
+      await writeSeed(own, tiles, { seed, padding: shifted, strideOfOwn, first });
+    }
+    await (await around('crop', count)).run(own, { signal, budgetMs });
+  };
+  try {
+    await buffers.create('content', resultBytes(lr));
+    const run = {
+      noise: noise ? 'given' : 'generated',
+      count: grid.tiles.length,
+      shared: buffers,
+      signal,
+      budgetMs,
+      dump,
+      onProgress,
+    } as const;
+    for await (const { job: batch, buffers: own } of networks.run(plan.batches, begin, run)) {
+      await (await around('blend', batch.count)).run(own, { signal, budgetMs });
+      await onBlended?.(batch);
+    }
+  } finally {
+    for (const runner of small.values()) runner.dispose();
+  }
+}
+
+/** `content` → `final`: colour fix, values in [0, 1]. */
+export async function finishFrame(job: FrameJob): Promise<void> {
+  const { plan, request } = job;
+  const { lr, padding, official } = plan;
+  const { colorFix, dump } = request;
+  await runOnce(job, finishGraph(lr, { padding, colorFix, officialStyle: official }), dump);
+}
+
+/** The small plans of a frame, for what it takes of memory. */
+export function framePlans(
+  context: EngineContext,
+  { lr, tile, padding, official, batches }: FramePlan,
+  colorFix: ColorFix,
+): readonly Plan[] {
+  const count = batches[0]?.count ?? 1;
+  const pad = padGraph(lr, padding);
+  return [
+    ...(pad ? [pad] : []),
+    cropGraph(padding, count, tile),
+    blendGraph(lr, count, tile),
+    finishGraph(lr, { padding, colorFix, officialStyle: official }),
+  ].map((graph) => planFor(context, graph));
+}
+
+/** One of the small graphs, used once. */
+export async function runOnce(
+  { context, buffers, request }: Pick<FrameJob, 'context' | 'buffers' | 'request'>,
+  graph: Graph,
+  dump?: Dump,
+): Promise<void> {
+  const { signal, budgetMs } = request;
+  const runner = await createRunner(context, graph, { signal, keep: () => dump !== undefined });
+  try {
+    await runner.run(buffers, { signal, budgetMs });
+    if (dump) await dumpNamed(runner, buffers, '', dump);
+  } finally {
+    runner.dispose();
+  }
+}
+
+/**
+ * The part of `content` that is settled once `tile` has been blended, tiles coming in row-major order,
+ * in pixels of the result: from its start to the starts of its neighbours. All of these parts tile it.
+ */
+export function settledBy({ lr, padding, grid }: FramePlan, { y, x }: Tile) {
+  const starts = (axis: 'y' | 'x'): number[] => [...new Set(grid.tiles.map((t) => t[axis]))];
+  const span = (start: number, all: readonly number[], before: number, length: number) => {
+    const at = (v: number): number => SCALE * Math.min(length, Math.max(0, v - before));
+    const next = all.find((other) => other > start);
+    const from = at(start);
+    return { from, length: (next === undefined ? SCALE * length : at(next)) - from };
+  };
+  const rows = span(y, starts('y'), padding.top, lr.height);
+  const columns = span(x, starts('x'), padding.left, lr.width);
+  return { x: columns.from, y: rows.from, width: columns.length, height: rows.length };
+}

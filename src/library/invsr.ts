@@ -1,0 +1,229 @@
+/**
+ * InvSR: images on the device in, images four times as large out, without a readback.
+ *
+ * One instance is one model on one device, with weights and buffers of its own; instances do not know of
+ * each other. Calls of one instance wait for each other.
+ */
+import { type EngineContext, createContext } from '../engine/context.ts';
+import type { GpuImage, ImageSize } from '../engine/gpu-image.ts';
+import { createQueue } from '../engine/queue.ts';
+import { framePlans } from '../invsr/gpu-frame.ts';
+import { expectWithinLimits, type MemoryPlan } from '../invsr/memory-plan.ts';
+import type { Model } from '../invsr/model.ts';
+import { SCALE } from '../invsr/tile-graph.ts';
+import { TileNetworks } from '../invsr/tile-networks.ts';
+import { inputSize, sourceOf } from './input.ts';
+import { openModelOf } from './open-model.ts';
+import { createOutput, expectOutput, expectTextureFits } from './output.ts';
+import { planCall, type Settings, settingsOf } from './plan-call.ts';
+import { networkProgress } from './progress.ts';
+import { runCall } from './run-call.ts';
+import type {
+  ImageInput,
+  LoadOptions,
+  MemoryUse,
+  NetworkOptions,
+  UpscaleOptions,
+  Watched,
+} from './types.ts';
+
+/** So that two kinds of options in turn cost nothing. */
+const KEPT_NETWORKS = 2;
+
+export class InvSR implements Disposable {
+  /** What all buffers are made with; `tune(sr.context, sr.model)` measures on it. */
+  readonly context: EngineContext;
+  readonly model: Model;
+  readonly #options: LoadOptions;
+  readonly #queue = createQueue();
+  readonly #disposed = new AbortController();
+  /** By what distinguishes them, the latest used last. */
+  readonly #networks = new Map<string, TileNetworks>();
+
+  private constructor(context: EngineContext, model: Model, options: LoadOptions) {
+    this.context = context;
+    this.model = model;
+    this.#options = options;
+  }
+
+  /**
+   * Opens the model and reads its headers; weights are loaded by the first `prepare` or `upscale`. So
+   * `plan` tells what a run will take before anything large is downloaded.
+   *
+   * ConfigError, CheckpointError: the model. TypeError: no address. DeviceLostError. The signal's reason.
+   */
+  static async open(options: LoadOptions): Promise<InvSR> {
+    const { device, weights, designs, signal } = options;
+    signal?.throwIfAborted();
+    const model = await openModelOf(weights);
+    const opened = new InvSR(createContext(device, designs && { designs }), model, options);
+    if (signal?.aborted) opened.dispose();
+    signal?.throwIfAborted();
+    return opened;
+  }
+
+  /** `open`, and everything that the default options need: weights on the device, pipelines compiled. */
+  static async load(options: LoadOptions): Promise<InvSR> {
+    const opened = await InvSR.open(options);
+    try {
+      const { signal, onProgress } = options;
+      await opened.prepare({ width: 1, height: 1 }, { signal, onProgress });
+      return opened;
+    } catch (error) {
+      opened.dispose();
+      throw error;
+    }
+  }
+
+  /**
+   * What an input of this size will take of the device's memory, known before a byte is allocated: networks
+   * and images, the result included. RangeError, ImageSizeError: as `upscale`. MemoryError: more than the
+   * device's limits allow; how much memory it has left no device tells.
+   */
+  plan(
+    size: ImageSize,
+    options: NetworkOptions & Pick<UpscaleOptions, 'colorFix' | 'region'> = {},
+  ): MemoryPlan {
+    const { colorFix = 'wavelet' } = options;
+    const settings = this.#settings(options);
+    const { frame, region, window } = planCall(this.context, size, settings, options.region);
+    const pixels = SCALE * SCALE * region.width * region.height + window.width * window.height;
+    const around = { plans: framePlans(this.context, frame, colorFix), otherBytes: 4 * pixels };
+    const tiles = frame.grid.tiles.length;
+    const plan = this.#find(settings).memory(settings.tileBatch, tiles, around);
+    expectWithinLimits(plan, this.context.capabilities);
+    return plan;
+  }
+
+  /** Loads, compiles and allocates what inputs of one size need, ahead of the first call. Errors as `upscale`. */
+  async prepare(size: ImageSize, options: NetworkOptions & Watched = {}): Promise<void> {
+    const settings = this.#settings(options);
+    const { frame } = planCall(this.context, size, settings);
+    const onProgress = networkProgress(options.onProgress);
+    await this.#inTurn(options.signal, async (signal) => {
+      const networks = this.#use(settings);
+      for (const count of new Set(frame.batches.map((batch) => batch.count))) {
+        await networks.prepare(count, { noise: 'generated', signal, onProgress });
+      }
+    });
+  }
+
+  /**
+   * The input, or a region of it, four times as large: in `output`, or in a new texture.
+   *
+   * Resolves when the last work is queued: whatever the caller submits afterwards sees the result. (Await
+   * `device.queue.onSubmittedWorkDone()` to know that it is done.) Calls wait for each other. After an abort
+   * or an error an `output` may be filled in part.
+   *
+   * TypeError: the input or the output cannot be read or written as it is. RangeError: sizes, regions and
+   * options that make no sense. ImageSizeError: too large for this device. DeviceError: no memory, a limit
+   * is too low, an image is destroyed or of another device. CompileError, DeviceLostError. CheckpointError,
+   * WeightError: the model. The signal's reason where it aborts, within one submit; AbortError after `dispose`.
+   */
+  async upscale<Output extends GpuImage = GPUTexture>(
+    input: ImageInput,
+    options: UpscaleOptions<Output> = {},
+  ): Promise<Output> {
+    const { inputTransfer = 'srgb', outputTransfer = inputTransfer, onTile } = options;
+    const settings = this.#settings(options);
+    const plan = planCall(this.context, inputSize(input), settings, options.region);
+    const { width, height } = plan.region;
+    const result = { width: SCALE * width, height: SCALE * height };
+    const { device, allocator } = this.context;
+    if (options.output) expectOutput(device, options.output, result);
+    else expectTextureFits(device, result);
+    const source = sourceOf(this.context, input, plan.window, options);
+    let made: GPUTexture | undefined;
+    try {
+      return await this.#inTurn(options.signal, async (signal) => {
+        if (!options.output) made = await createOutput(this.context, result, outputTransfer);
+        // Where the caller gives none, Output is GPUTexture.
+        const output = options.output ?? (made as unknown as Output);
+        const call = { ...plan, options, source, output, outputTransfer, onTile, signal };
+        await runCall(this.context, this.#use(settings), call);
+        if (made) allocator.giveTexture(made);
+        made = undefined;
+        return output;
+      });
+    } finally {
+      if (made) allocator.destroyTexture(made);
+      source.free();
+    }
+  }
+
+  /** On the device, now and at the worst moment. */
+  get memory(): MemoryUse {
+    const { memory, weights } = this.context;
+    const weightBytes = weights.totalBytes;
+    return { weightBytes, otherBytes: memory.bytes - weightBytes, peakBytes: memory.peakBytes };
+  }
+
+  /**
+   * Aborts what is under way and frees everything but results. The device stays; so does a model that the
+   * caller opened.
+   */
+  dispose(): void {
+    if (this.#disposed.signal.aborted) return;
+    this.#disposed.abort(new DOMException('this InvSR was disposed of', 'AbortError'));
+    const free = async (): Promise<void> => {
+      for (const networks of this.#networks.values()) networks.dispose();
+      this.#networks.clear();
+      this.context.dispose();
+      if (this.model !== this.#options.weights) await this.model.close();
+    };
+    // A run under way holds on to its buffers until it meets the abort.
+    void (this.#queue.pending > 0 ? this.#queue(free) : free()).catch(() => {});
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  // --- details ----------------------------------------------------------------------------------
+
+  #settings(options: NetworkOptions): Settings {
+    this.#disposed.signal.throwIfAborted();
+    return settingsOf(this.context, this.model, this.#options, options);
+  }
+
+  /** The networks for these options, from now on the latest used. */
+  #find(settings: Settings): TileNetworks {
+    const { timesteps, tile, cfg } = settings;
+    const key = JSON.stringify({ timesteps, tile, cfg });
+    const known = this.#networks.get(key);
+    const networks = known ?? new TileNetworks(this.context, this.model, settings);
+    this.#networks.delete(key);
+    this.#networks.set(key, networks);
+    return networks;
+  }
+
+  /** The same while no other call runs: networks that were not used lately go. */
+  #use(settings: Settings): TileNetworks {
+    const networks = this.#find(settings);
+    for (const [key, old] of this.#networks) {
+      if (this.#networks.size <= KEPT_NETWORKS) break;
+      old.dispose();
+      this.#networks.delete(key);
+    }
+    return networks;
+  }
+
+  /** After the calls before; an abort while waiting is told at once. */
+  #inTurn<T>(
+    given: AbortSignal | undefined,
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const own = [this.#disposed.signal, this.context.lost];
+    const signal = AbortSignal.any(given ? [...own, given] : own);
+    return new Promise((resolve, reject) => {
+      const leave = (): void => reject(signal.reason as Error);
+      if (signal.aborted) return leave();
+      signal.addEventListener('abort', leave, { once: true });
+      this.#queue(async () => {
+        signal.removeEventListener('abort', leave);
+        signal.throwIfAborted();
+        return work(signal);
+      }).then(resolve, reject);
+    });
+  }
+}

@@ -1,0 +1,65 @@
+/** GPU → CPU: the only copy of an image that leaves the device. */
+import {
+  expectReadable,
+  type GpuImage,
+  type ImageBuffer,
+  type Transfer,
+} from '../engine/gpu-image.ts';
+import { imageStore, loadImage } from '../engine/image-pass.ts';
+import { readBuffer } from '../engine/readback.ts';
+import type { PixelData } from './types.ts';
+
+/** Of a band's values on the device: 16 bytes per pixel. */
+const BAND_BYTES = 16 * 2 ** 20;
+
+export interface ReadImageOptions {
+  /** Of the image; bytes are always sRGB. @default 'srgb' */
+  readonly transfer?: Transfer;
+  /** Which the bytes are labelled with; nothing is converted. @default 'srgb' */
+  readonly colorSpace?: PredefinedColorSpace;
+}
+
+/** Bytes with all that browsers' ImageData has; made by hand, as Node has no such class. */
+export interface ReadPixels extends PixelData {
+  readonly data: Uint8ClampedArray<ArrayBuffer>;
+  readonly colorSpace: PredefinedColorSpace;
+}
+
+/**
+ * The pixels of an image as rgba8, opaque, when all work submitted so far is done. A texture needs usage
+ * TEXTURE_BINDING, a buffer STORAGE. TypeError, RangeError: the image cannot be read as it is.
+ */
+export async function readImage(
+  device: GPUDevice,
+  image: GpuImage,
+  { transfer = 'srgb', colorSpace = 'srgb' }: ReadImageOptions = {},
+): Promise<ReadPixels> {
+  expectReadable(device, 'the image', image);
+  const { width, height } = image;
+  const rows = Math.max(1, Math.min(height, Math.floor(BAND_BYTES / (16 * width))));
+  const { STORAGE, COPY_SRC } = GPUBufferUsage;
+  const label = 'invsr/readImage';
+  const tensor = device.createBuffer({ label, size: 16 * width * rows, usage: STORAGE });
+  const buffer = device.createBuffer({
+    label,
+    size: 4 * width * rows,
+    usage: STORAGE | COPY_SRC,
+  });
+  try {
+    const band: ImageBuffer = { buffer, width, height: rows, format: 'rgba8unorm' };
+    const store = await imageStore(device, band, 'srgb');
+    const data = new Uint8ClampedArray(4 * width * height);
+    for (let y = 0; y < height; y += rows) {
+      const part = { x: 0, y: 0, width, height: Math.min(rows, height - y) };
+      const size = { width, height: part.height };
+      await loadImage(device, { image, from: { ...part, y }, transfer, tensor, ...size });
+      await store({ tensor, stride: width, origin: [0, 0], to: part });
+      const bytes = await readBuffer(device, buffer, 4 * width * part.height);
+      data.set(new Uint8Array(bytes), 4 * width * y);
+    }
+    return { width, height, data, colorSpace };
+  } finally {
+    tensor.destroy();
+    buffer.destroy();
+  }
+}

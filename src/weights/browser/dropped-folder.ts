@@ -1,0 +1,162 @@
+/**
+ * A model out of files that were dropped on a page or picked: a model's folder, the folders in it, or
+ * its files, beside others that do not matter.
+ *
+ *   …/unet/config.json                      unet/config.json, whatever is above it
+ *   noise_predictor_sd_turbo_v5.pth         noise_predictor/…, and our config.json where it has none
+ *   scheduler_config.json, vocab.json …     where they belong by their names
+ */
+import { openCheckpoint, openFile } from '../checkpoint.ts';
+import { CheckpointError } from '../error.ts';
+import { blobFolder, type Folder } from '../folder.ts';
+import { HUB_MODELS } from '../hub/models.ts';
+
+export interface DroppedModel {
+  /** What `openModel` takes. */
+  readonly folder: Folder;
+  /** By path in the model's folder: what `ModelStore.keep` takes. */
+  readonly files: ReadonlyMap<string, Blob>;
+  /** There are no prompt states and no text encoder that would make them. */
+  readonly needsPrompt: boolean;
+}
+
+const FOLDERS = ['unet', 'vae', 'noise_predictor', 'scheduler', 'text_encoder', 'tokenizer'];
+/** Files that are known by their names, wherever they were. */
+const PLACES: readonly (readonly [RegExp, string])[] = [
+  [/^prompt_embeds\.safetensors$/, ''],
+  [/^noise_predictor.*\.(?:pth|pt|safetensors)$/, 'noise_predictor/'],
+  [/^scheduler_config\.json$/, 'scheduler/'],
+  [/^(?:vocab\.json|merges\.txt|tokenizer_config\.json|special_tokens_map\.json)$/, 'tokenizer/'],
+];
+
+/**
+ * Reads headers, no weights. A DataTransfer is to be given in the `drop` event itself: browsers empty
+ * it afterwards. CheckpointError: files are missing, twice there, damaged, or no model at all.
+ */
+export async function droppedFolder(
+  dropped: Iterable<File> | DataTransfer,
+  name = 'dropped files',
+): Promise<DroppedModel> {
+  const all = 'items' in dropped ? await filesOf(dropped) : pathsOf(dropped);
+  const files = new Map<string, Blob>();
+  const origins = new Map<string, string>();
+  for (const [path, file] of all) {
+    const target = targetOf(path);
+    if (target === undefined) continue;
+    const other = origins.get(target);
+    if (other !== undefined) {
+      throw new CheckpointError(
+        `${other} and ${path} are the same part of a model (${target}); drop one of them`,
+      );
+    }
+    origins.set(target, path);
+    files.set(target, file);
+  }
+  if (files.size === 0) throw notAModel(all.map(([path]) => path));
+  addOwn(files);
+  const folder = blobFolder(name, files);
+  const missing = await missingOf(folder, files);
+  if (missing.length > 0) {
+    throw new CheckpointError(
+      `${name}: the model is not complete, ${missing.join(', ')} missing; drop the folder that has unet, vae, scheduler and noise_predictor (or its .pth)`,
+    );
+  }
+  await checkHeaders(folder, files);
+  const hasEncoder = files.has('text_encoder/config.json') && files.has('tokenizer/vocab.json');
+  return { folder, files, needsPrompt: !files.has('prompt_embeds.safetensors') && !hasEncoder };
+}
+
+type Dropped = readonly (readonly [path: string, file: File])[];
+
+/** A folder that was picked tells paths; files alone tell names. */
+const pathsOf = (files: Iterable<File>): Dropped =>
+  Array.from(files, (file) => [file.webkitRelativePath || file.name, file] as const);
+
+async function filesOf({ items }: DataTransfer): Promise<Dropped> {
+  // Before anything is awaited: afterwards there are no items.
+  const found = Array.from(items, (item) => ({
+    entry: item.webkitGetAsEntry(),
+    file: item.getAsFile(), // what a script put there is no entry
+  }));
+  const dropped = await Promise.all(
+    found.map(async ({ entry, file }): Promise<Dropped> => {
+      if (entry) return walk(entry);
+      return file ? [[file.name, file]] : [];
+    }),
+  );
+  return dropped.flat();
+}
+
+async function walk(entry: FileSystemEntry): Promise<Dropped> {
+  if (entry.isFile) {
+    const file = await new Promise<File>((resolve, reject) =>
+      (entry as FileSystemFileEntry).file(resolve, reject),
+    );
+    return [[entry.fullPath.slice(1), file]];
+  }
+  const reader = (entry as FileSystemDirectoryEntry).createReader();
+  const found: FileSystemEntry[] = [];
+  for (;;) {
+    // Some at a time, none at the end.
+    const some = await new Promise<FileSystemEntry[]>((resolve, reject) =>
+      reader.readEntries(resolve, reject),
+    );
+    if (some.length === 0) break;
+    found.push(...some);
+  }
+  return (await Promise.all(found.map(walk))).flat();
+}
+
+/** Where a file belongs in the model's folder; undefined where it is none of it. */
+function targetOf(path: string): string | undefined {
+  const [file = '', parent = ''] = path.split('/').toReversed();
+  if (file.startsWith('.')) return undefined;
+  if (FOLDERS.includes(parent)) return `${parent}/${file}`;
+  const place = PLACES.find(([pattern]) => pattern.test(file));
+  return place && `${place[1]}${file}`;
+}
+
+/** The official noise predictor comes without a config. */
+function addOwn(files: Map<string, Blob>): void {
+  for (const { own, sources } of HUB_MODELS) {
+    const names = sources.flatMap(({ parts }) => parts.flatMap(({ candidates }) => candidates));
+    for (const [path, text] of own) {
+      const folder = path.slice(0, path.indexOf('/') + 1);
+      const isOfficial = names.some((name) => files.has(`${folder}${name}`));
+      if (isOfficial && !files.has(path)) files.set(path, new Blob([text]));
+    }
+  }
+}
+
+async function missingOf(folder: Folder, files: ReadonlyMap<string, Blob>): Promise<string[]> {
+  const missing: string[] = [];
+  const expect = (path: string): void => void (files.has(path) || missing.push(path));
+  for (const component of ['unet', 'vae', 'noise_predictor']) {
+    expect(`${component}/config.json`);
+    const names = await folder.folder(component).list();
+    if (!names.some((file) => /\.(?:safetensors|pth|pt)$/i.test(file))) {
+      missing.push(`the weights of ${component}`);
+    }
+  }
+  expect('scheduler/scheduler_config.json');
+  return missing;
+}
+
+/** CheckpointError names the file that is damaged, or no checkpoint. */
+async function checkHeaders(folder: Folder, files: ReadonlyMap<string, Blob>): Promise<void> {
+  for (const component of ['unet', 'vae', 'noise_predictor']) {
+    await (await openCheckpoint(folder.folder(component))).close();
+  }
+  const prompt = 'prompt_embeds.safetensors';
+  if (files.has(prompt)) await (await openFile(folder, prompt)).close();
+}
+
+function notAModel(paths: readonly string[]): CheckpointError {
+  const [first, ...others] = paths;
+  if (first === undefined) return new CheckpointError('nothing was dropped that is a file');
+  const what =
+    others.length === 0 ? `${first} is` : `${first} and ${others.length} other files are`;
+  return new CheckpointError(
+    `${what} no model; drop a folder with unet, vae, scheduler and noise_predictor, or those folders`,
+  );
+}

@@ -1,0 +1,150 @@
+/**
+ * One model in the Origin Private File System:
+ *
+ *   <model>/model.json      what it consists of, written before the first byte of it
+ *   <model>/files/<path>/   one file (stored-file.ts)
+ */
+import { isInside } from '../hub/repository.ts';
+import { readText, writeText } from './file-writer.ts';
+import type { ModelLicence } from './remote-model.ts';
+import { namesIn, storedBlob, storedBytes, type StoredFile } from './stored-file.ts';
+
+export interface ModelNote {
+  readonly licences: readonly ModelLicence[];
+  /** By path in the model's folder. */
+  readonly files: Readonly<Record<string, StoredFile>>;
+  /** Files that are texts of this library. */
+  readonly own: Readonly<Record<string, string>>;
+}
+
+const NOTE = 'model.json';
+
+export async function readModelNote(
+  folder: FileSystemDirectoryHandle,
+): Promise<ModelNote | undefined> {
+  try {
+    const note = JSON.parse((await readText(folder, NOTE)) ?? '') as Partial<ModelNote> | null;
+    const { files, own = {}, licences = [] } = note ?? {};
+    if (!files || !Object.keys(files).every(isInside)) return undefined;
+    return { files, own, licences };
+  } catch {
+    return undefined; // torn by a crash, or of a newer version of this library
+  }
+}
+
+/** Files of an older state of the model that it does not have any more are removed. */
+export async function writeModelNote(
+  folder: FileSystemDirectoryHandle,
+  note: ModelNote,
+): Promise<void> {
+  const old = await readModelNote(folder);
+  await writeText(folder, NOTE, JSON.stringify(note));
+  for (const path of Object.keys(old?.files ?? {})) {
+    if (path in note.files) continue;
+    const at = path.split('/');
+    const name = at.pop() ?? '';
+    const parent = await folderAt(folder, ['files', ...at], false);
+    await parent?.removeEntry(name, { recursive: true });
+  }
+}
+
+async function folderAt(
+  folder: FileSystemDirectoryHandle,
+  path: readonly string[],
+  create: boolean,
+): Promise<FileSystemDirectoryHandle | undefined> {
+  let at = folder;
+  for (const name of path) {
+    const next = await at.getDirectoryHandle(name, { create }).catch((error: unknown) => {
+      if (create) throw error;
+      return undefined;
+    });
+    if (!next) return undefined;
+    at = next;
+  }
+  return at;
+}
+
+const fileFolder = (
+  folder: FileSystemDirectoryHandle,
+  path: string,
+  create: boolean,
+): Promise<FileSystemDirectoryHandle | undefined> =>
+  folderAt(folder, ['files', ...path.split('/')], create);
+
+/** Made where it is not there. */
+export async function makeFileFolder(
+  folder: FileSystemDirectoryHandle,
+  path: string,
+): Promise<FileSystemDirectoryHandle> {
+  const made = await fileFolder(folder, path, true);
+  if (!made) throw new Error(`${path} was not made`);
+  return made;
+}
+
+/** Every file of the model as a Blob over the storage; undefined where one is not there. */
+export async function modelBlobs(
+  folder: FileSystemDirectoryHandle,
+  { files, own }: ModelNote,
+): Promise<ReadonlyMap<string, Blob> | undefined> {
+  const blobs = new Map<string, Blob>();
+  for (const [path, text] of Object.entries(own)) blobs.set(path, new Blob([text]));
+  for (const [path, file] of Object.entries(files)) {
+    const inner = await fileFolder(folder, path, false);
+    const blob = inner && (await storedBlob(inner, file));
+    if (!blob) return undefined;
+    blobs.set(path, blob);
+  }
+  return blobs;
+}
+
+/** Bytes of one of its files that are there. */
+async function bytesAt(
+  folder: FileSystemDirectoryHandle,
+  path: string,
+  file: StoredFile,
+): Promise<number> {
+  const inner = await fileFolder(folder, path, false);
+  return inner ? storedBytes(inner, file) : 0;
+}
+
+export async function missingBytesOf(
+  folder: FileSystemDirectoryHandle | undefined,
+  { files }: ModelNote,
+): Promise<number> {
+  let missing = 0;
+  for (const [path, file] of Object.entries(files)) {
+    missing += file.size - (folder ? await bytesAt(folder, path, file) : 0);
+  }
+  return missing;
+}
+
+export interface StoredModel {
+  readonly name: string;
+  /** Of all its files. */
+  readonly bytes: number;
+  /** Of those that are there. */
+  readonly storedBytes: number;
+  /** All files are there, and right. */
+  readonly isComplete: boolean;
+  readonly licences: readonly ModelLicence[];
+}
+
+/** Complete or begun. */
+export async function listModels(root: FileSystemDirectoryHandle): Promise<StoredModel[]> {
+  const result: StoredModel[] = [];
+  for (const name of (await namesIn(root)).toSorted()) {
+    const folder = await root.getDirectoryHandle(name);
+    const note = await readModelNote(folder);
+    if (!note) continue;
+    const bytes = Object.values(note.files).reduce((sum, { size }) => sum + size, 0);
+    result.push({
+      name,
+      bytes,
+      storedBytes: bytes - (await missingBytesOf(folder, note)),
+      isComplete: (await modelBlobs(folder, note)) !== undefined,
+      licences: note.licences,
+    });
+  }
+  return result;
+}

@@ -1,0 +1,219 @@
+/** Weights in browsers, as far as they need none: hashes, manifests, models by address, dropped files. */
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openModel } from '../../src/invsr/model.ts';
+import { droppedFolder } from '../../src/weights/browser/dropped-folder.ts';
+import { fetchFolder } from '../../src/weights/browser/fetched-folder.ts';
+import { hubModel, servedModel } from '../../src/weights/browser/remote-model.ts';
+import { CheckpointError } from '../../src/weights/error.ts';
+import { HubError } from '../../src/weights/hub/error.ts';
+import { MANIFEST, parseManifest } from '../../src/weights/hub/manifest.ts';
+import { missing } from '../../src/weights/hub/ranges.ts';
+import { createSha256 } from '../../src/weights/sha256.ts';
+import { NP, SD, startHub } from '../harness/hub-models.ts';
+import type { HubServer } from '../harness/hub-server.ts';
+
+const NANO = 'weights/invsr-nano';
+
+describe('SHA-256 in pieces', () => {
+  // Around the block of 64 bytes and the 9 that its end takes.
+  test.each([0, 1, 55, 56, 63, 64, 65, 119, 120, 128, 100_003])('%i bytes', (length) => {
+    const bytes = Uint8Array.from({ length }, (_, i) => (i * 31 + (i >> 8)) & 255);
+    const expected = createHash('sha256').update(bytes).digest('hex');
+    for (const piece of [1, 7, 64, 1000, length + 1]) {
+      if (length / piece > 2000) continue;
+      const hash = createSha256();
+      for (let at = 0; at < length; at += piece) hash.update(bytes.subarray(at, at + piece));
+      expect(hash.digest()).toBe(expected);
+    }
+  });
+});
+
+test('what is missing is cut where parts end', () => {
+  expect(missing([[0, 3]], 20, 8)).toEqual([
+    [3, 8],
+    [8, 16],
+    [16, 20],
+  ]);
+});
+
+test.each([
+  ['<html>', /no JSON/],
+  ['null', /"model"/],
+  ['{"model":"../x","files":{}}', /"model"/],
+  ['{"model":"x"}', /"files"/],
+  [`{"model":"x","files":{"../../a":{"size":1,"id":"${'0'.repeat(64)}"}}}`, /"\.\.\/\.\.\/a"/],
+  ['{"model":"x","files":{"a":{"size":1,"id":"v1"}}}', /"a"/],
+  ['{"model":"x","files":{"a":null}}', /"a"/],
+])('%s is no manifest', (text, why) => {
+  expect(() => parseManifest(text, 'http://x')).toThrow(CheckpointError);
+  expect(() => parseManifest(text, 'http://x')).toThrow(why);
+});
+
+test('the manifest of invsr-nano is of its files', () => {
+  const { model, files } = parseManifest(readFileSync(join(NANO, MANIFEST), 'utf8'), NANO);
+  expect(model).toBe('invsr-nano');
+  const there = readdirSync(NANO, { recursive: true, encoding: 'utf8' }).filter(
+    (name) => statSync(join(NANO, name)).isFile() && !/README\.md$|manifest\.json$/.test(name),
+  );
+  expect(Object.keys(files).toSorted()).toEqual(there.toSorted());
+  for (const [path, { size, id }] of Object.entries(files)) {
+    const bytes = readFileSync(join(NANO, path));
+    const digest = createHash('sha256').update(bytes).digest('hex');
+    expect({ path, size, id }).toEqual({ path, size: bytes.length, id: digest });
+  }
+});
+
+describe('a model by its address', () => {
+  let server: HubServer;
+  beforeAll(async () => (server = await startHub()));
+  afterAll(() => server.stop());
+
+  test('of the hub: half precision where there is, sizes, checksums, licences', async () => {
+    const model = await hubModel('sd-turbo', { endpoint: server.endpoint });
+    const paths = model.files.map(({ path }) => path);
+    expect(paths).toContain('unet/diffusion_pytorch_model.fp16.safetensors');
+    expect(paths).not.toContain('unet/diffusion_pytorch_model.safetensors');
+    expect(paths).toContain('noise_predictor/noise_predictor_sd_turbo_v5.pth');
+    expect([...model.own.keys()]).toEqual(['noise_predictor/config.json']);
+    expect(model.licences.map(({ repo, name }) => [repo, name])).toEqual([
+      [SD, 'Stability AI Community License'],
+      [NP, 'NTU S-Lab License 1.0'],
+    ]);
+    expect(model.files.every(({ remote }) => remote.checksum !== undefined)).toBe(true);
+    const smaller = await hubModel('sd-turbo', {
+      endpoint: server.endpoint,
+      without: ['text_encoder', 'tokenizer'],
+    });
+    const rest = model.files.filter(({ path }) => !/^(?:text_encoder|tokenizer)\//.test(path));
+    expect(smaller.files).toEqual(rest);
+    expect(smaller.bytes).toBeLessThan(model.bytes);
+  });
+
+  test('of no model', async () => {
+    await expect(hubModel('sdxl')).rejects.toThrow(/^sdxl is no model .* expected sd-turbo$/);
+  });
+
+  test('of a server that has none', async () => {
+    await expect(servedModel(`${server.endpoint}/nothing`)).rejects.toThrow(
+      /nothing\/invsr-manifest\.json: HTTP 401 \(RepoNotFound\): access denied; download the files/,
+    );
+  });
+});
+
+describe('fetched whole', () => {
+  /** Serves the folder as simple static servers do: without ranges. */
+  const bent = new Map<string, (bytes: Buffer) => Buffer>();
+  let cuts = 0;
+  const server = createServer(({ url = '' }, response) => {
+    const bytes = readFileSync(join(NANO, url.slice(1)));
+    const body = bent.get(url)?.(bytes) ?? bytes;
+    response.writeHead(200, { 'content-length': body.length });
+    if (cuts === 0 || !url.includes('unet')) return void response.end(body);
+    cuts--;
+    response.write(body.subarray(0, 100), () => response.destroy());
+  });
+  const address = (): string => `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  beforeAll(async () => {
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  });
+  afterAll(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+
+  test('invsr-nano, through a cut', async () => {
+    cuts = 1;
+    const seen: number[] = [];
+    let total = 0;
+    const folder = await fetchFolder(address(), {
+      onProgress: ({ loadedBytes, totalBytes }) => {
+        seen.push(loadedBytes);
+        total = totalBytes;
+      },
+    });
+    const model = await openModel(folder);
+    expect(model.configs.unet.inChannels).toBeGreaterThan(0);
+    await model.close();
+    expect(seen.at(-1)).toBe(total);
+  });
+
+  test.each<[string, (bytes: Buffer) => Buffer, RegExp]>([
+    ['another size', (bytes) => bytes.subarray(1), /config\.json: has \d+ bytes, expected \d+/],
+    ['other bytes', (bytes) => Buffer.alloc(bytes.length, 32), /config\.json: its SHA-256 is/],
+  ])('%s: damaged', async (_, bend, sentence) => {
+    bent.set('/vae/config.json', bend);
+    const fetching = fetchFolder(address());
+    await expect(fetching).rejects.toThrow(HubError);
+    await expect(fetching).rejects.toThrow(sentence);
+    bent.clear();
+  });
+});
+
+describe('dropped files', () => {
+  const nano = (prefix: string, skip = /README|manifest/): File[] =>
+    readdirSync(NANO, { recursive: true, encoding: 'utf8' })
+      .filter((name) => statSync(join(NANO, name)).isFile() && !skip.test(name))
+      .map((name) => fileAt(`${prefix}${name}`, readFileSync(join(NANO, name))));
+  const fileAt = (path: string, bytes: Buffer | string): File => {
+    const file = new File([bytes as BlobPart], path.split('/').at(-1) ?? '', { lastModified: 1 });
+    return Object.defineProperty(file, 'webkitRelativePath', { value: path });
+  };
+
+  test.each(['', 'models/nano/'])('a model under "%s" opens', async (prefix) => {
+    const { folder, files, needsPrompt } = await droppedFolder(nano(prefix, /README/));
+    expect([...files.keys()]).toContain('unet/config.json');
+    expect(needsPrompt).toBe(false);
+    await (await openModel(folder)).close();
+  });
+
+  test('the official noise predictor gets the config that it comes without', async () => {
+    const others = nano('sd/', /README|noise_predictor|prompt/);
+    const pth = fileAt('noise_predictor_sd_turbo_v5.pth', 'no zip');
+    // It is found, and looked into.
+    await expect(droppedFolder([...others, pth])).rejects.toThrow(
+      /noise_predictor\/noise_predictor_sd_turbo_v5\.pth: /,
+    );
+  });
+
+  test('without prompt states it says that they are needed', async () => {
+    const { needsPrompt } = await droppedFolder(nano('', /README|manifest|prompt/));
+    expect(needsPrompt).toBe(true);
+  });
+
+  test.each<[string, () => File[], RegExp]>([
+    ['nothing', () => [], /^nothing was dropped/],
+    ['a photo', () => [fileAt('me.jpg', 'JFIF')], /^me\.jpg is no model; drop a folder/],
+    [
+      'photos',
+      () => [fileAt('a.jpg', ''), fileAt('b.jpg', ''), fileAt('c.jpg', '')],
+      /^a\.jpg and 2 other files are no model/,
+    ],
+    [
+      'a part of a model',
+      () => nano('', /README|manifest|vae|scheduler/),
+      /not complete, vae\/config\.json, the weights of vae, scheduler\/scheduler_config\.json missing/,
+    ],
+    [
+      'two models',
+      () => [...nano('a/'), ...nano('b/')],
+      /^a\/.* and b\/.* are the same part of a model/,
+    ],
+    [
+      'what is called weights and is none',
+      () => [
+        ...nano('', /README|manifest|unet\/.*safetensors/),
+        fileAt('unet/diffusion_pytorch_model.safetensors', '<!doctype html><html></html>'),
+      ],
+      /unet\/diffusion_pytorch_model\.safetensors: /,
+    ],
+  ])('%s', async (_, files, sentence) => {
+    const dropping = droppedFolder(files());
+    await expect(dropping).rejects.toThrow(CheckpointError);
+    await expect(dropping).rejects.toThrow(sentence);
+  });
+});

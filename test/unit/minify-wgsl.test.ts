@@ -1,0 +1,81 @@
+/** Kernels built for pages have the same tokens as their source: scripts/minify-wgsl.mjs. */
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { build } from 'esbuild';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { minifyTemplates, minifyWgslPlugin } from '../../scripts/minify-wgsl.mjs';
+import type { Target } from '../../src/engine/kernel.ts';
+import * as source from '../harness/all-kernels.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+const TARGETS: readonly Target[] = [
+  { family: 'cpu', shaderF16: true, subgroupSize: 8 },
+  { family: 'cpu', shaderF16: false, subgroupSize: 0 },
+  { family: 'alu', shaderF16: false, subgroupSize: 0 },
+  { family: 'alu', shaderF16: true, subgroupSize: 32, matrix: { m: 16, n: 16, k: 16 } },
+];
+
+/** Comments and the amount of white space are no tokens. */
+const tokensOf = (wgsl: string): string =>
+  wgsl
+    .replace(/\/\/.*$/gm, '')
+    .replace(/\s+/g, ' ')
+    .trim();
+
+describe('all kernels', () => {
+  // In the repository, whose packages it imports.
+  const outfile = join(ROOT, '.cache/minified-kernels.mjs');
+  afterAll(() => rmSync(outfile, { force: true }));
+  let minified: typeof source;
+  beforeAll(async () => {
+    await build({
+      entryPoints: [join(ROOT, 'test/harness/all-kernels.ts')],
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      packages: 'external',
+      plugins: [minifyWgslPlugin],
+      outfile,
+    });
+    minified = (await import(pathToFileURL(outfile).href)) as typeof source;
+  });
+
+  test.each(TARGETS)('for %o', (target) => {
+    const texts = minified.textsFor(target);
+    const expected = source.textsFor(target);
+    expect(expected.size).toBeGreaterThan(100);
+    expect([...texts.keys()]).toEqual([...expected.keys()]);
+    for (const [name, text] of texts) {
+      expect(tokensOf(text), name).toBe(tokensOf(expected.get(name) ?? ''));
+    }
+  });
+});
+
+describe('template literals', () => {
+  const minify = (text: string): string => minifyTemplates('a.ts', text);
+
+  test('comments, indentation and empty lines go; lines stay', () => {
+    expect(minify('const a = `\n  let a = 1;  // why\n\n  // what\n  b();\n`;')).toBe(
+      'const a = `\nlet a = 1;\nb();\n`;',
+    );
+  });
+
+  test('a comment with a value in it stays', () => {
+    expect(minify('f(`a; // of ${n} rows\n  b`)')).toBe('f(`a; // of ${n} rows\nb`)');
+  });
+
+  test('a comment before an escaped line break stays', () => {
+    expect(minify('f(`a; // b\\n c;\n`)')).toBe('f(`a; // b\\n c;\n`)');
+  });
+
+  test('what is outside, and literals in literals', () => {
+    expect(minify('g(  `${x.map((i) => `  a  ${i}`)}\n  b`  ) // c\n')).toBe(
+      'g(  `${x.map((i) => ` a ${i}`)}\nb`  ) // c\n',
+    );
+  });
+
+  test('addresses are no comments', () => {
+    expect(minify('f(`https://a.b/c\n`)')).toBe('f(`https://a.b/c\n`)');
+  });
+});
