@@ -95,6 +95,7 @@ describe.skipIf(BROWSERS.length === 0)('the viewer', () => {
   };
   const RED = [255, 0, 0, 255];
   const GREEN = [0, 255, 0, 255];
+  const BLUE = [0, 0, 255, 255];
 
   describe('shows', () => {
     test('the input left of the slider and the result from there on', async () => {
@@ -238,6 +239,40 @@ describe.skipIf(BROWSERS.length === 0)('the viewer', () => {
       const at = await pixels();
       expect([at(190, 150), at(210, 150)]).toEqual([GREEN, RED]);
     });
+
+    test('parts of the result over the input, the later ones over the earlier ones', async () => {
+      await page.evaluate(({ width, height }) => {
+        const part = (x: number, size: number, blue: number) => ({
+          texture: dev.texture(4 * size, 4 * size, () => [0, 255 - blue, blue, 255]),
+          region: { x, y: 30, width: size, height: size },
+        });
+        dev.viewer.setImages({
+          before: dev.texture(width, height, () => [255, 0, 0, 255]),
+          parts: [part(60, 30, 0), part(75, 15, 255)],
+          scale: 4,
+        });
+      }, PICTURE);
+      // 3 input pixels are 10 of the canvas; the slider is at 200.
+      await set({ slider: 0.55 });
+      const at = await pixels();
+      expect([at(219, 150), at(220, 150), at(249, 150)]).toEqual([RED, GREEN, GREEN]);
+      expect([at(250, 149), at(299, 149), at(300, 149)]).toEqual([BLUE, BLUE, RED]);
+      expect([at(250, 150), at(230, 99), at(230, 100)]).toEqual([GREEN, RED, GREEN]);
+    });
+
+    test('all device pixels of a screen with more of them', async () => {
+      const context = await browser.newContext({
+        viewport: { width: 200, height: 150 },
+        deviceScaleFactor: 2,
+      });
+      const fine = await context.newPage();
+      await fine.goto(`${server.url}?bare`);
+      const size = () => fine.evaluate(() => document.querySelector('canvas')?.width);
+      await becomes(size).toBe(400);
+      // 192 x 128 input pixels, 300 device pixels high.
+      expect(await fine.evaluate(() => dev.viewer.view.zoom)).toBeCloseTo(400 / 768, 9);
+      await context.close();
+    });
   });
 
   describe('is moved', () => {
@@ -376,6 +411,12 @@ describe.skipIf(BROWSERS.length === 0)('the viewer', () => {
         await becomes(() => slider.getAttribute('aria-valuenow')).toBe(value);
       }
       expect(await slider.getAttribute('aria-valuetext')).toBe('99 percent before');
+      await page.keyboard.down('b');
+      await becomes(property('showsBefore')).toBe(true);
+      await pixels(); // drawn: what would be hidden now would let the key go
+      expect(await property('showsBefore')()).toBe(true);
+      await page.keyboard.up('b');
+      await becomes(property('showsBefore')).toBe(false);
     });
   });
 
@@ -485,7 +526,12 @@ describe.skipIf(BROWSERS.length === 0)('the viewer', () => {
         { before, scale: 1.5 },
         { before: texture(8, GPUTextureUsage.COPY_SRC), scale: 4 },
         { before: texture(8, several, 4), scale: 4 },
-        { before, after: texture(8, GPUTextureUsage.TEXTURE_BINDING), scale: 4 },
+        { before, after: before, scale: 4 },
+        {
+          before,
+          parts: [{ texture: before, region: { x: 0, y: 0, width: 4, height: 1 } }],
+          scale: 4,
+        },
       ].map((images) => {
         try {
           dev.viewer.setImages(images);
@@ -499,7 +545,8 @@ describe.skipIf(BROWSERS.length === 0)('the viewer', () => {
       'RangeError: scale is 1.5, expected a whole number from 1 on',
       'TypeError: before cannot be read by a shader: it needs usage TEXTURE_BINDING',
       'TypeError: before must be a 2d texture with one sample per pixel',
-      "RangeError: after is 8 x 8, expected 4 times before's 8 x 8",
+      'RangeError: after is 8 x 8, expected 32 x 32',
+      'RangeError: part 0 is 8 x 8, expected 16 x 4',
     ]);
   });
 
