@@ -190,6 +190,7 @@ export function createViewer(canvas: HTMLCanvasElement, options: ViewerOptions):
         regionTool.place(visible);
         return true;
       },
+      escape: () => regionTool.remove(),
     },
     signal,
   );
