@@ -1,19 +1,22 @@
 /**
  * invsr-webgpu: InvSR x4 super-resolution on a WebGPU device of yours.
  *
- *   import { createContext, openModel, Upscaler } from 'invsr-webgpu';
+ *   import { InvSR, readImage } from 'invsr-webgpu';
  *   import { createDevice, nodeFolder } from 'invsr-webgpu/node';
  *
  *   const { device } = await createDevice(); // browser: a device made with requiredDevice(adapter)
- *   const context = createContext(device);
- *   const model = await openModel(nodeFolder('weights/invsr-nano')); // browser: urlFolder(address)
- *   const upscaler = new Upscaler(context, model, { colorFix: 'wavelet' });
- *   const picture = { width: 64, height: 48, pixels: new Uint8Array(4 * 64 * 48) }; // rgba8
- *   const { width, height, pixels } = await upscaler.upscale(picture, { seed: 1 }); // 256 x 192
- *   upscaler.dispose();
- *   context.dispose();
- *   await model.close();
+ *   const weights = nodeFolder('weights/invsr-nano'); // browser: its address
+ *   const sr = await InvSR.load({ device, weights });
+ *   const picture = { width: 64, height: 48, data: new Uint8Array(4 * 64 * 48) }; // or a texture, a canvas …
+ *   const sharp = await sr.upscale(picture, { seed: 1 }); // a GPUTexture, 256 x 192, yours
+ *   const { data } = await readImage(device, sharp); // rgba8; the only way back from the GPU
+ *   sharp.destroy();
+ *   sr.dispose();
  *   device.destroy();
+ *
+ * `upscale` takes textures, buffers and images of the page, regions of them, and writes new textures or
+ * yours; it never waits for the GPU to hand something back, and shares the device with whatever else
+ * draws on it. `InvSR.open` and `plan` tell what a run will take before anything is loaded.
  *
  * Beside it, loaded only by who imports them:
  *
@@ -22,8 +25,8 @@
  * - `invsr-webgpu/prompt`  prompts of your own
  * - `invsr-webgpu/tune`    which designs of the kernels are the fastest on a device
  *
- * The texture-in, texture-out API comes with the browser work; what is exported now is what the
- * command line is made of.
+ * `Upscaler` is the same for pixels on the host; with `invsr-webgpu/rows` it is what the command line is
+ * made of.
  */
 export { InvSR } from './library/invsr.ts';
 export { inputSize } from './library/input.ts';
