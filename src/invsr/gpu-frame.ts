@@ -10,6 +10,7 @@
  * The networks' plans depend on the tile batch only and are kept; the small plans around them follow
  * the image's size.
  */
+import { ImageSizeError } from './errors.ts';
 import type { Capabilities } from '../engine/device.ts';
 import type { EngineContext } from '../engine/context.ts';
 import type { Plan } from '../engine/plan.ts';
@@ -29,11 +30,6 @@ import type { UpscalerOptions } from './upscaler-options.ts';
 interface Size {
   readonly height: number;
   readonly width: number;
-}
-
-/** The image is too large for this device. */
-export class ImageSizeError extends Error {
-  override readonly name = 'ImageSizeError';
 }
 
 export interface FrameOptions extends Pick<

@@ -13,6 +13,7 @@ import { bufferSize, pooledBytes } from '../engine/memory.ts';
 import type { Location, Plan } from '../engine/plan.ts';
 import { UPLOAD_STAGING_BYTES } from '../engine/uploader.ts';
 import { weightId } from '../engine/weight-store.ts';
+import { MemoryError } from './errors.ts';
 import type { Stage } from './tile-graph.ts';
 
 export interface StageMemory {
@@ -41,11 +42,6 @@ export interface MemoryPlan {
   /** To hold against maxBufferSize and maxStorageBufferBindingSize. */
   readonly largestBufferBytes: number;
   readonly largestBindingBytes: number;
-}
-
-/** More memory than allowed, whatever is given up. */
-export class MemoryError extends Error {
-  override readonly name = 'MemoryError';
 }
 
 export interface MemoryOptions {

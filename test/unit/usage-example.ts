@@ -2,13 +2,12 @@
 import { InvSR, readImage } from '../../src/index.ts';
 import { createDevice, nodeFolder } from '../../src/node.ts';
 
-const { device } = await createDevice(); // browser: a device made with requiredDevice(adapter)
-const weights = nodeFolder('weights/invsr-nano'); // browser: its address
-const sr = await InvSR.load({ device, weights });
-const picture = { width: 64, height: 48, data: new Uint8Array(4 * 64 * 48) }; // or a texture, a canvas …
-const sharp = await sr.upscale(picture, { seed: 1 }); // a GPUTexture, 256 x 192, yours
-const { data } = await readImage(device, sharp); // rgba8; the only way back from the GPU
-sharp.destroy();
+const { device } = await createDevice(); // browser: adapter.requestDevice(requiredDevice(adapter))
+const sr = await InvSR.load({ device, weights: nodeFolder('weights/invsr-nano') }); // or an address
+const picture = { width: 64, height: 48, data: new Uint8ClampedArray(4 * 64 * 48) }; // or a texture, canvas, …
+const texture = await sr.upscale(picture, { seed: 1 }); // 256 x 192, on your device
+const { data } = await readImage(device, texture); // where the page needs the pixels
+texture.destroy();
 sr.dispose();
 device.destroy();
 
