@@ -1,8 +1,9 @@
-/** One conformance case on one adapter: seeded inputs in, the output against the f64 reference. */
+/** One conformance case on one adapter: seeded inputs in, the outputs against the f64 reference. */
 import { expect } from 'vitest';
 import type { Kernel } from '../../src/engine/kernel.ts';
 import type { TestDevice } from '../harness/device.ts';
 import type { KernelCase } from './cases.ts';
+import { checkMoments } from './check-moments.ts';
 import { measureKernel } from './measure-kernel.ts';
 
 export async function checkKernel(
@@ -10,6 +11,7 @@ export async function checkKernel(
   test: KernelCase,
   kernel: Kernel,
 ): Promise<void> {
-  const { error, limit, worst } = await measureKernel(device, test, kernel);
+  const { actual, moments, error, limit, worst } = await measureKernel(device, test, kernel);
   expect(error, `NMSE ${error} > ${limit}; ${worst}`).toBeLessThanOrEqual(limit);
+  if (moments) checkMoments(kernel, actual as Float32Array, moments as Float32Array);
 }
