@@ -13,11 +13,13 @@ import { CheckpointError } from '../../src/weights/error.ts';
 import { HubError } from '../../src/weights/hub/error.ts';
 import { MANIFEST, parseManifest } from '../../src/weights/hub/manifest.ts';
 import { missing } from '../../src/weights/hub/ranges.ts';
+import { safetensorsParts } from '../../src/weights/safetensors-write.ts';
 import { createSha256 } from '../../src/weights/sha256.ts';
 import { NP, SD, startHub } from '../harness/hub-models.ts';
 import type { HubServer } from '../harness/hub-server.ts';
 
 const NANO = 'weights/invsr-nano';
+const ONE = new Uint8Array(1);
 
 describe('SHA-256 in pieces', () => {
   // Around the block of 64 bytes and the 9 that its end takes.
@@ -159,7 +161,7 @@ describe('dropped files', () => {
     readdirSync(NANO, { recursive: true, encoding: 'utf8' })
       .filter((name) => statSync(join(NANO, name)).isFile() && !skip.test(name))
       .map((name) => fileAt(`${prefix}${name}`, readFileSync(join(NANO, name))));
-  const fileAt = (path: string, bytes: Buffer | string): File => {
+  const fileAt = (path: string, bytes: Buffer | string | File): File => {
     const file = new File([bytes as BlobPart], path.split('/').at(-1) ?? '', { lastModified: 1 });
     return Object.defineProperty(file, 'webkitRelativePath', { value: path });
   };
@@ -178,6 +180,16 @@ describe('dropped files', () => {
     await expect(droppedFolder([...others, pth])).rejects.toThrow(
       /noise_predictor\/noise_predictor_sd_turbo_v5\.pth: /,
     );
+  });
+
+  test('files that a browser saved side by side are known by what is in them', async () => {
+    const saved = nano('').map((file, i) => {
+      const [, stem, ending] = /^(.*)(\.\w+)$/.exec(file.name) ?? [];
+      return fileAt(`${stem} (${i})${ending}`, file);
+    });
+    const { folder, files } = await droppedFolder([...saved, fileAt('notes.json', '{]')]);
+    expect(files.size).toBe(8);
+    await (await openModel(folder)).close();
   });
 
   test('without prompt states it says that they are needed', async () => {
@@ -202,6 +214,22 @@ describe('dropped files', () => {
       'two models',
       () => [...nano('a/'), ...nano('b/')],
       /^a\/.* and b\/.* are the same part of a model/,
+    ],
+    [
+      'a whole model in one file',
+      () => [
+        fileAt(
+          'sd_turbo.safetensors',
+          Buffer.concat(
+            safetensorsParts(
+              new Map([
+                ['model.diffusion_model.out.2.bias', { dtype: 'U8', shape: [1], bytes: ONE }],
+              ]),
+            ),
+          ),
+        ),
+      ],
+      /^sd_turbo\.safetensors is a whole model in one file/,
     ],
     [
       'what is called weights and is none',

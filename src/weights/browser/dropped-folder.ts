@@ -5,11 +5,13 @@
  *   …/unet/config.json                      unet/config.json, whatever is above it
  *   noise_predictor_sd_turbo_v5.pth         noise_predictor/…, and our config.json where it has none
  *   scheduler_config.json, vocab.json …     where they belong by their names
+ *   config (1).json, model.safetensors …    where they belong by what is in them (identify.ts)
  */
 import { openCheckpoint, openFile } from '../checkpoint.ts';
 import { CheckpointError } from '../error.ts';
 import { blobFolder, type Folder } from '../folder.ts';
 import { HUB_MODELS } from '../hub/models.ts';
+import { identify } from './identify.ts';
 
 export interface DroppedModel {
   /** What `openModel` takes. */
@@ -41,7 +43,7 @@ export async function droppedFolder(
   const files = new Map<string, Blob>();
   const origins = new Map<string, string>();
   for (const [path, file] of all) {
-    const target = targetOf(path);
+    const target = targetOf(path) ?? (path.includes('/') ? undefined : await identify(file));
     if (target === undefined) continue;
     const other = origins.get(target);
     if (other !== undefined) {

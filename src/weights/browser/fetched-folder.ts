@@ -8,8 +8,8 @@ import { HubError } from '../hub/error.ts';
 import { bodyOf, refuse } from '../hub/http.ts';
 import { together } from '../hub/limit.ts';
 import { ASK, retrying } from '../hub/retry.ts';
+import { digestOfBlob } from './blob-digest.ts';
 import { servedModel } from './remote-model.ts';
-import { digestOfBlob } from './stored-file.ts';
 
 export interface FetchFolderOptions {
   readonly signal?: AbortSignal | undefined;
