@@ -167,8 +167,8 @@ describe('dropped files', () => {
   };
 
   test.each(['', 'models/nano/'])('a model under "%s" opens', async (prefix) => {
-    const { folder, files, needsPrompt } = await droppedFolder(nano(prefix, /README/));
-    expect([...files.keys()]).toContain('unet/config.json');
+    const { folder, needsPrompt } = await droppedFolder(nano(prefix, /README/));
+    expect([...folder.files.keys()]).toContain('unet/config.json');
     expect(needsPrompt).toBe(false);
     await (await openModel(folder)).close();
   });
@@ -187,8 +187,8 @@ describe('dropped files', () => {
       const [, stem, ending] = /^(.*)(\.\w+)$/.exec(file.name) ?? [];
       return fileAt(`${stem} (${i})${ending}`, file);
     });
-    const { folder, files } = await droppedFolder([...saved, fileAt('notes.json', '{]')]);
-    expect(files.size).toBe(8);
+    const { folder } = await droppedFolder([...saved, fileAt('notes.json', '{]')]);
+    expect(folder.files.size).toBe(8);
     await (await openModel(folder)).close();
   });
 

@@ -9,15 +9,13 @@
  */
 import { openCheckpoint, openFile } from '../checkpoint.ts';
 import { CheckpointError } from '../error.ts';
-import { blobFolder, type Folder } from '../folder.ts';
+import { blobFolder, type BlobFolder } from '../folder.ts';
 import { HUB_MODELS } from '../hub/models.ts';
 import { identify } from './identify.ts';
 
 export interface DroppedModel {
-  /** What `openModel` takes. */
-  readonly folder: Folder;
-  /** By path in the model's folder: what `ModelStore.keep` takes. */
-  readonly files: ReadonlyMap<string, Blob>;
+  /** What `openModel` and `ModelStore.keep` take. */
+  readonly folder: BlobFolder;
   /** There are no prompt states and no text encoder that would make them. */
   readonly needsPrompt: boolean;
 }
@@ -57,15 +55,15 @@ export async function droppedFolder(
   if (files.size === 0) throw notAModel(all.map(([path]) => path));
   addOwn(files);
   const folder = blobFolder(name, files);
-  const missing = await missingOf(folder, files);
+  const missing = await missingOf(folder);
   if (missing.length > 0) {
     throw new CheckpointError(
       `${name}: the model is not complete, ${missing.join(', ')} missing; drop the folder that has unet, vae, scheduler and noise_predictor (or its .pth)`,
     );
   }
-  await checkHeaders(folder, files);
+  await checkHeaders(folder);
   const hasEncoder = files.has('text_encoder/config.json') && files.has('tokenizer/vocab.json');
-  return { folder, files, needsPrompt: !files.has('prompt_embeds.safetensors') && !hasEncoder };
+  return { folder, needsPrompt: !files.has('prompt_embeds.safetensors') && !hasEncoder };
 }
 
 type Dropped = readonly (readonly [path: string, file: File])[];
@@ -130,9 +128,9 @@ function addOwn(files: Map<string, Blob>): void {
   }
 }
 
-async function missingOf(folder: Folder, files: ReadonlyMap<string, Blob>): Promise<string[]> {
+async function missingOf(folder: BlobFolder): Promise<string[]> {
   const missing: string[] = [];
-  const expect = (path: string): void => void (files.has(path) || missing.push(path));
+  const expect = (path: string): void => void (folder.files.has(path) || missing.push(path));
   for (const component of ['unet', 'vae', 'noise_predictor']) {
     expect(`${component}/config.json`);
     const names = await folder.folder(component).list();
@@ -145,12 +143,12 @@ async function missingOf(folder: Folder, files: ReadonlyMap<string, Blob>): Prom
 }
 
 /** CheckpointError names the file that is damaged, or no checkpoint. */
-async function checkHeaders(folder: Folder, files: ReadonlyMap<string, Blob>): Promise<void> {
+async function checkHeaders(folder: BlobFolder): Promise<void> {
   for (const component of ['unet', 'vae', 'noise_predictor']) {
     await (await openCheckpoint(folder.folder(component))).close();
   }
   const prompt = 'prompt_embeds.safetensors';
-  if (files.has(prompt)) await (await openFile(folder, prompt)).close();
+  if (folder.files.has(prompt)) await (await openFile(folder, prompt)).close();
 }
 
 function notAModel(paths: readonly string[]): CheckpointError {

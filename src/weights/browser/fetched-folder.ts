@@ -2,7 +2,7 @@
  * A small model fetched whole into memory, such as invsr-nano beside a page: few requests, which the
  * browser's cache and a service worker keep (they do not keep ranges), and no storage.
  */
-import { blobFolder, type Folder } from '../folder.ts';
+import { blobFolder, type BlobFolder } from '../folder.ts';
 import { mismatch } from '../hub/checksum.ts';
 import { HubError } from '../hub/error.ts';
 import { bodyOf, refuse } from '../hub/http.ts';
@@ -26,7 +26,7 @@ export interface FetchFolderOptions {
 export async function fetchFolder(
   address: string | URL,
   { signal, onProgress = () => {} }: FetchFolderOptions = {},
-): Promise<Folder> {
+): Promise<BlobFolder> {
   const model = await servedModel(address, { signal, cache: 'default' });
   const { client, bytes: totalBytes } = model;
   const files = new Map<string, Blob>();
