@@ -11,6 +11,7 @@ import { fetchFolder } from '../../src/weights/browser/fetched-folder.ts';
 import { hubModel, servedModel } from '../../src/weights/browser/remote-model.ts';
 import { CheckpointError } from '../../src/weights/error.ts';
 import { HubError } from '../../src/weights/hub/error.ts';
+import { HUB_MODELS } from '../../src/weights/hub/models.ts';
 import { MANIFEST, parseManifest } from '../../src/weights/hub/manifest.ts';
 import { missing } from '../../src/weights/hub/ranges.ts';
 import { safetensorsParts } from '../../src/weights/safetensors-write.ts';
@@ -173,10 +174,14 @@ describe('dropped files', () => {
     await (await openModel(folder)).close();
   });
 
-  test('the official noise predictor gets the config that it comes without', async () => {
-    const others = nano('sd/', /README|noise_predictor|prompt/);
+  test('a noise predictor as it is published gets the config that it comes without', async () => {
+    const others = nano('sd/', /README|manifest|noise_predictor/);
+    const path = 'noise_predictor/diffusion_pytorch_model.safetensors';
+    const weights = fileAt('noise_predictor.fp16.safetensors', readFileSync(join(NANO, path)));
+    const { folder } = await droppedFolder([...others, weights]);
+    const config = await folder.folder('noise_predictor').readText('config.json');
+    expect(config).toBe(HUB_MODELS[0]?.own.get('noise_predictor/config.json'));
     const pth = fileAt('noise_predictor_sd_turbo_v5.pth', 'no zip');
-    // It is found, and looked into.
     await expect(droppedFolder([...others, pth])).rejects.toThrow(
       /noise_predictor\/noise_predictor_sd_turbo_v5\.pth: /,
     );
@@ -193,8 +198,16 @@ describe('dropped files', () => {
   });
 
   test('without prompt states it says that they are needed', async () => {
-    const { needsPrompt } = await droppedFolder(nano('', /README|manifest|prompt/));
-    expect(needsPrompt).toBe(true);
+    const model = nano('', /README|manifest|prompt/);
+    expect((await droppedFolder(model)).needsPrompt).toBe(true);
+    const encoder = [
+      'text_encoder/config.json',
+      'text_encoder/model.safetensors',
+      'tokenizer/vocab.json',
+      'tokenizer/merges.txt',
+    ].map((path) => fileAt(path, ''));
+    expect((await droppedFolder([...model, ...encoder])).needsPrompt).toBe(false);
+    expect((await droppedFolder([...model, ...encoder.slice(1)])).needsPrompt).toBe(true);
   });
 
   test.each<[string, () => File[], RegExp]>([

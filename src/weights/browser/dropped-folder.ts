@@ -21,6 +21,13 @@ export interface DroppedModel {
 }
 
 const FOLDERS = ['unet', 'vae', 'noise_predictor', 'scheduler', 'text_encoder', 'tokenizer'];
+/** What makes prompt states. */
+const ENCODER = [
+  /^text_encoder\/config\.json$/,
+  /^text_encoder\/.*\.(?:safetensors|bin|pth|pt)$/,
+  /^tokenizer\/vocab\.json$/,
+  /^tokenizer\/merges\.txt$/,
+];
 /** Files that are known by their names, wherever they were. */
 const PLACES: readonly (readonly [RegExp, string])[] = [
   [/^prompt_embeds\.safetensors$/, ''],
@@ -62,7 +69,7 @@ export async function droppedFolder(
     );
   }
   await checkHeaders(folder);
-  const hasEncoder = files.has('text_encoder/config.json') && files.has('tokenizer/vocab.json');
+  const hasEncoder = ENCODER.every((pattern) => [...files.keys()].some((p) => pattern.test(p)));
   return { folder, needsPrompt: !files.has('prompt_embeds.safetensors') && !hasEncoder };
 }
 
@@ -116,15 +123,13 @@ function targetOf(path: string): string | undefined {
   return place && `${place[1]}${file}`;
 }
 
-/** The official noise predictor comes without a config. */
+/** A noise predictor as InvSR publishes it, or `weights convert` writes it, comes without a config. */
 function addOwn(files: Map<string, Blob>): void {
-  for (const { own, sources } of HUB_MODELS) {
-    const names = sources.flatMap(({ parts }) => parts.flatMap(({ candidates }) => candidates));
-    for (const [path, text] of own) {
-      const folder = path.slice(0, path.indexOf('/') + 1);
-      const isOfficial = names.some((name) => files.has(`${folder}${name}`));
-      if (isOfficial && !files.has(path)) files.set(path, new Blob([text]));
-    }
+  const isPublished = [...files.keys()].some((p) =>
+    p.startsWith('noise_predictor/noise_predictor'),
+  );
+  for (const [path, text] of HUB_MODELS.flatMap(({ own }) => [...own])) {
+    if (isPublished && !files.has(path)) files.set(path, new Blob([text]));
   }
 }
 

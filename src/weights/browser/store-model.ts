@@ -124,7 +124,7 @@ async function storeFiles(
 async function expectRoom(root: OpfsRoot, name: string, note: ModelNote): Promise<void> {
   const needed = await missingBytesOf(await root.model(name), note);
   if (needed === 0) return;
-  await root.persist(); // first: it may raise the quota
+  void root.persist(); // not awaited: Firefox asks the user, who may leave it unanswered
   const free = await root.freeBytes();
   if (free !== undefined && needed > free) throw await quotaError(root, name, needed);
 }
