@@ -43,6 +43,12 @@ export async function openBrowser(name = BROWSERS[0] ?? NPM): Promise<Browser> {
       // Without it Chromium hides software adapters, and makes timestamps coarse.
       '--enable-unsafe-webgpu',
       '--use-webgpu-adapter=swiftshader',
+      // Without these a canvas that presents WebGPU's pictures loses the device.
+      '--enable-features=Vulkan',
+      '--disable-vulkan-surface',
+      '--use-vulkan=swiftshader',
+      '--use-angle=vulkan',
+      '--ignore-gpu-blocklist',
     ],
     chromiumSandbox: false,
     env: {
