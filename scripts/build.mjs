@@ -2,7 +2,8 @@
  * Builds dist/ (esbuild) and its types (tsc):
  *
  *   index, tune, rows, prompt, node, cli/main   ES modules for Node; packages of `dependencies` stay outside
- *   browser/                                    the same entries for pages, minified, WGSL too
+ *   browser/                                    the same entries for pages, minified, WGSL too; and `worker`
+ *   browser/worker-script.js                    what the worker runs, in one file: not every bundler splits workers
  *   invsr.min.js                                all of `index` in one file, for a plain <script type="module">
  *
  * wgsl-preprocessor (MIT) is bundled, with its notice. Prints what a page loads (scripts/sizes.mjs).
@@ -51,6 +52,16 @@ const SHARED = {
   prompt: 'src/prompt.ts',
 };
 
+/** The worker's script lies beside the entries in dist/browser. */
+const workerAddress = {
+  name: 'worker-address',
+  setup: ({ onLoad }) =>
+    onLoad({ filter: /[/\\]worker-client\.ts$/ }, ({ path }) => ({
+      contents: readFileSync(path, 'utf8').replace("'../worker-script.ts'", "'./worker-script.js'"),
+      loader: 'ts',
+    })),
+};
+
 rmSync(out, { recursive: true, force: true });
 await build({
   ...everywhere,
@@ -79,17 +90,18 @@ async function buildForPages() {
     minify: true,
     // Loaded where a prompt is tokenized, from `invsr-webgpu/prompt` only.
     external: ['@huggingface/tokenizers'],
-    plugins: [minifyWgslPlugin],
+    plugins: [minifyWgslPlugin, workerAddress],
     metafile: true,
   };
-  const { index, ...entries } = SHARED;
+  const { index, ...others } = SHARED;
+  const entries = { ...others, browser: 'src/browser.ts', worker: 'src/worker.ts' };
   await build({
     ...page,
     entryPoints: { index, ...entries },
     outdir: join(out, 'browser'),
     splitting: true,
   });
-  const whole = { 'invsr.min': index };
+  const whole = { 'browser/worker-script': 'src/worker-script.ts', 'invsr.min': index };
   await build({ ...page, entryPoints: whole, outdir: out, sourcemap: false });
   const files = Object.keys(whole).map((name) => `${name}.js`);
   await printSizes(

@@ -33,7 +33,7 @@ const NEEDED = [
 
 const ALLOWED = [
   /^(README\.md|LICENSE|CHANGELOG\.md|package\.json)$/,
-  /^dist\/((browser\/)?(index|tune|rows|prompt|chunks\/[\w-]+)|browser\/(worker|worker-script)|node|cli\/main|invsr\.min)\.js(\.map)?$/,
+  /^dist\/((browser\/)?(index|tune|rows|prompt|chunks\/[\w-]+)|browser\/(browser|worker|worker-script)|node|cli\/main|invsr\.min)\.js(\.map)?$/,
   /^dist\/types\/[\w/-]+\.d\.ts$/,
   /^dist\/THIRD-PARTY-NOTICES\.txt$/,
   /^weights\/invsr-nano\/[\w/.-]+\.(json|safetensors|md)$/,

@@ -10,7 +10,7 @@ const [folder] = process.argv.slice(2);
 if (folder === undefined) throw new Error('usage: node scripts/manifest.mjs FOLDER');
 
 const files = {};
-for (const name of readdirSync(folder, { recursive: true }).toSorted()) {
+for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' }).toSorted()) {
   const path = join(folder, name);
   if (!statSync(path).isFile() || /(?:^|\/)(?:\.|README|LICENSE|invsr-manifest)/.test(name))
     continue;

@@ -7,7 +7,7 @@ import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 
 /** What an application imports to run InvSR. */
-const APP = ['Upscaler', 'createContext', 'openModel', 'requiredDevice', 'urlFolder'];
+const APP = ['InvSR', 'inputSize', 'readImage', 'requiredDevice'];
 
 const gzipped = (contents) => gzipSync(contents, { level: 9 }).length;
 const kilobytes = (bytes) => `${(bytes / 1000).toFixed(1)} kB`;

@@ -17,4 +17,12 @@ export { type Dump, type NamedDump, ParityError } from './invsr/parity.ts';
 export type { Pixels } from './invsr/pixels.ts';
 export { pixelRows, type RowSource } from './invsr/row-source.ts';
 export type { PatchOptions, PatchProgress, PatchSource, TileBatch } from './invsr/tile-source.ts';
+export type { PrecisionWarning } from './invsr/stage-precision.ts';
+export {
+  Upscaler,
+  type UpscalerOptions,
+  type UpscaleProgress,
+  type UpscaleRequest,
+  type UpscaleResult,
+} from './invsr/upscaler.ts';
 export type { VaeTiling } from './invsr/vae-tiling.ts';

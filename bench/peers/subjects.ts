@@ -2,7 +2,7 @@
  * Which cases of the bench have a peer, and as what. A case is one op of a graph; group normalisation
  * of a large image is three, and its peer is compared with all of them, at the last.
  */
-import { sizeOf, type Target } from '../../src/engine/kernel.ts';
+import type { Target } from '../../src/engine/kernel.ts';
 import type { GroupNormConstants } from '../../src/kernels/group-norm-small.ts';
 import { groupNormFinalize, groupNormPartial } from '../../src/kernels/group-norm-stats.ts';
 import { groupNormApply, type GroupNormApplyConstants } from '../../src/kernels/group-norm.ts';
@@ -17,7 +17,7 @@ const GROUPS = 32;
 const EPS = 1e-6;
 
 /** Inputs of nodes that a norm or a second image was folded into (graph/norms.ts, row-norms.ts). */
-const FOLDED = ['stats', 'columns', 'x2'] as const;
+const FOLDED = ['stats', 'moments', 'columns', 'x2'] as const;
 
 /** undefined where no peer has such an op. */
 export function subjectOf(one: PeerCase): TimedSubject | undefined {
@@ -44,11 +44,10 @@ function wholeGroupNorm({ inputs, constants }: PeerCase): TimedSubject | undefin
     inputs: { x, gamma: beta, beta },
     constants: norm,
     steps(target) {
-      const pixels = sizeOf(x.shape.slice(1, -1));
       const partial = groupNormPartial({ x }, {}, target);
       const stats = groupNormFinalize(
         { partial: partial.output.type, gamma: beta },
-        { groups, eps: EPS, pixels },
+        { groups, eps: EPS },
         target,
       );
       const apply = groupNormApply({ x, stats: stats.output.type, beta }, { activation }, target);

@@ -142,6 +142,7 @@ export function createRegionTool(
     place({ x, y, width, height }) {
       const half = { width: Math.ceil(width / 2), height: Math.ceil(height / 2) };
       host.change({ x: x + (width >> 2), y: y + (height >> 2), ...half }, true);
+      box.hidden = false; // what is hidden takes no focus
       box.focus();
     },
     update(region, screen) {

@@ -7,7 +7,7 @@ import { addElement } from './overlay.ts';
 import type { ViewerStrings } from './types.ts';
 
 export interface Slider {
-  update(isShown: boolean, position: number): void;
+  update(isShown: boolean): void;
 }
 
 const STEPS: Readonly<Record<string, number>> = {
@@ -21,11 +21,17 @@ const STEPS: Readonly<Record<string, number>> = {
   End: 1,
 };
 
-/** @param moveTo is called with a place between 0 and 1 */
+export interface SliderHost {
+  /** Between 0 and 1. */
+  readonly position: () => number;
+  /** By the person. */
+  readonly moveTo: (position: number) => void;
+}
+
 export function createSlider(
   overlay: HTMLElement,
   strings: ViewerStrings,
-  moveTo: (position: number) => void,
+  host: SliderHost,
   signal: AbortSignal,
 ): Slider {
   const line = addElement(overlay, 'viewer-slider');
@@ -36,15 +42,14 @@ export function createSlider(
   line.ariaOrientation = 'horizontal';
   line.ariaValueMin = '0';
   line.ariaValueMax = '100';
-  let now = 0;
-  const move = (position: number): void => moveTo(Math.min(Math.max(position, 0), 1));
+  const move = (position: number): void => host.moveTo(Math.min(Math.max(position, 0), 1));
 
   attachDrag(
     line,
     (press) => {
       const { left, width } = overlay.getBoundingClientRect();
       // The line keeps its distance to the pointer.
-      const grip = press.clientX - left - now * width;
+      const grip = press.clientX - left - host.position() * width;
       return ({ clientX }) => move((clientX - left - grip) / width);
     },
     signal,
@@ -56,14 +61,14 @@ export function createSlider(
       if (step === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
       event.preventDefault();
       event.stopPropagation(); // arrows on the canvas pan
-      move(Math.round((now + step) * 100) / 100);
+      move(Math.round((host.position() + step) * 100) / 100);
     },
     { signal },
   );
 
   return {
-    update(isShown, position) {
-      now = position;
+    update(isShown) {
+      const position = host.position();
       line.hidden = !isShown;
       line.style.left = `${position * 100}%`;
       const percent = Math.round(position * 100);

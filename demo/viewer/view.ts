@@ -58,12 +58,16 @@ export function clampView(view: View, stage: Stage): View {
   };
 }
 
-/** The picture's corner in the pane, on a whole device pixel where pixels of the result are whole, so that 1:1 is sharp. */
-export function originOf(view: View, { pane, scale }: Stage): Point {
-  const pixels = view.zoom * scale;
-  const x = pane.width / 2 - view.x * pixels;
-  const y = pane.height / 2 - view.y * pixels;
+/** The picture's corner in the pane as it is drawn: on a whole device pixel where pixels of the result are whole, so that 1:1 is sharp. */
+export function originOf(view: View, stage: Stage): Point {
+  const { x, y } = cornerOf(view, stage);
   return Number.isInteger(view.zoom) ? { x: Math.round(x), y: Math.round(y) } : { x, y };
+}
+
+/** As the view says. Moves count from here: rounded ones would lose what is less than a pixel. */
+function cornerOf({ x, y, zoom }: View, { pane, scale }: Stage): Point {
+  const pixels = zoom * scale;
+  return { x: pane.width / 2 - x * pixels, y: pane.height / 2 - y * pixels };
 }
 
 export function toPane(at: Point, view: View, stage: Stage): Point {
@@ -73,9 +77,9 @@ export function toPane(at: Point, view: View, stage: Stage): Point {
 }
 
 export function toInput(at: Point, view: View, stage: Stage): Point {
-  const origin = originOf(view, stage);
+  const corner = cornerOf(view, stage);
   const pixels = view.zoom * stage.scale;
-  return { x: (at.x - origin.x) / pixels, y: (at.y - origin.y) / pixels };
+  return { x: (at.x - corner.x) / pixels, y: (at.y - corner.y) / pixels };
 }
 
 /** What was at `from` in the pane comes to `to`, at another zoom, as far as the limits allow. */

@@ -119,7 +119,7 @@ export function createViewer(canvas: HTMLCanvasElement, options: ViewerOptions):
       pane.style.left = `${now.second.x / now.ratio}px`;
       pane.style.top = `${now.second.y / now.ratio}px`;
       labels.update(partsOf(now));
-      slider.update(mode === 'slider' && !state.showsBefore, state.slider);
+      slider.update(mode === 'slider' && !state.showsBefore);
       ring.update(mode === 'lens' && !state.showsBefore, lens, now);
       tiles.update(now);
       regionTool.update(region, now);
@@ -146,9 +146,12 @@ export function createViewer(canvas: HTMLCanvasElement, options: ViewerOptions):
   const slider = createSlider(
     surface,
     strings,
-    (position) => {
-      viewer.slider = position;
-      options.onSliderChange?.(position);
+    {
+      position: () => state.slider,
+      moveTo(position) {
+        viewer.slider = position;
+        options.onSliderChange?.(position);
+      },
     },
     signal,
   );

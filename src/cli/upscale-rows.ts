@@ -10,12 +10,13 @@ import sharp from 'sharp';
 import { upscaleRows } from '../invsr/host-frame.ts';
 import { type HostPlan, type HostPlanOptions, planHost, resultSize } from '../invsr/host-plan.ts';
 import type { PatchProgress, PatchSource } from '../invsr/tile-source.ts';
+import type { Settings } from '../library/result-note.ts';
 import { diskBytes, expectSpace } from './disk-space.ts';
 import { decode, inspect } from './image-file.ts';
 import { encodeRows, expectStorable, holds16Bits, writeBeforeAfter } from './image-output.ts';
 import { type InputRows, openInputRows } from './input-rows.ts';
 import { folderOf, hasJournal, JobFolder, lockFolder, unlockFolder } from './job-folder.ts';
-import { profileOnly, resultFields, type Settings } from './picture-metadata.ts';
+import { profileOnly, resultFields } from './picture-metadata.ts';
 import { pixelBytes, readFields, type VipsLayout } from './vips-file.ts';
 import { writeError } from './whole-file.ts';
 

@@ -9,6 +9,7 @@
  * Format: libvips/iofuncs/vips.c. sharp reads and writes it by the extension .v.
  */
 import type { FileHandle } from 'node:fs/promises';
+import { escapeXml, unescapeXml } from '../library/xml.ts';
 
 export const HEADER_BYTES = 64;
 
@@ -75,15 +76,15 @@ export async function readFields(file: FileHandle, layout: VipsLayout): Promise<
     .matchAll(/<field type="(\w+)" name="([^"]+)">([^<]*)<\/field>/g);
   return Array.from(fields, ([, type = '', name = '', text = '']) => ({
     type,
-    name: unescape(name),
-    text: unescape(text),
+    name: unescapeXml(name),
+    text: unescapeXml(text),
   }));
 }
 
 export function fieldsXml(fields: readonly VipsField[]): string {
   const lines = fields.map(
     ({ type, name, text }) =>
-      `    <field type="${type}" name="${escape(name)}">${escape(text)}</field>`,
+      `    <field type="${type}" name="${escapeXml(name)}">${escapeXml(text)}</field>`,
   );
   return `<?xml version="1.0"?>
 <root xmlns="http://www.vips.ecs.soton.ac.uk/vips/8.18.0">
@@ -95,22 +96,3 @@ ${lines.join('\n')}
 </root>
 `;
 }
-
-const ESCAPES = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&apos;' } as const;
-
-/** For XML; characters that XML cannot hold are left out. */
-export const escape = (text: string): string =>
-  text
-    // eslint-disable-next-line no-control-regex
-    .replaceAll(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, '')
-    .replaceAll(/[&<>"']/g, (c) => ESCAPES[c as keyof typeof ESCAPES]);
-
-const unescape = (text: string): string =>
-  text
-    .replaceAll(/&#(x?)([\da-f]+);/gi, (_, hex: string, digits: string) =>
-      String.fromCodePoint(Number.parseInt(digits, hex ? 16 : 10)),
-    )
-    .replaceAll(/&(lt|gt|quot|apos|amp);/g, (whole) => {
-      const found = Object.entries(ESCAPES).find(([, escaped]) => escaped === whole);
-      return found?.[0] ?? whole;
-    });

@@ -3,7 +3,7 @@
  * buffer, bind groups cached.
  */
 import type { EngineContext } from './context.ts';
-import { byteLength, format, packParams } from './kernel.ts';
+import { byteLength, format, packParams, type TensorType } from './kernel.ts';
 import type { Compiled } from './pipelines.ts';
 import type { Dispatch, Location, Plan } from './plan.ts';
 import { bufferSize, type SlotLease, type SlotRequest } from './memory.ts';
@@ -46,30 +46,34 @@ export function packPlanParams(dispatches: readonly Dispatch[], alignment: numbe
   return { bytes, ranges };
 }
 
+/** What a dispatch writes, where, and by which binding. */
+function writtenBy({ kernel, output, moments }: Dispatch) {
+  const first = { ...kernel.output, location: output };
+  return kernel.moments && moments ? [first, { ...kernel.moments, location: moments }] : [first];
+}
+
 /** What to lease for a plan. Persistent slots must survive, so no other plan gets them. */
 export function slotRequests({ slots, prepare, dispatches }: Plan): SlotRequest[] {
-  const largest = new Map<number, Dispatch>();
+  const largest = new Map<number, { readonly path: string; readonly type: TensorType }>();
   for (const dispatch of [...prepare, ...dispatches]) {
-    const { output, kernel } = dispatch;
-    if (output.kind !== 'slot') continue;
-    const best = largest.get(output.index);
-    if (!best || byteLength(kernel.output.type) > byteLength(best.kernel.output.type)) {
-      largest.set(output.index, dispatch);
+    for (const { location, type } of writtenBy(dispatch)) {
+      if (location.kind !== 'slot') continue;
+      const best = largest.get(location.index);
+      if (best && byteLength(type) <= byteLength(best.type)) continue;
+      largest.set(location.index, { path: dispatch.path, type });
     }
   }
   return slots.map(({ bytes, persistent }, index) => {
-    const dispatch = largest.get(index);
-    const what = dispatch
-      ? `${dispatch.path} ${format(dispatch.kernel.output.type)}`
-      : `slot ${index}`;
+    const tensor = largest.get(index);
+    const what = tensor ? `${tensor.path} ${format(tensor.type)}` : `slot ${index}`;
     return { bytes, what, isExclusive: persistent };
   });
 }
 
 /** What each dispatch binds, in words. */
 export function bindingsOf(plan: Plan): { readonly what: string; readonly bytes: number }[] {
-  return [...plan.prepare, ...plan.dispatches].flatMap(({ path, kernel, inputs }) => {
-    const { type } = kernel.output;
+  return [...plan.prepare, ...plan.dispatches].flatMap((dispatch) => {
+    const { path, inputs } = dispatch;
     const read = Object.entries(inputs).map(([input, at]) => {
       const whole =
         at.kind === 'external'
@@ -84,8 +88,11 @@ export function bindingsOf(plan: Plan): { readonly what: string; readonly bytes:
         bytes: bytes ?? (whole ? byteLength(whole) : 0),
       };
     });
-    const written = { what: `${path} ${format(type)}`, bytes: byteLength(type) };
-    return [...read, written];
+    const written = writtenBy(dispatch).map(({ type }) => ({
+      what: `${path} ${format(type)}`,
+      bytes: byteLength(type),
+    }));
+    return [...read, ...written];
   });
 }
 
@@ -105,7 +112,8 @@ export function bindDispatches(
   first: number,
 ): BoundPlan {
   const { plan, slots, params, ranges, compiled } = sources;
-  const layouts = dispatches.map(({ path, kernel, inputs, output }) => {
+  const layouts = dispatches.map((dispatch) => {
+    const { path, kernel, inputs } = dispatch;
     const entry = compiled.get(kernel.wgsl);
     if (!entry) throw new Error(`${path}: ${kernel.name} is not compiled`);
     const bindings = Object.entries(kernel.bindings).map(([name, binding]) => {
@@ -113,7 +121,7 @@ export function bindDispatches(
       if (!location) throw new Error(`${path}: ${kernel.name} has no input ${name}`);
       return { binding, location };
     });
-    bindings.push({ binding: kernel.output.binding, location: output });
+    bindings.push(...writtenBy(dispatch).map(({ binding, location }) => ({ binding, location })));
     return { entry, bindings };
   });
   const pipelines = layouts.map(({ entry }) => entry.pipeline);

@@ -43,6 +43,8 @@ export interface Kernel {
   readonly bindings: Readonly<Record<string, number>>;
   readonly params: Params;
   readonly output: { readonly binding: number; readonly type: TensorType };
+  /** A second output: moments of the first one's values, see kernels/moments.ts. */
+  readonly moments?: { readonly binding: number; readonly type: TensorType };
   readonly workgroups: readonly [x: number, y: number, z: number];
   readonly cost: Cost;
   /** Where there was one to make; see kernels/designs.ts. */

@@ -57,9 +57,10 @@ function createPipelineCache(device: GPUDevice): PipelineCache {
   const layouts = new Map<string, GPUBindGroupLayout>();
   const compiled = new Map<string, Promise<Compiled>>();
 
-  function layoutOf({ bindings, output }: Kernel): GPUBindGroupLayout {
+  function layoutOf({ bindings, output, moments }: Kernel): GPUBindGroupLayout {
     const inputs = Object.values(bindings);
-    const key = `${inputs.join()}→${output.binding}`;
+    const written = [output, ...(moments ? [moments] : [])].map(({ binding }) => binding);
+    const key = `${inputs.join()}→${written.join()}`;
     let layout = layouts.get(key);
     if (!layout) {
       layout = device.createBindGroupLayout({
@@ -67,7 +68,7 @@ function createPipelineCache(device: GPUDevice): PipelineCache {
         entries: [
           entry(0, 'uniform'),
           ...inputs.map((binding) => entry(binding, 'read-only-storage')),
-          entry(output.binding, 'storage'),
+          ...written.map((binding) => entry(binding, 'storage')),
         ],
       });
       layouts.set(key, layout);

@@ -28,6 +28,8 @@ export interface Dispatch {
   /** Input name → where it is bound from; same keys as `kernel.bindings`. */
   readonly inputs: Readonly<Record<string, Location>>;
   readonly output: Location;
+  /** Of the kernel's second output, if it has one. */
+  readonly moments?: Location;
 }
 
 /** A weight as the kernels read it: the checkpoint's tensor after `layout`. */

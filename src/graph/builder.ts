@@ -15,6 +15,7 @@ import type { PlanWeight } from '../engine/plan.ts';
 import type { Padding } from '../kernels/conv2d.ts';
 import type { Activation } from '../kernels/epilogue.ts';
 import { groupNormChunks } from '../kernels/group-norm-stats.ts';
+import { MOMENTS } from '../kernels/moments.ts';
 import { layoutType, type Layout } from '../weights/layout.ts';
 import type { Graph, Name, Node, Tensor } from './graph.ts';
 import { type CheckpointShapes, WeightError, type Weights, weightsOf } from './weights.ts';
@@ -183,14 +184,14 @@ export class GraphBuilder {
       {},
       {
         dtype: 'f32',
-        shape: [n, groupNormChunks(pixels, c).chunks, 2, c],
+        shape: [n, groupNormChunks(pixels, c).chunks, MOMENTS, c],
       },
     );
     const stats = this.emit(
       'groupNormFinalize',
       `${w.path}.finalize`,
       { partial, gamma: w.get('weight', 'vector', 'f32') },
-      { groups, eps, pixels },
+      { groups, eps },
       { dtype: 'f32', shape: [n, 2, c] },
     );
     return this.reshape(

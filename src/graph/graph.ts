@@ -27,6 +27,8 @@ export type Node<K extends OpName = OpName> = {
     readonly inputs: OpInputs<Op>;
     readonly constants: OpConstants<Op>;
     readonly output: Tensor;
+    /** A second output: moments of the first one's values, see statistics.ts. */
+    readonly moments?: Tensor;
   };
 }[K];
 
@@ -52,9 +54,13 @@ export function inputsOf(node: Node): [name: string, tensor: Tensor][] {
   );
 }
 
+/** The tensors a node writes. */
+export const outputsOf = ({ output, moments }: Node): Tensor[] =>
+  moments ? [output, moments] : [output];
+
 /** Gives ids that no tensor of the graph has, a new one at every call. */
 export function newIds({ nodes, weights, externals }: Graph): () => number {
-  const used = nodes.flatMap((node) => [node.output, ...inputsOf(node).map(([, t]) => t)]);
+  const used = nodes.flatMap((node) => [...outputsOf(node), ...inputsOf(node).map(([, t]) => t)]);
   let last = -1;
   for (const { id } of used) last = Math.max(last, id);
   for (const id of [...weights.keys(), ...externals.keys()]) last = Math.max(last, id);

@@ -1,6 +1,6 @@
 /** First and last use of every tensor that needs a slot, over the execution order. */
 import { byteLength } from '../engine/kernel.ts';
-import { type Graph, inputsOf, type Node, wholeOf } from './graph.ts';
+import { type Graph, inputsOf, type Node, outputsOf, wholeOf } from './graph.ts';
 
 export interface Lifetime {
   readonly id: number;
@@ -18,7 +18,7 @@ export function constantNodes(graph: Graph): ReadonlySet<Node> {
   for (const node of graph.nodes) {
     if (graph.externals.has(node.output.id)) continue;
     if (!inputsOf(node).every(([, { id }]) => constant.has(id))) continue;
-    constant.add(node.output.id);
+    for (const { id } of outputsOf(node)) constant.add(id);
     found.add(node);
   }
   return found;
@@ -35,7 +35,9 @@ export function lifetimes(
 ): Lifetime[] {
   const named = new Set([...graph.names.values()].map(({ tensor }) => tensor.id));
   const last = new Map<number, number>();
-  const producer = new Map(order.map((node) => [node.output.id, node]));
+  const producer = new Map(
+    order.flatMap((node) => outputsOf(node).map(({ id }): [number, Node] => [id, node])),
+  );
   for (const [i, node] of order.entries()) {
     for (const [, { id }] of inputsOf(node)) {
       const from = producer.get(id);
@@ -44,16 +46,18 @@ export function lifetimes(
     }
   }
   const found = new Map<number, Lifetime>();
-  for (const [i, { output }] of order.entries()) {
-    const { id } = output;
-    if (graph.externals.has(id)) continue;
-    const end = named.has(id) ? Infinity : Math.max(i, last.get(id) ?? 0);
-    found.set(id, {
-      id,
-      bytes: byteLength(wholeOf(output)),
-      first: found.get(id)?.first ?? i,
-      last: end,
-    });
+  for (const [i, node] of order.entries()) {
+    for (const output of outputsOf(node)) {
+      const { id } = output;
+      if (graph.externals.has(id)) continue;
+      const end = named.has(id) ? Infinity : Math.max(i, last.get(id) ?? 0);
+      found.set(id, {
+        id,
+        bytes: byteLength(wholeOf(output)),
+        first: found.get(id)?.first ?? i,
+        last: end,
+      });
+    }
   }
   return [...found.values()];
 }

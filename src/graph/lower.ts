@@ -1,4 +1,4 @@
-/** Graph → Plan: fuse, band, choose algorithms, split off what is constant, place tensors in slots, make kernels. */
+/** Graph → Plan: fuse, band, choose algorithms, take statistics from products, split off what is constant, place tensors in slots, make kernels. */
 import { byteLength, type Target } from '../engine/kernel.ts';
 import type { Dispatch, Location, NamedTensor, Plan } from '../engine/plan.ts';
 import { chooseAlgorithms, DEFAULT_MAX_BINDING_BYTES } from './algorithms.ts';
@@ -11,6 +11,7 @@ import { constantNodes, lifetimes } from './liveness.ts';
 import { dropConcats, foldNorms, joinSmallNorms } from './norms.ts';
 import { kernelOf } from './ops.ts';
 import { foldLayerNorms } from './row-norms.ts';
+import { momentsFromProducts } from './statistics.ts';
 import { assignSlots, PART_BYTES } from './slots.ts';
 
 export interface LowerOptions {
@@ -38,8 +39,10 @@ export function banded(
 }
 
 /** The graph whose nodes become dispatches, one each. */
-export const rewritten = (built: Graph, target: Target, options: LowerOptions = {}): Graph =>
-  chooseAlgorithms(banded(built, target, options), target, options);
+export function rewritten(built: Graph, target: Target, options: LowerOptions = {}): Graph {
+  const graph = chooseAlgorithms(banded(built, target, options), target, options);
+  return target.family === 'cpu' ? graph : momentsFromProducts(graph, target);
+}
 
 export function lower(built: Graph, target: Target, options: LowerOptions = {}): Plan {
   const graph = rewritten(built, target, options);
@@ -71,6 +74,7 @@ export function lower(built: Graph, target: Target, options: LowerOptions = {}):
     ),
     inputs: Object.fromEntries(inputsOf(node).map(([name, t]) => [name, locate(t, node.path)])),
     output: locate(node.output, node.path),
+    ...(node.moments && { moments: locate(node.moments, node.path) }),
   });
 
   const named = [...graph.names].map(([name, { tensor, channels }]): [string, NamedTensor] => {

@@ -42,7 +42,7 @@ export function printPlan(plan: Plan): string {
   ].join('\n');
 }
 
-function row(index: string, { path, kernel, inputs, output }: Dispatch): string[] {
+function row(index: string, { path, kernel, inputs, output, moments }: Dispatch): string[] {
   const operands = Object.entries(inputs).map(([name, at]) => `${name}=${short(at)}`);
   const params = Object.entries(kernel.params).map(([name, { value }]) => `${name}=${value}`);
   // A timestep's sinusoid travels in the params: its first values tell it apart.
@@ -52,7 +52,7 @@ function row(index: string, { path, kernel, inputs, output }: Dispatch): string[
     path,
     kernel.name,
     kernel.variant,
-    `${operands.join(' ')} → ${short(output)}`,
+    `${operands.join(' ')} → ${short(output)}${moments ? ` + ${short(moments)}` : ''}`,
     kernel.workgroups.join('x'),
     `${(kernel.cost.flops / 1e6).toFixed(3)} MFLOP`,
     `${kernel.cost.bytes} B`,

@@ -12,6 +12,7 @@
  */
 import { byteLength, sizeOf, type TensorType } from '../engine/kernel.ts';
 import { groupNormChunks } from '../kernels/group-norm-stats.ts';
+import { gcd, MOMENTS } from '../kernels/moments.ts';
 import type { Node, Tensor } from './graph.ts';
 import type { OpInputs, OpName } from './ops.ts';
 
@@ -29,6 +30,8 @@ const ACCESS: {
     x: 'rows',
     stats: 'image',
     beta: 'all',
+    moments: 'image',
+    affine: 'all',
     weight: 'all',
     bias: 'all',
     shift: 'image',
@@ -43,6 +46,8 @@ const ACCESS: {
     x2: 'pixels',
     stats: 'image',
     beta: 'all',
+    moments: 'image',
+    affine: 'all',
     gamma: 'all',
     columns: 'all',
     weight: 'all',
@@ -120,8 +125,8 @@ export function unitOf(node: Node): number {
   const unit = alignmentOf(bandedTensors(node));
   if (isConvolution(node)) return lcm(unit, outputRow(node));
   if (node.op !== 'groupNormPartial') return unit;
-  // A chunk's mean and M2 are two pixels of the output.
-  return lcm(unit, chunkPixelsOf(node) * alignedCount(2 * pixelBytes(node.output)));
+  // A chunk's moments are as many pixels of the output.
+  return lcm(unit, chunkPixelsOf(node) * alignedCount(MOMENTS * pixelBytes(node.output)));
 }
 
 export const chunkPixelsOf = ({ inputs }: Node<'groupNormPartial'>): number =>
@@ -189,5 +194,4 @@ export function bandConstants(node: Node, span: Span, read: Span | undefined): N
   return { ...node.constants, padding: { top, left, bottom, right } };
 }
 
-const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
 export const lcm = (a: number, b: number): number => (a / gcd(a, b)) * b;

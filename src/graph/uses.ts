@@ -1,5 +1,5 @@
 /** Where a graph's tensors come from and go. */
-import { type Graph, inputsOf, type Node } from './graph.ts';
+import { type Graph, inputsOf, type Node, outputsOf } from './graph.ts';
 
 export interface Uses {
   readonly producers: ReadonlyMap<number, Node>;
@@ -16,7 +16,9 @@ export function usesOf({ nodes, externals, names }: Graph): Uses {
     }
   }
   return {
-    producers: new Map(nodes.map((node) => [node.output.id, node])),
+    producers: new Map(
+      nodes.flatMap((node) => outputsOf(node).map(({ id }): [number, Node] => [id, node])),
+    ),
     consumers,
     pinned: new Set([...externals.keys(), ...[...names.values()].map(({ tensor }) => tensor.id)]),
   };

@@ -1,5 +1,6 @@
 /** Windows on tensors: the same storage, or a piece of it, from a byte offset on. */
 import { byteLength, type Shape, type TensorType } from '../engine/kernel.ts';
+import { MOMENTS } from '../kernels/moments.ts';
 import type { Node, Tensor } from './graph.ts';
 import type { Part } from './parts.ts';
 import { chunkPixelsOf, imagesOf, pixelBytes, pixelsOf, widthOf } from './spans.ts';
@@ -46,7 +47,7 @@ export function chunksOf(node: Node<'groupNormPartial'>, { image, start, end }: 
   const [, chunks = 0, ...rest] = output.shape;
   const size = chunkPixelsOf(node);
   const first = start / size;
-  const offset = (image * chunks + first) * 2 * pixelBytes(output);
+  const offset = (image * chunks + first) * MOMENTS * pixelBytes(output);
   return viewOf(output, offset, [1, Math.ceil(end / size) - first, ...rest]);
 }
 

@@ -5,7 +5,7 @@
 import { splitKey } from '../graph/weights.ts';
 import { CheckpointError } from '../weights/error.ts';
 import { CONVERTIBLE } from '../weights/layout.ts';
-import { ConfigError } from './config-fields.ts';
+import { ConfigError } from './errors.ts';
 import type { CheckpointTensors, Model } from './model.ts';
 import { stageGraph, STAGES, type TileGraphOptions } from './tile-graph.ts';
 

@@ -1,9 +1,5 @@
 /** Typed access to one config.json; every complaint is a ConfigError that names file and field. */
-
-/** A config asks for something this engine does not build, or the parts of a model do not fit. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError';
-}
+import { ConfigError } from './errors.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 

@@ -10,15 +10,17 @@
  * The networks' plans depend on the tile batch only and are kept; the small plans around them follow
  * the image's size.
  */
+import { ImageSizeError } from './errors.ts';
 import type { Capabilities } from '../engine/device.ts';
 import type { EngineContext } from '../engine/context.ts';
+import type { Plan } from '../engine/plan.ts';
 import type { Graph } from '../graph/graph.ts';
 import type { Buffers } from './buffers.ts';
 import { blendGraph, type ColorFix, cropGraph, finishGraph, padGraph } from './image-graphs.ts';
 import type { Tensors } from './model.ts';
 import { type PaddingPlan, planPadding } from './padding.ts';
 import { type Dump, dumpNamed } from './parity.ts';
-import { createRunner, type Runner } from './runner.ts';
+import { createRunner, planFor, type Runner } from './runner.ts';
 import { SCALE } from './tile-graph.ts';
 import { DEFAULT_SEED, writeDraws, writePlaces, writeSeed } from './tile-inputs.ts';
 import type { TileJob, TileNetworks, TileProgress } from './tile-networks.ts';
@@ -28,11 +30,6 @@ import type { UpscalerOptions } from './upscaler-options.ts';
 interface Size {
   readonly height: number;
   readonly width: number;
-}
-
-/** The image is too large for this device. */
-export class ImageSizeError extends Error {
-  override readonly name = 'ImageSizeError';
 }
 
 export interface FrameOptions extends Pick<
@@ -189,6 +186,22 @@ export async function finishFrame(job: FrameJob): Promise<void> {
   const { lr, padding, official } = plan;
   const { colorFix, dump } = request;
   await runOnce(job, finishGraph(lr, { padding, colorFix, officialStyle: official }), dump);
+}
+
+/** The small plans of a frame, for what it takes of memory. */
+export function framePlans(
+  context: EngineContext,
+  { lr, tile, padding, official, batches }: FramePlan,
+  colorFix: ColorFix,
+): readonly Plan[] {
+  const count = batches[0]?.count ?? 1;
+  const pad = padGraph(lr, padding);
+  return [
+    ...(pad ? [pad] : []),
+    cropGraph(padding, count, tile),
+    blendGraph(lr, count, tile),
+    finishGraph(lr, { padding, colorFix, officialStyle: official }),
+  ].map((graph) => planFor(context, graph));
 }
 
 /** One of the small graphs, used once. */

@@ -1,6 +1,7 @@
 /** Options made modest until a run fits in a given memory. */
 import type { EngineContext } from '../engine/context.ts';
-import { MemoryError, type MemoryPlan } from './memory-plan.ts';
+import { MemoryError } from './errors.ts';
+import type { MemoryPlan } from './memory-plan.ts';
 import type { Model } from './model.ts';
 import { TileNetworks } from './tile-networks.ts';
 import { type UpscalerOptions, withDefaults } from './upscaler-options.ts';

@@ -1,18 +1,20 @@
 /**
  * What a run takes of the device's memory, known from its plans before a byte is allocated.
  *
- *   peak = weights + between + max(uploads, slots + readback) = weights + slots + between + staging
+ *   peak = weights + between + images + max(uploads, slots + readback) = weights + slots + between + images + staging
  *
  * Slots are leased when the weights are there, so uploads count only for what they take beyond them.
  * Resident, the weights of all stages count, and their plans share slots; in low memory, the stage
- * that takes most.
+ * that takes most. Images count where the GPU frame's plans are known; each of these runs by itself.
  */
+import type { Capabilities } from '../engine/device.ts';
 import { packPlanParams, slotRequests } from '../engine/binder.ts';
 import { byteLength, type TensorType } from '../engine/kernel.ts';
 import { bufferSize, pooledBytes } from '../engine/memory.ts';
 import type { Location, Plan } from '../engine/plan.ts';
 import { UPLOAD_STAGING_BYTES } from '../engine/uploader.ts';
 import { weightId } from '../engine/weight-store.ts';
+import { MemoryError } from './errors.ts';
 import type { Stage } from './tile-graph.ts';
 
 export interface StageMemory {
@@ -33,17 +35,14 @@ export interface MemoryPlan {
   readonly slotBytes: number;
   /** What stages hand over (tiles, latents, patch), and the parameters of their dispatches. */
   readonly betweenBytes: number;
+  /** The GPU frame's: the input, the result, and what lies between them. */
+  readonly imageBytes: number;
   /** Weights on their way up, without the room that activations get later, or a patch on its way down. */
   readonly stagingBytes: number;
   readonly peakBytes: number;
   /** To hold against maxBufferSize and maxStorageBufferBindingSize. */
   readonly largestBufferBytes: number;
   readonly largestBindingBytes: number;
-}
-
-/** More memory than allowed, whatever is given up. */
-export class MemoryError extends Error {
-  override readonly name = 'MemoryError';
 }
 
 export interface MemoryOptions {
@@ -54,7 +53,20 @@ export interface MemoryOptions {
   readonly jobs: number;
   /** The device's minUniformBufferOffsetAlignment. */
   readonly alignment: number;
+  readonly frame?: FrameMemory | undefined;
 }
+
+/** What the GPU frame (gpu-frame.ts) takes besides the networks. */
+export interface FrameMemory {
+  readonly plans: readonly Plan[];
+  /** Of images that are no externals of the plans. */
+  readonly otherBytes: number;
+}
+
+const NO_FRAME: FrameMemory = { plans: [], otherBytes: 0 };
+
+/** Externals of the frame's plans that are there once; the others belong to a batch. */
+const FRAME_IMAGES = ['lr', 'image', 'content', 'final'];
 
 export interface StagePlan {
   readonly stage: Stage;
@@ -64,7 +76,7 @@ export interface StagePlan {
 /** `plans` in the order in which they take slots; a stage has another one for a smaller last batch. */
 export function planMemory(
   plans: readonly StagePlan[],
-  { tile, tileBatch, lowMemory, jobs, alignment }: MemoryOptions,
+  { tile, tileBatch, lowMemory, jobs, alignment, frame = NO_FRAME }: MemoryOptions,
 ): MemoryPlan {
   const paramsOf = ({ prepare, dispatches }: Plan): number =>
     bufferSize(packPlanParams([...prepare, ...dispatches], alignment).bytes.byteLength);
@@ -79,18 +91,26 @@ export function planMemory(
   }));
   // The first batch is the largest one.
   const externals = new Map<string, number>();
-  for (const { plan } of plans) {
+  const all = [...plans.map(({ plan }) => plan), ...frame.plans];
+  for (const plan of all) {
     for (const [name, type] of Object.entries(plan.externals)) {
       externals.set(name, Math.max(externals.get(name) ?? 0, bufferSize(byteLength(type))));
     }
   }
   const patch = externals.get('patch') ?? 0;
-  const perJob = [...externals.values()].reduce((sum, bytes) => sum + bytes, 0) - patch;
-  const together = lowMemory ? stages : [measure(plans.map(({ plan }) => plan))];
+  const bytesOf = (names: readonly string[]): number =>
+    names.reduce((sum, name) => sum + (externals.get(name) ?? 0), 0);
+  const images = bytesOf(FRAME_IMAGES);
+  const perJob = bytesOf([...externals.keys()]) - patch - images;
+  const resident = plans.map(({ plan }) => plan);
+  const together = lowMemory
+    ? [...stages, ...frame.plans.map((plan) => measure([plan]))]
+    : [measure(resident), ...frame.plans.map((plan) => measure([...resident, plan]))];
   const moments = together.map(({ weightBytes: w, slotBytes: s, paramBytes }): Parts => ({
     weightBytes: w,
     slotBytes: s,
     betweenBytes: jobs * perJob + patch + paramBytes,
+    imageBytes: images + frame.otherBytes,
     stagingBytes: Math.max(Math.min(UPLOAD_STAGING_BYTES, w) - s, patch),
   }));
   const worst = moments.reduce((a, b) => (totalOf(b) > totalOf(a) ? b : a));
@@ -105,15 +125,35 @@ export function planMemory(
     })),
     ...worst,
     peakBytes: totalOf(worst),
-    largestBufferBytes: Math.max(...plans.map(({ plan }) => largestBuffer(plan))),
-    largestBindingBytes: Math.max(...plans.map(({ plan }) => largestBinding(plan))),
+    largestBufferBytes: Math.max(...all.map(largestBuffer)),
+    largestBindingBytes: Math.max(...all.map(largestBinding)),
   };
 }
 
-type Parts = Pick<MemoryPlan, 'weightBytes' | 'slotBytes' | 'betweenBytes' | 'stagingBytes'>;
+/** MemoryError unless the device can have a buffer, and a binding, as large as the plan's largest. */
+export function expectWithinLimits(
+  { largestBufferBytes, largestBindingBytes, tile, tileBatch }: MemoryPlan,
+  { limits }: Pick<Capabilities, 'limits'>,
+): void {
+  const needs = {
+    maxBufferSize: largestBufferBytes,
+    maxStorageBufferBindingSize: largestBindingBytes,
+  } as const;
+  for (const limit of ['maxBufferSize', 'maxStorageBufferBindingSize'] as const) {
+    if (needs[limit] <= limits[limit]) continue;
+    throw new MemoryError(
+      `the run needs ${needs[limit]} bytes in one piece, the device allows ${limits[limit]} (${limit}); upscale regions, or use smaller tiles than ${tile} or fewer at a time than ${tileBatch}`,
+    );
+  }
+}
+
+type Parts = Pick<
+  MemoryPlan,
+  'weightBytes' | 'slotBytes' | 'betweenBytes' | 'imageBytes' | 'stagingBytes'
+>;
 
 const totalOf = (parts: Parts): number =>
-  parts.weightBytes + parts.slotBytes + parts.betweenBytes + parts.stagingBytes;
+  parts.weightBytes + parts.slotBytes + parts.betweenBytes + parts.imageBytes + parts.stagingBytes;
 
 /** Plans share weights. */
 function weightBytes(plans: readonly Plan[]): number {

@@ -11,7 +11,7 @@ import { type CheckpointShapes, splitKey } from '../graph/weights.ts';
 import { type Checkpoint, openCheckpoint, openFile } from '../weights/checkpoint.ts';
 import type { Folder } from '../weights/folder.ts';
 import type { RawTensor } from '../weights/layout.ts';
-import { ConfigError } from './config-fields.ts';
+import { ConfigError } from './errors.ts';
 import {
   type NoisePredictorConfig,
   readNoisePredictorConfig,

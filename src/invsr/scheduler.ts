@@ -7,6 +7,7 @@
  *
  * https://github.com/huggingface/diffusers/blob/v0.30.3/src/diffusers/schedulers/scheduling_euler_discrete.py
  */
+import { TimestepError } from './errors.ts';
 import type { SchedulerConfig } from './config.ts';
 
 /** The official lists for one to five steps, before InvSR's shift by one. */
@@ -45,11 +46,6 @@ export interface Step {
   readonly timestep: number;
   readonly sigma: number;
   readonly nextSigma: number;
-}
-
-/** A list of timesteps that the sampler cannot follow. */
-export class TimestepError extends Error {
-  override readonly name = 'TimestepError';
 }
 
 /** σ for every training timestep, in float32 as the official code computes it. */

@@ -2,6 +2,7 @@
  * Storage of activations by stage: what was asked for, until a check (graph/watch.ts) finds that a
  * stage's activations leave the range of f16; that stage is then computed in f32.
  */
+import { NonFiniteError } from './errors.ts';
 import type { Stage } from './tile-graph.ts';
 
 /** A network left the range of f16 and was computed again in f32, as it is from now on. */
@@ -10,11 +11,6 @@ export interface PrecisionWarning {
   /** Path of the first layer with NaN or Infinity. */
   readonly layer: string;
   readonly message: string;
-}
-
-/** A network gives NaN or Infinity in f32: no number can be trusted. */
-export class NonFiniteError extends Error {
-  override readonly name = 'NonFiniteError';
 }
 
 export class StagePrecision {

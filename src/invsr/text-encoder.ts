@@ -16,7 +16,7 @@ import type { Weights } from '../graph/weights.ts';
 import type { Checkpoint } from '../weights/checkpoint.ts';
 import { toF32 } from '../weights/layout.ts';
 import { DTYPE_BITS } from '../weights/safetensors-header.ts';
-import { ConfigError } from './config-fields.ts';
+import { ConfigError } from './errors.ts';
 import type { TextEncoderConfig } from './config.ts';
 
 const TOKEN_EMBEDDING = 'text_model.embeddings.token_embedding.weight';

@@ -9,7 +9,7 @@ import type { WeightSource } from '../graph/weight-source.ts';
 import { splitKey } from '../graph/weights.ts';
 import { type Checkpoint, openCheckpoint } from '../weights/checkpoint.ts';
 import type { Folder } from '../weights/folder.ts';
-import { ConfigError } from './config-fields.ts';
+import { ConfigError } from './errors.ts';
 import { readTextEncoderConfig, type TextEncoderConfig } from './config.ts';
 import { placeIn, weightOf } from './weight-place.ts';
 

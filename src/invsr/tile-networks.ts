@@ -13,7 +13,7 @@ import { byteLength } from '../engine/kernel.ts';
 import { type Plan, slotBytes, totalFlops } from '../engine/plan.ts';
 import { layerOf, WATCH, watch } from '../graph/watch.ts';
 import { Buffers } from './buffers.ts';
-import { type MemoryPlan, planMemory, type StagePlan } from './memory-plan.ts';
+import { type FrameMemory, type MemoryPlan, planMemory, type StagePlan } from './memory-plan.ts';
 import type { Model } from './model.ts';
 import { dumpNamed, type Dump } from './parity.ts';
 import { planFor, prepare, type Runner, runnerOf } from './runner.ts';
@@ -123,8 +123,12 @@ export class TileNetworks {
     }
   }
 
-  /** What `tiles` tiles in batches of `batch` will take; the default is the most that wait together. */
-  memory(batch: number, tiles = Math.max(batch, LOW_MEMORY_TILES)): MemoryPlan {
+  /** What `tiles` tiles in batches of `batch` will take, by default the most that wait together; with a frame around them. */
+  memory(
+    batch: number,
+    tiles = Math.max(batch, LOW_MEMORY_TILES),
+    frame?: FrameMemory,
+  ): MemoryPlan {
     const { tile, lowMemory } = this.#options;
     const count = Math.min(batch, tiles);
     const group = lowMemory ? Math.min(tiles, LOW_MEMORY_TILES) : count;
@@ -139,6 +143,7 @@ export class TileNetworks {
       lowMemory,
       jobs: Math.ceil(group / count),
       alignment: this.#context.capabilities.limits.minUniformBufferOffsetAlignment,
+      frame,
     });
   }
 

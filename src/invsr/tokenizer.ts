@@ -13,7 +13,7 @@
  * own never needs it.
  */
 import type { Folder } from '../weights/folder.ts';
-import { ConfigError } from './config-fields.ts';
+import { ConfigError } from './errors.ts';
 
 /** The folder's files as text; empty where an optional one is missing. */
 export interface TokenizerFiles {

@@ -35,7 +35,6 @@ import {
   withDefaults,
 } from './upscaler-options.ts';
 
-export { ImageSizeError } from './gpu-frame.ts';
 export type {
   UpscaleProgress,
   UpscaleRequest,

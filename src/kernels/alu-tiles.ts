@@ -20,7 +20,9 @@
 import type { Target, TensorType } from '../engine/kernel.ts';
 import { sizeClass } from './designs.ts';
 import type { ImplicitGemm } from './gemm-program.ts';
+import { GROUP_BYTES } from './norm-groups.ts';
 import { isPacked } from './storage.ts';
+import { momentVectors } from './tile-moments.ts';
 
 export interface Tile {
   readonly across: number;
@@ -53,6 +55,8 @@ export type Staged = 'vec4f' | 'vec4<f16>' | 'vec2u';
 const MAX_SHARED_BYTES = 16_384;
 /** Vectors of x that an invocation fetches ahead, at most: they take registers. */
 const MAX_FETCHED = 8;
+/** Vectors of columns times parts whose moments are merged at a time (tile-moments.ts): 3 KiB to 768 bytes. */
+const SLOTS = [64, 32, 16] as const;
 /** From so many workgroups on, a larger tile leaves enough of them. */
 const MANY_WORKGROUPS = 256;
 
@@ -68,6 +72,8 @@ export interface AluDesign extends Tile {
   /** Types of the staged vectors. */
   readonly x: Staged;
   readonly weight: Staged;
+  /** Tiles' moments that are merged at a time, where there are moments (tile-moments.ts). */
+  readonly slots: number;
   /** Sums the products of a step in f16. */
   readonly isChunked: boolean;
 }
@@ -75,7 +81,7 @@ export interface AluDesign extends Tile {
 /** Undefined where the tile does not fit into shared memory, or is no other than the plain one. */
 function designOf(
   tile: Tile,
-  { x, weight, rowNorm }: ImplicitGemm,
+  { x, weight, rowNorm, groupNormed, moments }: ImplicitGemm,
   target: Target,
   kind: Kind | undefined,
 ): AluDesign | undefined {
@@ -89,16 +95,24 @@ function designOf(
   if (isChunked && !(types.x === 'vec4<f16>' && types.weight === 'vec4<f16>')) return undefined;
   if (kind && x.dtype !== 'f16' && weight.dtype !== 'f16') return undefined;
   const bytesOf = (type: Staged) => (type === 'vec4f' ? 16 : 8);
-  const fitting = [8, 4].find((depth) => {
-    const vectors = pixelsOf(tile) * (depth + 1);
-    const weights = (4 * depth * columnsOf(tile)) / 4;
-    const rows = rowNorm ? 8 * pixelsOf(tile) : 0;
-    const bytes = vectors * bytesOf(types.x) + weights * bytesOf(types.weight) + rows;
+  const vectors = columnsOf(tile) / 4;
+  const [fitting] = [8, 4].flatMap((depth) => {
     const fetched = (pixelsOf(tile) * depth) / (tile.across * tile.down);
-    return bytes <= MAX_SHARED_BYTES && fetched <= MAX_FETCHED;
+    const tiles =
+      pixelsOf(tile) * (depth + 1) * bytesOf(types.x) + 4 * depth * vectors * bytesOf(types.weight);
+    const norms = (rowNorm ? 8 * pixelsOf(tile) : 0) + (groupNormed ? GROUP_BYTES : 0);
+    // A deep step matters more than moments that are merged in few turns.
+    const slots = (
+      moments === undefined
+        ? [0]
+        : SLOTS.map((n) => Math.max(1, Math.min(tile.down / 2, n / vectors)))
+    ).find(
+      (n) => tiles + norms + 16 * momentVectors({ columns: vectors, slots: n }) <= MAX_SHARED_BYTES,
+    );
+    return slots === undefined || fetched > MAX_FETCHED ? [] : [{ depth, slots }];
   });
   if (fitting === undefined) return undefined;
-  return { ...tile, ...types, depth: fitting, pitch: fitting + 1, isChunked };
+  return { ...tile, ...types, ...fitting, pitch: fitting.depth + 1, isChunked };
 }
 
 /** By name, e.g. `tile64x64` or `tile64x64 wide`. */

@@ -12,8 +12,8 @@
  *   residual? [N, Ho, Wo, Co]      f16 or f32
  *   y         [N, Ho, Wo, Co]      f16 or f32, Ho = ⌊(H + top + bottom - KH) / stride⌋ + 1
  *
- * With stats [N, 2, Ci] and beta [Ci], x is act((x - mean)·scale + beta) of what is given; padding stays
- * zero. Padding may be negative, which leaves rows or columns of x out. Ci and Co are multiples of 4.
+ * With stats [N, 2, Ci] and beta [Ci], x is act((x - mean)·scale + beta) of what is given; so it is with
+ * moments and affine (norm-groups.ts), which make the statistics here; padding stays zero. Padding may be negative, which leaves rows or columns of x out. Ci and Co are multiples of 4.
  * No im2col buffer: see implicit-gemm.ts.
  */
 import {
@@ -26,14 +26,16 @@ import {
   type TensorType,
 } from '../engine/kernel.ts';
 import { type Activation, activate } from './epilogue.ts';
-import { type ImplicitGemm, inputNorm } from './gemm-program.ts';
+import {
+  type ImplicitGemm,
+  inputNorms,
+  type NormConstants,
+  type NormInputs,
+} from './gemm-program.ts';
 import { implicitGemm } from './implicit-gemm.ts';
 
-export interface Conv2dInputs {
+export interface Conv2dInputs extends NormInputs {
   readonly x: TensorType;
-  /** With beta: x is normalized as it is read, as groupNormApply would. */
-  readonly stats?: TensorType | undefined;
-  readonly beta?: TensorType | undefined;
   readonly weight: TensorType;
   readonly bias?: TensorType | undefined;
   readonly shift?: TensorType | undefined;
@@ -47,15 +49,15 @@ export interface Padding {
   readonly right: number;
 }
 
-export interface Conv2dConstants {
+export interface Conv2dConstants extends NormConstants {
   readonly stride?: 1 | 2;
   /** @default none */
   readonly padding?: Padding;
   readonly activation?: Activation;
-  /** Of x's norm, if it has one. @default 'none' */
-  readonly normActivation?: Activation;
   /** Storage of y. @default that of x */
   readonly dtype?: DType;
+  /** Channels per entry of y's moments, at most (moments.ts). GPUs. @default no moments */
+  readonly moments?: number;
 }
 
 const NO_PADDING: Padding = { top: 0, left: 0, bottom: 0, right: 0 };
@@ -65,13 +67,14 @@ export const conv2d = (inputs: Conv2dInputs, constants: Conv2dConstants, target:
 
 /** The convolution as a product. */
 export function conv2dGemm(
-  { x, weight, bias, shift, residual, ...norm }: Conv2dInputs,
+  { x, weight, bias, shift, residual, ...normInputs }: Conv2dInputs,
   {
     stride = 1,
     padding = NO_PADDING,
     activation = 'none',
-    normActivation,
     dtype = x.dtype,
+    moments,
+    ...normConstants
   }: Conv2dConstants,
 ): ImplicitGemm {
   const [batch = 0, height = 0, width = 0, ci = 0] = x.shape;
@@ -95,11 +98,12 @@ export function conv2dGemm(
   return {
     name: 'conv2d',
     x,
-    norm: inputNorm(x, norm, normActivation),
+    ...inputNorms(x, normInputs, normConstants),
     weight,
     epilogue: { bias, shift, residual },
     activation,
     output,
+    moments,
     batch,
     input: { height, width, channels: ci },
     pixels,

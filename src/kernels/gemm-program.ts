@@ -3,6 +3,7 @@
  */
 import { type Choice, expectShape, type TensorType } from '../engine/kernel.ts';
 import type { Activation } from './epilogue.ts';
+import { expectGroups, type GroupNormed } from './norm-groups.ts';
 
 /** Present in any combination; y = act(sum + bias + shift) + residual. */
 export interface EpilogueInputs {
@@ -38,6 +39,8 @@ export interface ImplicitGemm {
   /** Channels that follow those of x, of the same pixels and storage; `input.channels` counts both. */
   readonly x2?: TensorType | undefined;
   readonly norm?: InputNorm | undefined;
+  /** Instead of norm, where the program makes the statistics itself. Programs for GPUs know how. */
+  readonly groupNormed?: GroupNormed | undefined;
   readonly rowNorm?: RowNorm | undefined;
   /** [phases, taps y, taps x, Ci, Co] in memory. */
   readonly weight: TensorType;
@@ -46,6 +49,8 @@ export interface ImplicitGemm {
   /** Of every four columns the first two are multiplied by act of the others: half as many remain. */
   readonly gated?: boolean;
   readonly output: TensorType;
+  /** Channels per entry of the output's moments (moments.ts), at most. Programs for GPUs know how. */
+  readonly moments?: number | undefined;
   readonly batch: number;
   readonly input: { readonly height: number; readonly width: number; readonly channels: number };
   /** Output pixels of one phase. */
@@ -74,6 +79,8 @@ export interface Program {
   /** Output columns of one workgroup, a multiple of 4. */
   readonly columns: number;
   readonly workgroups: readonly [x: number, y: number, z: number];
+  /** Where the output has moments: of each phase so many chunks, of entries that divide so many channels. */
+  readonly moments?: { readonly chunks: number; readonly channels: number };
   /** Where the family has several designs. */
   readonly choice?: Choice;
 }
@@ -85,6 +92,40 @@ export const SPLIT_BLOCK = `  let part = workgroup.z % params.splits;
   let block = block_of(workgroup.z / params.splits);
   var out = block;
   out.image += part * params.batch;`;
+
+/** Inputs and constants of an op that normalizes x as it reads it. */
+export interface NormInputs {
+  /** With beta: x is normalized as it is read, as groupNormApply would. */
+  readonly stats?: TensorType | undefined;
+  readonly beta?: TensorType | undefined;
+  /** With affine: the same from moments of x, see norm-groups.ts. GPUs. */
+  readonly moments?: TensorType | undefined;
+  readonly affine?: TensorType | undefined;
+}
+
+export interface NormConstants {
+  /** Of x's norm, if it has one. @default 'none' */
+  readonly normActivation?: Activation;
+  /** With moments. */
+  readonly normGroups?: number;
+  readonly normEps?: number;
+}
+
+/** The norm of x [N, ..., Ci] from an op's inputs and constants, of one kind or the other. */
+export function inputNorms(
+  x: TensorType,
+  { moments, affine, ...stats }: NormInputs,
+  { normActivation: activation = 'none', normGroups: groups, normEps: eps }: NormConstants,
+): Pick<ImplicitGemm, 'norm' | 'groupNormed'> {
+  if (!moments || !affine || groups === undefined || eps === undefined) {
+    return { norm: inputNorm(x, stats, activation) };
+  }
+  const [batch = 0] = x.shape;
+  const channels = x.shape.at(-1) ?? 0;
+  expectGroups({ moments, groups }, { batch, channels });
+  expectShape('affine', affine, [2 * channels]);
+  return { groupNormed: { moments, affine, groups, eps, activation } };
+}
 
 /** The norm of x [N, ..., Ci] from an op's inputs; undefined without them. */
 export function inputNorm(

@@ -22,23 +22,23 @@ import {
   type Kernel,
   paramsWgsl,
   ShapeError,
+  sizeOf,
   type Target,
   type TensorType,
   u32,
 } from '../engine/kernel.ts';
 import { FLAT_MAIN, flatGrid, rowsOf, vectorsOf } from './elementwise.ts';
 import { type Activation, activate } from './epilogue.ts';
-import type { EpilogueInputs } from './gemm-program.ts';
+import type { EpilogueInputs, NormInputs } from './gemm-program.ts';
 import { implicitGemm } from './implicit-gemm.ts';
+import { gcd, MOMENTS } from './moments.ts';
 import { productEpilogue } from './product-epilogue.ts';
 import { gemmOf, type Product } from './product.ts';
 import { enableF16, readWgsl } from './storage.ts';
+import { mergeMoments, MOMENTS_BINDING, momentVectors, tileMomentsWgsl } from './tile-moments.ts';
 
-export interface GemmPartialInputs {
+export interface GemmPartialInputs extends NormInputs {
   readonly x: TensorType;
-  /** With beta: x is normalized as it is read. */
-  readonly stats?: TensorType | undefined;
-  readonly beta?: TensorType | undefined;
   readonly weight: TensorType;
 }
 
@@ -57,7 +57,15 @@ export function gemmPartial(
   const gemm = gemmOf(product, inputs);
   const output: TensorType = { dtype: 'f32', shape: [splits, ...gemm.output.shape] };
   return implicitGemm(
-    { ...gemm, name: 'gemmPartial', epilogue: {}, activation: 'none', output, splits },
+    {
+      ...gemm,
+      name: 'gemmPartial',
+      epilogue: {},
+      activation: 'none',
+      output,
+      moments: undefined,
+      splits,
+    },
     target,
   );
 }
@@ -70,11 +78,13 @@ export interface GemmReduceConstants {
   readonly activation?: Activation;
   /** Storage of y. */
   readonly dtype: DType;
+  /** Channels per entry of y's moments, at most (moments.ts); y is [N, ..., C]. @default no moments */
+  readonly moments?: number;
 }
 
 export function gemmReduce(
   { partial, ...inputs }: GemmReduceInputs,
-  { activation = 'none', dtype }: GemmReduceConstants,
+  { activation = 'none', dtype, moments }: GemmReduceConstants,
   target: Target,
 ): Kernel {
   const [splits = 0, ...shape] = partial.shape;
@@ -86,21 +96,24 @@ export function gemmReduce(
   const y: TensorType = { dtype, shape };
   const epilogue = productEpilogue(inputs, { y, activation, target });
   const vectors = vectorsOf('y', y);
+  const { used } = epilogue;
+  const tiles = moments === undefined ? undefined : reduceMoments(y, moments);
   const params = {
     vectors: u32(vectors),
     splits: u32(splits),
     groups: u32(channels / 4),
     image_vectors: u32(vectors / images),
     ...epilogue.params,
+    ...tiles?.params,
   };
-  const { used } = epilogue;
   return {
     name: 'gemmReduce',
-    variant: `${format(partial)} → ${dtype}${epilogue.variant}`,
+    variant: `${format(partial)} → ${dtype}${epilogue.variant}${tiles ? ' + moments' : ''}`,
     bindings: { partial: 1, ...epilogue.bindings },
     params,
     output: epilogue.output,
-    workgroups: flatGrid(vectors),
+    ...(tiles && { moments: { binding: MOMENTS_BINDING, type: tiles.type } }),
+    workgroups: tiles?.workgroups ?? flatGrid(vectors),
     cost: {
       // An addition for every part and every input; `used` has y besides.
       flops: 4 * vectors * (splits + used.length - 1),
@@ -111,13 +124,66 @@ ${enableF16(target, ...used.map((type) => type.dtype))}
 ${paramsWgsl(params)}
 ${readWgsl('partial', 1, 'f32', target)}
 ${epilogue.wgsl}
-fn element(i: u32) {
+fn element(i: u32)${tiles ? ' -> vec4f' : ''} {
   var sum = load_partial(i);
   for (var s = 1u; s < params.splits; s++) { sum += load_partial(s * params.vectors + i); }
-  finish(i, sum + start(i / params.image_vectors, i % params.groups));
+  ${tiles ? 'return' : '_ ='} finish(i, sum + start(i / params.image_vectors, i % params.groups));
 }
-${FLAT_MAIN}
+${tiles?.wgsl ?? FLAT_MAIN}
 `,
+  };
+}
+
+/** Vectors and pixels of the tiles whose moments are taken: as many invocations, one value each. */
+const TILE = { columns: 16, rows: 16 } as const;
+
+/** The entry point that takes tiles of y [N, ..., C] in place of single vectors. */
+function reduceMoments({ shape }: TensorType, channels: number) {
+  const [images = 1] = shape;
+  const own = shape.at(-1) ?? 0;
+  const pixels = sizeOf(shape) / images / own;
+  const width = gcd(gcd(channels, 4 * TILE.columns), own);
+  const [entries, chunks] = [own / width, Math.ceil(pixels / TILE.rows)];
+  const tile = {
+    columns: TILE.columns,
+    parts: TILE.rows,
+    slots: TILE.rows / 2,
+    threads: TILE.columns * TILE.rows,
+    scratch: 'moment_tile',
+  };
+  const column = { mean: 'mean', m2: 'm2', column: 'local.x' };
+  const type: TensorType = { dtype: 'f32', shape: [images, chunks, MOMENTS, entries] };
+  return {
+    type,
+    params: {
+      pixels: u32(pixels),
+      moment_width: u32(width),
+      moment_entries: u32(entries),
+      moment_chunks: u32(chunks),
+    },
+    workgroups: [Math.ceil(own / 4 / TILE.columns), chunks, images] as const,
+    wgsl: `
+var<workgroup> moment_tile: array<vec4f, ${momentVectors(tile)}>;
+${tileMomentsWgsl(tile)}
+
+@compute @workgroup_size(${TILE.columns}, ${TILE.rows})
+fn main(
+  @builtin(workgroup_id) workgroup: vec3u,
+  @builtin(local_invocation_id) local: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  let pixel = workgroup.y * ${TILE.rows}u + local.y;
+  let c = workgroup.x * ${TILE.columns}u + local.x;
+  var count = 0f;
+  var mean = vec4f();
+  var m2 = vec4f();
+  if (pixel < params.pixels && c < params.groups) {
+    count = 1f;
+    mean = element((workgroup.z * params.pixels + pixel) * params.groups + c);
+  }
+${mergeMoments(tile, 'local.y', [column])}
+  store_moments(workgroup.z * params.moment_chunks + workgroup.y, 0u, workgroup.x * ${4 * TILE.columns}u, ${4 * TILE.columns}u, thread);
+}`,
   };
 }
 

@@ -1,11 +1,11 @@
 /**
  * The statistics of group normalization (see group-norm.ts), in two kernels.
  *
- *   partial    mean and M2 = Σ(x - mean)² of each channel over each chunk of pixels
- *   finalize   merges a group's partials (Chan et al. 1979) → mean and rstd·gamma of each channel
+ *   partial    moments (moments.ts) of each channel over each chunk of pixels
+ *   finalize   merges a group's moments (Chan et al. 1979) → mean and rstd·gamma of each channel
  *
  *   x         [N, H, W, C]           f16 or f32; C a multiple of 4
- *   partial   [N, chunks, 2, C]      f32; chunks from `groupNormChunks`
+ *   partial   [N, chunks, 3, E]      f32; of partial E = C, chunks from `groupNormChunks`
  *   gamma     [C]                    f32; C / groups need not be a multiple of 4
  *   stats     [N, 2, C]              f32
  *
@@ -28,6 +28,7 @@ import {
   u32,
 } from '../engine/kernel.ts';
 import { FLAT_MAIN, flatGrid, imageOf } from './elementwise.ts';
+import { expectMoments, MOMENTS } from './moments.ts';
 import { enableF16, readWgsl, writeWgsl } from './storage.ts';
 import { teamMain, teamOf } from './team.ts';
 
@@ -63,7 +64,7 @@ export function groupNormPartial(
   const pixels = height * width;
   const chunkPixels = given ?? groupNormChunks(pixels, channels).chunkPixels;
   const chunks = Math.ceil(pixels / chunkPixels);
-  const partial: TensorType = { dtype: 'f32', shape: [batch, chunks, 2, channels] };
+  const partial: TensorType = { dtype: 'f32', shape: [batch, chunks, MOMENTS, channels] };
   const vectors = batch * chunks * columns;
   const params = {
     vectors: u32(vectors),
@@ -104,9 +105,10 @@ fn element(i: u32) {
     mean += d / f32(k + 1u);
     m2 += d * (value - mean);
   }
-  let out = (image * params.chunks + chunk) * 2u * params.columns + column;
-  store_y(out, origin + mean);
-  store_y(out + params.columns, m2);
+  let out = (image * params.chunks + chunk) * 3u * params.columns + column;
+  store_y(out, vec4f(f32(n)));
+  store_y(out + params.columns, origin + mean);
+  store_y(out + 2u * params.columns, m2);
 }
 ${FLAT_MAIN}
 `,
@@ -114,6 +116,7 @@ ${FLAT_MAIN}
 }
 
 export interface GroupNormFinalizeInputs {
+  /** Of a tensor of gamma's channels: [N, chunks, 3, E]. */
   readonly partial: TensorType;
   readonly gamma: TensorType;
 }
@@ -121,35 +124,30 @@ export interface GroupNormFinalizeInputs {
 export interface GroupNormFinalizeConstants {
   readonly groups: number;
   readonly eps: number;
-  /** H·W of the image that partial was made of. */
-  readonly pixels: number;
 }
 
 export function groupNormFinalize(
   { partial, gamma }: GroupNormFinalizeInputs,
-  { groups, eps, pixels }: GroupNormFinalizeConstants,
+  { groups, eps }: GroupNormFinalizeConstants,
   target: Target,
 ): Kernel {
-  const [batch = 0] = partial.shape;
   const channels = sizeOf(gamma.shape);
-  const { chunks, chunkPixels } = groupNormChunks(pixels, channels);
-  expectShape('partial', partial, [batch, chunks, 2, channels]);
+  const { batch, chunks, entries } = expectMoments('partial', partial, channels);
   expectShape('gamma', gamma, [channels]);
-  if (channels % groups !== 0) {
-    throw new ShapeError(`gamma is ${format(gamma)}, not divisible into ${groups} groups`);
+  if (channels % groups !== 0 || entries % groups !== 0) {
+    throw new ShapeError(
+      `partial is ${format(partial)}, gamma ${format(gamma)}, not divisible into ${groups} groups`,
+    );
   }
 
   const rows = batch * groups;
-  const width = channels / groups;
   const team = teamOf(target);
   const params = {
     rows: u32(rows),
     groups: u32(groups),
-    width: u32(width),
+    width: u32(channels / groups),
+    group_entries: u32(entries / groups),
     chunks: u32(chunks),
-    chunk_pixels: f32(chunkPixels),
-    last_pixels: f32(pixels - (chunks - 1) * chunkPixels),
-    count: f32(pixels * width),
     eps: f32(eps),
   };
   const stats: TensorType = { dtype: 'f32', shape: [batch, 2, channels] };
@@ -173,59 +171,66 @@ ${team.wgsl}
 // Sums of sums of 64: one chain over all of a 512² image's partials fails the finalize case.
 const BLOCK: u32 = 64u * TEAM;
 
-fn pixels_of(chunk: u32) -> f32 {
-  return select(params.chunk_pixels, params.last_pixels, chunk + 1u == params.chunks);
-}
 ${teamMain(target)} {
   ${team.begin}
   let channels = params.groups * params.width;
+  let stride = params.groups * params.group_entries;
   let image = row / params.groups;
-  let first = row % params.groups * params.width;
-  let base = image * params.chunks * 2u * channels + first;
-  let entries = params.chunks * params.width;
+  let group = row - image * params.groups;
+  let base = image * params.chunks * 3u * stride + group * params.group_entries;
+  let entries = params.chunks * params.group_entries;
 
   // Means relative to the first chunk's: their weighted mean, then the spread around it.
-  let origin = partial[base];
+  let origin = partial[base + stride];
   var sum = 0f;
+  var values = 0f;
   for (var start = part; start < entries; start += BLOCK) {
     var block = 0f;
     for (var i = start; i < min(start + BLOCK, entries); i += TEAM) {
-      let chunk = i / params.width;
-      let at = base + chunk * 2u * channels + i % params.width;
-      block += pixels_of(chunk) * (partial[at] - origin);
+      let chunk = i / params.group_entries;
+      let at = base + chunk * 3u * stride + i - chunk * params.group_entries;
+      values += partial[at];
+      block += partial[at] * (partial[at + stride] - origin);
     }
     sum += block;
   }
-  let mean = team_sum(sum, part) / params.count;
+  let count = team_sum(values, part);
+  let mean = team_sum(sum, part) / count;
   var m2 = 0f;
   for (var start = part; start < entries; start += BLOCK) {
     var block = 0f;
     for (var i = start; i < min(start + BLOCK, entries); i += TEAM) {
-      let chunk = i / params.width;
-      let at = base + chunk * 2u * channels + i % params.width;
-      let d = partial[at] - origin - mean;
-      block += partial[at + channels] + pixels_of(chunk) * d * d;
+      let chunk = i / params.group_entries;
+      let at = base + chunk * 3u * stride + i - chunk * params.group_entries;
+      let d = partial[at + stride] - origin - mean;
+      block += partial[at + 2u * stride] + partial[at] * d * d;
     }
     m2 += block;
   }
-  let rstd = inverseSqrt(team_sum(m2, part) / params.count + params.eps);
+  let rstd = inverseSqrt(team_sum(m2, part) / count + params.eps);
 
   for (var c = part; c < params.width; c += TEAM) {
-    let out = image * 2u * channels + first + c;
+    let out = image * 2u * channels + group * params.width + c;
     y[out] = origin + mean;
-    y[out + channels] = rstd * gamma[first + c];
+    y[out + channels] = rstd * gamma[group * params.width + c];
   }
 }
 `,
   };
 }
 
+/** Moments over chunks of pixels of each run of channels; one chunk after another, rows as stored. */
 export function groupNormPartialReference(
   { x }: { x: Float32Array },
-  { batch, pixels, channels }: { batch: number; pixels: number; channels: number },
+  {
+    batch,
+    pixels,
+    channels,
+    chunkPixels = groupNormChunks(pixels, channels).chunkPixels,
+  }: { batch: number; pixels: number; channels: number; chunkPixels?: number },
 ): Float32Array {
-  const { chunks, chunkPixels } = groupNormChunks(pixels, channels);
-  const y = new Float32Array(batch * chunks * 2 * channels);
+  const chunks = Math.ceil(pixels / chunkPixels);
+  const y = new Float32Array(batch * chunks * MOMENTS * channels);
   for (let n = 0; n < batch; n++) {
     for (let chunk = 0; chunk < chunks; chunk++) {
       const first = chunk * chunkPixels;
@@ -236,9 +241,10 @@ export function groupNormPartialReference(
         for (let k = 0; k < count; k++) mean += at(k) / count;
         let m2 = 0;
         for (let k = 0; k < count; k++) m2 += (at(k) - mean) ** 2;
-        const out = (n * chunks + chunk) * 2 * channels + c;
-        y[out] = mean;
-        y[out + channels] = m2;
+        const out = (n * chunks + chunk) * MOMENTS * channels + c;
+        y[out] = count;
+        y[out + channels] = mean;
+        y[out + 2 * channels] = m2;
       }
     }
   }
@@ -247,28 +253,27 @@ export function groupNormPartialReference(
 
 export function groupNormFinalizeReference(
   { partial, gamma }: { partial: Float32Array; gamma: Float32Array },
-  { groups, eps, pixels }: GroupNormFinalizeConstants,
+  { groups, eps, batch, chunks }: GroupNormFinalizeConstants & { batch: number; chunks: number },
 ): Float32Array {
   const channels = gamma.length;
   const width = channels / groups;
-  const { chunks, chunkPixels } = groupNormChunks(pixels, channels);
-  const batch = partial.length / (chunks * 2 * channels);
+  const entries = partial.length / (batch * chunks * MOMENTS);
   const y = new Float32Array(batch * 2 * channels);
   for (let row = 0; row < batch * groups; row++) {
     const n = Math.floor(row / groups);
-    const first = (row % groups) * width;
+    const group = row % groups;
     let [count, mean, m2] = [0, 0, 0];
     for (let chunk = 0; chunk < chunks; chunk++) {
-      const size = Math.min(chunkPixels, pixels - chunk * chunkPixels);
-      for (let c = first; c < first + width; c++) {
-        const at = (n * chunks + chunk) * 2 * channels + c;
-        const d = (partial[at] ?? 0) - mean;
-        m2 += (partial[at + channels] ?? 0) + (d * d * count * size) / (count + size);
+      for (let e = 0; e < entries / groups; e++) {
+        const at = (n * chunks + chunk) * MOMENTS * entries + (group * entries) / groups + e;
+        const size = partial[at] ?? 0;
+        const d = (partial[at + entries] ?? 0) - mean;
+        m2 += (partial[at + 2 * entries] ?? 0) + (d * d * count * size) / (count + size);
         count += size;
         mean += (d * size) / count;
       }
     }
-    for (let c = first; c < first + width; c++) {
+    for (let c = group * width; c < (group + 1) * width; c++) {
       y[n * 2 * channels + c] = mean;
       y[(n * 2 + 1) * channels + c] = (gamma[c] ?? 0) / Math.sqrt(m2 / count + eps);
     }

@@ -31,6 +31,7 @@ import {
 import { choose } from './designs.ts';
 import { type ImplicitGemm, type Program, SPLIT_BLOCK, WEIGHT_BINDING } from './gemm-program.ts';
 import { readWgsl } from './storage.ts';
+import { mergeMoments, momentVectors, ownMoments, tileMomentsWgsl } from './tile-moments.ts';
 import { rowNormWgsl } from './row-norm.ts';
 import { unroll } from './unroll.ts';
 
@@ -43,11 +44,13 @@ export function aluProgram(
   if (!design) throw new Error(`${choice.design} is no design of ${choice.key}`);
   const columns = columnsOf(design);
   const pixels = gemm.pixels.height * gemm.pixels.width;
-  const [gridX, gridY] = gridOf(Math.ceil(pixels / pixelsOf(design)));
+  const chunks = Math.ceil(pixels / pixelsOf(design));
+  const [gridX, gridY] = gridOf(chunks);
   return {
     enables: '',
     columns,
     choice,
+    moments: { chunks, channels: columns },
     workgroups: [
       gridX,
       gridY,
@@ -55,7 +58,7 @@ export function aluProgram(
     ],
     wgsl: `
 ${readWgsl('weight', WEIGHT_BINDING, gemm.weight.dtype, target)}
-${programWgsl(design, { isSplit: gemm.splits !== undefined, isNormed: gemm.rowNorm !== undefined })}
+${programWgsl(design, { isSplit: gemm.splits !== undefined, isNormed: gemm.rowNorm !== undefined, isGrouped: gemm.groupNormed !== undefined, hasMoments: gemm.moments !== undefined })}
 `,
   };
 }
@@ -84,9 +87,15 @@ interface Variant {
   readonly isSplit: boolean;
   /** Rows are layer-normalized: row-norm.ts. */
   readonly isNormed: boolean;
+  /** x is group-normalized: norm-groups.ts. */
+  readonly isGrouped: boolean;
+  readonly hasMoments: boolean;
 }
 
-function programWgsl(design: AluDesign, { isSplit, isNormed }: Variant): string {
+function programWgsl(
+  design: AluDesign,
+  { isSplit, isNormed, isGrouped, hasMoments }: Variant,
+): string {
   const { across, down, rows, vectors, depth, pitch, isChunked } = design;
   const ids = invocations(design);
   const fetches = pixelsOf(design) / ids.pixels;
@@ -143,8 +152,27 @@ ${eachRow((r) => `${sum}${r}_${v} += a${r}[${l}] * b${l}_${v};`)}`,
       ? `normalized(sum${r}_${v}, row_norms[j + ${down * r}u], c + ${across * v}u)`
       : `sum${r}_${v}`;
 
+  const tile = {
+    columns: across * vectors,
+    parts: down,
+    slots: design.slots,
+    threads: across * down,
+    scratch: 'moment_tile',
+  };
+  const own = Array.from({ length: vectors }, (_, v) => ({
+    mean: `mean${v}`,
+    m2: `m2_${v}`,
+    column: `(${across * v}u + i)`,
+  }));
+  const store = (r: number, v: number): string => {
+    const vector = `c + ${across * v}u`;
+    const call = `finish(${isSplit ? 'out' : 'block'}, py, px, ${vector}, ${result(r, v)})`;
+    return `if (${vector} < params.co4) { ${hasMoments ? `sum${r}_${v} = ${call}` : call}; }`;
+  };
+
   return `
 ${rowNorm?.shared ?? ''}
+${hasMoments ? `var<workgroup> moment_tile: array<vec4f, ${momentVectors(tile)}>;\n${tileMomentsWgsl(tile)}` : ''}
 ${[design.x, design.weight].includes('vec2u') ? PACKING : ''}
 var<workgroup> x_tile: array<${design.x}, ${pixelsOf(design) * pitch}>;
 var<workgroup> weight_tile: array<${design.weight}, ${weightRows * groups}>;
@@ -162,12 +190,14 @@ fn main(
   @builtin(workgroup_id) workgroup: vec3u,
   @builtin(num_workgroups) grid: vec3u,
   @builtin(local_invocation_id) local: vec3u,
+  @builtin(local_invocation_index) thread: u32,
 ) {
   let i = ${ids.i};
   let j = ${ids.j};
   let kx = ${ids.kx};
   let q = ${ids.q};
 ${isSplit ? SPLIT_BLOCK : '  let block = block_of(workgroup.z);'}
+${isGrouped ? `  merge_groups(block.image, thread, ${across * down}u);` : ''}
   let first = (workgroup.y * grid.x + workgroup.x) * ${pixelsOf(design)}u;
   let c = block.column * ${groups}u + i;
 ${eachFetch(
@@ -207,16 +237,34 @@ ${multiply}
 ${isChunked ? eachSum((r, v) => `sum${r}_${v} += vec4f(part${r}_${v});`) : ''}
   }
 ${rowNorm?.end ?? ''}
+${hasMoments ? '  var count = 0f;' : ''}
 ${eachRow(
   (r) => `  {
     let pixel = first + j + ${down * r}u;
     let py = pixel / params.width;
     let px = pixel - py * params.width;
     if (py < params.height) {
-${eachVector((v) => `if (c + ${across * v}u < params.co4) { finish(${isSplit ? 'out' : 'block'}, py, px, c + ${across * v}u, ${result(r, v)}); }`)}
+${hasMoments ? '      count += 1f;\n' : ''}${eachVector((v) => store(r, v))}
     }
   }`,
 )}
+${
+  hasMoments
+    ? `${own
+        .map((one, v) =>
+          ownMoments(
+            one,
+            Array.from({ length: rows }, (_, r) => `sum${r}_${v}`),
+          ),
+        )
+        .join('\n')}
+${mergeMoments(tile, 'j', own)}
+  if (first < params.height * params.width) {
+    let chunk = (block.phase_y * 2u + block.phase_x) * params.moment_chunks + first / ${pixelsOf(design)}u;
+    store_moments(block.image * params.moment_chunks * params.phases + chunk, 0u, block.column * ${columnsOf(design)}u, ${columnsOf(design)}u, thread);
+  }`
+    : ''
+}
 }
 `;
 }

@@ -22,12 +22,17 @@ import { type Choice, gridOf, MATRIX_ENABLES } from '../engine/kernel.ts';
 import { type ImplicitGemm, type Program, SPLIT_BLOCK, WEIGHT_BINDING } from './gemm-program.ts';
 import { stagingOf } from './matrix-staging.ts';
 import { HALO_WIDTH, type MatrixDesign, THREADS } from './matrix-tiles.ts';
+import { mergeMoments, momentVectors, tileMomentsWgsl } from './tile-moments.ts';
 import { unroll } from './unroll.ts';
 
 /** Columns that go through shared memory together. */
 const STRIP = 32;
+/** The same in vectors of four columns: an invocation keeps to one of them. */
+const VECTORS = STRIP / 4;
 /** Vectors from one row of sums to the next in shared memory; odd, as above. */
-const STRIP_PITCH = STRIP / 4 + 1;
+const STRIP_PITCH = VECTORS + 1;
+/** Rows that are finished at a time. */
+const ROWS_APART = THREADS / VECTORS;
 
 export function matrixProgram(gemm: ImplicitGemm, design: MatrixDesign, choice: Choice): Program {
   const { pixels, columns, isHalo } = design;
@@ -40,12 +45,28 @@ export function matrixProgram(gemm: ImplicitGemm, design: MatrixDesign, choice: 
     enables: MATRIX_ENABLES,
     columns,
     choice,
+    moments: {
+      chunks: isHalo ? gridX * gridY : Math.ceil((height * width) / pixels),
+      channels: STRIP,
+    },
     workgroups: [gridX, gridY, gemm.batch * gemm.phases * columnBlocks * (gemm.splits ?? 1)],
-    wgsl: programWgsl(design, gemm.splits !== undefined),
+    wgsl: programWgsl(design, {
+      isSplit: gemm.splits !== undefined,
+      isGrouped: gemm.groupNormed !== undefined,
+      hasMoments: gemm.moments !== undefined,
+    }),
   };
 }
 
-function programWgsl(design: MatrixDesign, isSplit: boolean): string {
+/** What the text depends on beside the design. */
+interface Variant {
+  readonly isSplit: boolean;
+  /** x is group-normalized: norm-groups.ts. */
+  readonly isGrouped: boolean;
+  readonly hasMoments: boolean;
+}
+
+function programWgsl(design: MatrixDesign, { isSplit, isGrouped, hasMoments }: Variant): string {
   const { shape, columns, subgroups, across, isHalo } = design;
   const { m, n } = shape;
   const rows = design.subgroupPixels / m;
@@ -55,11 +76,33 @@ function programWgsl(design: MatrixDesign, isSplit: boolean): string {
     unroll(rows, (r) => unroll(groups, (g) => make(r, g), ' '));
   const strips = Array.from({ length: design.subgroupColumns / STRIP }, (_, i) => i);
   const stripGroups = STRIP / n;
+  /** Of matrices, one above the other. */
+  const stripRows = (subgroups / across) * m;
+  const sums = subgroups * m * STRIP_PITCH;
+  const rights = Array.from({ length: across }, (_, right) => right);
+  // The sums' way to the epilogue is free when a strip is done.
+  const columnVectors = across * VECTORS;
+  const tile = {
+    columns: columnVectors,
+    parts: ROWS_APART,
+    slots: Math.min(
+      ROWS_APART / 2,
+      Math.floor(sums / momentVectors({ columns: columnVectors, slots: 1 })),
+    ),
+    threads: THREADS,
+    scratch: 'sum_tile',
+  };
+  const own = rights.map((right) => ({
+    mean: `mean${right}`,
+    m2: `m2_${right}`,
+    column: `(${right * VECTORS}u + v)`,
+  }));
 
   return `
 @group(0) @binding(${WEIGHT_BINDING}) var<storage, read> weight: array<vec4<f16>>;
 ${staging.declarations}
-var<workgroup> sum_tile: array<vec4f, ${subgroups * m * STRIP_PITCH}>;
+var<workgroup> sum_tile: array<vec4f, ${sums}>;
+${hasMoments ? tileMomentsWgsl(tile) : ''}
 
 @compute @workgroup_size(${THREADS})
 fn main(
@@ -69,6 +112,7 @@ fn main(
   @builtin(subgroup_id) subgroup: u32,
 ) {
 ${isSplit ? SPLIT_BLOCK : '  let block = block_of(workgroup.z);'}
+${isGrouped ? `  merge_groups(block.image, thread, ${THREADS}u);` : ''}
   let tile_c = block.column * ${columns / 4}u; // in vectors, as all of c
   let ci = params.ci4 * 4u;
   let down = subgroup / ${across}u;
@@ -89,26 +133,54 @@ ${staging.put}
     workgroupBarrier();
   }
 
-${unroll(rows, (r) => strips.map((strip) => storeStrip(r, strip)).join('\n'))}
+  let v = thread & ${VECTORS - 1}u;
+${strips.map((strip) => `{\n${storeStrip(strip)}\n}`).join('\n')}
 }
 `;
 
+  /** 32 columns of every subgroup, row by row of its matrices. */
+  function storeStrip(strip: number): string {
+    const stored = unroll(rows, (r) => storeRow(r, strip));
+    if (!hasMoments) return stored;
+    return `var count = 0f;
+${own.map(({ mean, m2 }) => `var ${mean} = vec4f();\nvar ${m2} = vec4f();`).join('\n')}
+${stored}
+  let part = thread / ${VECTORS}u;
+${mergeMoments(tile, 'part', own)}
+  let chunk = (block.phase_y * 2u + block.phase_x) * params.moment_chunks + ${isHalo ? 'workgroup.y * grid.x + workgroup.x' : `first / ${design.pixels}u`};
+  if (${isHalo ? 'true' : 'first < params.height * params.width'}) {
+${rights
+  .map(
+    (right) =>
+      `    store_moments(block.image * params.moment_chunks * params.phases + chunk, ${right * STRIP}u, tile_c * 4u + ${right * design.subgroupColumns + strip * STRIP}u, ${STRIP}u, thread);`,
+  )
+  .join('\n')}
+  }
+  workgroupBarrier();`;
+  }
+
   /** Row r of a subgroup's matrices, 32 columns: to shared memory, and from there four by four. */
-  function storeStrip(r: number, strip: number): string {
-    const vectors = (subgroups * m * STRIP) / 4;
+  function storeRow(r: number, strip: number): string {
+    const finish = (right: number): string => {
+      const sum = `sum_tile[(down_part * ${across * m}u + ${right * m}u + row) * ${STRIP_PITCH}u + v] + initial(block, c)`;
+      const call = `finish(${isSplit ? 'out' : 'block'}, py, px, c, ${sum})`;
+      return `{
+  let c = tile_c + ${(right * design.subgroupColumns + strip * STRIP) / 4}u + v;
+  if (c < params.co4) {
+    ${hasMoments ? `let value = ${call};\n    let d = value - mean${right};\n    mean${right} += d / count;\n    m2_${right} += d * (value - mean${right});` : `${call};`}
+  }
+}`;
+    };
     return `${unroll(
       stripGroups,
       (g) =>
         `  subgroupMatrixStore<row_major>(&sum_tile, subgroup * ${m * STRIP_PITCH}u + ${(g * n) / 4}u, sum${r}_${strip * stripGroups + g}, ${STRIP_PITCH}u);`,
     )}
   workgroupBarrier();
-  for (var i = thread; i < ${vectors}u; i += ${THREADS}u) {
-    let row = i / ${STRIP / 4}u;
-    let v = i - row * ${STRIP / 4}u;
-    let of_subgroup = row / ${m}u;
-    let part = of_subgroup / ${across}u;
-    let pixel = part * ${design.subgroupPixels}u + ${r * m}u + row - of_subgroup * ${m}u;
-    let c = tile_c + (of_subgroup - part * ${across}u) * ${design.subgroupColumns / 4}u + ${(strip * STRIP) / 4}u + v;
+  for (var i = thread / ${VECTORS}u; i < ${stripRows}u; i += ${ROWS_APART}u) {
+    let down_part = i / ${m}u;
+    let row = i - down_part * ${m}u;
+    let pixel = down_part * ${design.subgroupPixels}u + ${r * m}u + row;
 ${
   isHalo
     ? `    let py = first_y + pixel / ${HALO_WIDTH}u;
@@ -116,8 +188,8 @@ ${
     : `    let py = (first + pixel) / params.width;
     let px = first + pixel - py * params.width;`
 }
-    if (py < params.height && px < params.width && c < params.co4) {
-      finish(${isSplit ? 'out' : 'block'}, py, px, c, sum_tile[row * ${STRIP_PITCH}u + v] + initial(block, c));
+    if (py < params.height && px < params.width) {
+${hasMoments ? '      count += 1f;\n' : ''}${rights.map(finish).join('\n')}
     }
   }
   workgroupBarrier();`;

@@ -22,17 +22,22 @@ import {
   ShapeError,
   sizeOf,
   type Target,
+  type TensorType,
   u32,
 } from '../engine/kernel.ts';
 import { activationWgsl } from './epilogue.ts';
-import { type ImplicitGemm, WEIGHT_BINDING } from './gemm-program.ts';
+import { type ImplicitGemm, type Program, WEIGHT_BINDING } from './gemm-program.ts';
 import { cpuProgram } from './implicit-gemm-cpu.ts';
 import { gpuProgram } from './implicit-gemm-gpu.ts';
+import { gcd, MOMENTS } from './moments.ts';
+import { groupNormedWgsl, groupParams } from './norm-groups.ts';
 import { ROW_NORM } from './row-norm.ts';
-import { enableF16, readWgsl, writePairsWgsl, writeWgsl } from './storage.ts';
+import { enableF16, readWgsl, storedWgsl, writePairsWgsl, writeWgsl } from './storage.ts';
+import { MOMENTS_BINDING } from './tile-moments.ts';
 
 export function implicitGemm(gemm: ImplicitGemm, target: Target): Kernel {
-  const { x, x2, weight, output, activation, channels, taps, norm, rowNorm, gated = false } = gemm;
+  const { x, x2, weight, output, activation, channels, taps, norm, rowNorm, groupNormed } = gemm;
+  const { gated = false } = gemm;
   const { bias, shift, residual } = gemm.epilogue;
   for (const size of [gemm.input.channels, channels]) {
     if (size === 0 || size % 4 !== 0) {
@@ -45,8 +50,11 @@ export function implicitGemm(gemm: ImplicitGemm, target: Target): Kernel {
     if (type && type.dtype !== 'f32') throw new ShapeError(`${name} is ${format(type)}, not f32`);
   }
 
-  const isCpu = target.family === 'cpu' && gemm.splits === undefined && !rowNorm;
+  const isCpu =
+    target.family === 'cpu' &&
+    ![gemm.splits, rowNorm, groupNormed, gemm.moments].some((part) => part !== undefined);
   const program = (isCpu ? cpuProgram : gpuProgram)(gemm, target);
+  const moments = momentsOf(gemm, program);
   const params = {
     batch: u32(gemm.batch),
     in_height: u32(gemm.input.height),
@@ -67,12 +75,16 @@ export function implicitGemm(gemm: ImplicitGemm, target: Target): Kernel {
     ...(x2 && { own4: u32((x.shape.at(-1) ?? 0) / 4) }),
     ...(rowNorm && { row_eps: f32(rowNorm.eps) }),
     ...(gemm.splits !== undefined && { splits: u32(gemm.splits) }),
+    ...(groupNormed && groupParams(groupNormed, gemm.input.channels)),
+    ...moments?.params,
   };
   const used = [
     x,
     x2,
     norm?.stats,
     norm?.beta,
+    groupNormed?.moments,
+    groupNormed?.affine,
     rowNorm?.gamma,
     rowNorm?.columns,
     weight,
@@ -80,12 +92,13 @@ export function implicitGemm(gemm: ImplicitGemm, target: Target): Kernel {
     shift,
     residual,
     output,
+    moments?.type,
   ].filter((type) => type !== undefined);
   return {
     name: gemm.name,
-    variant: `${format(x)}${x2 ? ` + ${x2.shape.at(-1)}` : ''}${norm ? ` norm ${norm.activation}` : ''}${rowNorm ? ' row norm' : ''} · ${format(weight)} → ${output.dtype}${bias ? ' bias' : ''}${
+    variant: `${format(x)}${x2 ? ` + ${x2.shape.at(-1)}` : ''}${norm ? ` norm ${norm.activation}` : ''}${groupNormed ? ` ${groupNormed.groups} groups ${groupNormed.activation}` : ''}${rowNorm ? ' row norm' : ''} · ${format(weight)} → ${output.dtype}${bias ? ' bias' : ''}${
       shift ? ' shift' : ''
-    }${activation === 'none' ? '' : ` ${activation}`}${gated ? ' gated' : ''}${residual ? ' residual' : ''}`,
+    }${activation === 'none' ? '' : ` ${activation}`}${gated ? ' gated' : ''}${residual ? ' residual' : ''}${moments ? ' + moments' : ''}`,
     bindings: {
       x: 1,
       weight: WEIGHT_BINDING,
@@ -93,11 +106,13 @@ export function implicitGemm(gemm: ImplicitGemm, target: Target): Kernel {
       ...(shift && { shift: 4 }),
       ...(residual && { residual: 5 }),
       ...(norm && { stats: 7, beta: 8 }),
+      ...(groupNormed && { moments: 7, affine: 8 }),
       ...(x2 && { x2: 9 }),
       ...(rowNorm && { gamma: 7, columns: 8 }),
     },
     params,
     output: { binding: 6, type: output },
+    ...(moments && { moments: { binding: MOMENTS_BINDING, type: moments.type } }),
     workgroups: program.workgroups,
     ...(program.choice && { choice: program.choice }),
     cost: {
@@ -121,6 +136,7 @@ ${readWgsl('shift', 4, 'f32', target)}
 ${readWgsl('residual', 5, residual?.dtype ?? 'f32', target)}
 #endif
 ${(gated ? writePairsWgsl : writeWgsl)('y', 6, output.dtype, target)}
+${moments ? storedWgsl('y', output.dtype, target) : ''}
 ${activationWgsl(activation)}
 
 #if ${norm !== undefined}
@@ -128,6 +144,8 @@ ${readWgsl('stats', 7, 'f32', target)}
 ${readWgsl('beta', 8, 'f32', target)}
 ${activationWgsl(norm?.activation ?? 'none', 'activate_input')}
 #endif
+
+${groupNormed ? groupNormedWgsl(groupNormed, target) : ''}
 
 #if ${rowNorm !== undefined}
 ${readWgsl('gamma', 7, 'f32', target)}
@@ -145,12 +163,16 @@ fn load_input(image: u32, i: u32, k: u32) -> vec4f {
   let at = image * 2u * params.ci4 + k;
   return activate_input((load_x(i) - load_stats(at)) * load_stats(at + params.ci4) + load_beta(k));
 #else
+#if ${groupNormed !== undefined}
+  return normalized_input(load_x(i), k);
+#else
 #if ${x2 !== undefined}
   let pixel = (i - k) / params.ci4;
   if (k >= params.own4) { return load_x2(pixel * (params.ci4 - params.own4) + k - params.own4); }
   return load_x(pixel * params.own4 + k);
 #else
   return load_x(i);
+#endif
 #endif
 #endif
 }
@@ -179,8 +201,8 @@ fn initial(block: Block, c: u32) -> vec4f {
   return v;
 }
 
-// Stores four columns of the pixel (py, px) of a block's phase.
-fn finish(block: Block, py: u32, px: u32, c: u32, total: vec4f) {
+// Stores four columns of the pixel (py, px) of a block's phase${moments ? '; returns them' : ''}.
+fn finish(block: Block, py: u32, px: u32, c: u32, total: vec4f)${moments ? ' -> vec4f' : ''} {
   var sum = total;
 #if ${bias !== undefined && rowNorm !== undefined}
   sum += load_bias(c);
@@ -199,11 +221,29 @@ fn finish(block: Block, py: u32, px: u32, c: u32, total: vec4f) {
   v += load_residual(out);
 #endif
   store_y(out, v);
+#if ${moments !== undefined}
+  return stored_y(v);
+#endif
 #endif
 }
 ${program.wgsl}
 `,
   };
+}
+
+/** The second output, if the product has one. */
+function momentsOf({ moments, batch, phases, channels }: ImplicitGemm, program: Program) {
+  if (moments === undefined || !program.moments) return undefined;
+  const width = gcd(gcd(moments, program.moments.channels), channels);
+  const entries = channels / width;
+  const chunks = phases * program.moments.chunks;
+  const type: TensorType = { dtype: 'f32', shape: [batch, chunks, MOMENTS, entries] };
+  const params = {
+    moment_width: u32(width),
+    moment_entries: u32(entries),
+    moment_chunks: u32(program.moments.chunks),
+  };
+  return { type, params };
 }
 
 /** The first row of the weights of an image. */

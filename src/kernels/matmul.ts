@@ -10,7 +10,8 @@
  *   residual? [..., N]   f16 or f32
  *   y         [..., N]   f16 or f32
  *
- * With stats [B, 2, K] and beta [K], x is normalized as group-norm.ts would; with gamma [K], columns [N]
+ * With stats [B, 2, K] and beta [K], or moments and affine (norm-groups.ts), x is normalized as
+ * group-norm.ts would; with gamma [K], columns [N]
  * and rowEps, its rows as layer-norm.ts would (row-norm.ts). One of these or x2, no two.
  *
  * Gated, a feed-forward block's first layer and its geglu in one: of every four columns (v0, v1, g0, g1)
@@ -31,16 +32,18 @@ import {
   type TensorType,
 } from '../engine/kernel.ts';
 import { type Activation, activate } from './epilogue.ts';
-import { type ImplicitGemm, inputNorm } from './gemm-program.ts';
+import {
+  type ImplicitGemm,
+  inputNorms,
+  type NormConstants,
+  type NormInputs,
+} from './gemm-program.ts';
 import { implicitGemm } from './implicit-gemm.ts';
 
-export interface LinearInputs {
+export interface LinearInputs extends NormInputs {
   readonly x: TensorType;
   /** [..., K2], channels that follow those of x: weight is [K + K2, N]. */
   readonly x2?: TensorType | undefined;
-  /** With beta: x is normalized as it is read, as groupNormApply would. */
-  readonly stats?: TensorType | undefined;
-  readonly beta?: TensorType | undefined;
   /** With columns = gamma·weight [N]: rows of x are layer-normalized, see row-norm.ts. */
   readonly gamma?: TensorType | undefined;
   readonly columns?: TensorType | undefined;
@@ -49,16 +52,16 @@ export interface LinearInputs {
   readonly residual?: TensorType | undefined;
 }
 
-export interface LinearConstants {
+export interface LinearConstants extends NormConstants {
   readonly activation?: Activation;
-  /** Of x's norm, if it has one. @default 'none' */
-  readonly normActivation?: Activation;
   /** With gamma. */
   readonly rowEps?: number;
   /** Storage of y. @default that of x */
   readonly dtype?: DType;
   /** Columns in pairs, values and gates in turn; without activation and residual. @default false */
   readonly gated?: boolean;
+  /** Channels per entry of y's moments, at most (moments.ts); x is [N, ..., K]. GPUs. @default no moments */
+  readonly moments?: number;
 }
 
 /** CPU programs compute blocks of up to 8 × 4 pixels; wider images only shorten the grid. */
@@ -81,8 +84,15 @@ export const linear = (inputs: LinearInputs, constants: LinearConstants, target:
 
 /** The layer as a product over an image of its rows. */
 export function linearGemm(
-  { x, x2, weight, bias, residual, gamma, columns: sums, ...normed }: LinearInputs,
-  { activation = 'none', normActivation, rowEps, dtype = x.dtype, gated = false }: LinearConstants,
+  { x, x2, weight, bias, residual, gamma, columns: sums, ...normInputs }: LinearInputs,
+  {
+    activation = 'none',
+    rowEps,
+    dtype = x.dtype,
+    gated = false,
+    moments,
+    ...normConstants
+  }: LinearConstants,
 ): ImplicitGemm {
   const own = x.shape.at(-1) ?? 0;
   const inner = own + (x2?.shape.at(-1) ?? 0);
@@ -106,18 +116,19 @@ export function linearGemm(
   if (gamma) expectShape('gamma', gamma, [inner]);
   if (sums) expectShape('columns', sums, [columns]);
   // load_input does one of these things.
-  if ([x2, normed.stats, gamma].filter((type) => type !== undefined).length > 1) {
-    throw new ShapeError(`x is ${format(x)}, with two of x2, stats and gamma`);
+  const { norm, groupNormed } = inputNorms(x, normInputs, normConstants);
+  if ([x2, norm, groupNormed, gamma].filter((type) => type !== undefined).length > 1) {
+    throw new ShapeError(`x is ${format(x)}, with two of x2, stats, moments and gamma`);
   }
-  const norm = inputNorm(x, normed, normActivation);
   // Each image has statistics of its own.
-  const batch = norm ? (x.shape[0] ?? 1) : 1;
+  const batch = norm || groupNormed || moments ? (x.shape[0] ?? 1) : 1;
   const image = imageOf(rows / batch);
   return {
     name: 'linear',
     x,
     x2,
     norm,
+    groupNormed,
     rowNorm:
       gamma && sums && rowEps !== undefined ? { gamma, columns: sums, eps: rowEps } : undefined,
     weight,
@@ -125,6 +136,7 @@ export function linearGemm(
     activation: gated ? 'gelu' : activation,
     gated,
     output,
+    moments,
     batch,
     input: { ...image, channels: inner },
     pixels: image,

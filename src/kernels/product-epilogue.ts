@@ -4,13 +4,13 @@
  *   y = act(sum + bias[c] + shift[n, c]) + residual
  *
  * WGSL: `start(image, c)`, what the sum of an image's c-th four channels starts from, and
- * `finish(i, sum)`, which stores vector i of y. Reads `params.shift_stride`.
+ * `finish(i, sum)`, which stores vector i of y and gives what it stored. Reads `params.shift_stride`.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
 import { expectShape, type Params, type Target, type TensorType, u32 } from '../engine/kernel.ts';
 import { type Activation, activationWgsl } from './epilogue.ts';
 import type { EpilogueInputs } from './gemm-program.ts';
-import { readWgsl, writeWgsl } from './storage.ts';
+import { readWgsl, storedWgsl, writeWgsl } from './storage.ts';
 
 /** For inputs and y of the bindings 2 to 5. */
 export interface ProductEpilogue {
@@ -59,6 +59,7 @@ ${readWgsl('shift', 3, 'f32', target)}
 ${readWgsl('residual', 4, residual?.dtype ?? 'f32', target)}
 #endif
 ${writeWgsl('y', 5, y.dtype, target)}
+${storedWgsl('y', y.dtype, target)}
 ${activationWgsl(activation)}
 
 fn start(image: u32, c: u32) -> vec4f {
@@ -72,12 +73,13 @@ fn start(image: u32, c: u32) -> vec4f {
   return v;
 }
 
-fn finish(i: u32, sum: vec4f) {
+fn finish(i: u32, sum: vec4f) -> vec4f {
   var v = activate(sum);
 #if ${residual !== undefined}
   v += load_residual(i);
 #endif
   store_y(i, v);
+  return stored_y(v);
 }
 `,
   };

@@ -54,6 +54,16 @@ export function writeWgsl(name: string, binding: number, dtype: DType, target: T
 fn store_${name}(i: u32, value: vec4f) { ${name}[i] = ${value}; }`;
 }
 
+/** What `load_<name>` would give of a value that `store_<name>` was given. */
+export const storedWgsl = (name: string, dtype: DType, target: Target): string => {
+  const element = elementOf(dtype, target);
+  const value =
+    element === 'vec2u'
+      ? 'vec4f(unpack2x16float(pack2x16float(value.xy)), unpack2x16float(pack2x16float(value.zw)))'
+      : `vec4f(${element}(value))`;
+  return `fn stored_${name}(value: vec4f) -> vec4f { return ${value}; }`;
+};
+
 /** The output binding and `store_<name>(i: u32, value: vec2f)`, i counting pairs of elements. */
 export function writePairsWgsl(
   name: string,

@@ -80,7 +80,7 @@ ${readWgsl('m', 1, m.dtype, target)}
 ${epilogue.wgsl}
 fn put(image: u32, y: u32, x: u32, group: u32, sum: vec4f) {
   if (y >= params.height || x >= params.width) { return; }
-  finish(((image * params.height + y) * params.width + x) * params.groups + group, sum);
+  _ = finish(((image * params.height + y) * params.width + x) * params.groups + group, sum);
 }
 
 fn element(i: u32) {

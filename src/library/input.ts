@@ -1,29 +1,64 @@
 /** What is given to be upscaled. */
-import { expectSides, type GpuImage, type ImageSize } from '../engine/gpu-image.ts';
-import { pageImageSize } from '../engine/image-upload.ts';
-import type { ImageInput } from './types.ts';
+import type { EngineContext } from '../engine/context.ts';
+import {
+  expectReadable,
+  expectSides,
+  type GpuImage,
+  type ImageSize,
+  type Rectangle,
+  type Transfer,
+} from '../engine/gpu-image.ts';
+import { colorSpaceOf, pageImageSize, uploadImage } from '../engine/image-upload.ts';
+import type { ImageInput, UpscaleOptions } from './types.ts';
 
 /** On the device already. */
-export const isGpuImage = (input: ImageInput): input is GpuImage =>
+const isGpuImage = (input: ImageInput): input is GpuImage =>
   'createView' in input || 'buffer' in input;
 
 /** Width and height in pixels. TypeError: no image. RangeError: no pixels, as of a picture that is not loaded. */
 export function inputSize(input: ImageInput): ImageSize {
-  const { width, height } = sizeOf(input);
+  // Types alone do not stop JavaScript.
+  const given: unknown = input;
+  if (
+    typeof given !== 'object' ||
+    given === null ||
+    !('width' in given || 'displayWidth' in given)
+  ) {
+    throw new TypeError(
+      `the input is ${given === null ? 'null' : typeof given}, expected a texture, an ImageBuffer, ImageData or another image of the page`,
+    );
+  }
+  const { width, height } = isGpuImage(input) ? input : pageImageSize(input);
   expectSides('the input', { width, height });
   return { width, height };
 }
 
-function sizeOf(input: ImageInput): ImageSize {
-  // Types alone do not stop JavaScript.
-  if (
-    typeof input !== 'object' ||
-    input === null ||
-    !('width' in input || 'displayWidth' in input)
-  ) {
-    throw new TypeError(
-      `the input is ${input === null ? 'null' : typeof input}, expected a texture, an ImageBuffer, ImageData or another image of the page`,
-    );
+/** An image on the device, and what of it is computed. */
+export interface Source {
+  readonly image: GpuImage;
+  readonly from: Rectangle;
+  readonly transfer: Transfer;
+  /** Rejects with DeviceError where there is no memory for a copy. */
+  readonly ready: Promise<void>;
+  /** Of the copy, if it is one. */
+  free(): void;
+}
+
+/** The input as it is, or, of an image of the page, a copy of what is needed, made now. */
+export function sourceOf(
+  { device, allocator }: EngineContext,
+  input: ImageInput,
+  from: Rectangle,
+  { inputTransfer = 'srgb', colorSpace }: Pick<UpscaleOptions, 'inputTransfer' | 'colorSpace'>,
+): Source {
+  if (isGpuImage(input)) {
+    expectReadable(device, 'the input', input);
+    const free = (): void => {};
+    return { image: input, from, transfer: inputTransfer, ready: Promise.resolve(), free };
   }
-  return isGpuImage(input) ? input : pageImageSize(input);
+  const space = colorSpace ?? colorSpaceOf(input) ?? 'srgb';
+  const { texture, ready } = uploadImage(device, allocator, input, { from, colorSpace: space });
+  ready.catch(() => {}); // told when it is awaited; after an abort nobody does
+  const free = (): void => allocator.destroyTexture(texture);
+  return { image: texture, from: { ...from, x: 0, y: 0 }, transfer: 'srgb', ready, free };
 }

@@ -6,7 +6,7 @@ import {
   type ImageSize,
   type Transfer,
 } from '../engine/gpu-image.ts';
-import { ImageSizeError } from '../invsr/gpu-frame.ts';
+import { ImageSizeError } from '../invsr/errors.ts';
 
 /** TypeError, RangeError: `output` cannot be written, or has another size. */
 export function expectOutput(

@@ -59,28 +59,33 @@ export function createSha256(): Sha256 {
   };
 }
 
-/** One block from `at` on into `hash`; `words` is scratch. */
+/** One block from `at` on into `hash`; `words` is scratch. All of its indices are inside: `as number`. */
 function compress(hash: Int32Array, words: Int32Array, bytes: Uint8Array, at: number): void {
-  const word = (i: number): number => words[i] ?? 0;
-  for (let i = 0; i < 16; i++) {
-    const p = at + 4 * i;
+  for (let i = 0, p = at; i < 16; i++, p += 4) {
     words[i] =
-      ((bytes[p] ?? 0) << 24) |
-      ((bytes[p + 1] ?? 0) << 16) |
-      ((bytes[p + 2] ?? 0) << 8) |
-      (bytes[p + 3] ?? 0);
+      ((bytes[p] as number) << 24) |
+      ((bytes[p + 1] as number) << 16) |
+      ((bytes[p + 2] as number) << 8) |
+      (bytes[p + 3] as number);
   }
   for (let i = 16; i < 64; i++) {
-    const x = word(i - 15);
-    const y = word(i - 2);
+    const x = words[i - 15] as number;
+    const y = words[i - 2] as number;
     const s0 = ((x >>> 7) | (x << 25)) ^ ((x >>> 18) | (x << 14)) ^ (x >>> 3);
     const s1 = ((y >>> 17) | (y << 15)) ^ ((y >>> 19) | (y << 13)) ^ (y >>> 10);
-    words[i] = (word(i - 16) + s0 + word(i - 7) + s1) | 0;
+    words[i] = ((words[i - 16] as number) + s0 + (words[i - 7] as number) + s1) | 0;
   }
-  let [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0] = hash;
+  let a = hash[0] as number;
+  let b = hash[1] as number;
+  let c = hash[2] as number;
+  let d = hash[3] as number;
+  let e = hash[4] as number;
+  let f = hash[5] as number;
+  let g = hash[6] as number;
+  let h = hash[7] as number;
   for (let i = 0; i < 64; i++) {
     const s1 = ((e >>> 6) | (e << 26)) ^ ((e >>> 11) | (e << 21)) ^ ((e >>> 25) | (e << 7));
-    const t1 = (h + s1 + ((e & f) ^ (~e & g)) + (K[i] ?? 0) + word(i)) | 0;
+    const t1 = (h + s1 + ((e & f) ^ (~e & g)) + (K[i] as number) + (words[i] as number)) | 0;
     const s0 = ((a >>> 2) | (a << 30)) ^ ((a >>> 13) | (a << 19)) ^ ((a >>> 22) | (a << 10));
     const t2 = (s0 + ((a & b) ^ (a & c) ^ (b & c))) | 0;
     h = g;
@@ -92,5 +97,13 @@ function compress(hash: Int32Array, words: Int32Array, bytes: Uint8Array, at: nu
     b = a;
     a = (t1 + t2) | 0;
   }
-  [a, b, c, d, e, f, g, h].forEach((value, i) => (hash[i] = ((hash[i] ?? 0) + value) | 0));
+  // An Int32Array keeps sums to 32 bits.
+  hash[0] = (hash[0] as number) + a;
+  hash[1] = (hash[1] as number) + b;
+  hash[2] = (hash[2] as number) + c;
+  hash[3] = (hash[3] as number) + d;
+  hash[4] = (hash[4] as number) + e;
+  hash[5] = (hash[5] as number) + f;
+  hash[6] = (hash[6] as number) + g;
+  hash[7] = (hash[7] as number) + h;
 }

@@ -5,7 +5,8 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Pixels } from '../../src/invsr/pixels.ts';
 import { type Model, openModel, type Tensors } from '../../src/invsr/model.ts';
-import { NonFiniteError, type PrecisionWarning } from '../../src/invsr/stage-precision.ts';
+import { NonFiniteError } from '../../src/invsr/errors.ts';
+import type { PrecisionWarning } from '../../src/invsr/stage-precision.ts';
 import { Upscaler, type UpscalerOptions } from '../../src/invsr/upscaler.ts';
 import { f16BitsToF32, f32ToF16Bits } from '../../src/weights/half.ts';
 import { pseudoNormal } from '../../src/weights/synthetic.ts';

@@ -27,20 +27,27 @@ function encode(data: HostData, { dtype }: TensorType): Uint8Array {
   return new Uint8Array(bits.buffer, 0, bits.byteLength);
 }
 
-/**
- * Returns the kernel's output; throws on validation errors and on any write outside the output.
- *
- * `initial` is the output's content before the dispatch, for kernels that accumulate.
- */
-export async function runKernel(
+type Inputs = Readonly<Record<string, { readonly type: TensorType; readonly data: HostData }>>;
+
+/** The first output of `runKernelOutputs`. */
+export const runKernel = async (
   device: GPUDevice,
   kernel: Kernel,
-  inputs: Readonly<Record<string, { readonly type: TensorType; readonly data: HostData }>>,
+  inputs: Inputs,
   { initial }: { readonly initial?: HostData } = {},
-): Promise<HostData> {
-  const { type } = kernel.output;
-  const bytes = byteLength(type);
-  const padded = Math.ceil(bytes / 4) * 4;
+): Promise<HostData> => (await runKernelOutputs(device, kernel, inputs, { initial })).output;
+
+/**
+ * Returns the kernel's outputs; throws on validation errors and on any write outside of them.
+ *
+ * `initial` is the first output's content before the dispatch, for kernels that accumulate.
+ */
+export async function runKernelOutputs(
+  device: GPUDevice,
+  kernel: Kernel,
+  inputs: Inputs,
+  { initial }: { readonly initial?: HostData | undefined } = {},
+): Promise<{ readonly output: HostData; readonly moments?: HostData }> {
   const buffers: GPUBuffer[] = [];
   const create = (size: number, usage: GPUBufferUsageFlags): GPUBuffer => {
     const buffer = device.createBuffer({ size: Math.max(16, Math.ceil(size / 4) * 4), usage });
@@ -86,17 +93,20 @@ export async function runKernel(
     device.queue.writeBuffer(buffer, 0, words);
     entries.push({ binding, resource: { buffer, offset: GUARD_BYTES } });
   }
-  const total = GUARD_BYTES + padded + GUARD_BYTES;
-  const output = create(
-    total,
-    GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC,
-  );
-  const filled = new Uint32Array(total / 4).fill(GUARD);
-  if (initial) new Uint8Array(filled.buffer).set(encode(initial, type), GUARD_BYTES);
-  device.queue.writeBuffer(output, 0, filled);
-  entries.push({
-    binding: kernel.output.binding,
-    resource: { buffer: output, offset: GUARD_BYTES },
+  const written = [kernel.output, ...(kernel.moments ? [kernel.moments] : [])].map((one, i) => {
+    const total = guardedBytes(one.type);
+    const buffer = create(
+      total,
+      GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC,
+    );
+    const filled = new Uint32Array(total / 4).fill(GUARD);
+    if (initial && i === 0) {
+      new Uint8Array(filled.buffer).set(encode(initial, one.type), GUARD_BYTES);
+    }
+    device.queue.writeBuffer(buffer, 0, filled);
+    entries.push({ binding: one.binding, resource: { buffer, offset: GUARD_BYTES } });
+    const staging = create(total, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);
+    return { ...one, buffer, staging };
   });
 
   const encoder = device.createCommandEncoder();
@@ -105,27 +115,38 @@ export async function runKernel(
   pass.setBindGroup(0, device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }));
   pass.dispatchWorkgroups(...kernel.workgroups);
   pass.end();
-  const staging = create(total, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);
-  encoder.copyBufferToBuffer(output, 0, staging, 0, total);
+  for (const { buffer, staging } of written) {
+    encoder.copyBufferToBuffer(buffer, 0, staging, 0, staging.size);
+  }
   device.queue.submit([encoder.finish()]);
   const error = await device.popErrorScope();
   if (error) throw new Error(`${kernel.name} ${kernel.variant}: ${error.message}`);
-  await staging.mapAsync(GPUMapMode.READ);
-  const copy = staging.getMappedRange().slice(0);
-  staging.unmap();
+  const copies: ArrayBuffer[] = [];
+  for (const { staging } of written) {
+    await staging.mapAsync(GPUMapMode.READ);
+    copies.push(staging.getMappedRange().slice(0));
+    staging.unmap();
+  }
   for (const buffer of buffers) buffer.destroy();
+  const [output, moments] = written.map(({ type }, i) => unguarded(kernel, type, copies[i]!));
+  return { output: output!, ...(moments && { moments }) };
+}
 
+const guardedBytes = (type: TensorType): number =>
+  GUARD_BYTES + Math.ceil(byteLength(type) / 4) * 4 + GUARD_BYTES;
+
+/** What lies between the guards; throws unless they are whole. */
+function unguarded({ name, variant }: Kernel, type: TensorType, copy: ArrayBuffer): HostData {
   const words = new Uint32Array(copy);
   const guards = [
     ...words.subarray(0, GUARD_BYTES / 4),
-    ...words.subarray((GUARD_BYTES + padded) / 4),
+    ...words.subarray((copy.byteLength - GUARD_BYTES) / 4),
   ];
   const broken = guards.findIndex((word) => word !== GUARD);
-  if (broken >= 0)
-    throw new Error(
-      `${kernel.name} ${kernel.variant}: wrote outside its output (guard word ${broken})`,
-    );
-  const body = copy.slice(GUARD_BYTES, GUARD_BYTES + bytes);
+  if (broken >= 0) {
+    throw new Error(`${name} ${variant}: wrote outside its output (guard word ${broken})`);
+  }
+  const body = copy.slice(GUARD_BYTES, GUARD_BYTES + byteLength(type));
   if (type.dtype === 'u32') return new Uint32Array(body);
   const values = type.dtype === 'f16' ? fromF16Bits(new Uint16Array(body)) : new Float32Array(body);
   if (values.length !== sizeOf(type.shape)) throw new Error('output size');

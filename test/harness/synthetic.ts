@@ -41,7 +41,10 @@ let tiny: Folder | undefined;
 export const tinyModel = (): Folder => (tiny ??= tinyModelWith());
 
 /** A tiny model of its own with other weights. */
-export function tinyModelWith(edit?: EditWeight): Folder {
+export const tinyModelWith = (edit?: EditWeight): Folder => memoryFolder('tiny', tinyFiles(edit));
+
+/** Its files by path. */
+export function tinyFiles(edit?: EditWeight): Map<string, Uint8Array<ArrayBuffer>> {
   const files = new Map<string, Uint8Array<ArrayBuffer>>();
   const text = (file: string) =>
     files.set(file, new Uint8Array(readFileSync(goldenPath(`tiny/${file}`))));
@@ -51,7 +54,7 @@ export function tinyModelWith(edit?: EditWeight): Folder {
     text(`${part}/config.json`);
     files.set(`${part}/diffusion_pytorch_model.fp16.safetensors`, tinySafetensors(part, edit));
   }
-  return memoryFolder('tiny', files);
+  return files;
 }
 
 /** The tiny text encoder alone, and what else a model folder has beside it. */

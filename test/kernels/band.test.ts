@@ -79,17 +79,17 @@ class Sketch {
 
   partial(x: Tensor): Tensor {
     const [n = 0, h = 0, w = 0, c = 0] = x.shape;
-    const shape = [n, groupNormChunks(h * w, c).chunks, 2, c];
+    const shape = [n, groupNormChunks(h * w, c).chunks, 3, c];
     return this.g.emit('groupNormPartial', 'partial', { x }, {}, { dtype: 'f32', shape });
   }
 
   norm(x: Tensor): Tensor {
-    const [n = 0, h = 0, w = 0, c = 0] = x.shape;
+    const [n = 0, , , c = 0] = x.shape;
     const stats = this.g.emit(
       'groupNormFinalize',
       'finalize',
       { partial: this.partial(x), gamma: this.vector(c) },
-      { groups: 4, eps: 1e-5, pixels: h * w },
+      { groups: 4, eps: 1e-5 },
       { dtype: 'f32', shape: [n, 2, c] },
     );
     return this.apply(x, stats);

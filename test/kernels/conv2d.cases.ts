@@ -3,6 +3,7 @@ import { conv2d, type Conv2dConstants, conv2dReference } from '../../src/kernels
 import type { Activation } from '../../src/kernels/epilogue.ts';
 import { groupNormApplyReference } from '../../src/kernels/group-norm.ts';
 import { normal } from '../harness/random.ts';
+import { groupNormed } from './group-normed.ts';
 import { inDesign, type KernelCase, sumNmse } from './cases.ts';
 
 interface Options extends Conv2dConstants {
@@ -15,6 +16,8 @@ interface Options extends Conv2dConstants {
   readonly residual?: DType;
   /** x is normalized as it is read, then activated. */
   readonly norm?: Activation;
+  /** That norm takes moments of x, in so many groups. */
+  readonly groups?: number;
   /** Overrides of the target, to reach programs that no adapter at hand selects. */
   readonly target?: Partial<Target>;
   /** Of CPU programs. */
@@ -33,13 +36,16 @@ export function conv2dCase(
 ): KernelCase {
   const { size = 3, stride = 1, activation = 'none', dtype = x.dtype } = options;
   const padding = options.padding ?? (size === 3 ? SAME : undefined);
-  const { norm } = options;
+  const { norm, groups } = options;
+  const grouped = groups === undefined ? undefined : groupNormed(x, groups);
   const constants = {
     stride,
     activation,
     dtype,
     ...(padding && { padding }),
     ...(norm && { normActivation: norm }),
+    ...grouped?.constants,
+    ...(options.moments && { moments: options.moments }),
   };
   const [batch, , , ci] = x.shape;
   const weight: TensorType = {
@@ -60,27 +66,33 @@ export function conv2dCase(
     dtype: options.residual,
     shape: [batch!, height, width, channels],
   };
-  const stats: TensorType | undefined = norm && { dtype: 'f32', shape: [batch!, 2, ci!] };
-  const beta: TensorType | undefined = norm && { dtype: 'f32', shape: [ci!] };
+  const hasStats = norm !== undefined && !grouped;
+  const stats: TensorType | undefined = hasStats
+    ? { dtype: 'f32', shape: [batch!, 2, ci!] }
+    : undefined;
+  const beta: TensorType | undefined = hasStats ? { dtype: 'f32', shape: [ci!] } : undefined;
   const inner = size * size * ci!;
   return {
-    name: `conv2d ${format(x)}${norm ? ` norm ${norm}` : ''} · ${format(weight)} → ${dtype}${bias ? ' bias' : ''}${
+    name: `conv2d ${format(x)}${norm ? ` norm ${norm}` : ''}${groups ? ` by ${groups}` : ''} · ${format(weight)} → ${dtype}${bias ? ' bias' : ''}${
       shift ? ` shift ${shift.shape[0]}` : ''
     }${stride === 1 ? '' : ' stride 2'}${padding === BOTTOM_RIGHT ? ' pad bottom right' : ''}${
       activation === 'none' ? '' : ` ${activation}`
-    }${residual ? ` + ${residual.dtype}` : ''}${options.target ? ` ${JSON.stringify(options.target)}` : ''}${options.design ? ` ${options.design}` : ''}`,
+    }${residual ? ` + ${residual.dtype}` : ''}${options.moments ? ` + moments of ${options.moments}` : ''}${options.target ? ` ${JSON.stringify(options.target)}` : ''}${options.design ? ` ${options.design}` : ''}`,
     tags,
     ...(options.design && { families: ['cpu'] }),
+    ...((grouped || options.moments) && { families: ['alu'] }),
     inputs: {
       x,
       ...(stats && { stats }),
       ...(beta && { beta }),
+      ...grouped?.inputs,
       weight,
       ...(bias && { bias }),
       ...(shift && { shift }),
       ...(residual && { residual }),
     },
     data: (name, type, seed) =>
+      grouped?.data(name, type, seed) ??
       normal(
         type.shape.reduce((n, d) => n * d, 1),
         seed,
@@ -89,17 +101,24 @@ export function conv2dCase(
     kernel: (target) =>
       inDesign(
         options.design,
-        (t) => conv2d({ x, stats, beta, weight, bias, shift, residual }, constants, t),
+        (t) =>
+          conv2d(
+            { x, stats, beta, ...grouped?.inputs, weight, bias, shift, residual },
+            constants,
+            t,
+          ),
         { ...target, ...options.target },
       ),
     reference: (data) =>
       conv2dReference(
         {
-          x: norm
-            ? groupNormApplyReference(data as Record<'x' | 'stats' | 'beta', Float32Array>, {
-                activation: norm,
-              })
-            : (data['x'] as Float32Array),
+          x: grouped
+            ? grouped.normalized(data, norm ?? 'none')
+            : norm
+              ? groupNormApplyReference(data as Record<'x' | 'stats' | 'beta', Float32Array>, {
+                  activation: norm,
+                })
+              : (data['x'] as Float32Array),
           weight: data['weight'] as Float32Array,
           bias: data['bias'] as Float32Array | undefined,
           shift: data['shift'] as Float32Array | undefined,
@@ -145,6 +164,15 @@ export const cases: readonly KernelCase[] = [
   ]),
   conv2dCase(f32(2, 5, 7, 20), 36, ['edge'], { norm: 'silu' }),
   conv2dCase(f16(2, 13, 18, 8), 36, ['edge'], { norm: 'silu', residual: 'f16' }),
+  // moments out and in: ragged tiles, runs of channels shorter and longer than a vector, several images
+  conv2dCase(f16(2, 13, 18, 8), 80, ['edge'], { moments: 20, norm: 'silu', groups: 4, shift: 2 }),
+  conv2dCase(f32(2, 5, 7, 20), 36, ['edge'], { moments: 18, norm: 'silu', groups: 4 }),
+  conv2dCase(f32(1, 13, 7, 32), 16, ['edge'], {
+    moments: 1,
+    norm: 'none',
+    groups: 32,
+    residual: 'f32',
+  }),
   conv2dCase(f16(1, 128, 128, 4), 16, ['real', 'perf']),
   conv2dCase(f32(1, 64, 64, 16), 4, ['real', 'perf']),
   conv2dCase(f16(1, 128, 128, 16), 32, ['real', 'perf'], { shift: 1 }),

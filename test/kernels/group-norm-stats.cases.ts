@@ -51,7 +51,7 @@ function finalizeCase(
 ): KernelCase {
   const pixels = height * width;
   const { chunks, chunkPixels } = groupNormChunks(pixels, channels);
-  const partial: TensorType = { dtype: 'f32', shape: [batch, chunks, 2, channels] };
+  const partial: TensorType = { dtype: 'f32', shape: [batch, chunks, 3, channels] };
   const gamma: TensorType = { dtype: 'f32', shape: [channels] };
   return {
     name: `groupNormFinalize ${format(partial)} ${groups} groups eps ${eps} ${describe({ mean, std })}`,
@@ -60,18 +60,21 @@ function finalizeCase(
     data: (name, { shape }, seed) => {
       const values = normal(sizeOf(shape), seed);
       if (name === 'gamma') return values;
-      return values.map((v, i) =>
-        Math.floor(i / channels) % 2 === 0
-          ? mean + std * 0.1 * v
-          : std ** 2 * chunkPixels * (1 + 0.1 * Math.tanh(v)),
-      );
+      return values.map((v, i) => {
+        const row = Math.floor(i / channels);
+        const chunk = Math.floor(row / 3) % chunks;
+        const count = Math.min(chunkPixels, pixels - chunk * chunkPixels);
+        if (row % 3 === 0) return count;
+        return row % 3 === 1 ? mean + std * 0.1 * v : std ** 2 * count * (1 + 0.1 * Math.tanh(v));
+      });
     },
-    kernel: (target) => groupNormFinalize({ partial, gamma }, { groups, eps, pixels }, target),
+    kernel: (target) => groupNormFinalize({ partial, gamma }, { groups, eps }, target),
     reference: (data) =>
       groupNormFinalizeReference(data as Record<'partial' | 'gamma', Float32Array>, {
         groups,
         eps,
-        pixels,
+        batch,
+        chunks,
       }),
     ...(maxNmse && { maxNmse }),
   };

@@ -4,6 +4,7 @@ import type { Activation } from '../../src/kernels/epilogue.ts';
 import { groupNormApplyReference } from '../../src/kernels/group-norm.ts';
 import { linear, linearReference } from '../../src/kernels/matmul.ts';
 import { normal } from '../harness/random.ts';
+import { groupNormed } from './group-normed.ts';
 import { CHUNK_NMSE, inDesign, type KernelCase, sumNmse } from './cases.ts';
 
 interface Options {
@@ -15,6 +16,10 @@ interface Options {
   readonly gated?: boolean;
   /** x is normalized as it is read. */
   readonly isNormed?: boolean;
+  /** x is normalized by its moments, in so many groups. */
+  readonly groups?: number;
+  /** Channels per entry of y's moments. */
+  readonly moments?: number;
   /** Channels of a second x. */
   readonly others?: number;
   /** Rows of x are layer-normalized. */
@@ -44,6 +49,8 @@ export function linearCase(
     dtype: options.residual,
     shape: [...x.shape.slice(0, -1), columns],
   };
+  const { groups, moments } = options;
+  const grouped = groups === undefined ? undefined : groupNormed(x, groups);
   const { activation = 'none', gated = false, isNormed = false, rowEps } = options;
   const gamma: TensorType | undefined =
     rowEps === undefined ? undefined : { dtype: 'f32', shape: [inner] };
@@ -54,30 +61,39 @@ export function linearCase(
   const beta: TensorType | undefined = isNormed ? { dtype: 'f32', shape: [inner] } : undefined;
   const kernel = (target: Target) =>
     linear(
-      { x, x2, stats, beta, gamma, columns: sums, weight, bias, residual },
-      { activation, dtype, gated, ...(rowEps !== undefined && { rowEps }) },
+      { x, x2, stats, beta, ...grouped?.inputs, gamma, columns: sums, weight, bias, residual },
+      {
+        activation,
+        dtype,
+        gated,
+        ...(rowEps !== undefined && { rowEps }),
+        ...grouped?.constants,
+        ...(moments && { moments }),
+      },
       target,
     );
   return {
-    name: `linear ${format(x)}${x2 ? ` + ${others}` : ''}${isNormed ? ' normed' : ''}${gamma ? ' rows normed' : ''} · ${format(weight)} → ${dtype}${bias ? ' bias' : ''}${
+    name: `linear ${format(x)}${x2 ? ` + ${others}` : ''}${isNormed ? ' normed' : ''}${groups ? ` normed by ${groups}` : ''}${gamma ? ' rows normed' : ''} · ${format(weight)} → ${dtype}${bias ? ' bias' : ''}${
       activation === 'none' ? '' : ` ${activation}`
-    }${gated ? ' gated' : ''}${residual ? ` + ${residual.dtype}` : ''}${options.target ? ` ${JSON.stringify(options.target)}` : ''}${options.design ? ` ${options.design}` : ''}`,
+    }${gated ? ' gated' : ''}${residual ? ` + ${residual.dtype}` : ''}${moments ? ` + moments of ${moments}` : ''}${options.target ? ` ${JSON.stringify(options.target)}` : ''}${options.design ? ` ${options.design}` : ''}`,
     tags,
-    ...((options.design || gamma) && { families: ['alu'] }),
+    ...((options.design || gamma || grouped || moments) && { families: ['alu'] }),
     inputs: {
       x,
       ...(x2 && { x2 }),
       ...(stats && { stats }),
       ...(beta && { beta }),
+      ...grouped?.inputs,
       ...(gamma && { gamma }),
       ...(sums && { columns: sums }),
       weight,
       ...(bias && { bias }),
       ...(residual && { residual }),
     },
-    data: (name, { shape }, seed) =>
+    data: (name, type, seed) =>
+      grouped?.data(name, type, seed) ??
       normal(
-        shape.reduce((n, d) => n * d, 1),
+        type.shape.reduce((n, d) => n * d, 1),
         seed,
         // weights scaled as trained ones are, so that sums keep the spread of x
         name === 'weight' ? { std: 1 / Math.sqrt(inner) } : { mean: 0.25 },
@@ -86,14 +102,16 @@ export function linearCase(
     reference: (data) =>
       linearReference(
         {
-          x: isNormed
-            ? groupNormApplyReference(data as Record<'x' | 'stats' | 'beta', Float32Array>, {})
-            : x2
-              ? concatReference(
-                  { a: data['x'] as Float32Array, b: data['x2'] as Float32Array },
-                  { channelsA: own, channelsB: others },
-                )
-              : (data['x'] as Float32Array),
+          x: grouped
+            ? grouped.normalized(data, 'none')
+            : isNormed
+              ? groupNormApplyReference(data as Record<'x' | 'stats' | 'beta', Float32Array>, {})
+              : x2
+                ? concatReference(
+                    { a: data['x'] as Float32Array, b: data['x2'] as Float32Array },
+                    { channelsA: own, channelsB: others },
+                  )
+                : (data['x'] as Float32Array),
           weight: data['weight'] as Float32Array,
           gamma: data['gamma'] as Float32Array | undefined,
           columns: data['columns'] as Float32Array | undefined,
@@ -130,6 +148,19 @@ export const cases: readonly KernelCase[] = [
   linearCase(f16(131, 68), 32, ['edge'], { design: 'tile128x16' }),
   linearCase(f16(131, 68), 4, ['edge'], { design: 'tile128x16' }),
   linearCase(f32(3, 10, 8), 16, ['edge'], { isNormed: true }),
+  // every tile with moments: they take shared memory, and turns that differ
+  ...['tile64x64', 'tile128x64', 'tile128x128', 'tile32x64', 'tile64x64 packed'].map((design) =>
+    linearCase(f16(2, 131, 64), 180, ['edge'], {
+      moments: 10,
+      groups: 32,
+      residual: 'f16',
+      design,
+    }),
+  ),
+  ...['tile128x32', 'tile128x16'].map((design) =>
+    linearCase(f32(2, 131, 20), 16, ['edge'], { moments: 4, groups: 2, design }),
+  ),
+  linearCase(f32(1, 131, 20), 4, ['edge'], { moments: 4, design: 'tile128x4' }),
   linearCase(f32(3, 7, 12), 16, ['edge'], { others: 20 }),
   linearCase(f32(3, 25, 20), 36, ['edge'], { rowEps: 1e-5, bias: false }),
   linearCase(f16(2, 37, 72), 72, ['edge'], { rowEps: 1e-5, gated: true }),

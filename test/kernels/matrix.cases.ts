@@ -22,7 +22,14 @@ const fewEntries = (large: string, small: string): readonly Entry[] => [
   // pixels, columns and depth beyond the tiles' multiples; not even a multiple of the matrix
   [
     `matrix${large}`,
-    (target, design) => linearCase(f16(1, 150, 68), 132, [], { residual: 'f16', target, design }),
+    (target, design) =>
+      linearCase(f16(1, 150, 68), 132, [], {
+        residual: 'f16',
+        groups: 4,
+        moments: 12,
+        target,
+        design,
+      }),
   ],
   [
     `matrix${small} direct`,
@@ -33,7 +40,10 @@ const fewEntries = (large: string, small: string): readonly Entry[] => [
     `halo${large} direct`,
     (target, design) => conv2dCase(f16(1, 9, 18, 48), 80, [], { dtype: 'f32', target, design }),
   ],
-  [`halo${small}`, (target) => upsampleConv2dCase(f16(2, 9, 17, 20), 36, [], { target })],
+  [
+    `halo${small}`,
+    (target) => upsampleConv2dCase(f16(2, 9, 17, 20), 36, [], { moments: 18, target }),
+  ],
 ];
 
 const allEntries = (large: string, small: string): readonly Entry[] => [

@@ -20,7 +20,7 @@ export function upsampleConv2dCase(
   tags: KernelCase['tags'],
   options: Options = {},
 ): KernelCase {
-  const { activation = 'none', dtype = x.dtype } = options;
+  const { activation = 'none', dtype = x.dtype, moments } = options;
   const ci = x.shape[3]!;
   const weight: TensorType = {
     dtype: options.weight ?? 'f16',
@@ -31,8 +31,9 @@ export function upsampleConv2dCase(
   return {
     name: `upsampleConv2d ${format(x)} · ${weight.dtype} ${channels} → ${dtype}${bias ? ' bias' : ''}${
       activation === 'none' ? '' : ` ${activation}`
-    }${options.target ? ` ${JSON.stringify(options.target)}` : ''}`,
+    }${moments ? ` + moments of ${moments}` : ''}${options.target ? ` ${JSON.stringify(options.target)}` : ''}`,
     tags,
+    ...(moments && { families: ['alu'] }),
     inputs: { x, weight, ...(bias && { bias }) },
     data: (name, { shape }, seed) =>
       normal(
@@ -41,7 +42,11 @@ export function upsampleConv2dCase(
         name === 'weight' ? { std: 1 / Math.sqrt(4 * ci) } : { mean: 0.25 },
       ),
     kernel: (target) =>
-      upsampleConv2d({ x, weight, bias }, { activation, dtype }, { ...target, ...options.target }),
+      upsampleConv2d(
+        { x, weight, bias },
+        { activation, dtype, ...(moments && { moments }) },
+        { ...target, ...options.target },
+      ),
     reference: (data) =>
       upsampleConv2dReference(
         {
@@ -69,6 +74,7 @@ export const cases: readonly KernelCase[] = [
     bias: false,
   }),
   upsampleConv2dCase(f32(1, 5, 7, 12), 16, ['edge'], { target: { subgroupSize: 0 } }),
+  upsampleConv2dCase(f16(2, 13, 18, 8), 80, ['edge'], { moments: 40 }),
   upsampleConv2dCase(f16(1, 64, 64, 32), 32, ['real', 'perf']),
   upsampleConv2dCase(f32(1, 32, 32, 48), 48, ['real', 'perf']),
 ];

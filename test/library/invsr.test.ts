@@ -1,37 +1,42 @@
-/** Class InvSR on its own: GPU images in and out. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { InvSR } from '../../src/library/invsr.ts';
-import { readImage } from '../../src/library/read-image.ts';
+/** Class InvSR: GPU images in and out, regions, parts as they finish, options. */
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createContext } from '../../src/engine/context.ts';
+import type { GpuImage } from '../../src/engine/gpu-image.ts';
 import { type Model, openModel } from '../../src/invsr/model.ts';
 import { Upscaler } from '../../src/invsr/upscaler.ts';
+import { InvSR } from '../../src/library/invsr.ts';
+import { readImage } from '../../src/library/read-image.ts';
+import type { ImageInput, Progress, Region, UpscaleOptions } from '../../src/library/types.ts';
 import { nodeFolder } from '../../src/weights/node-file.ts';
 import { adapterNames, openTestDevice } from '../harness/device.ts';
-import { uniform } from '../harness/random.ts';
+import { cropped, difference, picture, type Picture, textureOf } from '../harness/pictures.ts';
 
 const TILE = 16;
+const isLast = (adapter: string): boolean => adapter === adapterNames.at(-1);
 
-/** Shapes, colours and grain, opaque. */
-function picture(width: number, height: number) {
-  const next = uniform(width * 1000 + height);
-  const data = new Uint8ClampedArray(4 * width * height);
-  for (let i = 0; i < width * height; i++) {
-    const [x, y] = [(i % width) / width, Math.floor(i / width) / height];
-    const grain = 24 * (next() - 0.5);
-    const rgb = [60 + 160 * x, 200 - 140 * y, 90 + 80 * Math.sin(6 * (x + y))];
-    data.set([...rgb.map((v) => v + grain), 255], 4 * i);
-  }
-  return { width, height, data };
-}
+const enlarged = ({ x, y, width, height }: Region): Region => ({
+  x: 4 * x,
+  y: 4 * y,
+  width: 4 * width,
+  height: 4 * height,
+});
 
 describe.each(adapterNames)('%s', (adapter) => {
   let device: GPUDevice;
   let model: Model;
   let sr: InvSR;
+  /** Destroyed after each test. */
+  const textures: GPUTexture[] = [];
   beforeAll(async () => {
     ({ device } = await openTestDevice(adapter));
+    device.onuncapturederror = ({ error }) => {
+      throw new Error(`leaked: ${error.message}`);
+    };
     model = await openModel(nodeFolder('weights/invsr-nano'));
     sr = await InvSR.open({ device, weights: model });
+  });
+  afterEach(() => {
+    for (const texture of textures.splice(0)) texture.destroy();
   });
   afterAll(async () => {
     sr.dispose();
@@ -40,27 +45,197 @@ describe.each(adapterNames)('%s', (adapter) => {
     device.destroy();
   });
 
-  function textureOf(image: ReturnType<typeof picture>, format: GPUTextureFormat = 'rgba8unorm') {
-    const { TEXTURE_BINDING, COPY_DST } = GPUTextureUsage;
-    const size = [image.width, image.height];
-    const texture = device.createTexture({ size, format, usage: TEXTURE_BINDING | COPY_DST });
-    device.queue.writeTexture({ texture }, image.data, { bytesPerRow: 4 * image.width }, size);
-    return texture;
+  function texture(image: Picture): GPUTexture {
+    const made = textureOf(device, image);
+    textures.push(made);
+    return made;
   }
 
-  test('a texture in, a texture out: the same bytes as Upscaler has them', async () => {
+  /** The result's bytes. */
+  async function bytesOf(input: ImageInput, options: UpscaleOptions = {}): Promise<Picture> {
+    const output = await sr.upscale(input, { tile: TILE, ...options });
+    textures.push(output);
+    return readImage(device, output);
+  }
+
+  test('texture in, texture out: the bytes that Upscaler makes, and nothing is mapped', async () => {
     const image = picture(26, 19);
     const context = createContext(device);
     const upscaler = new Upscaler(context, model, { tile: TILE, colorFix: 'wavelet' });
     const { pixels } = await upscaler.upscale({ ...image, pixels: new Uint8Array(image.data) });
     upscaler.dispose();
     context.dispose();
-    const input = textureOf(image);
-    const output = await sr.upscale(input, { tile: TILE });
-    const { data, width, height } = await readImage(device, output);
-    expect([width, height]).toEqual([104, 76]);
-    expect(Buffer.from(data).equals(Buffer.from(pixels))).toBe(true);
-    input.destroy();
-    output.destroy();
+
+    const map = vi.spyOn(GPUBuffer.prototype, 'mapAsync');
+    const output = await sr.upscale(texture(image), { tile: TILE });
+    textures.push(output);
+    expect(map).not.toHaveBeenCalled();
+    const { width, height, data } = await readImage(device, output);
+    expect(map).toHaveBeenCalled(); // the spy does see
+    map.mockRestore();
+    expect([width, height, output.format]).toEqual([104, 76, 'rgba8unorm']);
+    expect(difference(data, pixels).max).toBe(0);
+    expect(data.every((v, i) => i % 4 < 3 || v === 255)).toBe(true);
+  });
+
+  if (!isLast(adapter)) return;
+
+  test('bytes are taken like a texture of them, copied by the call', async () => {
+    const image = picture(18, 11);
+    const expected = await bytesOf(texture(image));
+    const given = { ...image, data: image.data.slice() };
+    const run = bytesOf(given);
+    given.data.fill(0);
+    expect((await run).data).toEqual(expected.data);
+  });
+
+  test('buffers in and out, with offsets and strides', async () => {
+    const image = picture(18, 11);
+    const expected = await bytesOf(texture(image));
+    const { STORAGE, COPY_DST } = GPUBufferUsage;
+    const input = device.createBuffer({ size: 256 + 11 * 80, usage: STORAGE | COPY_DST });
+    const output = device.createBuffer({ size: 512 + 44 * 2048, usage: STORAGE });
+    try {
+      for (let y = 0; y < 11; y++) {
+        device.queue.writeBuffer(input, 256 + 80 * y, image.data, 4 * 18 * y, 4 * 18);
+      }
+      const result = await sr.upscale(
+        {
+          buffer: input,
+          width: 18,
+          height: 11,
+          format: 'rgba8unorm',
+          offset: 256,
+          bytesPerRow: 80,
+        },
+        {
+          tile: TILE,
+          output: {
+            ...{ buffer: output, width: 72, height: 44 },
+            format: 'rgba32float',
+            offset: 512,
+            bytesPerRow: 2048,
+          },
+        },
+      );
+      expect(result.buffer).toBe(output);
+      const { data } = await readImage(device, result);
+      expect(data).toEqual(expected.data);
+    } finally {
+      input.destroy();
+      output.destroy();
+    }
+  });
+
+  test('a region whose surroundings are a tile of the whole: the same bytes, so the same noise', async () => {
+    const image = texture(picture(112, 48)); // tiles of 48 at 0, 32 and 64
+    const options = { tile: 48, seed: 7, colorFix: 'none' } as const;
+    const region = { x: 52, y: 0, width: 8, height: 48 }; // where the second one counts fully
+    const whole = await bytesOf(image, options);
+    const part = await bytesOf(image, { ...options, region });
+    expect(difference(part.data, cropped(whole, enlarged(region)).data).max).toBe(0);
+  });
+
+  test('regions inside and at borders show their place in the whole', async () => {
+    const image = texture(picture(44, 39));
+    const whole = await bytesOf(image);
+    for (const region of [
+      { x: 14, y: 12, width: 13, height: 9 },
+      { x: 0, y: 0, width: 10, height: 12 },
+      { x: 33, y: 28, width: 11, height: 11 },
+    ]) {
+      const part = await bytesOf(image, { region });
+      const errorAt = (x: number, y: number): number => {
+        const at = enlarged({ ...region, x: region.x + x, y: region.y + y });
+        return difference(part.data, cropped(whole, at).data).rms;
+      };
+      // Other tiles have other group statistics; one pixel beside, where the image has one, is farther off.
+      const beside = errorAt(region.x > 0 ? -1 : 1, region.y > 0 ? -1 : 1);
+      console.log(errorAt(0, 0), beside);
+      expect(errorAt(0, 0)).toBeLessThan(0.3 * beside);
+    }
+  });
+
+  test.each([
+    [1, 1],
+    [1, 7],
+  ])('%ix%i pixels', async (width, height) => {
+    const image = picture(width, height);
+    const context = createContext(device);
+    const upscaler = new Upscaler(context, model, { tile: TILE, colorFix: 'ycbcr' });
+    const { pixels } = await upscaler.upscale({ ...image, pixels: new Uint8Array(image.data) });
+    upscaler.dispose();
+    context.dispose();
+    const { data } = await bytesOf(texture(image), { colorFix: 'ycbcr' });
+    expect(difference(data, pixels).max).toBe(0);
+  });
+
+  test('parts as they finish: the enlarged input, then each pixel once', async () => {
+    const image = picture(50, 37);
+    const region = { x: 5, y: 3, width: 41, height: 30 };
+    const size = { width: 164, height: 120 };
+    const parts: Region[] = [];
+    let first: Promise<Picture> | undefined;
+    const outputs = new Set<GpuImage>();
+    const output = await sr.upscale(texture(image), {
+      ...{ tile: TILE, region, tileBatch: 2 },
+      onTile: (part, onto) => {
+        outputs.add(onto);
+        if (parts.push(part) === 1) first = readImage(device, onto);
+      },
+    });
+    textures.push(output);
+    expect([...outputs]).toEqual([output]);
+    expect(parts[0]).toEqual({ x: 0, y: 0, ...size });
+    const covered = new Uint8Array(size.width * size.height);
+    for (const { x, y, width, height } of parts.slice(1)) {
+      for (let i = y; i < y + height; i++) {
+        for (let j = x; j < x + width; j++) covered[i * size.width + j]!++;
+      }
+    }
+    expect(covered.every((times) => times === 1)).toBe(true);
+    // The same picture as without, and before it something that looks like it.
+    const silent = await bytesOf(texture(image), { region, tileBatch: 2 });
+    const { data } = await readImage(device, output);
+    expect(data).toEqual(silent.data);
+    const early = difference((await first)!.data, data);
+    // Measured: 2.8 levels.
+    expect(early.rms).toBeGreaterThan(0.5);
+    expect(early.rms).toBeLessThan(6);
+  });
+
+  test('options make a difference, and only they do', async () => {
+    const image = picture(20, 14);
+    const of = async (options: UpscaleOptions): Promise<string> =>
+      Buffer.from((await bytesOf(texture(image), options)).data).toString('base64');
+    const results = [
+      await of({}),
+      await of({ seed: 1 }),
+      await of({ steps: 2 }),
+      await of({ startTimestep: 100 }),
+      await of({ colorFix: 'none' }),
+    ];
+    expect(new Set(results).size).toBe(results.length);
+    expect(await of({ seed: 12345, steps: 1, startTimestep: 200, budgetMs: 1 })).toBe(results[0]);
+  });
+
+  test('progress: weights and pipelines once, then tiles, evenly and to the end', async () => {
+    const fresh = await InvSR.open({ device, weights: model });
+    const seen: Progress[] = [];
+    const onProgress = (progress: Progress): void => void seen.push(progress);
+    try {
+      await fresh.prepare({ width: 20, height: 14 }, { tile: TILE, onProgress });
+      expect(new Set(seen.map(({ phase }) => phase))).toEqual(new Set(['download', 'compile']));
+      expect(fresh.memory.weightBytes).toBeGreaterThan(1e6);
+      seen.length = 0;
+      textures.push(await fresh.upscale(texture(picture(20, 14)), { tile: TILE, onProgress }));
+    } finally {
+      fresh.dispose();
+    }
+    const run = seen.flatMap((p) => (p.phase === 'run' ? [p.done / p.total] : []));
+    expect(run.length).toBeGreaterThan(2);
+    expect(run).toEqual(run.toSorted((a, b) => a - b));
+    expect(run.at(-1)).toBeCloseTo(1, 6);
+    expect(seen.some(({ phase }) => phase === 'download')).toBe(false);
   });
 });

@@ -2,9 +2,8 @@
 import { expect, test } from 'vitest';
 import { EXIT, exitCodeOf, InputError, isPictureError } from '../../src/cli/errors.ts';
 import { DeviceLostError } from '../../src/engine/errors.ts';
-import { ConfigError } from '../../src/invsr/config-fields.ts';
+import { ConfigError, ImageSizeError } from '../../src/invsr/errors.ts';
 import { ParityError } from '../../src/invsr/parity.ts';
-import { ImageSizeError } from '../../src/invsr/upscaler.ts';
 
 test.each<[Error, { code: number; isPicture: boolean }]>([
   [new InputError('no image'), { code: EXIT.usage, isPicture: true }],

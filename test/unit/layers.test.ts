@@ -16,7 +16,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   tune: ['engine', 'kernels', 'graph', 'invsr', 'weights'],
   library: ['engine', 'invsr', 'weights'],
   entry: ['engine', 'graph', 'invsr', 'tune', 'library', 'weights'],
-  cli: ['engine', 'invsr', 'weights', 'graph', 'tune', 'entry', 'bench'],
+  cli: ['engine', 'invsr', 'weights', 'graph', 'tune', 'library', 'entry', 'bench'],
 };
 
 /** Files directly in src are the package's entries; ../bench is beside it. */

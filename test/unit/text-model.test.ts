@@ -1,7 +1,7 @@
 /** A text encoder's files: rows of its table, and what is said before a device when they do not fit. */
 import { describe, expect, test } from 'vitest';
 import { WeightError } from '../../src/graph/weights.ts';
-import { ConfigError } from '../../src/invsr/config-fields.ts';
+import { ConfigError } from '../../src/invsr/errors.ts';
 import { openPrompts } from '../../src/invsr/prompt.ts';
 import { readTokenRows } from '../../src/invsr/text-encoder.ts';
 import { hasTextModel, openTextModel } from '../../src/invsr/text-model.ts';

@@ -1,7 +1,7 @@
 /** The CLIP tokenizer: its rules on a vocabulary of our own, its ids on CLIP's where that is at hand. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { ConfigError } from '../../src/invsr/config-fields.ts';
+import { ConfigError } from '../../src/invsr/errors.ts';
 import { createTokenizer, readTokenizerFiles, type Tokenizer } from '../../src/invsr/tokenizer.ts';
 import { memoryFolder } from '../../src/weights/folder.ts';
 import { nodeFolder } from '../../src/weights/node-file.ts';

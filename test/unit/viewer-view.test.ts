@@ -62,6 +62,12 @@ describe('a view', () => {
     expect(origin).toEqual({ x: Math.round(320 - 600.148), y: Math.round(240 - 399.96) });
   });
 
+  test('at 1:1 moves by less than a pixel, too', () => {
+    let view = { x: 150, y: 100, zoom: 1 };
+    for (let i = 0; i < 10; i++) view = moveView(view, stage, { x: 9, y: 9 }, { x: 9.4, y: 9 }, 1);
+    expect(view.x).toBeCloseTo(149, 9);
+  });
+
   test('between two others keeps the point that both have at the same place', () => {
     const from = { x: 150, y: 100, zoom: 1.5 };
     const pointer = { x: 200, y: 130 };

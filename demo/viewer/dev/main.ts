@@ -1,6 +1,7 @@
 /**
  * The viewer on a page of its own, for development and tests: a drawing at full size as the result, and
- * the same reduced as the input. Tests find viewer, device and a maker of textures in `dev`.
+ * the same reduced as the input. Tests find viewer, device and a maker of textures in `dev`, and
+ * nothing but the viewer on the page with `?bare`.
  */
 import { createViewer, type Mode, type Viewer } from '../viewer.ts';
 
@@ -9,11 +10,13 @@ type Paint = (x: number, y: number) => readonly [number, number, number, number]
 
 export interface Dev {
   readonly viewer: Viewer;
-  readonly device: GPUDevice;
+  device: GPUDevice;
   /** A texture painted pixel by pixel. */
   texture(width: number, height: number, paint: Paint): GPUTexture;
   /** What the viewer has told, newest last. */
   readonly events: unknown[];
+  /** For the viewer and for textures. */
+  useDevice(device: GPUDevice): void;
 }
 
 declare global {
@@ -133,24 +136,34 @@ async function main(): Promise<void> {
   });
   button('pan / region', () => (viewer.tool = viewer.tool === 'pan' ? 'region' : 'pan'));
 
-  globalThis.dev = {
+  nav.hidden = new URLSearchParams(location.search).has('bare');
+
+  const dev: Dev = {
     viewer,
     device,
     events,
+    useDevice(next) {
+      dev.device = next;
+      viewer.setDevice(next);
+    },
     texture(width, height, paint) {
       const pixels = new Uint8Array(width * height * 4);
       for (let y = 0; y < height; y++) {
         for (let x = 0; x < width; x++) pixels.set(paint(x, y), (y * width + x) * 4);
       }
-      const texture = device.createTexture({
+      const texture = dev.device.createTexture({
         size: [width, height],
         format: 'rgba8unorm',
         usage: GPUTextureUsage.TEXTURE_BINDING | GPUTextureUsage.COPY_DST,
       });
-      device.queue.writeTexture({ texture }, pixels, { bytesPerRow: width * 4 }, [width, height]);
+      dev.device.queue.writeTexture({ texture }, pixels, { bytesPerRow: width * 4 }, [
+        width,
+        height,
+      ]);
       return texture;
     },
   };
+  globalThis.dev = dev;
 }
 
 await main();

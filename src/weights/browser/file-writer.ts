@@ -43,10 +43,34 @@ export async function openWriter(
       { problem: 'unsupported' },
     );
   }
-  const stream = await file.createWritable({ keepExistingData: isKept });
+  return streamWriter(await file.createWritable({ keepExistingData: isKept }));
+}
+
+/** Every write is a question to another process: a few large ones instead of many small. */
+const WRITE_BYTES = 2 ** 20;
+
+function streamWriter(stream: FileSystemWritableFileStream): FileWriter {
+  let position = 0;
+  let waiting: Uint8Array<ArrayBuffer>[] = [];
+  let waitingBytes = 0;
+  const flush = async (): Promise<void> => {
+    const data = new Blob(waiting);
+    waiting = [];
+    waitingBytes = 0;
+    if (data.size > 0) await stream.write({ type: 'write', position, data });
+  };
   return {
-    write: (data, position) => stream.write({ type: 'write', position, data }),
-    close: () => stream.close(),
+    write: async (bytes, at) => {
+      if (at !== position + waitingBytes) await flush();
+      if (waitingBytes === 0) position = at;
+      waiting.push(bytes);
+      waitingBytes += bytes.length;
+      if (waitingBytes >= WRITE_BYTES) await flush();
+    },
+    close: async () => {
+      await flush();
+      await stream.close();
+    },
   };
 }
 

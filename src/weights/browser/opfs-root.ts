@@ -4,6 +4,11 @@ import { StorageError } from './storage-error.ts';
 export interface OpfsStoreOptions {
   /** Folder in the origin's storage. @default 'invsr' */
   readonly folder?: string;
+  /**
+   * What a connection fetches at a time; on the main thread, what a reload loses of each of four.
+   * What another size has begun is fetched again. @default 16 MiB
+   */
+  readonly partBytes?: number;
   /** @default navigator.storage */
   readonly storage?: Pick<StorageManager, 'getDirectory' | 'estimate'> & Partial<StorageManager>;
 }
@@ -19,11 +24,13 @@ export interface OpfsRoot {
   persist(): Promise<void>;
   /** One tab at a time works on a model. */
   lockOf(name: string): string;
+  readonly partBytes: number;
 }
 
 /** Nothing happens until it is used. StorageError then, where the browser has no such storage. */
 export function opfsRoot({
   folder = 'invsr',
+  partBytes = 16 * 2 ** 20,
   storage = globalThis.navigator?.storage,
 }: OpfsStoreOptions): OpfsRoot {
   const open = async (): Promise<FileSystemDirectoryHandle> => {
@@ -45,6 +52,7 @@ export function opfsRoot({
   };
   return {
     open,
+    partBytes,
     model: async (name) => (await open()).getDirectoryHandle(name).catch(() => undefined),
     freeBytes: async () => {
       const { quota, usage = 0 } = await storage.estimate();

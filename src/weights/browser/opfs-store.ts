@@ -13,13 +13,13 @@
 import type { Folder } from '../folder.ts';
 import { download } from '../hub/download.ts';
 import { createLimit } from '../hub/limit.ts';
-import { missing } from '../hub/ranges.ts';
+import { lengthOf, missing } from '../hub/ranges.ts';
 import type { RetryPolicy } from '../hub/retry.ts';
 import { opfsRoot, type OpfsStoreOptions } from './opfs-root.ts';
 import type { RemoteModel } from './remote-model.ts';
 import { StorageError, storageError } from './storage-error.ts';
 import { type Job, openStoredModel, storeModel, type StoreOptions } from './store-model.ts';
-import { openStored, PART_BYTES, type StoredFile } from './stored-file.ts';
+import { openStored, type OpenStoredFile, type StoredFile } from './stored-file.ts';
 import { listModels, missingBytesOf, type ModelNote, type StoredModel } from './stored-model.ts';
 
 export interface DownloadPlan {
@@ -78,8 +78,9 @@ export function opfsStore(options: OpfsStoreOptions = {}): ModelStore {
       async function store(path: string, at: FileSystemDirectoryHandle, job: Job): Promise<void> {
         const remote = remotes.get(path);
         if (!remote) return;
-        const partial = await openStored(at, remote, path);
-        const how = { client, limit, segmentBytes: PART_BYTES, ...(policy && { policy }) };
+        const { partBytes } = root;
+        const partial = await openStored(at, remote, { name: path, partBytes });
+        const how = { client, limit, segmentBytes: partBytes, ...(policy && { policy }) };
         await download(remote, partial, { ...job, ...how });
         await partial.finish();
       }
@@ -92,7 +93,9 @@ export function opfsStore(options: OpfsStoreOptions = {}): ModelStore {
         note,
         async (path, at, job) => {
           const blob = files.get(path);
-          if (blob) await copy(blob, path, at, job);
+          if (!blob) return;
+          const { partBytes } = root;
+          await copy(blob, await openStored(at, keptFile(blob), { name: path, partBytes }), job);
         },
         asked,
       );
@@ -134,24 +137,20 @@ const COPY_BYTES = 4 * 2 ** 20;
 
 async function copy(
   blob: Blob,
-  path: string,
-  at: FileSystemDirectoryHandle,
+  stored: OpenStoredFile,
   { signal, onBytes, onCheck }: Job,
 ): Promise<void> {
-  const partial = await openStored(at, keptFile(blob), path);
   try {
-    let left = blob.size;
-    for (const [begin, end] of missing(partial.done, blob.size, COPY_BYTES)) {
+    onBytes(lengthOf(stored.done));
+    for (const [begin, end] of missing(stored.done, blob.size, COPY_BYTES)) {
       signal.throwIfAborted();
       const bytes = await blob.slice(begin, end).arrayBuffer();
-      await partial.write(new Uint8Array(bytes), begin);
-      left -= end - begin;
+      await stored.write(new Uint8Array(bytes), begin);
       onBytes(end - begin);
     }
-    onBytes(left); // was there
   } finally {
-    await partial.close();
+    await stored.close();
   }
   onCheck(blob.size);
-  await partial.finish();
+  await stored.finish();
 }

@@ -16,6 +16,7 @@ export interface StorageErrorOptions extends ErrorOptions {
 
 /** A model cannot be kept in this browser. The message says why and what to do. */
 export class StorageError extends HubError {
+  override readonly name = 'StorageError';
   readonly problem: StorageProblem;
   readonly neededBytes: number | undefined;
   readonly freeBytes: number | undefined;

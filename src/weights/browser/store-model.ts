@@ -136,10 +136,12 @@ async function quotaError(
   const others = (await listModels(await root.open()))
     .filter((model) => model.name !== name && model.storedBytes > 0)
     .map((model) => `${model.name} (${megabytes(model.storedBytes)})`);
-  const room = freeBytes === undefined ? 'too little' : megabytes(freeBytes);
+  // Estimates know nothing of what other programs leave on the disk.
+  const isKnown = freeBytes !== undefined && freeBytes < neededBytes;
+  const room = isKnown ? `has room for ${megabytes(freeBytes)}` : 'gets no room for that';
   const remedy = others.length === 0 ? '' : `, or remove ${others.join(', ')} here`;
   return new StorageError(
-    `${name} needs ${megabytes(neededBytes)} more, and this browser has room for ${room}: free space on the disk${remedy}, and start again; what is there is kept`,
+    `${name} needs ${megabytes(neededBytes)} more, and this browser ${room}: free space on the disk${remedy}, and start again; what is there is kept`,
     { problem: 'quota', neededBytes, freeBytes, cause },
   );
 }

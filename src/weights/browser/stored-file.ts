@@ -1,7 +1,7 @@
 /**
- * A file of a model in the Origin Private File System: a folder of parts of 16 MiB and a note.
+ * A file of a model in the Origin Private File System: a folder of parts of equal size and a note.
  *
- *   unet/config.json/note.json   { size, id, version?, isWhole }
+ *   unet/config.json/note.json   { size, id, partBytes, version?, isWhole }
  *   unet/config.json/0, 1, 2 …   bytes, each part filled from its beginning
  *
  * The length of a part says which of its bytes are there: no part has bytes that were not written, or
@@ -19,12 +19,7 @@ import { createSha256 } from '../sha256.ts';
 import { type FileWriter, openWriter, readText, writeText } from './file-writer.ts';
 import { storageError } from './storage-error.ts';
 
-/** What a connection fetches at a time. */
-export const PART_BYTES = 16 * 2 ** 20;
-
-interface Note {
-  readonly size: number;
-  /** The checksum, or what else tells it from other files. */
+interface Note extends Split {
   readonly id: string;
   /** The server's ETag. */
   readonly version?: string | undefined;
@@ -42,9 +37,14 @@ async function readNote(folder: FileSystemDirectoryHandle): Promise<Partial<Note
   }
 }
 
-const partsOf = (size: number): number => Math.ceil(size / PART_BYTES);
-const partBytes = (size: number, part: number): number =>
-  Math.min(PART_BYTES, size - part * PART_BYTES);
+interface Split {
+  readonly size: number;
+  readonly partBytes: number;
+}
+
+const partsOf = ({ size, partBytes }: Split): number => Math.ceil(size / partBytes);
+const bytesOfPart = ({ size, partBytes }: Split, part: number): number =>
+  Math.min(partBytes, size - part * partBytes);
 
 const partFile = (
   folder: FileSystemDirectoryHandle,
@@ -54,42 +54,58 @@ const partFile = (
 
 export interface StoredFile {
   readonly size: number;
+  /** The checksum, or what else tells it from other files. */
   readonly id: string;
+}
+
+/** The note, where it is of this file. */
+async function noteOf(
+  folder: FileSystemDirectoryHandle,
+  { size, id }: StoredFile,
+): Promise<Note | undefined> {
+  const { partBytes = 0, version, isWhole = false, ...of } = await readNote(folder);
+  if (of.id !== id || of.size !== size || !(partBytes > 0)) return undefined;
+  return { size, id, partBytes, version, isWhole };
 }
 
 /** The whole of a file, if it is there; its bytes stay in the storage. */
 export async function storedBlob(
   folder: FileSystemDirectoryHandle,
-  { size, id }: StoredFile,
+  file: StoredFile,
 ): Promise<Blob | undefined> {
-  const note = await readNote(folder);
-  if (note.id !== id || note.isWhole !== true) return undefined;
+  const note = await noteOf(folder, file);
+  if (note?.isWhole !== true) return undefined;
+  const blob = await partsBlob(folder, note);
+  // Browsers may clear storage behind our back.
+  return blob.size === file.size ? blob : undefined;
+}
+
+async function partsBlob(folder: FileSystemDirectoryHandle, split: Split): Promise<Blob> {
   const parts: File[] = [];
-  for (let part = 0; part < partsOf(size); part++) {
+  for (let part = 0; part < partsOf(split); part++) {
     const file = await (await partFile(folder, part))?.getFile();
-    // Browsers may clear storage behind our back.
-    if (file?.size !== partBytes(size, part)) return undefined;
-    parts.push(file);
+    if (file) parts.push(file);
   }
   return new Blob(parts);
 }
 
 /** Bytes that an earlier, interrupted run left. */
-async function storedRanges(folder: FileSystemDirectoryHandle, size: number): Promise<Ranges> {
+async function storedRanges(folder: FileSystemDirectoryHandle, split: Split): Promise<Ranges> {
   let done: Ranges = [];
-  for (let part = 0; part < partsOf(size); part++) {
-    const { size: length = 0 } = (await (await partFile(folder, part))?.getFile()) ?? {};
-    if (length > partBytes(size, part)) continue; // not ours
-    done = add(done, [part * PART_BYTES, part * PART_BYTES + length]);
+  for (let part = 0; part < partsOf(split); part++) {
+    const { size = 0 } = (await (await partFile(folder, part))?.getFile()) ?? {};
+    const begin = part * split.partBytes;
+    if (size <= bytesOfPart(split, part)) done = add(done, [begin, begin + size]);
   }
   return done;
 }
 
 export async function storedBytes(
   folder: FileSystemDirectoryHandle,
-  { size, id }: StoredFile,
+  file: StoredFile,
 ): Promise<number> {
-  return (await readNote(folder)).id === id ? lengthOf(await storedRanges(folder, size)) : 0;
+  const note = await noteOf(folder, file);
+  return note ? lengthOf(await storedRanges(folder, note)) : 0;
 }
 
 export interface OpenStoredFile extends PartialFile {
@@ -97,13 +113,20 @@ export interface OpenStoredFile extends PartialFile {
   finish(): Promise<void>;
 }
 
-/** `name` is for messages. StorageError where the storage refuses. */
+export interface OpenOptions {
+  /** For messages. */
+  readonly name: string;
+  readonly partBytes: number;
+}
+
+/** StorageError where the storage refuses. */
 export async function openStored(
   folder: FileSystemDirectoryHandle,
   file: StoredFile,
-  name: string,
+  { name, partBytes }: OpenOptions,
 ): Promise<OpenStoredFile> {
   const { size, id } = file;
+  const split = { size, partBytes };
   const tried = async <T>(action: () => Promise<T>): Promise<T> => {
     try {
       return await action();
@@ -132,12 +155,12 @@ export async function openStored(
     if (failed) throw failed.reason;
   };
 
-  const note = await readNote(folder);
-  let version = note.version;
+  const note = await noteOf(folder, file);
+  let version = note?.version;
   let done: Ranges = [];
   let noting: Promise<void> | undefined;
   const writeNote = (isWhole: boolean): Promise<void> =>
-    writeText(folder, NOTE, JSON.stringify({ size, id, version, isWhole } satisfies Note));
+    writeText(folder, NOTE, JSON.stringify({ ...split, id, version, isWhole } satisfies Note));
   const clear = async (): Promise<void> => {
     await closeAll().catch(() => {}); // what it holds goes anyway
     for (const entry of await namesIn(folder)) await folder.removeEntry(entry);
@@ -146,8 +169,8 @@ export async function openStored(
     noting = undefined;
   };
   await tried(async () => {
-    if (note.id !== id || note.size !== size) await clear();
-    else done = await storedRanges(folder, size);
+    if (note?.partBytes === partBytes) done = await storedRanges(folder, split);
+    else await clear();
   });
 
   return {
@@ -168,9 +191,9 @@ export async function openStored(
         await (noting ??= writeNote(false));
         let from = at;
         for (let rest = bytes; rest.length > 0;) {
-          const part = Math.floor(from / PART_BYTES);
-          const begin = part * PART_BYTES;
-          const end = begin + partBytes(size, part);
+          const part = Math.floor(from / partBytes);
+          const begin = part * partBytes;
+          const end = begin + bytesOfPart(split, part);
           const piece = rest.slice(0, end - from);
           await (await writerOf(part)).write(piece, from - begin);
           done = add(done, [from, from + piece.length]);
@@ -183,30 +206,17 @@ export async function openStored(
     reset: () => tried(clear),
     faultOf: async ({ checksum }: Expected, options: HashOptions = {}) => {
       await tried(closeAll);
-      return faultOf(folder, { size, checksum }, options);
+      const blob = await partsBlob(folder, split);
+      if (blob.size !== size) return `has ${grouped(blob.size)} bytes, expected ${grouped(size)}`;
+      return checksum && mismatch(checksum, await digestOfBlob(blob, checksum.algorithm, options));
     },
     close: () => tried(closeAll),
     finish: () => tried(() => writeNote(true)),
   };
 }
 
-async function faultOf(
-  folder: FileSystemDirectoryHandle,
-  { size, checksum }: { readonly size: number; readonly checksum: Checksum | undefined },
-  options: HashOptions,
-): Promise<string | undefined> {
-  const parts: File[] = [];
-  for (let part = 0; part < partsOf(size); part++) {
-    const file = await (await partFile(folder, part))?.getFile();
-    if (file) parts.push(file);
-  }
-  const blob = new Blob(parts);
-  if (blob.size !== size) return `has ${grouped(blob.size)} bytes, expected ${grouped(size)}`;
-  return checksum && mismatch(checksum, await digestOfBlob(blob, checksum.algorithm, options));
-}
-
-/** Read 4 MiB at a time, which keeps a page that does this alive. */
-const CHUNK = 4 * 2 ** 20;
+/** Read 2 MiB at a time, which keeps a page that does this alive. */
+const CHUNK = 2 * 2 ** 20;
 
 export async function digestOfBlob(
   blob: Blob,

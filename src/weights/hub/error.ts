@@ -3,7 +3,7 @@ import { codeOf, reasonOf } from '../reason.ts';
 
 /** The hub, the network or the disk refused. The message says what, where, and what to do. */
 export class HubError extends Error {
-  override readonly name = 'HubError';
+  override readonly name: string = 'HubError';
 }
 
 /** An environment variable or a flag holds what cannot be used. */

@@ -1,0 +1,46 @@
+/** The device: asked for when the page opens, and again when it was lost. */
+import { NoWebGpuError } from '../engine/device.ts';
+import { Session } from '../engine/session.ts';
+import * as app from '../state/app.ts';
+import { showPicture } from './photo.ts';
+import { currentSession, setSession, sharpen, stop } from './runs.ts';
+
+const RECOVERIES = 4;
+
+/** False where there is no device. */
+export async function start(): Promise<boolean> {
+  try {
+    setSession(await Session.open());
+  } catch (error) {
+    if (!(error instanceof NoWebGpuError)) throw error;
+    app.device.value = { kind: 'missing', reason: error.reason };
+    return false;
+  }
+  const session = currentSession();
+  if (!session) return false;
+  const { device, capabilities } = session;
+  void device.lost.then(() => recover(device));
+  app.device.value = { kind: 'ready', capabilities };
+  showPicture();
+  return true;
+}
+
+/** A lost device takes everything on it along; the photo is uploaded to a new one. */
+async function recover(lost: GPUDevice): Promise<void> {
+  if (currentSession()?.device !== lost) return;
+  const wasRunning = await stop();
+  setSession(null);
+  app.device.value = { kind: 'starting' };
+  app.images.value = null;
+  // The browser starts its own part again, too.
+  for (let tries = 1; !(await start()); tries++) {
+    if (tries === RECOVERIES) return;
+    app.device.value = { kind: 'starting' };
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+  }
+  app.notice.value = {
+    kind: 'problem',
+    text: 'The graphics card was reset by the system. Everything is ready again.',
+    ...(wasRunning && { action: { label: 'Sharpen again', run: () => void sharpen() } }),
+  };
+}

@@ -1,0 +1,133 @@
+/** The large model and models of one's own: found in the browser's storage, fetched, dropped. */
+import { signal } from '@preact/signals';
+import { droppedFolder, hubModel, opfsStore, type RemoteModel } from '../../src/browser.ts';
+import type { Folder } from '../../src/index.ts';
+import { useModel } from './runs.ts';
+import { explain } from '../explain.ts';
+import * as app from '../state/app.ts';
+
+export const SD_TURBO = 'sd-turbo';
+
+const SD_TURBO_STATE: app.ModelState = { id: 'sd-turbo', name: 'SD-Turbo' };
+
+/** What stands between the person and the large model. */
+export type Large =
+  | { readonly kind: 'unknown' }
+  | { readonly kind: 'looking' }
+  /** Not here, or not all of it: how much comes over the network, under which terms. */
+  | {
+      readonly kind: 'offered';
+      readonly remote: RemoteModel;
+      readonly missingBytes: number;
+      readonly freeBytes: number | undefined;
+    }
+  | { readonly kind: 'waiting' }
+  | { readonly kind: 'downloading'; readonly loaded: number; readonly total: number }
+  | { readonly kind: 'checking'; readonly fraction: number }
+  | { readonly kind: 'here'; readonly folder: Folder }
+  | { readonly kind: 'failed'; readonly text: string };
+
+export const large = signal<Large>({ kind: 'unknown' });
+
+const store = opfsStore();
+let downloading: AbortController | null = null;
+
+const fail = (error: unknown): void => {
+  large.value = { kind: 'failed', text: explain(error).text };
+};
+
+/** Finds out whether it is here, or what a download would be. */
+export async function lookForLarge(): Promise<void> {
+  if (downloading || large.value.kind === 'here') return;
+  large.value = { kind: 'looking' };
+  try {
+    const folder = await store.open(SD_TURBO);
+    if (folder) {
+      large.value = { kind: 'here', folder };
+      return;
+    }
+    const remote = await hubModel(SD_TURBO);
+    large.value = { kind: 'offered', remote, ...(await store.plan(remote)) };
+  } catch (error) {
+    fail(error);
+  }
+}
+
+/** After the person has agreed to the licences. Cancelled or cut, the next one goes on. */
+export async function downloadLarge(remote: RemoteModel): Promise<void> {
+  downloading = new AbortController();
+  const { signal } = downloading;
+  large.value = { kind: 'downloading', loaded: 0, total: remote.bytes };
+  app.say('Download begun');
+  try {
+    const folder = await store.download(remote, {
+      signal,
+      onWait: () => (large.value = { kind: 'waiting' }),
+      onProgress({ loadedBytes, checkedBytes, totalBytes }) {
+        if (signal.aborted) return;
+        large.value =
+          loadedBytes < totalBytes
+            ? { kind: 'downloading', loaded: loadedBytes, total: totalBytes }
+            : { kind: 'checking', fraction: checkedBytes / totalBytes };
+      },
+    });
+    large.value = { kind: 'here', folder };
+    app.say('The model is here');
+    useLarge();
+  } catch (error) {
+    if (signal.aborted) large.value = { kind: 'offered', remote, ...(await store.plan(remote)) };
+    else fail(error);
+  } finally {
+    downloading = null;
+  }
+}
+
+export const cancelDownload = (): void => downloading?.abort();
+
+export function useLarge(): void {
+  const { value: state } = large;
+  if (state.kind !== 'here') return;
+  useModel(SD_TURBO_STATE, { id: SD_TURBO, open: async () => state.folder });
+}
+
+export async function removeLarge(): Promise<void> {
+  try {
+    await store.remove(SD_TURBO);
+    large.value = { kind: 'unknown' };
+    app.say('Removed');
+  } catch (error) {
+    fail(error);
+  }
+}
+
+/** Counts models that were dropped, so that each is loaded as its own. */
+let drops = 0;
+
+/** A model's folder or files. True where they are a model, and in use. */
+export async function useFiles(files: Iterable<File> | DataTransfer): Promise<boolean> {
+  try {
+    const { folder, needsPrompt } = await droppedFolder(files);
+    if (needsPrompt) {
+      app.notice.value = {
+        kind: 'problem',
+        text: 'The model has no prompt: add prompt_embeds.safetensors, or its text_encoder and tokenizer.',
+      };
+      return false;
+    }
+    drops++;
+    useModel({ id: 'own', name: 'Your model' }, { id: `own ${drops}`, open: async () => folder });
+    app.notice.value = { kind: 'done', text: 'Your model is in use from now on.' };
+    return true;
+  } catch (error) {
+    app.notice.value = explain(error);
+    return false;
+  }
+}
+
+/** Whether a drop looks like a model rather than a photo. */
+export const isModelDrop = (data: DataTransfer): boolean =>
+  [...data.items].some(
+    (item) =>
+      item.webkitGetAsEntry()?.isDirectory === true ||
+      /\.(?:safetensors|pth|pt)$/i.test(item.getAsFile()?.name ?? ''),
+  );

@@ -1,0 +1,67 @@
+/** The photo: opened, cut out of a larger one, put on the device. */
+import { explain } from '../explain.ts';
+import { openPicture, type Picture } from '../picture/open.ts';
+import * as app from '../state/app.ts';
+import { fitOf } from '../state/fit.ts';
+import { cancel, currentSession, forget, prepare, sharpen } from './runs.ts';
+
+export async function open(file: Blob, name: string): Promise<boolean> {
+  try {
+    const picture = await openPicture(file, name);
+    app.picture.value?.bitmap.close();
+    adopt(picture);
+    return true;
+  } catch (error) {
+    app.notice.value = explain(error);
+    return false;
+  }
+}
+
+/** One of our own pictures, sharpened at once. */
+export async function openSample(file: string): Promise<void> {
+  const response = await fetch(new URL(`samples/${file}`, document.baseURI));
+  if (await open(await response.blob(), file)) await sharpen();
+}
+
+/** Only what is looked at becomes the photo. */
+export async function cropToView(): Promise<void> {
+  const { value: picture } = app.picture;
+  const { value: visible } = app.visible;
+  if (!picture || !visible) return;
+  const { x, y, width, height } = visible;
+  const bitmap = await createImageBitmap(picture.bitmap, x, y, width, height);
+  adopt({ ...picture, name: `${picture.name}-part`, bitmap, width, height });
+  picture.bitmap.close();
+}
+
+function adopt(picture: Picture): void {
+  cancel();
+  app.picture.value = picture;
+  app.notice.value = null;
+  app.followsView.value = false;
+  app.say(`${picture.name}, ${picture.width} by ${picture.height} pixels`);
+  showPicture();
+}
+
+/** Uploads the photo; nothing is sharp yet. */
+export function showPicture(): void {
+  const session = currentSession();
+  const { value: picture } = app.picture;
+  forget();
+  app.result.value = null;
+  app.selection.value = null;
+  app.images.value = null;
+  if (!session || !picture) return;
+  const { limits } = session.device;
+  app.fit.value = fitOf(picture, limits);
+  if (app.fit.value === 'none') {
+    app.picture.value = null;
+    app.notice.value = {
+      kind: 'problem',
+      text: `“${picture.name}” has ${picture.width} × ${picture.height} pixels; this graphics card shows up to ${limits.maxTextureDimension2D} a side. Make it smaller first.`,
+    };
+    return;
+  }
+  app.images.value = { before: session.show(picture.bitmap).before, after: undefined };
+  void prepare();
+}

@@ -1,0 +1,24 @@
+/** The result as a file. */
+import { encode, type SaveOptions } from '../picture/save.ts';
+import * as app from '../state/app.ts';
+import { startOf } from '../state/options.ts';
+import { currentSession } from './runs.ts';
+
+/** Encoded, with its settings. */
+export async function encodeResult(how: SaveOptions): Promise<Blob> {
+  const { value: picture } = app.picture;
+  const { value: result } = app.result;
+  const after = currentSession()?.surface?.bitmap();
+  if (!picture || !result || !after) throw new Error('there is no result yet');
+  const { steps, seed, colorFix, tile, overlap } = result.options;
+  const settings = {
+    model: result.model,
+    startTimestep: startOf(result.options),
+    steps,
+    seed,
+    colorFix,
+    tile,
+    overlap,
+  };
+  return encode(picture, after, settings, how).finally(() => after.close());
+}

@@ -1,0 +1,54 @@
+/** Errors → one sentence for people, with what can be done about it. */
+import { HubError } from '../src/browser.ts';
+import {
+  CheckpointError,
+  ConfigError,
+  DeviceError,
+  DeviceLostError,
+  ImageSizeError,
+  MemoryError,
+} from '../src/index.ts';
+import { PictureError } from './picture/open.ts';
+import type { Notice } from './state/app.ts';
+import { change, options, smallerTile } from './state/options.ts';
+
+export function explain(error: unknown): Notice {
+  const problem = (text: string, action?: Notice['action']): Notice => ({
+    kind: 'problem',
+    text,
+    ...(action && { action }),
+  });
+  if (error instanceof PictureError) return problem(error.message);
+  if (error instanceof DeviceLostError)
+    return problem('The graphics card was reset by the system.');
+  if (error instanceof ImageSizeError) {
+    return problem(
+      'The photo is too large to be sharpened at once. Zoom in and sharpen what you see.',
+    );
+  }
+  if (error instanceof MemoryError || error instanceof DeviceError) {
+    const { tile, lowMemory } = options.value;
+    const smaller = smallerTile(tile);
+    if (smaller !== undefined) {
+      return problem('The graphics card ran out of memory.', {
+        label: `Use tiles of ${smaller}`,
+        run: () => change({ tile: smaller }),
+      });
+    }
+    return lowMemory
+      ? problem('The graphics card has too little memory for this model.')
+      : problem('The graphics card ran out of memory.', {
+          label: 'Use less memory',
+          run: () => change({ lowMemory: true }),
+        });
+  }
+  // Downloads and storage say by themselves what to do.
+  if (error instanceof HubError) return problem(sentence(error.message));
+  if (error instanceof CheckpointError || error instanceof ConfigError) {
+    return problem(`The model cannot be used: ${error.message}`);
+  }
+  return problem(`That did not work: ${error instanceof Error ? error.message : String(error)}`);
+}
+
+const sentence = (text: string): string =>
+  `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`;

@@ -1,0 +1,57 @@
+/** A file, a paste or a drop → a picture that stands upright, in sRGB, with the metadata that a result keeps. */
+import { type PictureMetadata, readMetadata } from './metadata.ts';
+
+export interface Picture {
+  /** The file's, without its extension. */
+  readonly name: string;
+  /** Upright: a camera's orientation is applied. */
+  readonly bitmap: ImageBitmap;
+  readonly width: number;
+  readonly height: number;
+  readonly metadata: PictureMetadata;
+}
+
+/** A sentence for people: the file is no picture, or none that this browser reads. */
+export class PictureError extends Error {
+  override readonly name = 'PictureError';
+}
+
+/** What file dialogs offer. */
+export const ACCEPT = 'image/png,image/jpeg,image/webp,image/avif,image/heic,image/heif,image/*';
+
+export async function openPicture(file: Blob, fileName: string): Promise<Picture> {
+  if (file.size === 0) throw new PictureError(`“${fileName}” is empty.`);
+  const head = new Uint8Array(await file.slice(0, 32).arrayBuffer());
+  const bitmap = await createImageBitmap(file, {
+    imageOrientation: 'from-image',
+    premultiplyAlpha: 'none',
+  }).catch((cause: unknown) => {
+    throw new PictureError(refusal(head, file.type, fileName), { cause });
+  });
+  return {
+    name: fileName.replace(/\.[^.]*$/, '') || 'photo',
+    bitmap,
+    width: bitmap.width,
+    height: bitmap.height,
+    // Compressed text that is damaged is no reason to refuse the picture.
+    metadata: await readMetadata(new Uint8Array(await file.arrayBuffer())).catch(() => ({})),
+  };
+}
+
+function refusal(head: Uint8Array, type: string, name: string): string {
+  const text = String.fromCharCode(...head);
+  if (/^.{4}ftyp(?:hei|hev|mif1|msf1)/s.test(text) && !text.includes('avif')) {
+    return `This browser cannot read HEIC photos such as “${name}”. Save it as JPEG and open that; an iPhone takes JPEGs with Settings › Camera › Formats › Most Compatible.`;
+  }
+  const isPicture =
+    type.startsWith('image/') || /^(?:\x89PNG|\xff\xd8\xff|RIFF.{4}WEBP|GIF8)/s.test(text);
+  return isPicture
+    ? `“${name}” is damaged, or too large for this browser.`
+    : `“${name}” is not a picture. PNG, JPEG, WebP and AVIF work.`;
+}
+
+/** The first picture of a drop or a paste; undefined where nothing is a file. */
+export function fileOf(data: DataTransfer | null): File | undefined {
+  const files = [...(data?.files ?? [])];
+  return files.find(({ type }) => type.startsWith('image/')) ?? files[0];
+}

@@ -1,0 +1,138 @@
+/** The result as a file: encoded by the browser, with metadata, then kept, copied or shared. */
+import { resultNote, resultXmp, type Settings } from '../../src/library/result-note.ts';
+import { VERSION } from '../../src/version.ts';
+import { resultExif } from './exif.ts';
+import { withMetadata } from './metadata.ts';
+import type { Picture } from './open.ts';
+
+export type Format = 'png' | 'jpeg' | 'webp';
+
+export interface SaveOptions {
+  readonly format: Format;
+  /** 1 to 100, of JPEG and WebP. */
+  readonly quality: number;
+  /** 4, or 2 for a result reduced by half. */
+  readonly scale: 2 | 4;
+  /** What the photo said about itself, and how this was made. */
+  readonly metadata: boolean;
+}
+
+export const EXTENSIONS: Readonly<Record<Format, string>> = {
+  png: 'png',
+  jpeg: 'jpg',
+  webp: 'webp',
+};
+
+const TOOL = `invsr-webgpu ${VERSION}`;
+
+/**
+ * `after` is transparent where nothing is sharp: there the photo shows,
+ * enlarged by the browser. The photo's own alpha cuts the result out.
+ */
+export async function encode(
+  picture: Picture,
+  after: ImageBitmap,
+  settings: Settings,
+  { format, quality, scale, metadata }: SaveOptions,
+): Promise<Blob> {
+  const [width, height] = [scale * picture.width, scale * picture.height];
+  const canvas = new OffscreenCanvas(width, height);
+  const context = canvas.getContext('2d');
+  if (!context) throw new Error('the browser has no memory for a picture of this size');
+  context.imageSmoothingQuality = 'high';
+  context.drawImage(picture.bitmap, 0, 0, width, height);
+  context.drawImage(after, 0, 0, width, height);
+  if (format === 'jpeg') {
+    context.globalCompositeOperation = 'destination-over';
+    context.fillStyle = '#fff';
+    context.fillRect(0, 0, width, height);
+  } else {
+    context.globalCompositeOperation = 'destination-in';
+    context.drawImage(picture.bitmap, 0, 0, width, height);
+  }
+  const type = `image/${format}`;
+  const blob = await canvas.convertToBlob({ type, quality: quality / 100 });
+  if (blob.type !== type) {
+    throw new Error(`this browser does not write ${format.toUpperCase()}; choose PNG`);
+  }
+  if (!metadata) return blob;
+  const note = resultNote(settings);
+  const exif = resultExif(picture.metadata.exif, {
+    width,
+    height,
+    software: `${TOOL}, AI-upscaled`,
+  });
+  const bytes = withMetadata(
+    new Uint8Array(await blob.arrayBuffer()),
+    {
+      ...(exif && { exif }),
+      xmp: resultXmp(picture.metadata.xmp, { settings, tool: TOOL }),
+      texts: { Software: TOOL, Comment: note },
+    },
+    { width, height },
+  );
+  return new Blob([bytes], { type });
+}
+
+interface FilePicker {
+  readonly showSaveFilePicker?: (options: {
+    readonly suggestedName: string;
+    readonly types: readonly { readonly accept: Readonly<Record<string, readonly string[]>> }[];
+  }) => Promise<FileSystemFileHandle>;
+}
+
+/**
+ * Where the browser asks for a place, there; else as a download. The place is asked for first, while
+ * the click that led here still counts. False where the person changed their mind.
+ */
+export async function saveAs(
+  name: string,
+  type: string,
+  make: () => Promise<Blob>,
+): Promise<boolean> {
+  const { showSaveFilePicker } = globalThis as FilePicker;
+  if (!showSaveFilePicker) {
+    download(name, await make());
+    return true;
+  }
+  const extension = name.slice(name.lastIndexOf('.'));
+  const handle = await showSaveFilePicker
+    .call(globalThis, { suggestedName: name, types: [{ accept: { [type]: [extension] } }] })
+    .catch((error: unknown) => {
+      if (error instanceof DOMException && error.name === 'AbortError') return undefined;
+      throw error;
+    });
+  if (!handle) return false;
+  const file = await handle.createWritable();
+  await file.write(await make());
+  await file.close();
+  return true;
+}
+
+function download(name: string, blob: Blob): void {
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  // The download has its own hold on the bytes after a while.
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
+/** PNG, the one format that clipboards take. */
+export async function copy(make: () => Promise<Blob>): Promise<void> {
+  await navigator.clipboard.write([new ClipboardItem({ 'image/png': make() })]);
+}
+
+/** Whether there is somewhere to share pictures to. */
+export function canShare(): boolean {
+  const probe = new File([], 'a.png', { type: 'image/png' });
+  return 'canShare' in navigator && navigator.canShare({ files: [probe] });
+}
+
+export async function share(name: string, blob: Blob): Promise<void> {
+  await navigator
+    .share({ files: [new File([blob], name, { type: blob.type })] })
+    .catch((error: unknown) => {
+      if (!(error instanceof DOMException && error.name === 'AbortError')) throw error;
+    });
+}

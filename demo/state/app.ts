@@ -1,0 +1,89 @@
+/** What the page knows, as signals: the interface reads them, actions.ts changes them. */
+import { computed, signal } from '@preact/signals';
+import type { Capabilities, Region } from '../../src/index.ts';
+import type { Picture } from '../picture/open.ts';
+import type { Fit } from './fit.ts';
+import type { Options } from './options.ts';
+import { fractionOf, type Pace } from './progress.ts';
+
+export type DeviceState =
+  | { readonly kind: 'starting' }
+  | { readonly kind: 'ready'; readonly capabilities: Capabilities }
+  | { readonly kind: 'missing'; readonly reason: 'browser' | 'insecure' | 'adapter' };
+
+/** What is computed: all of the photo, what is looked at, or a part of it anew. */
+export type Aim = 'whole' | 'view' | 'part';
+
+export type Run =
+  | { readonly kind: 'idle' }
+  /** Weights on their way, kernels being compiled. */
+  | { readonly kind: 'preparing'; readonly aim: Aim; readonly fraction: number }
+  | { readonly kind: 'running'; readonly aim: Aim; readonly pace: Pace };
+
+/** A result that can be looked at and saved. */
+export interface Result {
+  /** All of the photo, or parts of it. */
+  readonly isWhole: boolean;
+  readonly options: Options;
+  readonly model: string;
+  readonly milliseconds: number;
+}
+
+/** One sentence, with what can be done about it. */
+export interface Notice {
+  readonly kind: 'problem' | 'done';
+  readonly text: string;
+  readonly action?: { readonly label: string; readonly run: () => void };
+}
+
+export interface ModelState {
+  readonly id: 'nano' | 'sd-turbo' | 'own';
+  readonly name: string;
+}
+
+export const NANO: ModelState = { id: 'nano', name: 'Nano' };
+
+export const device = signal<DeviceState>({ kind: 'starting' });
+export const picture = signal<Picture | null>(null);
+export const run = signal<Run>({ kind: 'idle' });
+export const result = signal<Result | null>(null);
+export const notice = signal<Notice | null>(null);
+export const model = signal<ModelState>(NANO);
+/** Bytes on the device; null while there is no model on it. */
+export const memoryBytes = signal<number | null>(null);
+/** Bytes of a run of the whole photo, planned; null where not known yet. */
+export const plannedBytes = signal<number | null>(null);
+/** What the viewer shows. */
+export const images = signal<{
+  readonly before: GPUTexture;
+  readonly after: GPUTexture | undefined;
+} | null>(null);
+/** Counts changes of the textures' contents. */
+export const changes = signal(0);
+/** Tiles and parts under way, in pixels of the photo. */
+export const underWay = signal<readonly Region[]>([]);
+/** Of the photo, in its pixels; null while none is shown. */
+export const visible = signal<Region | null>(null);
+/** What of the photo this device can sharpen. */
+export const fit = signal<Fit>('whole');
+/** Said by screen readers. */
+export const announcement = signal('');
+/** Only what is looked at is computed. */
+export const followsView = signal(false);
+/** The part that is selected for another try. */
+export const selection = signal<Region | null>(null);
+/** Something can be put back as it was before the last try. */
+export const canUndo = signal(false);
+export const isOffline = signal(!navigator.onLine);
+
+export const isBusy = computed(() => run.value.kind !== 'idle');
+/** 0 to 1; null while nothing runs. */
+export const fraction = computed(() => {
+  const state = run.value;
+  if (state.kind === 'idle') return null;
+  return state.kind === 'preparing' ? state.fraction : fractionOf(state.pace);
+});
+
+export const say = (text: string): void => {
+  announcement.value = text;
+};

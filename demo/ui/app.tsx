@@ -1,0 +1,154 @@
+/** The page: its parts, and what works wherever the focus is. */
+import { useSignal, useSignalEffect } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
+import { isModelDrop, useFiles } from '../actions/models.ts';
+import { open } from '../actions/photo.ts';
+import { cancel, undo } from '../actions/runs.ts';
+import { ACCEPT, fileOf } from '../picture/open.ts';
+import * as app from '../state/app.ts';
+import { Header } from './header.tsx';
+import { Icon } from './icons.tsx';
+import { InfoDialog } from './info-dialog.tsx';
+import { Missing } from './missing.tsx';
+import { ModelDialog } from './model-dialog.tsx';
+import { NoticeBar } from './notice.tsx';
+import { Panel } from './panel.tsx';
+import { SaveDialog } from './save-dialog.tsx';
+import { Stage } from './stage.tsx';
+import { Welcome } from './welcome.tsx';
+
+const TITLE = document.title;
+
+export function App() {
+  const dialog = useSignal<'model' | 'save' | 'info' | null>(null);
+  const picker = useRef<HTMLInputElement>(null);
+  const choose = (): void => picker.current?.click();
+  const isOver = useDrop();
+  useKeys({ choose, save: () => app.result.value && (dialog.value = 'save') });
+  useSignalEffect(() => {
+    const { value: done } = app.fraction;
+    document.title = done === null ? TITLE : `${Math.floor(100 * done)} % · InvSR`;
+  });
+
+  const { value: device } = app.device;
+  const { value: picture } = app.picture;
+  const isAtWork = picture !== null && device.kind !== 'missing';
+  const close = (): void => void (dialog.value = null);
+  return (
+    <div class={`app ${isAtWork ? 'with-picture' : ''} ${isOver.value ? 'drop-over' : ''}`}>
+      <Header
+        onOpen={choose}
+        onSave={() => (dialog.value = 'save')}
+        onInfo={() => (dialog.value = 'info')}
+      />
+      <main class="main">
+        {device.kind === 'missing' ? (
+          <Missing reason={device.reason} />
+        ) : picture ? (
+          <Stage />
+        ) : (
+          <Welcome onChoose={choose} />
+        )}
+        <NoticeBar />
+      </main>
+      {isAtWork && <Panel onModel={() => (dialog.value = 'model')} />}
+      {dialog.value === 'model' && <ModelDialog onClose={close} />}
+      {dialog.value === 'save' && <SaveDialog onClose={close} />}
+      {dialog.value === 'info' && <InfoDialog onClose={close} />}
+      <input
+        ref={picker}
+        class="hidden"
+        type="file"
+        accept={ACCEPT}
+        tabIndex={-1}
+        aria-label="Photo"
+        onChange={({ currentTarget }) => {
+          const [file] = currentTarget.files ?? [];
+          currentTarget.value = '';
+          if (file) void open(file, file.name);
+        }}
+      />
+      <p class="hidden" role="status" aria-live="polite">
+        {app.announcement.value}
+      </p>
+      {isOver.value && (
+        <div class="drop-hint" aria-hidden="true">
+          <Icon name="photo" />
+          Drop the photo
+        </div>
+      )}
+    </div>
+  );
+}
+
+/** A photo dropped anywhere, or pasted. */
+function useDrop() {
+  const isOver = useSignal(false);
+  useEffect(() => {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const take = (data: DataTransfer | null): boolean => {
+      if (data && isModelDrop(data)) {
+        void useFiles(data);
+        return true;
+      }
+      const file = fileOf(data);
+      if (file) void open(file, file.name || 'pasted');
+      return file !== undefined;
+    };
+    addEventListener(
+      'dragover',
+      (event) => {
+        event.preventDefault();
+        isOver.value = true;
+      },
+      { signal },
+    );
+    addEventListener('dragleave', (event) => (isOver.value = event.relatedTarget !== null), {
+      signal,
+    });
+    addEventListener(
+      'drop',
+      (event) => {
+        event.preventDefault();
+        isOver.value = false;
+        take(event.dataTransfer);
+      },
+      { signal },
+    );
+    addEventListener(
+      'paste',
+      (event) => {
+        if (take(event.clipboardData)) event.preventDefault();
+      },
+      { signal },
+    );
+    addEventListener('online', () => (app.isOffline.value = false), { signal });
+    addEventListener('offline', () => (app.isOffline.value = true), { signal });
+    return () => controller.abort();
+  }, [isOver]);
+  return isOver;
+}
+
+function useKeys({
+  choose,
+  save,
+}: {
+  readonly choose: () => void;
+  readonly save: () => void;
+}): void {
+  useEffect(() => {
+    const listen = (event: KeyboardEvent): void => {
+      const command = event.ctrlKey || event.metaKey;
+      const isField = event.target instanceof HTMLInputElement && event.target.type !== 'radio';
+      if (event.key === 'Escape' && !document.querySelector('dialog[open]')) cancel();
+      else if (command && event.key === 'o') choose();
+      else if (command && event.key === 's') save();
+      else if (command && event.key === 'z' && app.canUndo.value && !isField) undo();
+      else return;
+      if (command) event.preventDefault();
+    };
+    addEventListener('keydown', listen);
+    return () => removeEventListener('keydown', listen);
+  });
+}

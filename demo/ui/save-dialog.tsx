@@ -1,0 +1,139 @@
+/** The result as a file, on the clipboard, or shared. */
+import { useSignal } from '@preact/signals';
+import { encodeResult } from '../actions/result.ts';
+import { explain } from '../explain.ts';
+import { canShare, copy, EXTENSIONS, type Format, saveAs, share } from '../picture/save.ts';
+import * as app from '../state/app.ts';
+import { Row, Segmented, Switch } from './controls.tsx';
+import { Dialog } from './dialog.tsx';
+import { Icon } from './icons.tsx';
+
+const HINTS: Readonly<Record<Format, string>> = {
+  png: 'Every pixel as it is. Large files.',
+  jpeg: 'Opens everywhere.',
+  webp: 'Smaller than JPEG at the same look.',
+};
+
+export function SaveDialog({ onClose }: { readonly onClose: () => void }) {
+  const format = useSignal<Format>('png');
+  const quality = useSignal(92);
+  const scale = useSignal<2 | 4>(4);
+  const metadata = useSignal(true);
+  const isWorking = useSignal(false);
+  const { value: picture } = app.picture;
+  if (!picture) return null;
+  const name = `${picture.name}-x${scale.value}.${EXTENSIONS[format.value]}`;
+  const make = (): Promise<Blob> =>
+    encodeResult({
+      format: format.value,
+      quality: quality.value,
+      scale: scale.value,
+      metadata: metadata.value,
+    });
+  const work = async (task: () => Promise<string | undefined>): Promise<void> => {
+    isWorking.value = true;
+    try {
+      const done = await task();
+      if (done === undefined) return;
+      app.notice.value = { kind: 'done', text: done };
+    } catch (error) {
+      app.notice.value = explain(error);
+    } finally {
+      isWorking.value = false;
+    }
+    onClose();
+  };
+  return (
+    <Dialog title="Save" onClose={onClose}>
+      <Row label="Format" hint={HINTS[format.value]}>
+        <Segmented
+          label="Format"
+          value={format.value}
+          choices={[
+            { value: 'png', label: 'PNG' },
+            { value: 'jpeg', label: 'JPEG' },
+            { value: 'webp', label: 'WebP' },
+          ]}
+          onChange={(value) => (format.value = value)}
+        />
+      </Row>
+      {format.value !== 'png' && (
+        <Row label="Quality" value={String(quality.value)}>
+          <input
+            type="range"
+            aria-label="Quality"
+            min={50}
+            max={100}
+            value={quality.value}
+            style={{ '--share': String((quality.value - 50) / 50) }}
+            onInput={(event) => (quality.value = event.currentTarget.valueAsNumber)}
+          />
+        </Row>
+      )}
+      <Row label="Size">
+        <Segmented
+          label="Size"
+          value={scale.value}
+          choices={([4, 2] as const).map((value) => ({
+            value,
+            label: `${value * picture.width} × ${value * picture.height}`,
+          }))}
+          onChange={(value) => (scale.value = value)}
+        />
+      </Row>
+      <Switch
+        label="Keep information"
+        hint="The photo’s own, and that AI has sharpened it."
+        checked={metadata.value}
+        onChange={(checked) => (metadata.value = checked)}
+      />
+      <div class="dialog-actions">
+        <button
+          type="button"
+          class="button"
+          disabled={isWorking.value}
+          onClick={() =>
+            void work(async () => {
+              await copy(() =>
+                encodeResult({ format: 'png', quality: 100, scale: scale.value, metadata: false }),
+              );
+              return 'Copied.';
+            })
+          }
+        >
+          <Icon name="copy" />
+          Copy
+        </button>
+        {canShare() && (
+          <button
+            type="button"
+            class="button"
+            disabled={isWorking.value}
+            onClick={() =>
+              void work(async () => {
+                await share(name, await make());
+                return undefined;
+              })
+            }
+          >
+            <Icon name="share" />
+            Share
+          </button>
+        )}
+        <button
+          type="button"
+          class="button primary"
+          disabled={isWorking.value}
+          onClick={() =>
+            void work(async () =>
+              (await saveAs(name, `image/${format.value}`, make)) ? `Saved as ${name}.` : undefined,
+            )
+          }
+        >
+          <Icon name="save" />
+          {isWorking.value ? 'Saving' : 'Save'}
+        </button>
+      </div>
+    </Dialog>
+  );
+}

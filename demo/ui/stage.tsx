@@ -1,0 +1,146 @@
+/** The photo on its canvas, the tools that float over it, and the part that is selected. */
+import { effect, useSignal } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
+import { currentSession, reroll, sharpenView, undo } from '../actions/runs.ts';
+import * as app from '../state/app.ts';
+import { createViewer, type Mode, type Viewer } from '../viewer/viewer.ts';
+import { IconButton, Segmented } from './controls.tsx';
+import { Icon } from './icons.tsx';
+
+/** A view has settled when nothing moved for this long. */
+const SETTLED_MS = 350;
+
+export function Stage() {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const viewer = useSignal<Viewer | null>(null);
+  const mode = useSignal<Mode>('slider');
+  const zoom = useSignal(1);
+
+  useEffect(() => {
+    const session = currentSession();
+    if (!session || !canvas.current) return undefined;
+    let settling = 0;
+    const made = createViewer(canvas.current, {
+      device: session.device,
+      onViewChange(view) {
+        zoom.value = view.zoom;
+        app.visible.value = made.visibleRegion() ?? null;
+        clearTimeout(settling);
+        settling = window.setTimeout(() => {
+          if (app.followsView.value) void sharpenView();
+        }, SETTLED_MS);
+      },
+      onRegionChange(region, done) {
+        if (done) app.selection.value = region ?? null;
+      },
+    });
+    viewer.value = made;
+    const stops = [
+      effect(() => {
+        const pictures = app.images.value;
+        made.setImages(pictures ? { ...pictures, scale: 4 } : undefined);
+        app.visible.value = made.visibleRegion() ?? null;
+      }),
+      effect(() => {
+        if (app.changes.value >= 0) made.invalidate();
+      }),
+      effect(() => {
+        // Without a result there is nothing to compare with.
+        made.mode = app.images.value?.after ? mode.value : 'single';
+      }),
+      effect(() => {
+        made.tiles = app.underWay.value;
+      }),
+      effect(() => {
+        if (app.selection.value === null) made.region = undefined;
+      }),
+    ];
+    return () => {
+      clearTimeout(settling);
+      for (const stop of stops) stop();
+      made.dispose();
+      viewer.value = null;
+    };
+  }, [app.device.value]);
+
+  const { value: made } = viewer;
+  const hasResult = app.images.value?.after !== undefined;
+  return (
+    <div class="stage">
+      <div class="viewer">
+        <canvas ref={canvas} />
+      </div>
+      {made && (
+        <div class="tools" role="toolbar" aria-label="View">
+          <Segmented
+            label="Compare"
+            iconsOnly
+            disabled={!hasResult}
+            value={mode.value}
+            choices={[
+              { value: 'single', label: 'Result', icon: 'single' },
+              { value: 'slider', label: 'Slider', icon: 'slider' },
+              { value: 'lens', label: 'Lens', icon: 'lens' },
+              { value: 'side', label: 'Side by side', icon: 'side' },
+            ]}
+            onChange={(value) => (mode.value = value)}
+          />
+          <span class="tools-rule" />
+          <IconButton icon="minus" label="Zoom out" keys="-" onClick={() => made.zoomBy(0.5)} />
+          <button
+            type="button"
+            class="zoom"
+            title="One pixel of the result on one of the screen (1)"
+            onClick={() => made.zoomTo(1)}
+          >
+            {Math.round(100 * zoom.value)} %
+          </button>
+          <IconButton icon="plus" label="Zoom in" keys="+" onClick={() => made.zoomBy(2)} />
+          <IconButton icon="fit" label="All of it" keys="0" onClick={() => made.fit()} />
+          <span class="tools-rule" />
+          <PartTool viewer={made} />
+        </div>
+      )}
+      {app.selection.value && <PartBar />}
+    </div>
+  );
+}
+
+/** Draws a rectangle around what is to be tried again. */
+function PartTool({ viewer }: { readonly viewer: Viewer }) {
+  const isOn = useSignal(false);
+  return (
+    <IconButton
+      icon="part"
+      label="Select a part"
+      pressed={isOn.value}
+      onClick={() => {
+        isOn.value = !isOn.value;
+        viewer.tool = isOn.value ? 'region' : 'pan';
+        if (!isOn.value) app.selection.value = null;
+      }}
+    />
+  );
+}
+
+function PartBar() {
+  return (
+    <div class="part-bar" role="group" aria-label="Selected part">
+      <button
+        type="button"
+        class="button primary"
+        disabled={app.isBusy.value}
+        onClick={() => void reroll()}
+      >
+        <Icon name="dice" />
+        Try this part again
+      </button>
+      {app.canUndo.value && <IconButton icon="undo" label="Undo" keys="Control+Z" onClick={undo} />}
+      <IconButton
+        icon="close"
+        label="Done with this part"
+        onClick={() => (app.selection.value = null)}
+      />
+    </div>
+  );
+}

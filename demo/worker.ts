@@ -1,0 +1,56 @@
+/**
+ * The page's own files, kept so that it works offline: all of them from one build, in a cache of its
+ * name. They are taken from there first; a new build brings a new cache, and the old one goes.
+ */
+
+/** Put in by the build: the files, and what tells one build from another. */
+declare const INVSR_FILES: readonly string[];
+declare const INVSR_BUILD: string;
+
+interface WorkerScope {
+  readonly registration: { readonly scope: string };
+  readonly clients: { claim(): Promise<void> };
+  skipWaiting(): Promise<void>;
+  addEventListener(type: 'install' | 'activate', listener: (event: Lasting) => void): void;
+  addEventListener(type: 'fetch', listener: (event: Fetched) => void): void;
+}
+interface Lasting {
+  waitUntil(work: Promise<unknown>): void;
+}
+interface Fetched {
+  readonly request: Request;
+  respondWith(answer: Promise<Response>): void;
+}
+
+// The types of pages and of workers exclude each other.
+const scope = globalThis as unknown as WorkerScope;
+const CACHE = `invsr-page-${INVSR_BUILD}`;
+
+scope.addEventListener('install', (event) => {
+  event.waitUntil(
+    caches
+      .open(CACHE)
+      .then((cache) => cache.addAll(INVSR_FILES))
+      .then(() => scope.skipWaiting()),
+  );
+});
+
+scope.addEventListener('activate', (event) => {
+  const clean = async (): Promise<void> => {
+    const names = await caches.keys();
+    const old = names.filter((name) => name.startsWith('invsr-page-') && name !== CACHE);
+    await Promise.all(old.map((name) => caches.delete(name)));
+    await scope.clients.claim();
+  };
+  event.waitUntil(clean());
+});
+
+scope.addEventListener('fetch', (event) => {
+  const { method, url } = event.request;
+  if (method !== 'GET' || !url.startsWith(scope.registration.scope)) return;
+  const answer = async (): Promise<Response> => {
+    const cache = await caches.open(CACHE);
+    return (await cache.match(event.request, { ignoreSearch: true })) ?? fetch(event.request);
+  };
+  event.respondWith(answer());
+});

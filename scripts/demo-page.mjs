@@ -1,0 +1,142 @@
+/**
+ * The page that sharpens photos. `npm run demo:page` builds it and serves it on localhost;
+ * `npm run demo:page -- --out FOLDER` only writes it, for any static server.
+ */
+import { createHash } from 'node:crypto';
+import {
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { build } from 'esbuild';
+import { installIfNeeded } from './install.mjs';
+
+const SAMPLES = ['still-life-lr.png', 'garden-lr.png'];
+
+/** Writes the page into `folder`; run from the repository's root. */
+export async function buildDemoPage(folder) {
+  const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(join(folder, 'samples'), { recursive: true });
+  const common = {
+    outdir: folder,
+    bundle: true,
+    minify: true,
+    platform: 'browser',
+    target: 'es2023',
+    logLevel: 'warning',
+  };
+  await build({
+    ...common,
+    entryPoints: { page: 'demo/main.tsx' },
+    format: 'esm',
+    splitting: true,
+    chunkNames: 'chunks/[name]-[hash]',
+    jsx: 'automatic',
+    jsxImportSource: 'preact',
+    define: { INVSR_VERSION: JSON.stringify(version) },
+    // Loaded on demand, where a prompt is tokenized.
+    legalComments: 'linked',
+  });
+  await build({ ...common, entryPoints: { page: 'demo/styles/page.css' } });
+  for (const name of ['index.html', 'icon.svg', 'app.webmanifest']) {
+    copyFileSync(join('demo', name), join(folder, name));
+  }
+  for (const name of SAMPLES) {
+    copyFileSync(join('examples/images', name), join(folder, 'samples', name));
+  }
+  copyFileSync('demo/samples/still-life-nano.webp', join(folder, 'samples/still-life-nano.webp'));
+  cpSync('weights/invsr-nano', join(folder, 'weights/invsr-nano'), {
+    recursive: true,
+    filter: (path) => !path.endsWith('.md'),
+  });
+  // Last: it lists and hashes all the others.
+  const files = filesOf(folder);
+  const hash = createHash('sha256');
+  for (const name of files) hash.update(`${name}\n`).update(readFileSync(join(folder, name)));
+  await build({
+    ...common,
+    entryPoints: { worker: 'demo/worker.ts' },
+    format: 'iife',
+    define: {
+      INVSR_FILES: JSON.stringify(['./', ...files.filter((name) => name !== 'index.html')]),
+      INVSR_BUILD: JSON.stringify(hash.digest('hex').slice(0, 12)),
+    },
+  });
+}
+
+const filesOf = (folder) =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) =>
+      join(entry.parentPath, entry.name)
+        .slice(folder.length + 1)
+        .replaceAll('\\', '/'),
+    )
+    .toSorted();
+
+/** What a first visit loads, until nano can run. */
+function printWeight(folder) {
+  const kinds = new Map();
+  for (const name of filesOf(folder)) {
+    const kind = name.startsWith('weights/')
+      ? 'model nano'
+      : dirname(name) === 'samples'
+        ? 'samples'
+        : 'page';
+    const path = join(folder, name);
+    // Servers compress text.
+    const isText = /\.(?:js|css|html|json|svg|webmanifest)$/.test(name);
+    const bytes = isText ? gzipSync(readFileSync(path)).length : statSync(path).size;
+    kinds.set(kind, (kinds.get(kind) ?? 0) + bytes);
+  }
+  const total = [...kinds.values()].reduce((sum, bytes) => sum + bytes, 0);
+  const mb = (bytes) => `${(bytes / 1e6).toFixed(2)} MB`;
+  const parts = [...kinds].map(([kind, bytes]) => `${kind} ${mb(bytes)}`);
+  console.log(`page weight, text gzipped: ${mb(total)} (${parts.join(', ')})`);
+}
+
+async function main() {
+  installIfNeeded();
+  const [flag, value] = process.argv.slice(2);
+  if (flag === '--out' && value) {
+    await buildDemoPage(value);
+    printWeight(value);
+    console.log(`written to ${value}`);
+    return;
+  }
+  if (flag !== undefined && flag !== '--port') {
+    throw new Error(`unknown option ${flag}; --out FOLDER or --port N`);
+  }
+  const folder = '.cache/demo-page';
+  await buildDemoPage(folder);
+  printWeight(folder);
+  const { preview } = await import('vite');
+  const server = await preview({
+    configFile: false,
+    logLevel: 'error',
+    appType: 'mpa',
+    root: folder,
+    build: { outDir: '.' },
+    preview: {
+      host: '127.0.0.1',
+      port: Number(value ?? 8643),
+      headers: { 'Cache-Control': 'no-store' },
+    },
+  });
+  console.log(`${server.resolvedUrls?.local[0]}  (Ctrl-C ends)`);
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  await main().catch((error) => {
+    console.error(error instanceof Error ? error.message : error);
+    process.exitCode = 1;
+  });
+}

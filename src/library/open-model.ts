@@ -1,0 +1,23 @@
+/** The model that a caller names, in whatever way. */
+import { type Model, openModel } from '../invsr/model.ts';
+import { urlFolder } from '../weights/folder.ts';
+import type { LoadOptions } from './types.ts';
+
+/** Opened, or as it was given. TypeError: no address. */
+export async function openModelOf(weights: LoadOptions['weights']): Promise<Model> {
+  if (typeof weights === 'object' && 'configs' in weights) return weights;
+  const isAddress = typeof weights === 'string' || weights instanceof URL;
+  return openModel(isAddress ? urlFolder(addressOf(weights)) : weights);
+}
+
+/** Relative to the page where there is one. */
+function addressOf(address: string | URL): URL {
+  const base = (globalThis as { readonly location?: Location }).location?.href;
+  try {
+    return new URL(address, base);
+  } catch {
+    throw new TypeError(
+      `weights is ${String(address)}, expected an address such as https://host/model/; for a folder on disk give nodeFolder(path)`,
+    );
+  }
+}

@@ -1,0 +1,52 @@
+/** What a call needs to know before its turn: options with every default, and the geometry that follows. */
+import type { EngineContext } from '../engine/context.ts';
+import { expectSides, type ImageSize, type Rectangle } from '../engine/gpu-image.ts';
+import { checkGuidance } from '../invsr/check-model.ts';
+import { expectFrameFits, type FramePlan, planFrame } from '../invsr/gpu-frame.ts';
+import type { Model } from '../invsr/model.ts';
+import { timestepsOf } from '../invsr/scheduler.ts';
+import { type UpscalerOptions, withDefaults } from '../invsr/upscaler-options.ts';
+import type { LoadOptions, NetworkOptions } from './types.ts';
+import { expectRegion, windowOf } from './window.ts';
+
+export type Settings = Required<UpscalerOptions>;
+
+/** RangeError: an option makes no sense. ConfigError: `cfg` needs a negative prompt and the model has none. */
+export function settingsOf(
+  context: EngineContext,
+  model: Model,
+  { precision, lowMemory }: Pick<LoadOptions, 'precision' | 'lowMemory'>,
+  { steps, startTimestep, tile, tileBatch, overlap, cfg }: NetworkOptions,
+): Settings {
+  const asked = { precision, lowMemory, tile, tileBatch, overlap, cfg };
+  const given = Object.fromEntries(Object.entries(asked).filter(([, v]) => v !== undefined));
+  const timesteps = timestepsOf(steps, startTimestep);
+  const settings = withDefaults({ ...(given as UpscalerOptions), timesteps }, context);
+  checkGuidance(model, settings.cfg);
+  return settings;
+}
+
+export interface CallPlan {
+  /** What of the input is the result, and what is computed for it. */
+  readonly region: Rectangle;
+  readonly window: Rectangle;
+  readonly frame: FramePlan;
+}
+
+/** RangeError: no pixels, a region outside. ImageSizeError: too large for the device. */
+export function planCall(
+  { capabilities }: EngineContext,
+  size: ImageSize,
+  settings: Settings,
+  region: Rectangle = { x: 0, y: 0, ...size },
+): CallPlan {
+  expectSides('the input', size);
+  expectRegion(region, size);
+  const isWhole = region.width === size.width && region.height === size.height;
+  const window = isWhole ? region : windowOf(region, size, settings.tile);
+  // A side of one pixel has nothing to reflect: it is loaded twice.
+  const lr = { width: Math.max(2, window.width), height: Math.max(2, window.height) };
+  expectFrameFits(capabilities, lr);
+  const frame = planFrame(lr, { ...settings, origin: { x: window.x, y: window.y } });
+  return { region, window, frame };
+}

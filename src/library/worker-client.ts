@@ -1,0 +1,218 @@
+/**
+ * InvSR in a worker, as the page sees it: the interface of InvSR with images of the page in place of
+ * textures. The page's main thread does nothing but send and receive.
+ *
+ *   const sr = await InvSRWorker.load({ weights: '/weights/invsr-nano/' });
+ *   const sharp = await sr.upscale(await createImageBitmap(file), { signal }); // ImageBitmap, x4
+ *   sr.dispose();
+ */
+import type { ImageSize } from '../engine/gpu-image.ts';
+import { colorSpaceOf, type PageImage } from '../engine/image-upload.ts';
+import type { MemoryUse, NetworkOptions, Region, Watched } from './types.ts';
+import {
+  type Call,
+  type FromPage,
+  type FromWorker,
+  type OpenSettings,
+  type Port,
+  receivedError,
+  type SentCanvas,
+  type SentImage,
+  type UpscaleSettings,
+} from './worker-protocol.ts';
+
+export interface WorkerLoadOptions extends OpenSettings, Watched {
+  /** A model folder's address, relative to the page. */
+  readonly weights: string | URL;
+  /**
+   * A worker that runs `invsr-webgpu/worker-script`, where your bundler does not find it by itself; ended
+   * by `dispose`. @default one made by the library
+   */
+  readonly worker?: Worker;
+}
+
+export interface WorkerUpscaleOptions extends UpscaleSettings, Watched {
+  /**
+   * Drawn into as tiles appear, in place of an ImageBitmap: `element.transferControlToOffscreen()`. It
+   * takes the result's size, and may be given again.
+   */
+  readonly canvas?: OffscreenCanvas;
+  /** A part of the result is there, in its pixels; with `canvas`, on it. */
+  readonly onTile?: ((region: Region) => void) | undefined;
+}
+
+interface Watcher extends Watched {
+  readonly onTile?: ((region: Region) => void) | undefined;
+  readonly resolve: (image: ImageBitmap | undefined) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Made by {@link InvSRWorker.load}; ends with `dispose`. */
+export class InvSRWorker implements Disposable {
+  readonly #worker: Port<FromPage, FromWorker> & Pick<Worker, 'terminate'>;
+  readonly #calls = new Map<number, Watcher>();
+  readonly #canvases = new Map<OffscreenCanvas, number>();
+  readonly #lost = new AbortController();
+  #memory: MemoryUse = { weightBytes: 0, otherBytes: 0, peakBytes: 0 };
+  #count = 0;
+  #ended: Error | undefined;
+
+  private constructor(worker: Worker) {
+    this.#worker = worker;
+    worker.addEventListener('message', ({ data }: MessageEvent<FromWorker>) => this.#hear(data));
+    worker.addEventListener('error', ({ message }) =>
+      this.#end(new Error(`the worker ended: ${message || 'its script did not load'}`)),
+    );
+  }
+
+  /**
+   * Starts a worker, its device and a model; weights are loaded by the first `prepare` or `upscale`. Rejects
+   * as InvSR.open does; DeviceError where workers have no WebGPU.
+   */
+  static async open({
+    worker = new Worker(new URL('../worker-script.ts', import.meta.url), { type: 'module' }),
+    weights,
+    signal,
+    onProgress,
+    ...settings
+  }: WorkerLoadOptions): Promise<InvSRWorker> {
+    const client = new InvSRWorker(worker);
+    try {
+      const address = new URL(weights, globalThis.document?.baseURI).href;
+      await client.#call({ kind: 'open', weights: address, settings }, { signal, onProgress });
+      return client;
+    } catch (error) {
+      client.dispose();
+      throw error;
+    }
+  }
+
+  /** The same, with weights loaded and networks compiled for the default options. */
+  static async load(options: WorkerLoadOptions): Promise<InvSRWorker> {
+    const client = await InvSRWorker.open(options);
+    try {
+      const { signal, onProgress } = options;
+      await client.prepare({ width: 1, height: 1 }, { signal, onProgress });
+      return client;
+    } catch (error) {
+      client.dispose();
+      throw error;
+    }
+  }
+
+  /** Aborted with DeviceLostError when the worker's device is lost: dispose, and load again. */
+  get lost(): AbortSignal {
+    return this.#lost.signal;
+  }
+
+  /** On the worker's device, after the last call that ended. */
+  get memory(): MemoryUse {
+    return this.#memory;
+  }
+
+  /** Compiles and allocates for one input size ahead of the first call. */
+  async prepare(
+    size: ImageSize,
+    { signal, onProgress, ...settings }: NetworkOptions & Watched = {},
+  ): Promise<void> {
+    await this.#call({ kind: 'prepare', size, settings }, { signal, onProgress });
+  }
+
+  /**
+   * An image of four times the size. Bytes, an ImageBitmap or a VideoFrame are copied to the worker and
+   * stay yours; of an element or canvas it is what it shows now. Calls wait for each other. Rejects as
+   * InvSR.upscale does.
+   */
+  upscale(
+    input: PageImage,
+    options: WorkerUpscaleOptions & { readonly canvas: OffscreenCanvas },
+  ): Promise<undefined>;
+  upscale(
+    input: PageImage,
+    options?: WorkerUpscaleOptions & { readonly canvas?: undefined },
+  ): Promise<ImageBitmap>;
+  async upscale(
+    input: PageImage,
+    { canvas, signal, onProgress, onTile, ...settings }: WorkerUpscaleOptions = {},
+  ): Promise<ImageBitmap | undefined> {
+    signal?.throwIfAborted();
+    const colorSpace = settings.colorSpace ?? colorSpaceOf(input) ?? 'srgb';
+    const [image, own] = await sentImage(input);
+    const sent = canvas && this.#sentCanvas(canvas);
+    return this.#call(
+      { kind: 'upscale', input: image, canvas: sent, settings: { ...settings, colorSpace } },
+      { signal, onProgress, onTile },
+      [...own, ...(sent?.canvas ? [sent.canvas] : [])],
+    );
+  }
+
+  /** Ends the worker, and with it all it holds. Calls under way reject. */
+  dispose(): void {
+    this.#end(new DOMException('the worker was disposed of', 'AbortError'));
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  // --- messages ---------------------------------------------------------------------------------
+
+  async #call(
+    asked: Call,
+    { signal, ...watched }: Omit<Watcher, 'resolve' | 'reject'>,
+    transfer: Transferable[] = [],
+  ): Promise<ImageBitmap | undefined> {
+    signal?.throwIfAborted();
+    if (this.#ended) throw this.#ended;
+    const call = this.#count++;
+    const abort = (): void => this.#worker.postMessage({ kind: 'abort', call }, {});
+    signal?.addEventListener('abort', abort);
+    try {
+      return await new Promise<ImageBitmap | undefined>((resolve, reject) => {
+        this.#calls.set(call, { ...watched, resolve, reject });
+        this.#worker.postMessage({ ...asked, call }, { transfer });
+      });
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw error;
+    } finally {
+      signal?.removeEventListener('abort', abort);
+      this.#calls.delete(call);
+    }
+  }
+
+  #hear(message: FromWorker): void {
+    if (message.kind === 'lost') {
+      this.#lost.abort(receivedError(message.error));
+      return;
+    }
+    const watcher = this.#calls.get(message.call);
+    if (message.kind === 'done') {
+      this.#memory = message.memory;
+      watcher?.resolve(message.image);
+    } else if (message.kind === 'failed') watcher?.reject(receivedError(message.error));
+    else if (message.kind === 'progress') watcher?.onProgress?.(message.progress);
+    else watcher?.onTile?.(message.region);
+  }
+
+  #end(error: Error): void {
+    this.#ended ??= error;
+    this.#worker.terminate();
+    for (const { reject } of this.#calls.values()) reject(error);
+  }
+
+  #sentCanvas(canvas: OffscreenCanvas): SentCanvas {
+    const known = this.#canvases.get(canvas);
+    if (known !== undefined) return { number: known };
+    const number = this.#canvases.size;
+    this.#canvases.set(canvas, number);
+    return { number, canvas };
+  }
+}
+
+/** An image as it can be cloned, and what of it is handed over: elements and canvases cannot be cloned. */
+async function sentImage(input: PageImage): Promise<[image: SentImage, own: Transferable[]]> {
+  if ('data' in input || 'close' in input) return [input, []];
+  const bitmap = await createImageBitmap(input, { premultiplyAlpha: 'none' });
+  return [bitmap, [bitmap]];
+}

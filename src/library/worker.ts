@@ -1,0 +1,194 @@
+/**
+ * InvSR in a worker: a device of the worker's own, calls of the page one by one, results as an
+ * ImageBitmap or drawn into a canvas. worker-protocol.ts has the messages, worker-client.ts the page's side.
+ */
+import { requiredDevice } from '../engine/device.ts';
+import { DeviceError, DeviceLostError } from '../engine/errors.ts';
+import { InvSR } from './invsr.ts';
+import type { MemoryUse, Progress, Region } from './types.ts';
+import {
+  type Call,
+  type FromPage,
+  type FromWorker,
+  type Port,
+  type SentCanvas,
+  sentError,
+} from './worker-protocol.ts';
+
+/** Answers the page at the other end of `port`, which ends the worker when it is done with it. */
+export function serve(port: Port<FromWorker, FromPage>): void {
+  const server = new Server((message, transfer = []) => port.postMessage(message, { transfer }));
+  port.addEventListener('message', ({ data }) => server.hear(data));
+}
+
+type Tell = (message: FromWorker, transfer?: Transferable[]) => void;
+
+/** What a call is given beside its message. */
+interface Watch {
+  readonly signal: AbortSignal;
+  readonly onProgress: (progress: Progress) => void;
+  readonly onTile: (region: Region) => void;
+}
+
+interface Engine {
+  readonly device: GPUDevice;
+  readonly sr: InvSR;
+}
+
+const NO_MEMORY: MemoryUse = { weightBytes: 0, otherBytes: 0, peakBytes: 0 };
+
+class Server {
+  readonly #tell: Tell;
+  readonly #running = new Map<number, AbortController>();
+  readonly #canvases = new Map<number, Screen>();
+  #engine: Engine | undefined;
+
+  constructor(tell: Tell) {
+    this.#tell = tell;
+  }
+
+  hear(message: FromPage): void {
+    if (message.kind === 'abort') this.#running.get(message.call)?.abort();
+    else void this.#answer(message);
+  }
+
+  async #answer({ call, ...asked }: Call & { readonly call: number }): Promise<void> {
+    const stop = new AbortController();
+    this.#running.set(call, stop);
+    const watch: Watch = {
+      signal: stop.signal,
+      onProgress: (progress) => this.#tell({ kind: 'progress', call, progress }),
+      onTile: (region) => this.#tell({ kind: 'tile', call, region }),
+    };
+    try {
+      const image = await this.#run(asked, watch);
+      const memory = this.#engine?.sr.memory ?? NO_MEMORY;
+      this.#tell({ kind: 'done', call, memory, image }, image ? [image] : []);
+    } catch (error) {
+      this.#tell({ kind: 'failed', call, error: sentError(error) });
+    } finally {
+      this.#running.delete(call);
+    }
+  }
+
+  async #run(asked: Call, { signal, onProgress, onTile }: Watch): Promise<ImageBitmap | undefined> {
+    if (asked.kind === 'open') {
+      this.#engine = await openEngine(asked, signal, this.#tell);
+      return undefined;
+    }
+    if (asked.kind === 'prepare') {
+      await this.#opened().sr.prepare(asked.size, { ...asked.settings, signal, onProgress });
+      return undefined;
+    }
+    return this.#upscale(this.#opened(), asked, { signal, onProgress, onTile });
+  }
+
+  async #upscale(
+    { device, sr }: Engine,
+    { input, settings, canvas }: Extract<Call, { kind: 'upscale' }>,
+    { onTile, ...watch }: Watch,
+  ): Promise<ImageBitmap | undefined> {
+    try {
+      const screen = canvas ? this.#screen(device, canvas) : new Screen(device);
+      screen.configure(settings.colorSpace);
+      const texture = await sr.upscale(input, {
+        ...settings,
+        ...watch,
+        onTile: (region, output) => {
+          if (canvas) screen.show(output);
+          onTile(region);
+        },
+      });
+      screen.show(texture);
+      texture.destroy();
+      return canvas ? undefined : screen.canvas.transferToImageBitmap();
+    } finally {
+      if ('close' in input) input.close();
+    }
+  }
+
+  #opened(): Engine {
+    if (!this.#engine) throw new Error('nothing is open yet');
+    return this.#engine;
+  }
+
+  #screen(device: GPUDevice, { number, canvas }: SentCanvas): Screen {
+    const known = this.#canvases.get(number);
+    if (known) return known;
+    const screen = new Screen(device, canvas);
+    this.#canvases.set(number, screen);
+    return screen;
+  }
+}
+
+async function openEngine(
+  { weights, settings }: Extract<Call, { kind: 'open' }>,
+  signal: AbortSignal,
+  tell: Tell,
+): Promise<Engine> {
+  const device = await openDevice();
+  void device.lost.then(({ message, reason }) => {
+    if (reason === 'destroyed') return;
+    const error = new DeviceLostError(`the device was lost (${reason}): ${message}`);
+    tell({ kind: 'lost', error: sentError(error) });
+  });
+  try {
+    return { device, sr: await InvSR.open({ ...settings, signal, device, weights }) };
+  } catch (error) {
+    device.destroy();
+    throw error;
+  }
+}
+
+async function openDevice(): Promise<GPUDevice> {
+  const adapter = await globalThis.navigator?.gpu?.requestAdapter({
+    powerPreference: 'high-performance',
+  });
+  if (adapter) return adapter.requestDevice(requiredDevice(adapter));
+  throw new DeviceError({
+    what: 'WebGPU in a worker',
+    needed: 'an adapter',
+    got: 'none',
+    remedy: 'Update the browser, or switch hardware acceleration on.',
+  });
+}
+
+/** A canvas that shows textures of the device as they are. */
+class Screen {
+  readonly canvas: OffscreenCanvas;
+  readonly #device: GPUDevice;
+  readonly #context: GPUCanvasContext;
+
+  constructor(device: GPUDevice, canvas = new OffscreenCanvas(1, 1)) {
+    const context = canvas.getContext('webgpu');
+    if (!context) throw new TypeError('the canvas has a context of another kind than webgpu');
+    this.canvas = canvas;
+    this.#device = device;
+    this.#context = context;
+  }
+
+  /** What textures to come are in. */
+  configure(colorSpace: PredefinedColorSpace = 'srgb'): void {
+    this.#context.configure({
+      device: this.#device,
+      format: 'rgba8unorm',
+      colorSpace,
+      usage: GPUTextureUsage.COPY_DST | GPUTextureUsage.RENDER_ATTACHMENT,
+      alphaMode: 'opaque',
+    });
+  }
+
+  /** `texture`: rgba8unorm with usage COPY_SRC; the canvas takes its size. */
+  show(texture: GPUTexture): void {
+    const { width, height } = texture;
+    if (this.canvas.width !== width) this.canvas.width = width;
+    if (this.canvas.height !== height) this.canvas.height = height;
+    const encoder = this.#device.createCommandEncoder({ label: 'invsr/show' });
+    encoder.copyTextureToTexture(
+      { texture },
+      { texture: this.#context.getCurrentTexture() },
+      { width, height },
+    );
+    this.#device.queue.submit([encoder.finish()]);
+  }
+}

@@ -1,0 +1,154 @@
+/**
+ * The packed package in an application of ten lines, built by Vite, webpack and esbuild and as plain
+ * scripts: each makes an engine and compiles a kernel in the browser, on the page and in a worker.
+ */
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { build as esbuild } from 'esbuild';
+import { build as vite } from 'vite';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import webpack from 'webpack';
+import { inBrowsers } from '../harness/in-browsers.ts';
+import { type Served, serve } from '../harness/serve.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+
+/** Ends when the first pipelines are compiled: networks take SwiftShader long. */
+const APP = `
+const weights = new URL('/weights/invsr-nano/', location.href);
+const untilCompiled = async (sr) => {
+  const stop = new AbortController();
+  const seen = [];
+  const onProgress = ({ phase, done }) => {
+    seen.push(phase);
+    if (phase === 'compile' && done > 0) stop.abort('compiled');
+  };
+  const size = { width: 16, height: 16 };
+  const ended = await sr.prepare(size, { tile: 16, signal: stop.signal, onProgress }).then(() => 'compiled', String);
+  sr.dispose();
+  return ended;
+};
+const adapter = await navigator.gpu.requestAdapter();
+const device = await adapter.requestDevice(requiredDevice(adapter));
+const page = await untilCompiled(await InvSR.open({ device, weights }));
+const worker = await untilCompiled(await InvSRWorker.open({ weights }));
+globalThis.result = { page, worker };
+`;
+
+const IMPORTS = `import { InvSR, requiredDevice } from 'invsr-webgpu';
+import { InvSRWorker } from 'invsr-webgpu/worker';
+`;
+
+const HTML = '<!doctype html><script type="module" src="./app.js"></script>';
+
+const folder = mkdtempSync(join(tmpdir(), 'invsr-bundlers-'));
+/** Sources and the installed package. */
+const app = join(folder, 'app');
+/** What the server gives. */
+const site = join(folder, 'site');
+
+/** `npm pack`, unpacked where an application has it. */
+function install(): void {
+  const staging = join(folder, 'package');
+  for (const name of ['package.json', 'README.md', 'CHANGELOG.md', 'LICENSE', 'weights']) {
+    cpSync(join(ROOT, name), join(staging, name), { recursive: true });
+  }
+  execFileSync(
+    process.execPath,
+    ['scripts/build.mjs', '--no-types', '--out', join(staging, 'dist')],
+    {
+      cwd: ROOT,
+    },
+  );
+  execFileSync('npm', ['pack', '--ignore-scripts', '--silent'], { cwd: staging });
+  const tarball = readdirSync(staging).find((name) => name.endsWith('.tgz')) ?? '';
+  const target = join(app, 'node_modules/invsr-webgpu');
+  mkdirSync(target, { recursive: true });
+  execFileSync('tar', ['-xzf', join(staging, tarball), '--strip-components=1', '-C', target]);
+  cpSync(join(target, 'weights'), join(site, 'weights'), { recursive: true });
+}
+
+const BUILDS: Readonly<Record<string, () => Promise<unknown>>> = {
+  vite: async () => {
+    await vite({
+      root: app,
+      configFile: false,
+      logLevel: 'error',
+      base: './',
+      build: { outDir: join(site, 'vite'), target: 'es2023' },
+    });
+  },
+  webpack: () =>
+    new Promise<void>((resolve, reject) => {
+      webpack(
+        {
+          mode: 'production',
+          context: app,
+          entry: './app.js',
+          optimization: { minimize: false }, // by processes of its own, which takes long
+          output: { path: join(site, 'webpack'), filename: 'app.js', module: true },
+          experiments: { outputModule: true },
+        },
+        (error, stats) => {
+          const failed = error ?? stats?.toJson({ errors: true }).errors?.at(0)?.message;
+          if (failed) reject(new Error(String(failed)));
+          else resolve();
+        },
+      );
+    }),
+  esbuild: () =>
+    esbuild({
+      absWorkingDir: app,
+      // It leaves workers to us: their script is an entry of its own.
+      entryPoints: { app: './app.js', 'worker-script': 'invsr-webgpu/worker-script' },
+      outdir: join(site, 'esbuild'),
+      bundle: true,
+      splitting: true,
+      format: 'esm',
+      logLevel: 'error',
+    }),
+  plain: async () => {
+    cpSync(join(app, 'node_modules/invsr-webgpu/dist'), join(site, 'plain/dist'), {
+      recursive: true,
+    });
+    const imports = IMPORTS.replace("'invsr-webgpu'", "'./dist/invsr.min.js'").replace(
+      "'invsr-webgpu/worker'",
+      "'./dist/browser/worker.js'",
+    );
+    writeFileSync(join(site, 'plain/app.js'), imports + APP);
+  },
+};
+
+/** Once, for all browsers. */
+const built: Record<string, Promise<unknown> | undefined> = {};
+let server: Served;
+beforeAll(async () => {
+  install();
+  writeFileSync(join(app, 'package.json'), '{ "type": "module" }');
+  writeFileSync(join(app, 'app.js'), IMPORTS + APP);
+  writeFileSync(join(app, 'index.html'), HTML);
+  server = await serve(site);
+});
+afterAll(async () => {
+  await server?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+inBrowsers((browser) => {
+  test.each(Object.keys(BUILDS))('%s', async (name) => {
+    await (built[name] ??= BUILDS[name]?.());
+    if (name !== 'vite') writeFileSync(join(site, name, 'index.html'), HTML);
+    await using page = await browser().newPage();
+    const errors: string[] = [];
+    page.on('pageerror', (error) => errors.push(String(error.stack)));
+    await page.goto(`${server.url}${name}/index.html`);
+    await page.waitForFunction('globalThis.result', undefined, { timeout: 50_000 }).catch(() => {});
+    expect(errors).toEqual([]);
+    expect(await page.evaluate('globalThis.result')).toEqual({
+      page: 'compiled',
+      worker: 'compiled',
+    });
+  });
+});

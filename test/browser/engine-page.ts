@@ -1,0 +1,83 @@
+/**
+ * The engine in a page: what engine.test.ts calls from outside as `window.engine`. Arguments and results
+ * are plain data and typed arrays, for they go through the browser's debugging protocol.
+ */
+import { createContext } from '../../src/engine/context.ts';
+import { capabilitiesOf, requiredDevice, targetOf } from '../../src/engine/device.ts';
+import type { Target } from '../../src/engine/kernel.ts';
+import type { NamedDump } from '../../src/invsr/parity.ts';
+import type { UpscaleResult } from '../../src/invsr/upscaler.ts';
+import { urlFolder } from '../../src/weights/folder.ts';
+import type { HostData } from '../harness/run-kernel.ts';
+import { type OneUpscale, upscaleOnce } from '../harness/upscale-once.ts';
+import { type KernelError, measureKernel, runCase } from '../kernels/measure-kernel.ts';
+import { REGISTRY } from '../kernels/registry.ts';
+
+declare global {
+  interface Window {
+    engine: typeof engine;
+  }
+}
+
+export async function openDevice(): Promise<GPUDevice> {
+  const adapter = await navigator.gpu.requestAdapter();
+  if (!adapter) throw new Error('no adapter');
+  return adapter.requestDevice(requiredDevice(adapter));
+}
+
+/** Files of a model on this page's server. */
+export interface ServedModel {
+  readonly path: string;
+  readonly files: readonly string[];
+}
+
+const engine = {
+  /** What one kernel computes, on a CPU adapter's target. */
+  async output(file: string, name: string): Promise<HostData> {
+    const device = await openDevice();
+    const [test] = REGISTRY[file]!.filter((one) => one.name === name);
+    const { actual } = await runCase(device, test!, test!.kernel(targetOf(capabilitiesOf(device))));
+    device.destroy();
+    return actual;
+  },
+
+  /** The error of every case with these names among those of one file. */
+  async conformance(
+    file: string,
+    names: readonly string[],
+    family: Target['family'],
+  ): Promise<(KernelError & { readonly name: string })[]> {
+    const device = await openDevice();
+    const target = { ...targetOf(capabilitiesOf(device)), family };
+    const errors = [];
+    for (const test of REGISTRY[file]!.filter(({ name }) => names.includes(name))) {
+      errors.push({
+        name: test.name,
+        ...(await measureKernel(device, test, test.kernel(target))),
+      });
+    }
+    device.destroy();
+    return errors;
+  },
+
+  async upscale(
+    { path, files }: ServedModel,
+    given: Omit<OneUpscale, 'folder'>,
+  ): Promise<{
+    readonly result: UpscaleResult;
+    readonly dump: readonly (readonly [string, NamedDump])[];
+  }> {
+    const device = await openDevice();
+    const context = createContext(device);
+    try {
+      const folder = urlFolder(new URL(path, location.href), { files });
+      const { result, dump } = await upscaleOnce(context, { folder, ...given });
+      return { result, dump: [...dump] };
+    } finally {
+      context.dispose();
+      device.destroy();
+    }
+  },
+};
+
+window.engine = engine;

@@ -1,0 +1,94 @@
+/** A page that runs InvSR in a worker; worker.test.ts drives it by the functions on `globalThis`. */
+import { InvSR } from '../../src/library/invsr.ts';
+import { readImage } from '../../src/library/read-image.ts';
+import { requiredDevice } from '../../src/engine/device.ts';
+import { InvSRWorker } from '../../src/worker.ts';
+
+const WEIGHTS = new URL('weights/invsr-nano/', location.href);
+/** Small, so that SwiftShader is soon done. */
+const OPTIONS = { tile: 16, seed: 3 } as const;
+
+const open = (weights = WEIGHTS): Promise<InvSRWorker> =>
+  InvSRWorker.open({ weights, worker: new Worker('worker-script.js', { type: 'module' }) });
+
+/** A gradient, 24×16: two tiles. */
+function picture(): ImageData {
+  const image = new ImageData(24, 16);
+  for (let i = 0; i < image.data.length; i += 4) {
+    image.data.set([(i * 7) % 256, (i * 3) % 256, (i >> 3) % 256, 255], i);
+  }
+  return image;
+}
+
+/** What a bitmap or canvas shows. */
+function bytesOf(source: CanvasImageSource & { width: number; height: number }): number[] {
+  const context = new OffscreenCanvas(source.width, source.height).getContext('2d');
+  context?.drawImage(source, 0, 0);
+  return [...(context?.getImageData(0, 0, source.width, source.height).data ?? [])];
+}
+
+const failure = (work: Promise<unknown>): Promise<unknown> =>
+  work.then(
+    () => 'no error',
+    (error: unknown) => error,
+  );
+
+/** The result as an ImageBitmap, drawn into a canvas, and by InvSR on the page. */
+async function images() {
+  using sr = await open();
+  const phases = new Set<string>();
+  const onProgress = ({ phase }: { readonly phase: string }): void => void phases.add(phase);
+  const bitmap = await sr.upscale(picture(), { ...OPTIONS, onProgress });
+  const element = document.createElement('canvas');
+  document.body.append(element);
+  const canvas = element.transferControlToOffscreen();
+  const tiles: unknown[] = [];
+  const onTile = (tile: unknown): void => void tiles.push(tile);
+  await sr.upscale(await createImageBitmap(picture()), { ...OPTIONS, canvas, onTile });
+  const again = await sr.upscale(picture(), { ...OPTIONS, canvas });
+  await new Promise(requestAnimationFrame);
+
+  const adapter = await navigator.gpu.requestAdapter();
+  if (!adapter) throw new Error('no adapter');
+  const device = await adapter.requestDevice(requiredDevice(adapter));
+  using own = await InvSR.open({ device, weights: WEIGHTS });
+  const { data } = await readImage(device, await own.upscale(picture(), OPTIONS));
+  return {
+    phases: [...phases],
+    tiles,
+    again,
+    memory: sr.memory,
+    size: [bitmap.width, bitmap.height],
+    canvasSize: [element.width, element.height],
+    bitmap: bytesOf(bitmap),
+    canvas: bytesOf(element),
+    page: [...data],
+  };
+}
+
+/** Aborted when the networks have begun; then a call that is not. */
+async function abort() {
+  using sr = await open();
+  const stop = new AbortController();
+  const onProgress = ({ phase }: { readonly phase: string }): void => {
+    if (phase === 'run') stop.abort('enough');
+  };
+  const aborted = await failure(
+    sr.upscale(picture(), { ...OPTIONS, signal: stop.signal, onProgress }),
+  );
+  const { width } = await sr.upscale(picture(), OPTIONS);
+  return { aborted, width };
+}
+
+async function errors() {
+  using sr = await open();
+  const region = { x: 20, y: 0, width: 16, height: 16 };
+  const missing = await failure(open(new URL('nothing/', location.href)));
+  return [await failure(sr.upscale(picture(), { ...OPTIONS, region })), missing].map((error) =>
+    error instanceof Error
+      ? { type: error.constructor.name, name: error.name, message: error.message }
+      : error,
+  );
+}
+
+Object.assign(globalThis, { images, abort, errors });

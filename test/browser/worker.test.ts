@@ -1,0 +1,84 @@
+/** InvSR in a worker, in a real browser: the same picture as on the page, in a bitmap and in a canvas. */
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { inBrowsers } from '../harness/in-browsers.ts';
+import { type Served, serve } from '../harness/serve.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+
+let server: Served;
+const folder = mkdtempSync(join(tmpdir(), 'invsr-worker-'));
+beforeAll(async () => {
+  await build({
+    entryPoints: {
+      page: join(ROOT, 'test/browser/worker-page.ts'),
+      'worker-script': join(ROOT, 'src/worker-script.ts'),
+    },
+    outdir: folder,
+    bundle: true,
+    format: 'esm',
+    keepNames: true,
+    external: ['@huggingface/tokenizers'],
+  });
+  cpSync(join(ROOT, 'weights'), join(folder, 'weights'), { recursive: true });
+  writeFileSync(
+    join(folder, 'index.html'),
+    '<!doctype html><script type="module" src="page.js"></script>',
+  );
+  server = await serve(folder);
+});
+afterAll(async () => {
+  await server?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+interface Images {
+  readonly phases: readonly string[];
+  readonly tiles: readonly unknown[];
+  readonly again: unknown;
+  readonly memory: { readonly weightBytes: number };
+  readonly size: readonly number[];
+  readonly canvasSize: readonly number[];
+  readonly bitmap: readonly number[];
+  readonly canvas: readonly number[];
+  readonly page: readonly number[];
+}
+
+inBrowsers((browser) => {
+  const open = async (): Promise<Page> => {
+    const page = await browser().newPage();
+    await page.goto(server.url);
+    return page;
+  };
+
+  test('gives the picture that the page gives, as a bitmap and in a canvas', async () => {
+    await using page = await open();
+    const result = await page.evaluate<Images>('images()');
+    expect(result.size).toEqual([96, 64]);
+    expect(result.canvasSize).toEqual([96, 64]);
+    expect(new Set(result.page).size).toBeGreaterThan(50);
+    expect(result.bitmap).toEqual(result.page);
+    expect(result.canvas).toEqual(result.page);
+    expect(result.again).toBeUndefined();
+    expect(result.phases).toEqual(expect.arrayContaining(['download', 'compile', 'run']));
+    expect(result.tiles.length).toBeGreaterThan(1);
+    expect(result.memory.weightBytes).toBeGreaterThan(1e6);
+  }, 120_000);
+
+  test('an abort ends the call with its reason; the next one runs', async () => {
+    await using page = await open();
+    expect(await page.evaluate('abort()')).toEqual({ aborted: 'enough', width: 96 });
+  }, 120_000);
+
+  test('errors arrive as what they are', async () => {
+    await using page = await open();
+    expect(await page.evaluate('errors()')).toEqual([
+      { type: 'RangeError', name: 'RangeError', message: expect.stringContaining('region') },
+      { type: 'CheckpointError', name: 'CheckpointError', message: expect.stringContaining('404') },
+    ]);
+  });
+});

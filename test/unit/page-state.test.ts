@@ -1,0 +1,120 @@
+/** The page's pure parts: progress, regions, options, what fits. */
+import { describe, expect, test } from 'vitest';
+import { fitOf } from '../../demo/state/fit.ts';
+import { MAX_SEED, newSeed, readSeed, smallerTile, startOf } from '../../demo/state/options.ts';
+import {
+  advance,
+  announcementOf,
+  beginPace,
+  bytesInWords,
+  durationInWords,
+  remainingMs,
+} from '../../demo/state/progress.ts';
+import { clip, missing, subtract } from '../../demo/state/regions.ts';
+
+const area = ({ width, height }: { width: number; height: number }): number => width * height;
+
+describe('progress', () => {
+  test('the time left follows the tiles, not the preparation before them', () => {
+    let pace = beginPace(4, 0);
+    expect(remainingMs(pace)).toBeNull();
+    pace = advance(pace, { done: 1, total: 4 }, 10_000); // ten seconds of compilation
+    expect(remainingMs(pace)).toBeNull();
+    pace = advance(pace, { done: 2, total: 4 }, 12_000);
+    expect(remainingMs(pace)).toBe(4000);
+    pace = advance(pace, { done: 4, total: 4 }, 16_000);
+    expect(remainingMs(pace)).toBe(0);
+  });
+
+  test.each([
+    [400, 'a moment'],
+    [4400, '4 s'],
+    [31_000, '35 s'],
+    [61_000, '1 min'],
+    [3_900_000, '1 h 5 min'],
+  ])('%i ms: %s', (ms, words) => expect(durationInWords(ms)).toBe(words));
+
+  test('screen readers hear of quarters, once each, and not of the end', () => {
+    const steps = Array.from({ length: 101 }, (_, i) => i / 100);
+    const heard = steps.flatMap((now, i) => announcementOf(steps[i - 1] ?? 0, now) ?? []);
+    expect(heard).toEqual(['25 percent done', '50 percent done', '75 percent done']);
+  });
+
+  test('bytes as device makers count', () => {
+    expect([999, 3_300_000, 2_580_000_000].map(bytesInWords)).toEqual(['1 kB', '3 MB', '2.6 GB']);
+  });
+});
+
+describe('regions', () => {
+  const a = { x: 0, y: 0, width: 10, height: 10 };
+
+  test('what is left of a rectangle covers the rest exactly', () => {
+    for (const b of [
+      { x: 3, y: 2, width: 4, height: 5 },
+      { x: -5, y: -5, width: 8, height: 30 },
+      { x: 9, y: 9, width: 1, height: 1 },
+      { x: 20, y: 0, width: 5, height: 5 },
+    ]) {
+      const inside = clip(b, a);
+      const left = subtract(a, b);
+      expect(left.reduce((sum, part) => sum + area(part), 0)).toBe(
+        100 - (inside ? area(inside) : 0),
+      );
+      for (const part of left) expect(subtract(part, b)).toEqual([part]);
+    }
+  });
+
+  test('a view that moves asks for the new part only', () => {
+    expect(missing(a, [])).toEqual(a);
+    expect(missing(a, [{ x: 0, y: 0, width: 6, height: 10 }])).toEqual({ ...a, x: 6, width: 4 });
+    expect(
+      missing(a, [
+        { x: 0, y: 0, width: 6, height: 10 },
+        { x: 6, y: -3, width: 9, height: 30 },
+      ]),
+    ).toBeNull();
+  });
+
+  test('a part outside the picture is none', () => {
+    expect(clip({ x: 12, y: 0, width: 3, height: 3 }, a)).toBeNull();
+    expect(clip({ x: 8.5, y: -2, width: 9, height: 4.2 }, a)).toEqual({
+      x: 8,
+      y: 0,
+      width: 2,
+      height: 3,
+    });
+  });
+});
+
+describe('options', () => {
+  test('the dial follows the steps until it is turned', () => {
+    expect(startOf({ steps: 1, startTimestep: null })).toBe(200);
+    expect(startOf({ steps: 5, startTimestep: null })).toBe(250);
+    expect(startOf({ steps: 5, startTimestep: 120 })).toBe(120);
+  });
+
+  test('seeds are whole numbers of 32 bits', () => {
+    expect([' 7 ', '0', String(MAX_SEED)].map(readSeed)).toEqual([7, 0, MAX_SEED]);
+    expect(['', 'x', '-1', '1.5', String(MAX_SEED + 1)].map(readSeed)).toEqual(
+      Array.from({ length: 5 }, () => undefined),
+    );
+    expect(newSeed(() => 0.999_999_999_9)).toBe(MAX_SEED);
+  });
+
+  test('out of memory, tiles get smaller until there is none', () => {
+    expect([256, 128, 100, 64].map(smallerTile)).toEqual([192, 96, 96, undefined]);
+  });
+});
+
+test('what fits a graphics card', () => {
+  const limits = { maxTextureDimension2D: 8192, maxStorageBufferBindingSize: 2 ** 27 };
+  // 16 bytes of each of the 16 W H result's pixels: 2^27 bytes are 2^19 pixels of the photo.
+  expect(fitOf({ width: 1024, height: 512 }, limits)).toBe('whole');
+  expect(fitOf({ width: 1024, height: 513 }, limits)).toBe('view');
+  expect(fitOf({ width: 2048, height: 2048 }, limits)).toBe('view');
+  expect(fitOf({ width: 2049, height: 10 }, limits)).toBe('crop');
+  expect(fitOf({ width: 8193, height: 10 }, limits)).toBe('none');
+  expect(fitOf({ width: 4096, height: 4097 }, { ...limits, maxTextureDimension2D: 32_768 })).toBe(
+    'crop',
+  );
+});
