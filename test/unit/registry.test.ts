@@ -33,6 +33,8 @@ test('shared files are known', () => {
     'implicit-gemm-matrix',
     'matrix-staging',
     'matrix-tiles',
+    'moments',
+    'norm-groups',
     'phase-sums',
     'philox',
     'product-epilogue',
@@ -43,6 +45,7 @@ test('shared files are known', () => {
     'storage',
     'subgroup-matrix',
     'team',
+    'tile-moments',
     'unroll',
     'winograd',
   ]);
