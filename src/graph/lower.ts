@@ -2,6 +2,7 @@
 import { byteLength, type Target } from '../engine/kernel.ts';
 import { atOnce } from '../engine/slices.ts';
 import type { Dispatch, Location, NamedTensor, Plan } from '../engine/plan.ts';
+import { chainProducts } from './chain.ts';
 import { chooseAlgorithms, DEFAULT_MAX_BINDING_BYTES } from './algorithms.ts';
 import { band } from './band.ts';
 import { fuse } from './fuse.ts';
@@ -136,7 +137,7 @@ function fewerNorms(
   { maxBindingBytes, compact }: Required<Pick<LowerOptions, 'maxBindingBytes' | 'compact'>>,
 ): Graph {
   const small = dropConcats(joinSmallNorms(graph, maxBindingBytes));
-  const large = compact ? small : foldNorms(small);
+  const large = compact ? small : chainProducts(foldNorms(small));
   return matrix ? large : foldLayerNorms(large);
 }
 
