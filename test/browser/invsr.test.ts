@@ -3,7 +3,6 @@ import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { errorsOf } from '../harness/chromium.ts';
 import { inBrowsers } from '../harness/in-browsers.ts';
-import type {} from './invsr-page.ts';
 import { serveSite, type Site } from './site.ts';
 
 let site: Site;
