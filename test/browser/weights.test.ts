@@ -304,7 +304,7 @@ inBrowsers((browser) => {
     });
     expect(await drop(join(folder, 'nano/unet'))).toMatchObject({
       message: expect.stringMatching(
-        /not complete, vae\/config\.json, the weights of vae/,
+        /not complete; missing: vae\/config\.json, noise_predictor/,
       ) as string,
     });
   });

@@ -20,7 +20,12 @@ import { NP, SD, startHub } from '../harness/hub-models.ts';
 import type { HubServer } from '../harness/hub-server.ts';
 
 const NANO = 'weights/invsr-nano';
-const ONE = new Uint8Array(1);
+/** A checkpoint of one tensor, as of a whole model in one file. */
+const SMALLEST = Buffer.concat(
+  safetensorsParts(
+    new Map([['model.diffusion_model.x', { dtype: 'U8', shape: [1], bytes: new Uint8Array(1) }]]),
+  ),
+);
 
 describe('SHA-256 in pieces', () => {
   // Around the block of 64 bytes and the 9 that its end takes.
@@ -174,6 +179,17 @@ describe('dropped files', () => {
     await (await openModel(folder)).close();
   });
 
+  test('of two precisions one is taken', async () => {
+    const stem = 'unet/diffusion_pytorch_model';
+    const half = fileAt(
+      `${stem}.fp16.safetensors`,
+      readFileSync(join(NANO, `${stem}.safetensors`)),
+    );
+    const { folder } = await droppedFolder([...nano(''), half]);
+    const weights = [...folder.files.keys()].filter((path) => path.startsWith(stem));
+    expect(weights).toEqual([`${stem}.fp16.safetensors`]);
+  });
+
   test('a noise predictor as it is published gets the config that it comes without', async () => {
     const others = nano('sd/', /README|manifest|noise_predictor/);
     const path = 'noise_predictor/diffusion_pytorch_model.safetensors';
@@ -205,7 +221,7 @@ describe('dropped files', () => {
       'text_encoder/model.safetensors',
       'tokenizer/vocab.json',
       'tokenizer/merges.txt',
-    ].map((path) => fileAt(path, ''));
+    ].map((path) => fileAt(path, path.endsWith('.safetensors') ? SMALLEST : ''));
     expect((await droppedFolder([...model, ...encoder])).needsPrompt).toBe(false);
     expect((await droppedFolder([...model, ...encoder.slice(1)])).needsPrompt).toBe(true);
   });
@@ -221,7 +237,7 @@ describe('dropped files', () => {
     [
       'a part of a model',
       () => nano('', /README|manifest|vae|scheduler/),
-      /not complete, vae\/config\.json, the weights of vae, scheduler\/scheduler_config\.json missing/,
+      /not complete; missing: vae\/config\.json, scheduler\/scheduler_config\.json, the weights of vae; drop/,
     ],
     [
       'two models',
@@ -230,18 +246,7 @@ describe('dropped files', () => {
     ],
     [
       'a whole model in one file',
-      () => [
-        fileAt(
-          'sd_turbo.safetensors',
-          Buffer.concat(
-            safetensorsParts(
-              new Map([
-                ['model.diffusion_model.out.2.bias', { dtype: 'U8', shape: [1], bytes: ONE }],
-              ]),
-            ),
-          ),
-        ),
-      ],
+      () => [fileAt('sd_turbo.safetensors', SMALLEST)],
       /^sd_turbo\.safetensors is a whole model in one file/,
     ],
     [
