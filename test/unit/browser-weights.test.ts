@@ -4,10 +4,12 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { openModel } from '../../src/invsr/model.ts';
 import { droppedFolder } from '../../src/weights/browser/dropped-folder.ts';
 import { fetchFolder } from '../../src/weights/browser/fetched-folder.ts';
+import { openWriter } from '../../src/weights/browser/file-writer.ts';
+import { opfsStore } from '../../src/weights/browser/opfs-store.ts';
 import { hubModel, servedModel } from '../../src/weights/browser/remote-model.ts';
 import { CheckpointError } from '../../src/weights/error.ts';
 import { HubError } from '../../src/weights/hub/error.ts';
@@ -62,6 +64,7 @@ test.each([
   expect(() => parseManifest(text, 'http://x')).toThrow(why);
 });
 
+// `node scripts/manifest.mjs weights/invsr-nano` writes it.
 test('the manifest of invsr-nano is of its files', () => {
   const { model, files } = parseManifest(readFileSync(join(NANO, MANIFEST), 'utf8'), NANO);
   expect(model).toBe('invsr-nano');
@@ -74,6 +77,32 @@ test('the manifest of invsr-nano is of its files', () => {
     const digest = createHash('sha256').update(bytes).digest('hex');
     expect({ path, size, id }).toEqual({ path, size: bytes.length, id: digest });
   }
+});
+
+describe('a browser that cannot', () => {
+  test('keep files', async () => {
+    const listing = opfsStore({ storage: undefined as unknown as StorageManager }).list();
+    await expect(listing).rejects.toMatchObject({ name: 'StorageError', problem: 'unsupported' });
+    await expect(listing).rejects.toThrow(/^this page cannot keep models: that needs https:/);
+  });
+
+  test('give storage to a private window', async () => {
+    const getDirectory = () => Promise.reject(new DOMException('not here', 'SecurityError'));
+    const storage = { getDirectory, estimate: async () => ({}) };
+    vi.stubGlobal('navigator', { locks: {} });
+    const listing = opfsStore({ storage }).list();
+    await expect(listing).rejects.toThrow(
+      /gives the page no storage \(not here\); private windows/,
+    );
+    vi.unstubAllGlobals();
+  });
+
+  test('write in a window', async () => {
+    const file = {} as FileSystemFileHandle; // as Safari's before 26
+    const opening = openWriter(file, { isKept: true });
+    await expect(opening).rejects.toMatchObject({ problem: 'unsupported' });
+    await expect(opening).rejects.toThrow(/from a worker only .*: open the store in one$/);
+  });
 });
 
 describe('a model by its address', () => {
