@@ -104,9 +104,17 @@ inBrowsers((browser) => {
     await using context = (await open()).context();
     const page = context.pages()[0] as Page;
     const errors = errorsOf(page);
-    const heic = Buffer.concat([Buffer.from([0, 0, 0, 24]), Buffer.from('ftypheic\0\0\0\0mif1heic')]);
+    const heic = Buffer.concat([
+      Buffer.from([0, 0, 0, 24]),
+      Buffer.from('ftypheic\0\0\0\0mif1heic'),
+    ]);
     for (const [name, type, bytes, said] of [
-      ['notes.pdf', 'application/pdf', Buffer.from('%PDF-1.7 nothing'), /“notes.pdf” is not a picture/],
+      [
+        'notes.pdf',
+        'application/pdf',
+        Buffer.from('%PDF-1.7 nothing'),
+        /“notes.pdf” is not a picture/,
+      ],
       ['IMG_1.HEIC', '', heic, /cannot read HEIC photos.*Save it as JPEG/],
       ['broken.jpg', 'image/jpeg', Buffer.from('\xff\xd8\xff\xe0 half', 'latin1'), /is damaged/],
       ['empty.png', 'image/png', Buffer.alloc(0), /“empty.png” is empty/],
@@ -157,12 +165,19 @@ inBrowsers((browser) => {
   });
 
   test('offline, after one visit, it opens with its model', async () => {
-    await using context = (await open({ serviceWorkers: 'allow' })).context();
-    const page = context.pages()[0] as Page;
-    await page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined));
-    await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
-    await context.setOffline(true);
+    const own = await serveDemoPage();
+    await using context = await browser().newContext();
+    const page = await context.newPage();
+    try {
+      await page.goto(own.url);
+      await page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined));
+      await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
+    } finally {
+      await own.close();
+    }
     await page.reload();
+    await page.getByRole('button', { name: 'Choose a photo' }).waitFor();
+    await context.setOffline(true);
     await page.getByText('Offline', { exact: true }).waitFor();
     await shoot(page, 'offline');
     expect(await violations(page)).toEqual([]);
