@@ -1,0 +1,120 @@
+/**
+ * The examples, built and served by their one command and used as a person would: each shows what it
+ * promises, in the pixels of its canvas.
+ */
+import { spawn } from 'node:child_process';
+import type { Page } from 'playwright-core';
+import sharp from 'sharp';
+import { expect, test } from 'vitest';
+import { errorsOf } from '../harness/chromium.ts';
+import { inBrowsers } from '../harness/in-browsers.ts';
+
+/** `npm run examples -- NAME` and its address. */
+async function served(name: string): Promise<AsyncDisposable & { readonly url: string }> {
+  const child = spawn(process.execPath, ['scripts/examples.mjs', name, '--port', '0'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ended = new Promise<never>((_, reject) =>
+    child.once('exit', (code) => reject(new Error(`the server ended (${code})`))),
+  );
+  const url = await Promise.race([
+    ended,
+    new Promise<string>((resolve) =>
+      child.stdout.on('data', (data: Buffer) => {
+        const [found] = /http:\S+/.exec(data.toString()) ?? [];
+        if (found) resolve(found);
+      }),
+    ),
+  ]);
+  return {
+    url,
+    [Symbol.asyncDispose]: async () => {
+      child.kill();
+      await ended.catch(() => {});
+    },
+  };
+}
+
+const status = async (page: Page, wanted: RegExp): Promise<string> => {
+  await page.waitForFunction(
+    (source) => new RegExp(source).test(document.querySelector('#status')?.textContent ?? ''),
+    wanted.source,
+    { timeout: 170_000 },
+  );
+  return (await page.textContent('#status')) ?? '';
+};
+
+/** Levels of R, G, B over a rectangle of the window, in CSS pixels: one mean per cell of `cells`². */
+async function cells(
+  page: Page,
+  clip: { x: number; y: number; width: number; height: number },
+  cells: number,
+): Promise<number[]> {
+  const picture = sharp(await page.screenshot({ clip })).removeAlpha();
+  return [
+    ...(await picture.resize(cells, cells, { fit: 'fill', kernel: 'linear' }).raw().toBuffer()),
+  ];
+}
+
+/** Which files a model's folder has is tried, and Chromium calls each that is not there an error. */
+const isReal = (error: string): boolean => !error.startsWith('Failed to load resource');
+
+const meanDifference = (a: readonly number[], b: readonly number[]): number =>
+  a.reduce((sum, value, i) => sum + Math.abs(value - b[i]!), 0) / a.length;
+
+const box = async (page: Page, selector: string) => (await page.locator(selector).boundingBox())!;
+
+inBrowsers((browser) => {
+  test('raw-webgpu: a click sharpens the square under the pointer, and frames go on', async () => {
+    await using site = await served('raw-webgpu');
+    await using page = await browser().newPage({ viewport: { width: 700, height: 820 } });
+    const errors = errorsOf(page);
+    await page.goto(`${site.url}?side=32`);
+    await status(page, /^Ready/);
+    const view = await box(page, '#view');
+    // Five CSS pixels for one of the picture: the square is [48, 80) both ways.
+    const inside = { x: view.x + 240, y: view.y + 240, width: 160, height: 160 };
+    const below = { x: view.x, y: view.y + 490, width: 640, height: 140 };
+    const before = [await cells(page, inside, 160), await cells(page, below, 160)] as const;
+    await page.click('#view', { position: { x: 320, y: 320 } });
+    await page.mouse.move(2, 2);
+    const said = await status(page, /^32×32 → 128×128 in/);
+    expect(Number(/(\d+) frames/.exec(said)?.[1])).toBeGreaterThan(2);
+    await page.evaluate(() => new Promise(requestAnimationFrame));
+    expect(meanDifference(await cells(page, inside, 160), before[0])).toBeGreaterThan(1);
+    expect(await cells(page, below, 160)).toEqual(before[1]);
+    expect(errors.filter(isReal)).toEqual([]);
+  }, 180_000);
+
+  test('three-viewer: the rendered frame in, its colours and the right way up on a plane', async () => {
+    await using site = await served('three-viewer');
+    await using page = await browser().newPage({ viewport: { width: 1000, height: 700 } });
+    const errors = errorsOf(page);
+    await page.goto(`${site.url}?side=32`);
+    await status(page, /^Ready/);
+    await page.click('#sharpen');
+    const said = await status(page, /^32×32 → 128×128 in/);
+    expect(Number(/(\d+) frames/.exec(said)?.[1])).toBeGreaterThan(2);
+    await page.evaluate(() => new Promise(requestAnimationFrame));
+    const { x, y, width, height } = await box(page, '#view');
+    const left = await cells(page, { x, y, width: width / 2, height }, 4);
+    const right = await cells(page, { x: x + width / 2, y, width: width / 2, height }, 4);
+    // The scene turns on, which moves a quarter's mean by less; a gamma too many moves it by 40.
+    expect(meanDifference(left, right)).toBeLessThan(12);
+    expect(errors.filter(isReal)).toEqual([]);
+  }, 180_000);
+
+  test('deck-luma: a tile in view becomes sharp on the map', async () => {
+    await using site = await served('deck-luma');
+    await using page = await browser().newPage({ viewport: { width: 700, height: 700 } });
+    const errors = errorsOf(page);
+    await page.goto(`${site.url}?tile=32`);
+    await status(page, /^0 of/);
+    const map = await box(page, '#map');
+    const before = await cells(page, map, 160);
+    await status(page, /^1 of/);
+    await page.evaluate(() => new Promise(requestAnimationFrame));
+    expect(meanDifference(await cells(page, map, 160), before)).toBeGreaterThan(0.1);
+    expect(errors.filter(isReal)).toEqual([]);
+  }, 180_000);
+});
