@@ -2,7 +2,8 @@
  * Class InvSR in a page, as applications use it: what invsr.test.ts calls from outside as `window.app`. Each
  * function is one situation, and gives what was seen as plain data.
  */
-import { DeviceLostError, InvSR, readImage, Upscaler } from '../../src/index.ts';
+import { DeviceLostError, InvSR, readImage } from '../../src/index.ts';
+import { Upscaler } from '../../src/rows.ts';
 import { createContext } from '../../src/engine/context.ts';
 import { openModel } from '../../src/invsr/model.ts';
 import type { ImageInput, Progress, UpscaleOptions } from '../../src/library/types.ts';

@@ -104,9 +104,17 @@ inBrowsers((browser) => {
     await using context = (await open()).context();
     const page = context.pages()[0] as Page;
     const errors = errorsOf(page);
-    const heic = Buffer.concat([Buffer.from([0, 0, 0, 24]), Buffer.from('ftypheic\0\0\0\0mif1heic')]);
+    const heic = Buffer.concat([
+      Buffer.from([0, 0, 0, 24]),
+      Buffer.from('ftypheic\0\0\0\0mif1heic'),
+    ]);
     for (const [name, type, bytes, said] of [
-      ['notes.pdf', 'application/pdf', Buffer.from('%PDF-1.7 nothing'), /“notes.pdf” is not a picture/],
+      [
+        'notes.pdf',
+        'application/pdf',
+        Buffer.from('%PDF-1.7 nothing'),
+        /“notes.pdf” is not a picture/,
+      ],
       ['IMG_1.HEIC', '', heic, /cannot read HEIC photos.*Save it as JPEG/],
       ['broken.jpg', 'image/jpeg', Buffer.from('\xff\xd8\xff\xe0 half', 'latin1'), /is damaged/],
       ['empty.png', 'image/png', Buffer.alloc(0), /“empty.png” is empty/],

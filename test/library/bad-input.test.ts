@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { DeviceError } from '../../src/engine/errors.ts';
 import type { ImageBuffer } from '../../src/engine/gpu-image.ts';
 import { type Model, openModel } from '../../src/invsr/model.ts';
-import { ImageSizeError } from '../../src/invsr/gpu-frame.ts';
+import { ImageSizeError } from '../../src/invsr/errors.ts';
 import { InvSR } from '../../src/library/invsr.ts';
 import { readImage } from '../../src/library/read-image.ts';
 import type { ImageInput, NetworkOptions, UpscaleOptions } from '../../src/library/types.ts';
