@@ -52,16 +52,6 @@ const SHARED = {
   prompt: 'src/prompt.ts',
 };
 
-/** The worker's script lies beside the entries in dist/browser. */
-const workerAddress = {
-  name: 'worker-address',
-  setup: ({ onLoad }) =>
-    onLoad({ filter: /[/\\]worker-client\.ts$/ }, ({ path }) => ({
-      contents: readFileSync(path, 'utf8').replace("'../worker-script.ts'", "'./worker-script.js'"),
-      loader: 'ts',
-    })),
-};
-
 rmSync(out, { recursive: true, force: true });
 await build({
   ...everywhere,
@@ -81,34 +71,18 @@ if (!flags.includes('--fast')) {
 }
 
 async function buildForPages() {
-  const { minifyWgslPlugin } = await import('./minify-wgsl.mjs');
+  const { buildPage, writePage } = await import('./build-page.mjs');
   const { printSizes } = await import('./sizes.mjs');
-  const page = {
-    ...everywhere,
-    platform: 'browser',
-    target: 'es2023',
-    minify: true,
-    // Loaded where a prompt is tokenized, from `invsr-webgpu/prompt` only.
-    external: ['@huggingface/tokenizers'],
-    plugins: [minifyWgslPlugin, workerAddress],
-    metafile: true,
-  };
+  const { define } = everywhere;
   const { index, ...others } = SHARED;
   const entries = { ...others, browser: 'src/browser.ts', worker: 'src/worker.ts' };
-  await build({
-    ...page,
-    entryPoints: { index, ...entries },
-    outdir: join(out, 'browser'),
-    splitting: true,
-  });
+  const entryPoints = { index, ...entries };
+  const outdir = join(out, 'browser');
+  writePage((await buildPage({ define, entryPoints, outdir, splitting: true })).files);
   const whole = { 'browser/worker-script': 'src/worker-script.ts', 'invsr.min': index };
-  await build({ ...page, entryPoints: whole, outdir: out, sourcemap: false });
-  const files = Object.keys(whole).map((name) => `${name}.js`);
-  await printSizes(
-    page,
-    entries,
-    Object.fromEntries(files.map((name) => [name, readFileSync(join(out, name))])),
-  );
+  const { files } = await buildPage({ define, entryPoints: whole, outdir: out });
+  writePage(files);
+  await printSizes({ define }, entries, files);
 }
 
 function buildTypes() {

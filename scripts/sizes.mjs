@@ -4,27 +4,24 @@
  */
 import { resolve } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { build } from 'esbuild';
+import { buildPage } from './build-page.mjs';
 
 /** What an application imports to run InvSR. */
-const APP = ['InvSR', 'inputSize', 'readImage', 'requiredDevice'];
+const APP = "export { InvSR, inputSize, readImage, requiredDevice } from './src/index.ts';";
 
-const gzipped = (contents) => gzipSync(contents, { level: 9 }).length;
+const gzipped = (code) => gzipSync(code, { level: 9 }).length;
 const kilobytes = (bytes) => `${(bytes / 1000).toFixed(1)} kB`;
 
-/** Bytes of an application that imports this, and of its chunks by the first file that each holds. */
+/** Bytes of an application of this code, and of the chunks that it loads later, by their names. */
 async function measure(code, options) {
-  const { metafile, outputFiles } = await build({
+  const { metafile, files } = await buildPage({
     ...options,
     stdin: { contents: code, resolveDir: '.', sourcefile: 'app.js' },
-    entryPoints: undefined,
-    sourcemap: false,
     splitting: true,
-    write: false,
     outdir: 'app',
     chunkNames: '[name]-[hash]',
   });
-  const sizes = new Map(outputFiles.map(({ path, contents }) => [path, gzipped(contents)]));
+  const sizes = new Map(files.map((file) => [file.path, gzipped(file.code)]));
   const bytesOf = (path) => sizes.get(resolve(path)) ?? 0;
   const now = new Set();
   const visit = (path) => {
@@ -44,17 +41,16 @@ async function measure(code, options) {
   };
 }
 
-/** `options`: how pages are built. `files`: written already, by name. */
+/** `entries`: names of subpaths and their sources. `files`: as buildPage gives them. */
 export async function printSizes(options, entries, files) {
-  const app = `export { ${APP.join(', ')} } from './src/index.ts';`;
-  const { core, later } = await measure(app, options);
+  const { core, later } = await measure(APP, options);
   console.log(`InvSR in a page, minified and gzipped: ${kilobytes(core)} (goal: 60 kB)`);
   for (const { what, bytes } of later) console.log(`  ${what}: ${kilobytes(bytes)} when needed`);
   for (const [name, path] of Object.entries(entries)) {
-    const { core: both } = await measure(`${app} export * from './${path}';`, options);
+    const { core: both } = await measure(`${APP} export * from './${path}';`, options);
     console.log(`  invsr-webgpu/${name}: ${kilobytes(both - core)} more`);
   }
-  for (const [name, contents] of Object.entries(files)) {
-    console.log(`  ${name}: ${kilobytes(gzipped(contents))} in one file`);
+  for (const { path, code } of files) {
+    console.log(`  ${path.replace(/^.*[/\\]/, '')}: ${kilobytes(gzipped(code))} in one file`);
   }
 }

@@ -1,6 +1,6 @@
 /**
  * Mouse, pen, touch and wheel as three things that they mean: a move (pan and pinch at once), a double
- * tap, a hover. One finger pans, two pan and zoom; a touchpad's pinch arrives as wheel with ctrl.
+ * tap, a hover. One finger pans, two pan and zoom; a touchpad's pinch arrives as wheel with ctrl, in Safari as gesture events.
  * Coordinates are CSS pixels from the element's corner.
  */
 import type { Point } from './types.ts';
@@ -15,11 +15,11 @@ export interface Drag {
 
 export interface GestureHandlers {
   /** Takes a press as a drag of its own, or leaves it to `move`. */
-  press(at: Point, pointer: string): Drag | undefined;
+  press(at: Point, isTouch: boolean): Drag | undefined;
   /** What was at `from` is now at `to`, larger by `factor`. */
   move(from: Point, to: Point, factor: number): void;
   doubleTap(at: Point): void;
-  /** The mouse over the element, pressed or not. */
+  /** Mouse or pen over the element, pressed or not. */
   hover(at: Point): void;
 }
 
@@ -70,7 +70,7 @@ export function attachGestures(
     pointers.set(event.pointerId, at);
     if (pointers.size === 1) {
       pressed = at;
-      drag = handlers.press(at, event.pointerType);
+      drag = handlers.press(at, event.pointerType === 'touch');
     } else {
       pressed = undefined;
       drag?.cancel();
@@ -80,7 +80,7 @@ export function attachGestures(
 
   on('pointermove', (event) => {
     const at = pointIn(element, event);
-    if (event.pointerType === 'mouse') handlers.hover(at);
+    if (event.pointerType !== 'touch') handlers.hover(at);
     if (!pointers.has(event.pointerId)) return;
     const was = hold();
     pointers.set(event.pointerId, at);
@@ -117,6 +117,28 @@ export function attachGestures(
     const at = pointIn(element, event);
     handlers.move(at, at, Math.exp(-event.deltaY * unit * rate));
   });
+  const pinch = (at: Point, factor: number): void => {
+    if (pointers.size === 0) handlers.move(at, at, factor);
+  };
+  attachSafariPinch(element, pinch, signal);
+}
+
+/** Safari's own events for a pinch; on a touch screen they come besides the pointers. */
+function attachSafariPinch(
+  element: HTMLElement,
+  zoom: (at: Point, factor: number) => void,
+  signal: AbortSignal,
+): void {
+  type GestureEvent = MouseEvent & { readonly scale: number };
+  let scale = 1;
+  const follow = (event: Event): void => {
+    event.preventDefault(); // else the page zooms as a whole
+    const gesture = event as GestureEvent;
+    if (event.type === 'gesturechange') zoom(pointIn(element, gesture), gesture.scale / scale);
+    scale = gesture.scale;
+  };
+  element.addEventListener('gesturestart', follow, { signal });
+  element.addEventListener('gesturechange', follow, { signal });
 }
 
 /** Drags of an element of the overlay; `start` may give undefined to leave the press alone. */

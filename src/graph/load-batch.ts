@@ -9,7 +9,7 @@ import type { EngineContext } from '../engine/context.ts';
 import { byteLength, type Kernel, type Target } from '../engine/kernel.ts';
 import type { PlanWeight } from '../engine/plan.ts';
 import { BATCH_BYTES, type UploadJob, Uploader } from '../engine/uploader.ts';
-import { relayout, type RelayoutConstants } from '../kernels/relayout.ts';
+import type { relayout, RelayoutConstants } from '../kernels/relayout.ts';
 import { holdsBeyond } from '../weights/half.ts';
 import { convert, convertRows, type Layout } from '../weights/layout.ts';
 import type { LoadBatch, LoadPiece } from './load-plan.ts';
@@ -36,6 +36,7 @@ export class BatchUploader {
   readonly #target: Target;
   /** Where pieces are for the device. */
   #uploader: Uploader | undefined;
+  #relayout: typeof relayout | undefined;
   /** The tensor whose rows gather. */
   readonly #gathered: Uint16Array<ArrayBuffer>;
   /** Tensors that may hold what f16 cannot. */
@@ -60,6 +61,8 @@ export class BatchUploader {
       pieces.filter(({ way }) => way === 'device'),
     );
     if (onDevice.length === 0) return made;
+    // Small models never need its code.
+    made.#relayout = (await import('../kernels/relayout.ts')).relayout;
     const requests = onDevice.map((piece) => ({
       path: made.#itemOf(piece).weight.key,
       kernel: made.#kernelOf(piece),
@@ -159,7 +162,8 @@ export class BatchUploader {
   #kernelOf(piece: LoadPiece): Kernel {
     const { weight, place } = this.#itemOf(piece);
     const { offset, first, rows } = piece;
-    return relayout(
+    if (!this.#relayout) throw new Error('no piece was for the device');
+    return this.#relayout(
       { raw: { dtype: 'u32', shape: [BATCH_BYTES / 4] } },
       // As load-plan.ts chose it.
       {

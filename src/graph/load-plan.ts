@@ -7,7 +7,7 @@
  *   host     a whole small tensor that `convert` takes out of the batch
  *   whole    no part of a batch: too large and odd, or without a place to read from
  */
-import { canRelayout } from '../kernels/relayout.ts';
+import { canRelayout } from '../kernels/relayout-rows.ts';
 import type { FileDType } from '../weights/safetensors-header.ts';
 
 export interface LoadTensor {

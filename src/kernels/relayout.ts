@@ -30,6 +30,7 @@ import {
 } from '../engine/kernel.ts';
 import { HALF, SINGLE } from './half-bits.ts';
 import { phaseSums } from './phase-sums.ts';
+import { canRelayout, ELEMENT_BYTES } from './relayout-rows.ts';
 
 export interface RelayoutInputs {
   /** Words of a buffer that holds the piece somewhere. */
@@ -47,8 +48,6 @@ export interface RelayoutConstants {
   readonly rows: number;
 }
 
-const ELEMENT_BYTES = { F16: 2, BF16: 2, F32: 4 } as const;
-
 /** How the workgroup's lanes and their loops lie: rows / 8 and columns / 8. */
 const BLOCKS = {
   // One SIMD vector of lanes: a CPU's caches see 64 rows of a line each.
@@ -58,16 +57,6 @@ const BLOCKS = {
 } as const satisfies Record<Target['family'], object>;
 
 const PHASE_LANES = 32;
-
-/** Weights that the kernel takes; the few others are small or odd and go through `convert`. */
-export function canRelayout(layout: string, dtype: string, shape: Shape): boolean {
-  const [o = 0, i = 0, ...taps] = shape;
-  const columns = taps.reduce((n, d) => n * d, i);
-  if (!(dtype in ELEMENT_BYTES) || o % 8 !== 0 || i % 4 !== 0 || columns % 8 !== 0) return false;
-  if (layout === 'linear') return shape.length === 2 || columns === i;
-  if (layout === 'conv') return shape.length === 4;
-  return layout === 'phase' && taps.join() === '3,3';
-}
 
 export function relayout(
   { raw }: RelayoutInputs,

@@ -40,6 +40,7 @@ test('shared files are known', () => {
     'philox',
     'product-epilogue',
     'product',
+    'relayout-rows',
     'row-norm',
     'shipped-designs',
     'storage',

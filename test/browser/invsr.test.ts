@@ -1,0 +1,134 @@
+/** Class InvSR in real browsers: what applications are promised on a device of theirs. */
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { errorsOf } from '../harness/chromium.ts';
+import { inBrowsers } from '../harness/in-browsers.ts';
+import { serveSite, type Site } from './site.ts';
+
+let site: Site;
+beforeAll(async () => {
+  site = await serveSite('invsr-page.ts');
+});
+afterAll(() => site?.close());
+
+inBrowsers((browser) => {
+  async function open(page: Page): Promise<void> {
+    await page.goto(site.url);
+    await page.waitForFunction(() => 'app' in window);
+  }
+
+  let page: Page;
+  let errors: readonly string[];
+  beforeAll(async () => {
+    page = await browser().newPage();
+    errors = errorsOf(page);
+    await open(page);
+  });
+  afterAll(() => expect(errors).toEqual([]));
+
+  test('from texture to texture nothing is mapped, and the bytes are those of Upscaler', async () => {
+    const result = await page.evaluate((model) => window.app.textureToTexture(model), site.tiny);
+    expect(result).toEqual({ maps: 0, width: 108, height: 80, apart: 0 });
+  });
+
+  test('images of the page give what a texture of their values gives', async () => {
+    const differences = await page.evaluate((model) => window.app.inputs(model), site.tiny);
+    expect(differences).toEqual({
+      ImageData: 0,
+      ImageBitmap: 0,
+      HTMLCanvasElement: 0,
+      OffscreenCanvas: 0,
+      HTMLImageElement: 0,
+      VideoFrame: 0,
+    });
+  });
+
+  test('Display-P3 canvases keep their values, unless they are to be converted', async () => {
+    const differences = await page.evaluate(() => window.app.wideColours());
+    expect(differences).toMatchObject({ canvas: 0, ImageData: 0 });
+    // Saturated colours: tens of levels.
+    expect(differences['toSrgb']).toBeGreaterThan(10);
+    expect(differences['srgbToWide']).toBeGreaterThan(10);
+  });
+
+  test('an abort in the middle: nothing more is submitted, and the next run is as ever', async () => {
+    const { underWay, ...rest } = await page.evaluate(
+      (model) => window.app.abort(model),
+      site.tiny,
+    );
+    expect(rest).toEqual({ error: { name: 'Error', message: 'enough' }, later: 0, apart: 0 });
+    expect(underWay).toBeLessThanOrEqual(2);
+  });
+
+  test('dispose frees everything on the device', async () => {
+    const { during, ...rest } = await page.evaluate(
+      (model) => window.app.dispose(model),
+      site.tiny,
+    );
+    expect(during).toBeGreaterThan(10);
+    expect(rest).toMatchObject({
+      left: [],
+      memory: { weightBytes: 0, otherBytes: 0 },
+      later: { name: 'AbortError' },
+    });
+  });
+
+  test('a device lost in the middle: a typed error, and a new device works', async () => {
+    const result = await page.evaluate((model) => window.app.lost(model), site.tiny);
+    expect(result).toMatchObject({
+      isTyped: true,
+      error: { name: 'DeviceLostError' },
+      bytes: 4 * 108 * 80,
+    });
+  });
+
+  test('two instances at the same time on one device', async () => {
+    expect(await page.evaluate((model) => window.app.two(model), site.tiny)).toEqual([0, 0]);
+  });
+
+  test('a device with default limits', async () => {
+    expect(
+      await page.evaluate((model) => window.app.smallLimits(model), site.tiny),
+    ).toBeLessThanOrEqual(1);
+  });
+
+  test("the caller's frames go on between our submits", async () => {
+    const result = await page.evaluate((model) => window.app.renderLoop(model), site.tiny);
+    const { order, longTasks, canSeeLongTasks } = result;
+    const submits = order.filter((event) => event === 'submit').length;
+    expect(submits).toBeGreaterThan(20);
+    // Two are under way at most, and several short ones may pass within a frame's 17 ms.
+    const streaks = order.join(' ').split(/(?: ?frame)+/);
+    const longest = Math.max(...streaks.map((streak) => streak.split('submit').length - 1));
+    expect(longest).toBeLessThanOrEqual(8);
+    // Over 50 ms, that is. One at most: where all cores are busy, a page may wait for one in any task.
+    expect(canSeeLongTasks).toBe(true);
+    expect(longTasks.length, longTasks.join()).toBeLessThanOrEqual(1);
+  });
+
+  test('without WebGPU the library loads, and says what is missing', async () => {
+    await using bare = await browser().newPage();
+    await bare.addInitScript(() => {
+      Object.defineProperty(navigator, 'gpu', { value: undefined });
+      for (const name of Object.getOwnPropertyNames(window)) {
+        if (name.startsWith('GPU')) Reflect.deleteProperty(window, name);
+      }
+    });
+    await open(bare);
+    const error = await bare.evaluate((model) => window.app.without(model), site.tiny);
+    expect(error).toMatchObject({
+      name: 'DeviceError',
+      message: expect.stringMatching(/^there is no WebGPU here/),
+    });
+  });
+
+  // The last one: no device of the browser outlives it.
+  test('the GPU process gone in the middle: a typed error, and a new device works', async () => {
+    await using own = await browser().newPage();
+    await open(own);
+    await own.evaluate((model) => window.app.startForCrash(model), site.tiny);
+    await (await browser().newBrowserCDPSession()).send('Browser.crashGpuProcess');
+    const result = await own.evaluate((model) => window.app.afterCrash(model), site.tiny);
+    expect(result).toMatchObject({ error: { name: 'DeviceLostError' }, bytes: 4 * 108 * 80 });
+  });
+});
