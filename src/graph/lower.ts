@@ -13,7 +13,7 @@ import { constantNodes, lifetimes } from './liveness.ts';
 import { dropConcats, foldNorms, joinSmallNorms } from './norms.ts';
 import { kernelOf } from './ops.ts';
 import { foldLayerNorms } from './row-norms.ts';
-import { momentsFromProducts } from './statistics.ts';
+import { takingMoments } from './statistics.ts';
 import { assignSlots, PART_BYTES } from './slots.ts';
 
 export interface LowerOptions {
@@ -46,7 +46,7 @@ function* rewriting(built: Graph, target: Target, options: LowerOptions): Genera
   yield;
   const graph = chooseAlgorithms(whole, target, options);
   yield;
-  return target.family === 'cpu' ? graph : momentsFromProducts(graph, target);
+  return target.family === 'cpu' ? graph : yield* takingMoments(graph, target);
 }
 
 export const lower = (built: Graph, target: Target, options: LowerOptions = {}): Plan =>

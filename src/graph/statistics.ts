@@ -37,9 +37,16 @@ interface Folded {
   };
 }
 
-export function momentsFromProducts(graph: Graph, target: Target): Graph {
+/** In steps of a few milliseconds, as `inSlices` takes them. */
+export function* takingMoments(graph: Graph, target: Target): Generator<void, Graph> {
   const writer = new Writer(graph, target);
-  const nodes = graph.nodes.flatMap((node) => writer.write(node));
+  const nodes: Node[] = [];
+  for (const node of graph.nodes) {
+    const written = writer.write(node);
+    nodes.push(...written);
+    // A kernel was made to know its moments.
+    if (written.some(({ moments }) => moments)) yield;
+  }
   return writer.graph(nodes);
 }
 
