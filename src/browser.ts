@@ -7,14 +7,19 @@
  *   const nano = await openModel(await fetchFolder(new URL('weights/invsr-nano/', document.baseURI)));
  *
  *   const store = opfsStore();
- *   const kept = await store.open('sd-turbo'); // a Folder, where it was downloaded before
- *   const model = await hubModel('sd-turbo'); // sizes and licences, to be shown
- *   const folder = kept ?? (await store.download(model, { signal, onProgress }));
+ *   let folder = await store.open('sd-turbo'); // where it was downloaded before
+ *   if (!folder) {
+ *     const model = await hubModel('sd-turbo'); // sizes and licences, to be shown
+ *     folder = await store.download(model, { signal, onProgress });
+ *   }
  *
- *   addEventListener('drop', async ({ dataTransfer }) => {
- *     const { folder, files } = await droppedFolder(dataTransfer);
- *     await store.keep('mine', files); // where it is to stay
+ *   addEventListener('drop', async (event) => {
+ *     event.preventDefault();
+ *     const { folder } = await droppedFolder(event.dataTransfer);
+ *     await store.keep('mine', folder); // if it is to stay
  *   });
+ *
+ * What a folder is made of goes to a worker: `postMessage(folder.files)` here, `blobFolder(name, files)` there.
  */
 export { type DroppedModel, droppedFolder } from './weights/browser/dropped-folder.ts';
 export { type FetchClientOptions } from './weights/browser/fetch-client.ts';
@@ -37,4 +42,5 @@ export {
 export { StorageError, type StorageProblem } from './weights/browser/storage-error.ts';
 export type { StoreOptions, StoreProgress } from './weights/browser/store-model.ts';
 export type { StoredModel } from './weights/browser/stored-model.ts';
+export { blobFolder, type BlobFolder } from './weights/folder.ts';
 export { HubError } from './weights/hub/error.ts';

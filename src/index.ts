@@ -13,6 +13,10 @@
  *   sr.dispose();
  *   device.destroy();
  *
+ * `upscale` takes textures, buffers and images of the page, regions of them, and writes new textures or
+ * yours; it never waits for the GPU to hand something back, and shares the device with whatever else
+ * draws on it. `InvSR.open` and `plan` tell what a run will take before anything is loaded.
+ *
  * Beside it, loaded only by who imports them:
  *
  * - `invsr-webgpu/browser` weights kept by the browser, dropped files, downloads

@@ -33,7 +33,7 @@ export const DEFAULTS: Options = {
 };
 
 export const STEPS: readonly Steps[] = [1, 2, 3, 4, 5];
-export const TILES: readonly number[] = [64, 96, 128, 192, 256];
+export const TILES: readonly number[] = [32, 48, 64, 96, 128, 192, 256];
 export const MAX_SEED = 2 ** 32 - 1;
 
 export const options = signal<Options>(DEFAULTS);

@@ -15,13 +15,15 @@ export function watchCanvasSize(
   const observer = new ResizeObserver(([entry]) => {
     if (!entry) return;
     const { width, height } = entry.contentRect;
+    const product = {
+      width: Math.round(width * devicePixelRatio),
+      height: Math.round(height * devicePixelRatio),
+    };
     const [box] = entry.devicePixelContentBoxSize ?? [];
-    const device = box
-      ? { width: box.inlineSize, height: box.blockSize }
-      : {
-          width: Math.round(width * devicePixelRatio),
-          height: Math.round(height * devicePixelRatio),
-        };
+    const exact = box && { width: box.inlineSize, height: box.blockSize };
+    // A screen that developer tools emulate has the pixels of the real one in its boxes.
+    const isReal = exact && Math.abs(exact.width - product.width) <= 1;
+    const device = isReal ? exact : product;
     changed({ device, css: { width, height } });
   });
   try {

@@ -1,6 +1,6 @@
 /**
  * Mouse, pen, touch and wheel as three things that they mean: a move (pan and pinch at once), a double
- * tap, a hover. One finger pans, two pan and zoom; a touchpad's pinch arrives as wheel with ctrl.
+ * tap, a hover. One finger pans, two pan and zoom; a touchpad's pinch arrives as wheel with ctrl, in Safari as gesture events.
  * Coordinates are CSS pixels from the element's corner.
  */
 import type { Point } from './types.ts';
@@ -117,6 +117,28 @@ export function attachGestures(
     const at = pointIn(element, event);
     handlers.move(at, at, Math.exp(-event.deltaY * unit * rate));
   });
+  const pinch = (at: Point, factor: number): void => {
+    if (pointers.size === 0) handlers.move(at, at, factor);
+  };
+  attachSafariPinch(element, pinch, signal);
+}
+
+/** Safari's own events for a pinch; on a touch screen they come besides the pointers. */
+function attachSafariPinch(
+  element: HTMLElement,
+  zoom: (at: Point, factor: number) => void,
+  signal: AbortSignal,
+): void {
+  type GestureEvent = MouseEvent & { readonly scale: number };
+  let scale = 1;
+  const follow = (event: Event): void => {
+    event.preventDefault(); // else the page zooms as a whole
+    const gesture = event as GestureEvent;
+    if (event.type === 'gesturechange') zoom(pointIn(element, gesture), gesture.scale / scale);
+    scale = gesture.scale;
+  };
+  element.addEventListener('gesturestart', follow, { signal });
+  element.addEventListener('gesturechange', follow, { signal });
 }
 
 /** Drags of an element of the overlay; `start` may give undefined to leave the press alone. */

@@ -1,4 +1,4 @@
-/** The surface's keys: pan, zoom, fit, 1:1, and a key that is held to see the input. */
+/** The surface's keys: pan, zoom, fit, 1:1, a region in the middle or none, and a key that is held to see the input. */
 import { arrowOf } from './lens.ts';
 import type { Point } from './types.ts';
 
@@ -10,8 +10,9 @@ export interface KeyHandlers {
   zoomTo(zoom: number): void;
   /** Begins (true) and ends holding the key. */
   hold(isHeld: boolean): void;
-  /** Enter; false where it means nothing here. */
+  /** Enter and Escape; false where they mean nothing here. */
   enter(): boolean;
+  escape(): boolean;
 }
 
 const ZOOM_STEP = 1.5;
@@ -52,6 +53,8 @@ export function attachKeys(surface: HTMLElement, handlers: KeyHandlers, signal: 
         return true;
       case 'Enter':
         return event.target === surface && handlers.enter();
+      case 'Escape':
+        return handlers.escape();
       default:
         return false;
     }

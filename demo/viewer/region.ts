@@ -20,6 +20,8 @@ export interface RegionHost {
 export interface RegionTool {
   /** A drag over the picture that draws a new region. */
   draw(from: Point): Drag;
+  /** No region any more; false where there was none. */
+  remove(): boolean;
   /** A region in the middle of `visible`, with the keyboard's focus. */
   place(visible: Region): void;
   update(region: Region | undefined, screen: Screen): void;
@@ -91,8 +93,7 @@ export function createRegionTool(
         const region = host.region();
         const screen = host.screen();
         const arrow = arrowOf(event);
-        const removes = event.key === 'Escape' || event.key === 'Delete';
-        if (!region || !screen || !(arrow || removes)) return;
+        if (!region || !screen || !(arrow || event.key === 'Delete')) return;
         event.preventDefault();
         event.stopPropagation();
         host.change(arrow && changed(region, arrow, screen), true);
@@ -138,6 +139,11 @@ export function createRegionTool(
           if (last) host.change(start, true);
         },
       };
+    },
+    remove() {
+      if (!host.region()) return false;
+      host.change(undefined, true);
+      return true;
     },
     place({ x, y, width, height }) {
       const half = { width: Math.ceil(width / 2), height: Math.ceil(height / 2) };

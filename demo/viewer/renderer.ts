@@ -1,5 +1,6 @@
-/** Draws a frame of the viewer into its canvas: one render pass, the caller's textures as they are. */
-import { LINEAR_AFTER, LINEAR_BEFORE, viewerShader } from './shader.ts';
+/** Draws a frame of the viewer into its canvas: one render pass, a draw for each layer, the caller's textures as they are. */
+import { checkImages, layersOf } from './layers.ts';
+import { IS_LINEAR, IS_RESULT, viewerShader } from './shader.ts';
 import type { Images, Lens, Point, Size } from './types.ts';
 
 /** Device pixels; `lens` and `split` in the canvas, `origin` in a pane. */
@@ -9,18 +10,23 @@ export interface Frame {
   readonly second: Point;
   readonly split: number;
   readonly lens: Pick<Lens, 'x' | 'y' | 'radius' | 'magnify'>;
-  /** Those of shader.ts, but for the textures' own. */
+  /** Those of shader.ts. */
   readonly flags: number;
 }
 
 export interface Renderer {
+  /** Throws TypeError, RangeError for textures that cannot be shown. */
   setImages(images: Images | undefined): void;
   /** Without a frame the canvas is cleared. */
   draw(frame: Frame | undefined): void;
   dispose(): void;
 }
 
+/** Premultiplied, as the layers are. */
+const OVER = { srcFactor: 'one', dstFactor: 'one-minus-src-alpha' } as const;
+
 const FRAME_BYTES = 48;
+const LAYER_BYTES = 24;
 
 export interface RendererOptions {
   readonly device: GPUDevice;
@@ -37,14 +43,13 @@ export function createRenderer(canvas: HTMLCanvasElement, options: RendererOptio
   // Transparent around the picture: the page's background shows there.
   context.configure({ device, format, colorSpace, alphaMode: 'premultiplied' });
 
-  const texture = { texture: { sampleType: 'unfilterable-float' } } as const;
   const visibility = GPUShaderStage.FRAGMENT;
   const layout = device.createBindGroupLayout({
     label: 'viewer',
     entries: [
-      { binding: 0, visibility, buffer: { type: 'uniform', minBindingSize: FRAME_BYTES } },
-      { binding: 1, visibility, ...texture },
-      { binding: 2, visibility, ...texture },
+      { binding: 0, visibility, buffer: { minBindingSize: FRAME_BYTES } },
+      { binding: 1, visibility, buffer: { minBindingSize: LAYER_BYTES } },
+      { binding: 2, visibility, texture: { sampleType: 'unfilterable-float' } },
     ],
   });
   const module = device.createShaderModule({ label: 'viewer', code: viewerShader });
@@ -52,34 +57,51 @@ export function createRenderer(canvas: HTMLCanvasElement, options: RendererOptio
     label: 'viewer',
     layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
     vertex: { module },
-    fragment: { module, targets: [{ format }] },
+    fragment: { module, targets: [{ format, blend: { color: OVER, alpha: OVER } }] },
   });
-  const uniforms = device.createBuffer({
-    label: 'viewer/frame',
-    size: FRAME_BYTES,
-    usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
-  });
-  let bindGroup: GPUBindGroup | undefined;
-  let imageFlags = 0;
+  const uniforms = (label: string, size: number): GPUBuffer =>
+    device.createBuffer({
+      label: `viewer/${label}`,
+      size,
+      usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+    });
+  const frameUniforms = uniforms('frame', FRAME_BYTES);
+  let layerUniforms: GPUBuffer | undefined;
+  let bindGroups: readonly GPUBindGroup[] = [];
 
   return {
     setImages(images) {
-      bindGroup = undefined;
+      if (images) checkImages(images);
+      layerUniforms?.destroy();
+      layerUniforms = undefined;
+      bindGroups = [];
       if (!images) return;
-      const { before, after = before, transfer = 'srgb' } = images;
-      const isLinear = ({ format }: GPUTexture): boolean =>
-        transfer === 'linear' || format.endsWith('-srgb');
-      imageFlags = (isLinear(before) ? LINEAR_BEFORE : 0) | (isLinear(after) ? LINEAR_AFTER : 0);
-      const view = (picture: GPUTexture): GPUTextureView =>
-        picture.createView({ dimension: '2d', mipLevelCount: 1, arrayLayerCount: 1 });
-      bindGroup = device.createBindGroup({
-        label: 'viewer',
-        layout,
-        entries: [
-          { binding: 0, resource: { buffer: uniforms } },
-          { binding: 1, resource: view(before) },
-          { binding: 2, resource: view(after) },
-        ],
+      const layers = layersOf(images);
+      const stride = device.limits.minUniformBufferOffsetAlignment;
+      const buffer = uniforms('layers', layers.length * stride);
+      layerUniforms = buffer;
+      bindGroups = layers.map(({ texture, region, isResult }, index) => {
+        const { width, height } = images.before;
+        const isLinear = images.transfer === 'linear' || texture.format.endsWith('-srgb');
+        const bytes = new ArrayBuffer(LAYER_BYTES);
+        new Float32Array(bytes).set([region.x / width, region.y / height]);
+        new Float32Array(bytes).set([region.width / width, region.height / height], 2);
+        new Uint32Array(bytes)[4] = (isResult ? IS_RESULT : 0) | (isLinear ? IS_LINEAR : 0);
+        device.queue.writeBuffer(buffer, index * stride, bytes);
+        const view = texture.createView({
+          dimension: '2d',
+          mipLevelCount: 1,
+          arrayLayerCount: 1,
+        });
+        return device.createBindGroup({
+          label: 'viewer',
+          layout,
+          entries: [
+            { binding: 0, resource: { buffer: frameUniforms } },
+            { binding: 1, resource: { buffer, offset: index * stride, size: LAYER_BYTES } },
+            { binding: 2, resource: view },
+          ],
+        });
       });
     },
 
@@ -89,52 +111,34 @@ export function createRenderer(canvas: HTMLCanvasElement, options: RendererOptio
       const pass = encoder.beginRenderPass({
         colorAttachments: [{ view, loadOp: 'clear', storeOp: 'store', clearValue: [0, 0, 0, 0] }],
       });
-      if (frame && bindGroup) {
-        device.queue.writeBuffer(uniforms, 0, frameBytes(frame, imageFlags));
+      if (frame) {
+        device.queue.writeBuffer(frameUniforms, 0, frameBytes(frame));
         pass.setPipeline(pipeline);
-        pass.setBindGroup(0, bindGroup);
-        pass.draw(3);
+        for (const bindGroup of bindGroups) {
+          pass.setBindGroup(0, bindGroup);
+          pass.draw(3);
+        }
       }
       pass.end();
       device.queue.submit([encoder.finish()]);
     },
 
     dispose() {
-      uniforms.destroy();
+      frameUniforms.destroy();
+      layerUniforms?.destroy();
       context.unconfigure();
     },
   };
 }
 
 /** As struct Frame of the shader. */
-function frameBytes(frame: Frame, imageFlags: number): ArrayBuffer {
+function frameBytes(frame: Frame): ArrayBuffer {
   const { origin, size, second, split, lens } = frame;
   const bytes = new ArrayBuffer(FRAME_BYTES);
   const floats = new Float32Array(bytes);
   floats.set([origin.x, origin.y, size.width, size.height]);
   floats.set([second.x, second.y, split], 4);
   floats.set([lens.x, lens.y, lens.radius, lens.magnify], 8);
-  new Uint32Array(bytes)[7] = frame.flags | imageFlags;
+  new Uint32Array(bytes)[7] = frame.flags;
   return bytes;
-}
-
-/** Throws what is wrong with textures that are to be shown. */
-export function checkImages({ before, after, scale }: Images): void {
-  if (!Number.isInteger(scale) || scale < 1) {
-    throw new RangeError(`scale is ${scale}, expected a whole number from 1 on`);
-  }
-  for (const [name, picture] of Object.entries({ before, after })) {
-    if (!picture) continue;
-    if (picture.dimension !== '2d' || picture.sampleCount !== 1) {
-      throw new TypeError(`${name} must be a 2d texture with one sample per pixel`);
-    }
-    if (!(picture.usage & GPUTextureUsage.TEXTURE_BINDING)) {
-      throw new TypeError(`${name} cannot be read by a shader: it needs usage TEXTURE_BINDING`);
-    }
-  }
-  if (after && (after.width !== before.width * scale || after.height !== before.height * scale)) {
-    throw new RangeError(
-      `after is ${after.width} x ${after.height}, expected ${scale} times before's ${before.width} x ${before.height}`,
-    );
-  }
 }

@@ -1,7 +1,8 @@
 /**
- * The viewer's one pass: each device pixel finds its place in the picture, which of the two pictures it
- * shows, and filters that picture's texels itself, so that textures need no mip levels, no sampler and
- * no format that can be filtered, and a texture that is still being filled is right at any moment.
+ * The viewer draws layers, one over the other: the input, then what there is of the result. For a layer
+ * each device pixel finds its place in the picture and filters the layer's texels itself, so that
+ * textures need no mip levels, no sampler and no format that can be filtered, and a texture that is
+ * still being filled is right at any moment.
  *
  *   enlarged   Catmull-Rom (bicubic, a = −0.5) over 4 × 4 texels, or squares
  *   reduced    the exact mean over the pixel's area; beyond MAX_READS² texels of every n-th texel
@@ -10,11 +11,13 @@
  * filtered as they are stored. Outside the picture the canvas stays transparent: its background is CSS.
  */
 
+/** Flags of a frame. */
 export const SHOWS_BEFORE = 1;
 export const SHARP_PIXELS = 2;
 export const LENS_SHOWS_AFTER = 4;
-export const LINEAR_BEFORE = 8;
-export const LINEAR_AFTER = 16;
+/** Flags of a layer. */
+export const IS_RESULT = 1;
+export const IS_LINEAR = 2;
 
 export const viewerShader = /* wgsl */ `
 struct Frame {
@@ -26,15 +29,21 @@ struct Frame {
   lens: vec4f,    // middle, radius (0: none), magnification
 }
 
+struct Layer {
+  corner: vec2f,  // as fractions of the picture
+  size: vec2f,
+  flags: u32,
+}
+
 @group(0) @binding(0) var<uniform> frame: Frame;
-@group(0) @binding(1) var before: texture_2d<f32>;
-@group(0) @binding(2) var after: texture_2d<f32>;
+@group(0) @binding(1) var<uniform> layer: Layer;
+@group(0) @binding(2) var picture: texture_2d<f32>;
 
 const SHOWS_BEFORE: u32 = ${SHOWS_BEFORE};
 const SHARP_PIXELS: u32 = ${SHARP_PIXELS};
 const LENS_SHOWS_AFTER: u32 = ${LENS_SHOWS_AFTER};
-const LINEAR_BEFORE: u32 = ${LINEAR_BEFORE};
-const LINEAR_AFTER: u32 = ${LINEAR_AFTER};
+const IS_RESULT: u32 = ${IS_RESULT};
+const IS_LINEAR: u32 = ${IS_LINEAR};
 const MAX_READS: i32 = 16;
 
 fn has(flag: u32) -> bool {
@@ -46,12 +55,12 @@ fn cover(@builtin(vertex_index) index: u32) -> @builtin(position) vec4f {
   return vec4f(f32(index & 1) * 4 - 1, f32(index >> 1) * 4 - 1, 0, 1);
 }
 
-fn texel(picture: texture_2d<f32>, at: vec2i) -> vec4f {
+fn texel(at: vec2i) -> vec4f {
   return textureLoad(picture, clamp(at, vec2i(0), vec2i(textureDimensions(picture)) - 1), 0);
 }
 
 /** Mean over a rectangle of texels around \`at\`. */
-fn area(picture: texture_2d<f32>, at: vec2f, footprint: vec2f) -> vec4f {
+fn area(at: vec2f, footprint: vec2f) -> vec4f {
   let low = at - 0.5 * footprint;
   let high = at + 0.5 * footprint;
   let first = vec2i(floor(low));
@@ -63,7 +72,7 @@ fn area(picture: texture_2d<f32>, at: vec2f, footprint: vec2f) -> vec4f {
     let wy = min(f32(y + 1), high.y) - max(f32(y), low.y);
     for (var x = first.x; x <= last.x; x += stride.x) {
       let weight = wy * (min(f32(x + 1), high.x) - max(f32(x), low.x));
-      sum += weight * texel(picture, vec2i(x, y));
+      sum += weight * texel(vec2i(x, y));
       weights += weight;
     }
   }
@@ -80,7 +89,7 @@ fn catmull_rom_weights(t: f32) -> vec4f {
   );
 }
 
-fn catmull_rom(picture: texture_2d<f32>, at: vec2f) -> vec4f {
+fn catmull_rom(at: vec2f) -> vec4f {
   let base = floor(at - 0.5);
   let t = at - 0.5 - base;
   let wx = catmull_rom_weights(t.x);
@@ -88,7 +97,7 @@ fn catmull_rom(picture: texture_2d<f32>, at: vec2f) -> vec4f {
   var sum = vec4f(0);
   for (var y = 0; y < 4; y++) {
     for (var x = 0; x < 4; x++) {
-      sum += wx[x] * wy[y] * texel(picture, vec2i(base) + vec2i(x, y) - 1);
+      sum += wx[x] * wy[y] * texel(vec2i(base) + vec2i(x, y) - 1);
     }
   }
   return clamp(sum, vec4f(0), vec4f(1));
@@ -99,18 +108,18 @@ fn srgb(linear: vec3f) -> vec3f {
   return select(curve, 12.92 * linear, linear <= vec3f(0.0031308));
 }
 
-/** At \`at\` in [0, 1]², for a device pixel of that size. */
-fn filtered(picture: texture_2d<f32>, at: vec2f, pixel: vec2f, linear: bool) -> vec4f {
+/** At \`at\` in [0, 1]² of the layer, for a device pixel of that size. */
+fn filtered(at: vec2f, pixel: vec2f) -> vec4f {
   let texels = vec2f(textureDimensions(picture));
   let footprint = pixel * texels;
   var color: vec4f;
   // A little above 1: rounding must not choose the mean at 1:1.
   if (has(SHARP_PIXELS) || max(footprint.x, footprint.y) > 1.001) {
-    color = area(picture, at * texels, footprint);
+    color = area(at * texels, footprint);
   } else {
-    color = catmull_rom(picture, at * texels);
+    color = catmull_rom(at * texels);
   }
-  return select(color, vec4f(srgb(color.rgb), color.a), linear);
+  return select(color, vec4f(srgb(color.rgb), color.a), (layer.flags & IS_LINEAR) != 0);
 }
 
 @fragment
@@ -127,22 +136,19 @@ fn show(@builtin(position) position: vec4f) -> @location(0) vec4f {
     magnification = frame.lens.w;
     at = frame.lens.xy + (at - frame.lens.xy) / magnification;
   }
-  // How much of the pixel the picture covers.
-  let inside = clamp(min(at - frame.origin, frame.origin + frame.size - at) * magnification + 0.5, vec2f(0), vec2f(1));
+  let is_result = (layer.flags & IS_RESULT) != 0;
+  if (is_result && (has(SHOWS_BEFORE) || !shows_after)) {
+    return vec4f(0);
+  }
+  let corner = frame.origin + layer.corner * frame.size;
+  let size = layer.size * frame.size;
+  // How much of the pixel the layer covers.
+  let inside = clamp(min(at - corner, corner + size - at) * magnification + 0.5, vec2f(0), vec2f(1));
   let coverage = inside.x * inside.y;
   if (coverage == 0) {
     return vec4f(0);
   }
-  let place = (at - frame.origin) / frame.size;
-  let pixel = 1 / (frame.size * magnification);
-  var color = vec4f(0);
-  if (shows_after && !has(SHOWS_BEFORE)) {
-    color = filtered(after, place, pixel, has(LINEAR_AFTER));
-  }
-  if (color.a < 0.999) {
-    let below = filtered(before, place, pixel, has(LINEAR_BEFORE));
-    color = vec4f(color.rgb + (1 - color.a) * below.rgb, 1);
-  }
-  return coverage * color;
+  let color = filtered((at - corner) / size, 1 / (size * magnification));
+  return coverage * vec4f(color.rgb, select(1, color.a, is_result));
 }
 `;

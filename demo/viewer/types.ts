@@ -29,8 +29,9 @@ export interface View extends Point {
 export type Mode = 'single' | 'slider' | 'lens' | 'side';
 
 /**
- * Textures are 2d with usage TEXTURE_BINDING, any float format; they stay the caller's, are read when
- * something is drawn and may change at any time (then call `invalidate`).
+ * Textures are 2d with usage TEXTURE_BINDING, any float format. They stay the caller's, are read whenever
+ * something is drawn, and may change at any time (then call `invalidate`); before one is destroyed
+ * others are to be set.
  */
 export interface Images {
   /** The picture as it was; its alpha is ignored. */
@@ -40,10 +41,19 @@ export interface Images {
    * a texture that was cleared fills tile by tile.
    */
   readonly after?: GPUTexture | undefined;
+  /** Parts of the result, over `after` and each over those before it: where all of it would be too large for a texture. */
+  readonly parts?: readonly Part[] | undefined;
   /** Pixels of the result per pixel of the input, along each side; whole. */
   readonly scale: number;
   /** What values stand for; formats that end in `-srgb` are taken care of. @default 'srgb' */
   readonly transfer?: Transfer;
+}
+
+export interface Part {
+  /** `scale` times the size of `region`; alpha premultiplied. */
+  readonly texture: GPUTexture;
+  /** Of the input. */
+  readonly region: Region;
 }
 
 export interface Lens extends Point {

@@ -12,22 +12,32 @@
  * animation frame draws once. A surface over the canvas takes the input, the canvas only shows.
  */
 import { createCamera } from './camera.ts';
-import { type CanvasSize, watchCanvasSize } from './canvas-size.ts';
+import { watchCanvasSize } from './canvas-size.ts';
+import { frameOf, halvesOf, initialState, modeOf, type State } from './frame.ts';
 import { attachGestures, distance } from './gestures.ts';
 import { attachKeys } from './keys.ts';
-import { createLabels, type Parts } from './labels.ts';
+import { createLabels } from './labels.ts';
 import { createLensRing } from './lens.ts';
-import { addElement, type Screen } from './overlay.ts';
+import { addElement } from './overlay.ts';
 import { createRegionTool } from './region.ts';
-import { checkImages, createRenderer, type Frame } from './renderer.ts';
-import { LENS_SHOWS_AFTER, SHARP_PIXELS, SHOWS_BEFORE } from './shader.ts';
+import { createRenderer } from './renderer.ts';
 import { createSlider } from './slider.ts';
 import { ENGLISH } from './strings.ts';
 import { createTiles } from './tiles.ts';
-import type { Images, Lens, Mode, Point, Region, View, Viewer, ViewerOptions } from './types.ts';
-import { originOf, visibleRegion } from './view.ts';
+import type {
+  Images,
+  Lens,
+  Mode,
+  Part,
+  Point,
+  Region,
+  View,
+  Viewer,
+  ViewerOptions,
+} from './types.ts';
+import { visibleRegion } from './view.ts';
 
-export type { Images, Lens, Mode, Point, Region, View, Viewer, ViewerOptions };
+export type { Images, Lens, Mode, Part, Point, Region, View, Viewer, ViewerOptions };
 
 /** Share of the pane that an arrow key moves the picture by. */
 const PAN_STEP = 0.1;
@@ -41,88 +51,36 @@ export function createViewer(canvas: HTMLCanvasElement, options: ViewerOptions):
   const ended = new AbortController();
   const { signal } = ended;
 
-  let images: Images | undefined;
-  let size: CanvasSize = { css: { width: 0, height: 0 }, device: { width: 0, height: 0 } };
+  const state = initialState();
   let viewChanged = false;
   let frameRequest = 0;
-  let region: Region | undefined;
-  let tileRegions: readonly Region[] = [];
-  let lens: Lens = { x: 0.5, y: 0.5, radius: 96, magnify: 1, shows: 'before' };
-  const state = {
-    mode: 'slider' as Mode,
-    slider: 0.5,
-    sampling: 'smooth' as Viewer['sampling'],
-    showsBefore: false,
-    tool: 'pan' as Viewer['tool'],
-  };
-  /** There is nothing to compare before there is a result. */
-  const modeNow = (): Mode => (images?.after ? state.mode : 'single');
   const camera = createCamera(
-    () => ({ images, mode: modeNow(), canvas: size }),
+    () => ({ images: state.images, mode: modeOf(state), canvas: state.canvas }),
     () => {
       viewChanged = true;
       invalidate();
     },
   );
 
-  // --- drawing -----------------------------------------------------------------------------------
-
-  const frameOf = ({ stage, ratio, second, view }: Screen): Frame => {
-    const pixels = view.zoom * stage.scale;
-    const mode = modeNow();
-    const { width, height } = size.device;
-    return {
-      origin: originOf(view, stage),
-      size: { width: stage.picture.width * pixels, height: stage.picture.height * pixels },
-      second,
-      split: mode === 'slider' ? state.slider * width : 0,
-      lens: {
-        x: lens.x * width,
-        y: lens.y * height,
-        radius: mode === 'lens' ? lens.radius * ratio : 0,
-        magnify: lens.magnify,
-      },
-      flags:
-        (state.showsBefore || !images?.after ? SHOWS_BEFORE : 0) |
-        (state.sampling === 'pixels' ? SHARP_PIXELS : 0) |
-        (lens.shows === 'after' ? LENS_SHOWS_AFTER : 0),
-    };
-  };
-
-  const partsOf = ({ stage }: Screen): Parts => {
-    const whole = { width: 1, height: 1 };
-    if (!images?.after) return {};
-    if (state.showsBefore) return { before: whole };
-    if (state.mode === 'slider') {
-      const { slider } = state;
-      return { before: { width: slider, height: 1 }, after: { width: 1 - slider, height: 1 } };
-    }
-    if (state.mode !== 'side') return { after: whole };
-    const half = {
-      width: stage.pane.width / size.device.width,
-      height: stage.pane.height / size.device.height,
-    };
-    return { before: half, after: half };
-  };
-
   const draw = (time: number): void => {
     cancelAnimationFrame(frameRequest);
     frameRequest = 0;
     const glides = camera.advance(time);
     const now = camera.screen();
-    renderer.draw(now && frameOf(now));
+    renderer.draw(now && frameOf(state, now));
     surface.hidden = !now;
     if (now) {
-      const mode = modeNow();
+      const mode = modeOf(state);
       surface.dataset['mode'] = mode;
       surface.dataset['tool'] = state.tool;
+      surface.toggleAttribute('data-held', state.showsBefore);
       pane.style.left = `${now.second.x / now.ratio}px`;
       pane.style.top = `${now.second.y / now.ratio}px`;
-      labels.update(partsOf(now));
-      slider.update(mode === 'slider' && !state.showsBefore);
-      ring.update(mode === 'lens' && !state.showsBefore, lens, now);
+      labels.update(halvesOf(state, now));
+      slider.update(mode === 'slider');
+      ring.update(mode === 'lens', state.lens, now);
       tiles.update(now);
-      regionTool.update(region, now);
+      regionTool.update(state.region, now);
     }
     if (!viewChanged) return;
     viewChanged = glides;
@@ -156,10 +114,14 @@ export function createViewer(canvas: HTMLCanvasElement, options: ViewerOptions):
     signal,
   );
   const moveLens = (to: Point): void => {
-    const inside = (at: number, length: number): number => Math.min(Math.max(at / length, 0), 1);
-    viewer.lens = { ...lens, x: inside(to.x, size.css.width), y: inside(to.y, size.css.height) };
+    const { width, height } = state.canvas.css;
+    const inside = (fraction: number): number => Math.min(Math.max(fraction, 0), 1);
+    viewer.lens = { ...state.lens, x: inside(to.x / width), y: inside(to.y / height) };
   };
-  const lensMiddle = (): Point => ({ x: lens.x * size.css.width, y: lens.y * size.css.height });
+  const lensMiddle = (): Point => {
+    const { width, height } = state.canvas.css;
+    return { x: state.lens.x * width, y: state.lens.y * height };
+  };
   const ring = createLensRing(
     surface,
     strings,
@@ -174,7 +136,7 @@ export function createViewer(canvas: HTMLCanvasElement, options: ViewerOptions):
     strings,
     {
       screen: camera.screen,
-      region: () => region,
+      region: () => state.region,
       change: (next, done) => {
         viewer.region = next;
         options.onRegionChange?.(next, done);
@@ -189,8 +151,8 @@ export function createViewer(canvas: HTMLCanvasElement, options: ViewerOptions):
       press(at, pointer) {
         if (state.tool === 'region') return regionTool.draw(at);
         const start = lensMiddle();
-        if (modeNow() !== 'lens' || pointer === 'mouse') return undefined;
-        if (distance(at, start) > lens.radius) return undefined;
+        if (modeOf(state) !== 'lens' || pointer === 'mouse') return undefined;
+        if (distance(at, start) > state.lens.radius) return undefined;
         return {
           move: (to) => moveLens({ x: start.x + to.x - at.x, y: start.y + to.y - at.y }),
           end() {},
@@ -203,7 +165,7 @@ export function createViewer(canvas: HTMLCanvasElement, options: ViewerOptions):
         else viewer.fit();
       },
       hover(at) {
-        if (modeNow() === 'lens') moveLens(at);
+        if (modeOf(state) === 'lens') moveLens(at);
       },
     },
     signal,
@@ -213,7 +175,7 @@ export function createViewer(canvas: HTMLCanvasElement, options: ViewerOptions):
     {
       pan({ x, y }) {
         const from = camera.middle();
-        const step = PAN_STEP * Math.min(size.css.width, size.css.height);
+        const step = PAN_STEP * Math.min(state.canvas.css.width, state.canvas.css.height);
         camera.glide(from, { x: from.x - x * step, y: from.y - y * step }, 1);
       },
       zoomBy: (factor) => viewer.zoomBy(factor),
@@ -228,13 +190,14 @@ export function createViewer(canvas: HTMLCanvasElement, options: ViewerOptions):
         regionTool.place(visible);
         return true;
       },
+      escape: () => regionTool.remove(),
     },
     signal,
   );
   watchCanvasSize(
     canvas,
     (next) => {
-      size = next;
+      state.canvas = next;
       canvas.width = Math.max(next.device.width, 1);
       canvas.height = Math.max(next.device.height, 1);
       camera.adapt(false);
@@ -244,7 +207,7 @@ export function createViewer(canvas: HTMLCanvasElement, options: ViewerOptions):
   );
 
   /** A property of `state` that is drawn when it is set. */
-  const set = <K extends keyof typeof state>(key: K, value: (typeof state)[K]): void => {
+  const set = <K extends keyof State>(key: K, value: State[K]): void => {
     state[key] = value;
     invalidate();
   };
@@ -264,11 +227,10 @@ export function createViewer(canvas: HTMLCanvasElement, options: ViewerOptions):
       set('slider', Math.min(Math.max(position, 0), 1));
     },
     get lens() {
-      return lens;
+      return state.lens;
     },
-    set lens(next) {
-      lens = next;
-      invalidate();
+    set lens(lens) {
+      set('lens', lens);
     },
     get sampling() {
       return state.sampling;
@@ -289,11 +251,10 @@ export function createViewer(canvas: HTMLCanvasElement, options: ViewerOptions):
       set('tool', tool);
     },
     get region() {
-      return region;
+      return state.region;
     },
-    set region(next) {
-      region = next;
-      invalidate();
+    set region(region) {
+      set('region', region);
     },
     get view() {
       return camera.view;
@@ -302,26 +263,23 @@ export function createViewer(canvas: HTMLCanvasElement, options: ViewerOptions):
       camera.lookAt(next);
     },
     get tiles() {
-      return tileRegions;
+      return state.tiles;
     },
     set tiles(regions) {
-      tileRegions = regions;
+      set('tiles', regions);
       tiles.set(regions);
-      invalidate();
     },
     get isFitted() {
       return camera.isFitted;
     },
 
     setImages(next) {
-      if (next) checkImages(next);
-      const isSame =
-        images?.before.width === next?.before.width &&
-        images?.before.height === next?.before.height;
-      images = next;
       renderer.setImages(next);
+      const { before } = state.images ?? {};
+      const isSame = before?.width === next?.before.width && before?.height === next?.before.height;
+      state.images = next;
       if (!isSame) {
-        region = undefined;
+        viewer.region = undefined;
         viewer.tiles = [];
       }
       camera.adapt(!isSame);

@@ -28,7 +28,7 @@ const backend = renderer.backend as unknown as {
 renderer.setSize(canvas.width, canvas.height, false);
 
 const { scene, camera, turn } = createScene();
-const rendered = new THREE.RenderTarget(SIDE, SIDE, { type: THREE.HalfFloatType });
+const rendered = new THREE.RenderTarget(SIDE, SIDE, { type: THREE.HalfFloatType, samples: 4 });
 const still = rendered.clone();
 
 /** Left the frame as it is rendered, right the sharpened one. */

@@ -39,7 +39,7 @@ export interface AlgorithmOptions {
 }
 
 /** What the kernels of every algorithm know; a node with other inputs stays whole. */
-const KNOWN_INPUTS = new Set(['x', 'stats', 'beta', 'weight', 'bias', 'shift', 'residual']);
+const KNOWN_INPUTS = new Set(['x', 'x2', 'stats', 'beta', 'weight', 'bias', 'shift', 'residual']);
 
 const isProduct = (node: Node): node is ProductNode =>
   (node.op === 'linear' || node.op === 'conv2d' || node.op === 'upsampleConv2d') &&
@@ -72,7 +72,7 @@ export function algorithmOf(
 }
 
 function hasWinograd(node: ProductNode, maxBindingBytes: number): node is Node<'conv2d'> {
-  if (node.op !== 'conv2d') return false;
+  if (node.op !== 'conv2d' || node.inputs.x2) return false;
   const bytes = winogradBytes(node);
   const [ci = 0, co = 0] = node.inputs.weight.shape.slice(-2);
   return (
@@ -123,6 +123,7 @@ function split(node: ProductNode, splits: number, id: number): Node[] {
       path: `${node.path}.partial`,
       inputs: {
         x,
+        ...('x2' in node.inputs && { x2: node.inputs.x2 }),
         ...('stats' in node.inputs && { stats: node.inputs.stats, beta: node.inputs.beta }),
         weight,
       },

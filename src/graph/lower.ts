@@ -1,6 +1,7 @@
 /** Graph → Plan: fuse, band, choose algorithms, take statistics from products, split off what is constant, place tensors in slots, make kernels. */
 import { byteLength, type Target } from '../engine/kernel.ts';
 import type { Dispatch, Location, NamedTensor, Plan } from '../engine/plan.ts';
+import { chainProducts } from './chain.ts';
 import { chooseAlgorithms, DEFAULT_MAX_BINDING_BYTES } from './algorithms.ts';
 import { band } from './band.ts';
 import { fuse } from './fuse.ts';
@@ -117,7 +118,7 @@ function fewerNorms(
   { maxBindingBytes, compact }: Required<Pick<LowerOptions, 'maxBindingBytes' | 'compact'>>,
 ): Graph {
   const small = dropConcats(joinSmallNorms(graph, maxBindingBytes));
-  const large = compact ? small : foldNorms(small);
+  const large = compact ? small : chainProducts(foldNorms(small));
   return matrix ? large : foldLayerNorms(large);
 }
 

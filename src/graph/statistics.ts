@@ -78,36 +78,50 @@ class Writer {
   /** A norm that has use for moments asks for them. */
   #ask(node: Node): void {
     if (node.op !== 'groupNorm' && node.op !== 'groupNormFinalize') return;
-    const x = this.#normalized(node);
-    if (!x || x.window || !isProducer(this.#producers.get(x.id), x)) return;
-    if (node.op === 'groupNorm' && !this.#readerOf(node)) return;
-    const width = (x.shape.at(-1) ?? 0) / node.constants.groups;
-    this.#wanted.set(x.id, gcd(width, this.#wanted.get(x.id) ?? width));
+    const sources = this.#sourcesOf(node);
+    const isMade = sources.every((x) => !x.window && isProducer(this.#producers.get(x.id), x));
+    if (!isMade || (node.op === 'groupNorm' && !this.#readerOf(node))) return;
+    const channels = sources.reduce((sum, x) => sum + channelsOf(x), 0);
+    for (const [i, x] of sources.entries()) {
+      // The runs of a second tensor begin where the first one ends: maybe inside of a group.
+      const [first] = sources;
+      const width = channels / node.constants.groups;
+      const run = i === 0 || !first ? width : gcd(width, channelsOf(first));
+      this.#wanted.set(x.id, gcd(run, this.#wanted.get(x.id) ?? run));
+    }
   }
 
-  /** What a norm's statistics are of, if nobody else reads what is in between. */
-  #normalized(node: Node<'groupNorm'> | Node<'groupNormFinalize'>): Tensor | undefined {
-    if (node.op === 'groupNorm') return node.inputs.x2 ? undefined : node.inputs.x;
-    const { id } = node.inputs.partial;
-    const partial = this.#producers.get(id);
-    const isSole = !this.#pinned.has(id) && this.#consumers.get(id)?.length === 1;
-    return partial?.op === 'groupNormPartial' && isSole ? partial.inputs.x : undefined;
+  /** What a norm's statistics are of. */
+  #sourcesOf(node: Node<'groupNorm'> | Node<'groupNormFinalize'>): readonly Tensor[] {
+    if (node.op === 'groupNorm') {
+      return [node.inputs.x, node.inputs.x2].filter((x) => x !== undefined);
+    }
+    const partial = this.#producers.get(node.inputs.partial.id);
+    return partial?.op === 'groupNormPartial' ? [partial.inputs.x] : [];
   }
 
   /** The product that can do a norm's work while it reads, if there is one. */
-  #readerOf({ inputs, output }: Node<'groupNorm'> | Node<'groupNormFinalize'>): Reader | undefined {
-    const { id } = output;
+  #readerOf(norm: Node<'groupNorm'> | Node<'groupNormFinalize'>): Reader | undefined {
+    const { id } = norm.output;
     const [reader, ...others] = this.#consumers.get(id) ?? [];
     if (!reader || others.length > 0 || this.#pinned.has(id) || !isReader(reader)) return undefined;
-    if ('stats' in inputs || inputsOf(reader).some(([, { window }]) => window)) return undefined;
-    const uses = inputsOf(reader).filter(([, tensor]) => tensor.id === id);
-    const [[name] = []] = uses;
-    if (uses.length > 1 || (name !== 'x' && name !== 'stats')) return undefined;
-    const isPlain = !['x2', 'gamma', ...(name === 'x' ? ['stats'] : [])].some((other) =>
-      inputsOf(reader).some(([found]) => found === other),
-    );
-    const isAlike = !('x' in inputs) || inputs.x.dtype === output.dtype;
-    return isPlain && isAlike ? reader : undefined;
+    const inputs = inputsOf(reader);
+    const [[name] = [], ...more] = inputs.filter(([, tensor]) => tensor.id === id);
+    if (more.length > 0 || name !== (norm.op === 'groupNorm' ? 'x' : 'stats')) return undefined;
+    if (inputs.some(([other, { window }]) => window || UNKNOWN.has(other))) return undefined;
+    if (norm.op === 'groupNormFinalize') return reader;
+    if (norm.inputs.x.dtype !== norm.output.dtype || 'stats' in Object.fromEntries(inputs)) {
+      return undefined;
+    }
+    // moments and affine more, and the same of x2 but for the latter; y, and maybe its moments.
+    const bindings = inputs.length + (norm.inputs.x2 ? 4 : 2) + (this.#isNormed(reader) ? 2 : 1);
+    return bindings <= MAX_BINDINGS ? reader : undefined;
+  }
+
+  /** Whether somebody may ask for moments of a node's output. */
+  #isNormed({ output }: Node): boolean {
+    const readers = this.#consumers.get(output.id) ?? [];
+    return readers.some(({ op }) => op === 'groupNorm' || op === 'groupNormPartial');
   }
 
   write(node: Node): Node[] {
@@ -148,24 +162,22 @@ class Writer {
   }
 
   #writeNorm(node: Node<'groupNorm'>): Node[] {
-    const { x, gamma, beta } = node.inputs;
+    const { x, x2, gamma, beta } = node.inputs;
     const { groups, eps, activation: normActivation = 'none' } = node.constants;
     const moments = this.#moments.get(x.id);
-    if (!moments || node.inputs.x2 || !this.#readerOf(node)) return [node];
-    const affine = this.#affine({ gamma, beta, groups }, moments);
+    const moments2 = x2 && this.#moments.get(x2.id);
+    if (!moments || (x2 && !moments2) || !this.#readerOf(node)) return [node];
+    const affine = this.#affine({ gamma, beta, groups }, moments, moments2);
     if (affine) {
       this.#folded.set(node.output.id, {
-        inputs: { x, moments, affine },
+        inputs: { x, ...(x2 && { x2 }), moments, ...(moments2 && { moments2 }), affine },
         constants: { normActivation, normGroups: groups, normEps: eps },
       });
       return [];
     }
+    if (x2) return [node];
     const [batch = 1] = moments.shape;
-    const stats: Tensor = {
-      id: this.#nextId(),
-      dtype: 'f32',
-      shape: [batch, 2, ...gamma.shape],
-    };
+    const stats: Tensor = { id: this.#nextId(), dtype: 'f32', shape: [batch, 2, ...gamma.shape] };
     this.#folded.set(node.output.id, {
       inputs: { x, stats, beta },
       constants: { normActivation },
@@ -184,13 +196,11 @@ class Writer {
   /** gamma and beta in one, if the reader shall merge the moments itself. */
   #affine(
     { gamma, beta, groups }: { gamma: Tensor; beta: Tensor; groups: number },
-    moments: Tensor,
+    ...moments: readonly (Tensor | undefined)[]
   ): Tensor | undefined {
-    const [batch = 1] = moments.shape;
-    if (sizeOf(moments.shape) / batch > MAX_MERGED || groups > MAX_GROUPS) return undefined;
-    const parts = [gamma, beta].map(({ id }) => this.#weights.get(id));
-    const [first, second] = parts;
-    if (!first || !second) return undefined;
+    const merged = moments.reduce((sum, one) => sum + (one ? sizeOf(one.shape.slice(1)) : 0), 0);
+    const [first, second] = [gamma, beta].map(({ id }) => this.#weights.get(id));
+    if (merged > MAX_MERGED || groups > MAX_GROUPS || !first || !second) return undefined;
     const weight = stacked([first, second]);
     const affine: Tensor = { id: this.#nextId(), ...weight.type };
     this.#weights.set(affine.id, weight);
@@ -202,13 +212,18 @@ class Writer {
     const stats = 'stats' in node.inputs ? node.inputs.stats : undefined;
     const folded = this.#folded.get((stats ?? node.inputs.x).id);
     if (!folded) return node;
-    const { x = node.inputs.x } = folded.inputs;
+    const { x = node.inputs.x, x2 } = folded.inputs;
+    const view = (part: Tensor): Tensor => ({
+      ...part,
+      shape: [...node.inputs.x.shape.slice(0, -1), channelsOf(part)],
+    });
     const inputs = {
       ...node.inputs,
       stats: undefined,
       beta: undefined,
       ...folded.inputs,
-      x: { ...x, shape: node.inputs.x.shape },
+      x: view(x),
+      ...(x2 && { x2: view(x2) }),
     };
     if (node.op !== 'gemmPartial') {
       return { ...node, inputs, constants: { ...node.constants, ...folded.constants } } as Node;
@@ -245,6 +260,11 @@ class Writer {
     return { ...this.#graph, nodes, weights };
   }
 }
+
+/** Inputs of a reader that its program does not know beside a group norm. */
+const UNKNOWN: ReadonlySet<string> = new Set(['x2', 'gamma', 'moments']);
+
+const channelsOf = ({ shape }: Tensor): number => shape.at(-1) ?? 0;
 
 const isReader = (node: Node): node is Reader =>
   node.op === 'conv2d' || node.op === 'linear' || node.op === 'gemmPartial';

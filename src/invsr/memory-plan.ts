@@ -7,14 +7,12 @@
  * Resident, the weights of all stages count, and their plans share slots; in low memory, the stage
  * that takes most. Images count where the GPU frame's plans are known; each of these runs by itself.
  */
-import type { Capabilities } from '../engine/device.ts';
 import { packPlanParams, slotRequests } from '../engine/binder.ts';
 import { byteLength, type TensorType } from '../engine/kernel.ts';
 import { bufferSize, pooledBytes } from '../engine/memory.ts';
 import type { Location, Plan } from '../engine/plan.ts';
 import { UPLOAD_STAGING_BYTES } from '../engine/uploader.ts';
 import { weightId } from '../engine/weight-store.ts';
-import { MemoryError } from './errors.ts';
 import type { Stage } from './tile-graph.ts';
 
 export interface StageMemory {
@@ -128,23 +126,6 @@ export function planMemory(
     largestBufferBytes: Math.max(...all.map(largestBuffer)),
     largestBindingBytes: Math.max(...all.map(largestBinding)),
   };
-}
-
-/** MemoryError unless the device can have a buffer, and a binding, as large as the plan's largest. */
-export function expectWithinLimits(
-  { largestBufferBytes, largestBindingBytes, tile, tileBatch }: MemoryPlan,
-  { limits }: Pick<Capabilities, 'limits'>,
-): void {
-  const needs = {
-    maxBufferSize: largestBufferBytes,
-    maxStorageBufferBindingSize: largestBindingBytes,
-  } as const;
-  for (const limit of ['maxBufferSize', 'maxStorageBufferBindingSize'] as const) {
-    if (needs[limit] <= limits[limit]) continue;
-    throw new MemoryError(
-      `the run needs ${needs[limit]} bytes in one piece, the device allows ${limits[limit]} (${limit}); upscale regions, or use smaller tiles than ${tile} or fewer at a time than ${tileBatch}`,
-    );
-  }
 }
 
 type Parts = Pick<

@@ -6,6 +6,7 @@
  *       + bias[co] + shift[n, co]) + residual[n, oy, ox, co]
  *
  *   x         [N, H, W, Ci]        f16 or f32
+ *   x2?       [N, H, W, C2]        like x, whose channels follow those of x: then Ci is of both
  *   weight    [KH, KW, Ci, Co]     f16 or f32, Co contiguous
  *   bias?     [Co]                 f32
  *   shift?    [N or 1, Co]         f32, the time embedding of a residual block
@@ -36,6 +37,8 @@ import { implicitGemm } from './implicit-gemm.ts';
 
 export interface Conv2dInputs extends NormInputs {
   readonly x: TensorType;
+  /** Channels that follow those of x, which is Ci then; x takes no stats. */
+  readonly x2?: TensorType | undefined;
   readonly weight: TensorType;
   readonly bias?: TensorType | undefined;
   readonly shift?: TensorType | undefined;
@@ -67,7 +70,7 @@ export const conv2d = (inputs: Conv2dInputs, constants: Conv2dConstants, target:
 
 /** The convolution as a product. */
 export function conv2dGemm(
-  { x, weight, bias, shift, residual, ...normInputs }: Conv2dInputs,
+  { x, x2, weight, bias, shift, residual, ...normInputs }: Conv2dInputs,
   {
     stride = 1,
     padding = NO_PADDING,
@@ -77,9 +80,11 @@ export function conv2dGemm(
     ...normConstants
   }: Conv2dConstants,
 ): ImplicitGemm {
-  const [batch = 0, height = 0, width = 0, ci = 0] = x.shape;
+  const [batch = 0, height = 0, width = 0, own = 0] = x.shape;
+  const ci = own + (x2?.shape.at(-1) ?? 0);
   const [tapsY = 0, tapsX = 0, , co = 0] = weight.shape;
-  expectShape('x', x, [batch, height, width, ci]);
+  expectShape('x', x, [batch, height, width, own]);
+  if (x2) expectShape('x2', x2, [batch, height, width, ci - own]);
   expectShape('weight', weight, [tapsY, tapsX, ci, co]);
   const pixels = {
     height: Math.floor((height + padding.top + padding.bottom - tapsY) / stride) + 1,
@@ -98,7 +103,8 @@ export function conv2dGemm(
   return {
     name: 'conv2d',
     x,
-    ...inputNorms(x, normInputs, normConstants),
+    x2,
+    ...inputNorms(x, { x2, ...normInputs }, normConstants),
     weight,
     epilogue: { bias, shift, residual },
     activation,

@@ -1,7 +1,7 @@
 /**
  * What implicit-gemm.ts asks of its programs, one per family of targets.
  */
-import { type Choice, expectShape, type TensorType } from '../engine/kernel.ts';
+import { type Choice, expectShape, format, ShapeError, type TensorType } from '../engine/kernel.ts';
 import type { Activation } from './epilogue.ts';
 import { expectGroups, type GroupNormed } from './norm-groups.ts';
 
@@ -98,8 +98,9 @@ export interface NormInputs {
   /** With beta: x is normalized as it is read, as groupNormApply would. */
   readonly stats?: TensorType | undefined;
   readonly beta?: TensorType | undefined;
-  /** With affine: the same from moments of x, see norm-groups.ts. GPUs. */
+  /** With affine: the same from moments of x (and of x2), see norm-groups.ts. GPUs. */
   readonly moments?: TensorType | undefined;
+  readonly moments2?: TensorType | undefined;
   readonly affine?: TensorType | undefined;
 }
 
@@ -111,20 +112,23 @@ export interface NormConstants {
   readonly normEps?: number;
 }
 
-/** The norm of x [N, ..., Ci] from an op's inputs and constants, of one kind or the other. */
+/** The norm of x [N, ..., Ci], and x2 beside it, from an op's inputs and constants, of one kind or the other. */
 export function inputNorms(
   x: TensorType,
-  { moments, affine, ...stats }: NormInputs,
+  { x2, moments, moments2, affine, ...stats }: NormInputs & Pick<ImplicitGemm, 'x2'>,
   { normActivation: activation = 'none', normGroups: groups, normEps: eps }: NormConstants,
 ): Pick<ImplicitGemm, 'norm' | 'groupNormed'> {
   if (!moments || !affine || groups === undefined || eps === undefined) {
     return { norm: inputNorm(x, stats, activation) };
   }
   const [batch = 0] = x.shape;
-  const channels = x.shape.at(-1) ?? 0;
-  expectGroups({ moments, groups }, { batch, channels });
-  expectShape('affine', affine, [2 * channels]);
-  return { groupNormed: { moments, affine, groups, eps, activation } };
+  const [channels, others] = [x.shape.at(-1) ?? 0, x2?.shape.at(-1) ?? 0];
+  expectGroups({ moments, moments2, groups }, { batch, channels, others });
+  if ((x2 === undefined) !== (moments2 === undefined)) {
+    throw new ShapeError(`x is ${format(x)}, with one of x2 and moments2`);
+  }
+  expectShape('affine', affine, [2 * (channels + others)]);
+  return { groupNormed: { moments, moments2, affine, groups, eps, activation } };
 }
 
 /** The norm of x [N, ..., Ci] from an op's inputs; undefined without them. */

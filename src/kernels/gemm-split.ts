@@ -39,6 +39,7 @@ import { mergeMoments, MOMENTS_BINDING, momentVectors, tileMomentsWgsl } from '.
 
 export interface GemmPartialInputs extends NormInputs {
   readonly x: TensorType;
+  readonly x2?: TensorType | undefined;
   readonly weight: TensorType;
 }
 

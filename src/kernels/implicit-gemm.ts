@@ -30,7 +30,7 @@ import { type ImplicitGemm, type Program, WEIGHT_BINDING } from './gemm-program.
 import { gpuProgram } from './implicit-gemm-gpu.ts';
 import { cpuDesigns } from './on-demand.ts';
 import { gcd, MOMENTS } from './moments.ts';
-import { groupNormedWgsl, groupParams } from './norm-groups.ts';
+import { groupNormedWgsl, groupParams, MOMENTS2_BINDING } from './norm-groups.ts';
 import { ROW_NORM } from './row-norm.ts';
 import { enableF16, readWgsl, storedWgsl, writePairsWgsl, writeWgsl } from './storage.ts';
 import { MOMENTS_BINDING } from './tile-moments.ts';
@@ -75,7 +75,11 @@ export function implicitGemm(gemm: ImplicitGemm, target: Target): Kernel {
     ...(x2 && { own4: u32((x.shape.at(-1) ?? 0) / 4) }),
     ...(rowNorm && { row_eps: f32(rowNorm.eps) }),
     ...(gemm.splits !== undefined && { splits: u32(gemm.splits) }),
-    ...(groupNormed && groupParams(groupNormed, gemm.input.channels)),
+    ...(groupNormed &&
+      groupParams(groupNormed, {
+        channels: x.shape.at(-1) ?? 0,
+        others: x2?.shape.at(-1) ?? 0,
+      })),
     ...moments?.params,
   };
   const used = [
@@ -84,6 +88,7 @@ export function implicitGemm(gemm: ImplicitGemm, target: Target): Kernel {
     norm?.stats,
     norm?.beta,
     groupNormed?.moments,
+    groupNormed?.moments2,
     groupNormed?.affine,
     rowNorm?.gamma,
     rowNorm?.columns,
@@ -107,6 +112,7 @@ export function implicitGemm(gemm: ImplicitGemm, target: Target): Kernel {
       ...(residual && { residual: 5 }),
       ...(norm && { stats: 7, beta: 8 }),
       ...(groupNormed && { moments: 7, affine: 8 }),
+      ...(groupNormed?.moments2 && { moments2: MOMENTS2_BINDING }),
       ...(x2 && { x2: 9 }),
       ...(rowNorm && { gamma: 7, columns: 8 }),
     },
@@ -157,15 +163,8 @@ ${ROW_NORM}
 ${readWgsl('x2', 9, x2?.dtype ?? 'f32', target)}
 #endif
 
-// Four channels of x at vector i of an image; k counts the vectors of a pixel.
-fn load_input(image: u32, i: u32, k: u32) -> vec4f {
-#if ${norm !== undefined}
-  let at = image * 2u * params.ci4 + k;
-  return activate_input((load_x(i) - load_stats(at)) * load_stats(at + params.ci4) + load_beta(k));
-#else
-#if ${groupNormed !== undefined}
-  return normalized_input(load_x(i), k);
-#else
+// Four channels of x at vector i of an image, as they lie there; k counts the vectors of a pixel.
+fn stored_input(i: u32, k: u32) -> vec4f {
 #if ${x2 !== undefined}
   let pixel = (i - k) / params.ci4;
   if (k >= params.own4) { return load_x2(pixel * (params.ci4 - params.own4) + k - params.own4); }
@@ -173,8 +172,10 @@ fn load_input(image: u32, i: u32, k: u32) -> vec4f {
 #else
   return load_x(i);
 #endif
-#endif
-#endif
+}
+
+fn load_input(image: u32, i: u32, k: u32) -> vec4f {
+  ${loadInput(gemm)}
 }
 
 // What one workgroup computes, from its number along z.
@@ -229,6 +230,13 @@ fn finish(block: Block, py: u32, px: u32, c: u32, total: vec4f)${moments ? ' -> 
 ${program.wgsl}
 `,
   };
+}
+
+function loadInput({ norm, groupNormed }: ImplicitGemm): string {
+  if (groupNormed) return 'return normalized_input(stored_input(i, k), k);';
+  if (!norm) return 'return stored_input(i, k);';
+  return `let at = image * 2u * params.ci4 + k;
+  return activate_input((stored_input(i, k) - load_stats(at)) * load_stats(at + params.ci4) + load_beta(k));`;
 }
 
 /** The second output, if the product has one. */

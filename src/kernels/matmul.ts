@@ -116,8 +116,9 @@ export function linearGemm(
   if (gamma) expectShape('gamma', gamma, [inner]);
   if (sums) expectShape('columns', sums, [columns]);
   // load_input does one of these things.
-  const { norm, groupNormed } = inputNorms(x, normInputs, normConstants);
-  if ([x2, norm, groupNormed, gamma].filter((type) => type !== undefined).length > 1) {
+  const { norm, groupNormed } = inputNorms(x, { x2, ...normInputs }, normConstants);
+  const kinds = [groupNormed ? undefined : x2, norm, groupNormed, gamma];
+  if (kinds.filter((kind) => kind !== undefined).length > 1) {
     throw new ShapeError(`x is ${format(x)}, with two of x2, stats, moments and gamma`);
   }
   // Each image has statistics of its own.

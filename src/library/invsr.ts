@@ -9,14 +9,14 @@ import type { GpuImage, ImageSize } from '../engine/gpu-image.ts';
 import { openContext } from '../graph/open-context.ts';
 import { createQueue } from '../engine/queue.ts';
 import { framePlans } from '../invsr/gpu-frame.ts';
-import { expectWithinLimits, type MemoryPlan } from '../invsr/memory-plan.ts';
+import type { MemoryPlan } from '../invsr/memory-plan.ts';
 import type { Model } from '../invsr/model.ts';
 import { SCALE } from '../invsr/tile-graph.ts';
 import { TileNetworks } from '../invsr/tile-networks.ts';
 import { inputSize, sourceOf } from './input.ts';
 import { openModelOf } from './open-model.ts';
 import { createOutput, expectOutput, expectTextureFits } from './output.ts';
-import { planCall, type Settings, settingsOf } from './plan-call.ts';
+import { expectCallOptions, planCall, type Settings, settingsOf } from './plan-call.ts';
 import { networkProgress } from './progress.ts';
 import { runCall } from './run-call.ts';
 import type {
@@ -78,22 +78,22 @@ export class InvSR implements Disposable {
 
   /**
    * What an input of this size will take of the device's memory, known before a byte is allocated: networks
-   * and images, the result included. RangeError, ImageSizeError: as `upscale`. MemoryError: more than the
-   * device's limits allow; how much memory it has left no device tells.
+   * and images, the result included. RangeError, ImageSizeError, DeviceError (more than its
+   * limits allow in one piece): as `upscale`. How much memory a device has left it does not tell.
    */
   plan(
     size: ImageSize,
     options: NetworkOptions & Pick<UpscaleOptions, 'colorFix' | 'region'> = {},
   ): MemoryPlan {
-    const { colorFix = 'wavelet' } = options;
     const settings = this.#settings(options);
     const { frame, region, window } = planCall(this.context, size, settings, options.region);
     const pixels = SCALE * SCALE * region.width * region.height + window.width * window.height;
-    const around = { plans: framePlans(this.context, frame, colorFix), otherBytes: 4 * pixels };
+    const around = {
+      plans: framePlans(this.context, frame, settings.colorFix),
+      otherBytes: 4 * pixels,
+    };
     const tiles = frame.grid.tiles.length;
-    const plan = this.#find(settings).memory(settings.tileBatch, tiles, around);
-    expectWithinLimits(plan, this.context.capabilities);
-    return plan;
+    return this.#find(settings).memory(settings.tileBatch, tiles, around);
   }
 
   /** Loads, compiles and allocates what inputs of one size need, ahead of the first call. Errors as `upscale`. */
@@ -126,6 +126,7 @@ export class InvSR implements Disposable {
     options: UpscaleOptions<Output> = {},
   ): Promise<Output> {
     const { inputTransfer = 'srgb', outputTransfer = inputTransfer, onTile } = options;
+    expectCallOptions(options);
     const settings = this.#settings(options);
     const plan = planCall(this.context, inputSize(input), settings, options.region);
     const { width, height } = plan.region;
@@ -140,7 +141,16 @@ export class InvSR implements Disposable {
         if (!options.output) made = await createOutput(this.context, result, outputTransfer);
         // Where the caller gives none, Output is GPUTexture.
         const output = options.output ?? (made as unknown as Output);
-        const call = { ...plan, options, source, output, outputTransfer, onTile, signal };
+        const call = {
+          ...plan,
+          options,
+          colorFix: settings.colorFix,
+          source,
+          output,
+          outputTransfer,
+          onTile,
+          signal,
+        };
         await runCall(this.context, this.#use(settings), call);
         if (made) allocator.giveTexture(made);
         made = undefined;
@@ -182,7 +192,7 @@ export class InvSR implements Disposable {
 
   // --- details ----------------------------------------------------------------------------------
 
-  #settings(options: NetworkOptions): Settings {
+  #settings(options: NetworkOptions & Pick<UpscaleOptions, 'colorFix'>): Settings {
     this.#disposed.signal.throwIfAborted();
     return settingsOf(this.context, this.model, this.#options, options);
   }

@@ -6,7 +6,7 @@ import { expectFrameFits, type FramePlan, planFrame } from '../invsr/gpu-frame.t
 import type { Model } from '../invsr/model.ts';
 import { timestepsOf } from '../invsr/scheduler.ts';
 import { type UpscalerOptions, withDefaults } from '../invsr/upscaler-options.ts';
-import type { LoadOptions, NetworkOptions } from './types.ts';
+import type { LoadOptions, NetworkOptions, UpscaleOptions } from './types.ts';
 import { expectRegion, windowOf } from './window.ts';
 
 export type Settings = Required<UpscalerOptions>;
@@ -16,14 +16,34 @@ export function settingsOf(
   context: EngineContext,
   model: Model,
   { precision, lowMemory }: Pick<LoadOptions, 'precision' | 'lowMemory'>,
-  { steps, startTimestep, tile, tileBatch, overlap, cfg }: NetworkOptions,
+  options: NetworkOptions & Pick<UpscaleOptions, 'colorFix'>,
 ): Settings {
-  const asked = { precision, lowMemory, tile, tileBatch, overlap, cfg };
+  const { steps, startTimestep, tile, tileBatch, overlap, cfg, colorFix = 'wavelet' } = options;
+  const asked = { precision, lowMemory, tile, tileBatch, overlap, cfg, colorFix };
   const given = Object.fromEntries(Object.entries(asked).filter(([, v]) => v !== undefined));
   const timesteps = timestepsOf(steps, startTimestep);
   const settings = withDefaults({ ...(given as UpscalerOptions), timesteps }, context);
   checkGuidance(model, settings.cfg);
   return settings;
+}
+
+const TRANSFERS: readonly unknown[] = [undefined, 'srgb', 'linear'];
+
+/** RangeError where a value makes no sense; types alone do not stop JavaScript. */
+export function expectCallOptions({
+  seed = 0,
+  budgetMs = 1,
+  inputTransfer,
+  outputTransfer,
+}: Pick<UpscaleOptions, 'seed' | 'budgetMs' | 'inputTransfer' | 'outputTransfer'>): void {
+  const expect = (holds: boolean, what: string, got: unknown, expected: string): void => {
+    if (!holds) throw new RangeError(`${what} is ${String(got)}, expected ${expected}`);
+  };
+  expect(Number.isSafeInteger(seed) && seed >= 0, 'seed', seed, 'a whole number from 0 on');
+  expect(budgetMs > 0, 'budgetMs', budgetMs, 'milliseconds above 0');
+  for (const [what, got] of Object.entries({ inputTransfer, outputTransfer })) {
+    expect(TRANSFERS.includes(got), what, got, 'srgb or linear');
+  }
 }
 
 export interface CallPlan {

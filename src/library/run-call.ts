@@ -19,7 +19,7 @@ import {
   settledBy,
   type TileBatch,
 } from '../invsr/gpu-frame.ts';
-import { enlargeGraph } from '../invsr/image-graphs.ts';
+import { type ColorFix, enlargeGraph } from '../invsr/image-graphs.ts';
 import { SCALE } from '../invsr/tile-graph.ts';
 import type { TileNetworks } from '../invsr/tile-networks.ts';
 import type { Source } from './input.ts';
@@ -28,7 +28,8 @@ import { networkProgress } from './progress.ts';
 import type { UpscaleOptions } from './types.ts';
 
 export interface Call<Output extends GpuImage> extends CallPlan {
-  readonly options: Omit<UpscaleOptions, 'output' | 'onTile'>;
+  readonly options: Pick<UpscaleOptions, 'seed' | 'budgetMs' | 'onProgress'>;
+  readonly colorFix: ColorFix;
   readonly source: Source;
   readonly output: Output;
   readonly outputTransfer: Transfer;
@@ -69,7 +70,7 @@ export async function runCall<Output extends GpuImage>(
     plan: frame,
     buffers,
     request: {
-      colorFix: options.colorFix ?? 'wavelet',
+      colorFix: call.colorFix,
       seed: options.seed,
       budgetMs: options.budgetMs,
       signal,

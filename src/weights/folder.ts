@@ -135,9 +135,17 @@ export const memoryFolder = (
   files: ReadonlyMap<string, Uint8Array<ArrayBuffer>>,
 ): Folder => filesFolder(name, files, bytesSource);
 
+/** A folder that can be sent to a worker: the files are cloned there without their bytes. */
+export interface BlobFolder extends Folder {
+  /** By path; `/` separates folders. */
+  readonly files: ReadonlyMap<string, Blob>;
+}
+
 /** Of a file picker, dropped files, or a browser's storage. */
-export const blobFolder = (name: string, files: ReadonlyMap<string, Blob>): Folder =>
-  filesFolder(name, files, (path, blob) => blobSource(blob, path));
+export const blobFolder = (name: string, files: ReadonlyMap<string, Blob>): BlobFolder => ({
+  ...filesFolder(name, files, (path, blob) => blobSource(blob, path)),
+  files,
+});
 
 export function notFound(
   folder: string,

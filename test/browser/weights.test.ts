@@ -195,6 +195,12 @@ inBrowsers((browser) => {
     expect(hub.requests.every(({ headers }) => headers['if-range'] === undefined)).toBe(true);
   });
 
+  test('a server without ranges: in one go', async () => {
+    hub.fault = (seen) => (isLarge(seen) ? { ignoresRange: true } : undefined);
+    expectWhole(await fetchAll());
+    expect(begins().at(-1)).toBeNaN();
+  });
+
   test('cut every time, it ends with a sentence and keeps what came', async () => {
     hub.fault = (seen) => (isLarge(seen) ? { cutAfter: 0 } : undefined);
     const { failure } = await fetchAll();

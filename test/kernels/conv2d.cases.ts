@@ -18,6 +18,8 @@ interface Options extends Conv2dConstants {
   readonly norm?: Activation;
   /** That norm takes moments of x, in so many groups. */
   readonly groups?: number;
+  /** Channels of a second x, with groups. */
+  readonly others?: number;
   /** Overrides of the target, to reach programs that no adapter at hand selects. */
   readonly target?: Partial<Target>;
   /** Of CPU programs. */
@@ -36,8 +38,8 @@ export function conv2dCase(
 ): KernelCase {
   const { size = 3, stride = 1, activation = 'none', dtype = x.dtype } = options;
   const padding = options.padding ?? (size === 3 ? SAME : undefined);
-  const { norm, groups } = options;
-  const grouped = groups === undefined ? undefined : groupNormed(x, groups);
+  const { norm, groups, others = 0 } = options;
+  const grouped = groups === undefined ? undefined : groupNormed(x, groups, others);
   const constants = {
     stride,
     activation,
@@ -47,10 +49,13 @@ export function conv2dCase(
     ...grouped?.constants,
     ...(options.moments && { moments: options.moments }),
   };
-  const [batch, , , ci] = x.shape;
+  const [batch, height0, width0, own] = x.shape;
+  const ci = own! + others;
+  const x2: TensorType | undefined =
+    others > 0 ? { dtype: x.dtype, shape: [batch!, height0!, width0!, others] } : undefined;
   const weight: TensorType = {
     dtype: options.weight ?? 'f16',
-    shape: [size, size, ci!, channels],
+    shape: [size, size, ci, channels],
   };
   const bias: TensorType | undefined =
     options.bias === false ? undefined : { dtype: 'f32', shape: [channels] };
@@ -68,12 +73,12 @@ export function conv2dCase(
   };
   const hasStats = norm !== undefined && !grouped;
   const stats: TensorType | undefined = hasStats
-    ? { dtype: 'f32', shape: [batch!, 2, ci!] }
+    ? { dtype: 'f32', shape: [batch!, 2, ci] }
     : undefined;
-  const beta: TensorType | undefined = hasStats ? { dtype: 'f32', shape: [ci!] } : undefined;
-  const inner = size * size * ci!;
+  const beta: TensorType | undefined = hasStats ? { dtype: 'f32', shape: [ci] } : undefined;
+  const inner = size * size * ci;
   return {
-    name: `conv2d ${format(x)}${norm ? ` norm ${norm}` : ''}${groups ? ` by ${groups}` : ''} · ${format(weight)} → ${dtype}${bias ? ' bias' : ''}${
+    name: `conv2d ${format(x)}${x2 ? ` + ${others}` : ''}${norm ? ` norm ${norm}` : ''}${groups ? ` by ${groups}` : ''} · ${format(weight)} → ${dtype}${bias ? ' bias' : ''}${
       shift ? ` shift ${shift.shape[0]}` : ''
     }${stride === 1 ? '' : ' stride 2'}${padding === BOTTOM_RIGHT ? ' pad bottom right' : ''}${
       activation === 'none' ? '' : ` ${activation}`
@@ -83,6 +88,7 @@ export function conv2dCase(
     ...((grouped || options.moments) && { families: ['alu'] }),
     inputs: {
       x,
+      ...(x2 && { x2 }),
       ...(stats && { stats }),
       ...(beta && { beta }),
       ...grouped?.inputs,
@@ -103,7 +109,7 @@ export function conv2dCase(
         options.design,
         (t) =>
           conv2d(
-            { x, stats, beta, ...grouped?.inputs, weight, bias, shift, residual },
+            { x, x2, stats, beta, ...grouped?.inputs, weight, bias, shift, residual },
             constants,
             t,
           ),
@@ -124,7 +130,7 @@ export function conv2dCase(
           shift: data['shift'] as Float32Array | undefined,
           residual: data['residual'] as Float32Array | undefined,
         },
-        { x: x.shape, weight: weight.shape },
+        { x: [...x.shape.slice(0, -1), ci], weight: weight.shape },
         constants,
       ),
     ...(dtype === 'f32' && { maxNmse: sumNmse(inner) }),
@@ -173,6 +179,8 @@ export const cases: readonly KernelCase[] = [
     groups: 32,
     residual: 'f32',
   }),
+  // groups of 6 channels: the fourth is of both tensors, the last ones are of the second alone
+  conv2dCase(f32(2, 5, 7, 20), 36, ['edge'], { norm: 'silu', groups: 8, others: 28 }),
   conv2dCase(f16(1, 128, 128, 4), 16, ['real', 'perf']),
   conv2dCase(f32(1, 64, 64, 16), 4, ['real', 'perf']),
   conv2dCase(f16(1, 128, 128, 16), 32, ['real', 'perf'], { shift: 1 }),

@@ -111,7 +111,9 @@ describe.each(adapterNames)('%s', (adapter) => {
         {
           tile: TILE,
           output: {
-            ...{ buffer: output, width: 72, height: 44 },
+            buffer: output,
+            width: 72,
+            height: 44,
             format: 'rgba32float',
             offset: 512,
             bytesPerRow: 2048,
@@ -178,7 +180,9 @@ describe.each(adapterNames)('%s', (adapter) => {
     let first: Promise<Picture> | undefined;
     const outputs = new Set<GpuImage>();
     const output = await sr.upscale(texture(image), {
-      ...{ tile: TILE, region, tileBatch: 2 },
+      tile: TILE,
+      region,
+      tileBatch: 2,
       onTile: (part, onto) => {
         outputs.add(onto);
         if (parts.push(part) === 1) first = readImage(device, onto);

@@ -11,13 +11,16 @@ import { fetchFolder } from '../../src/weights/browser/fetched-folder.ts';
 import { hubModel, servedModel } from '../../src/weights/browser/remote-model.ts';
 import { CheckpointError } from '../../src/weights/error.ts';
 import { HubError } from '../../src/weights/hub/error.ts';
+import { HUB_MODELS } from '../../src/weights/hub/models.ts';
 import { MANIFEST, parseManifest } from '../../src/weights/hub/manifest.ts';
 import { missing } from '../../src/weights/hub/ranges.ts';
+import { safetensorsParts } from '../../src/weights/safetensors-write.ts';
 import { createSha256 } from '../../src/weights/sha256.ts';
 import { NP, SD, startHub } from '../harness/hub-models.ts';
 import type { HubServer } from '../harness/hub-server.ts';
 
 const NANO = 'weights/invsr-nano';
+const ONE = new Uint8Array(1);
 
 describe('SHA-256 in pieces', () => {
   // Around the block of 64 bytes and the 9 that its end takes.
@@ -159,30 +162,52 @@ describe('dropped files', () => {
     readdirSync(NANO, { recursive: true, encoding: 'utf8' })
       .filter((name) => statSync(join(NANO, name)).isFile() && !skip.test(name))
       .map((name) => fileAt(`${prefix}${name}`, readFileSync(join(NANO, name))));
-  const fileAt = (path: string, bytes: Buffer | string): File => {
+  const fileAt = (path: string, bytes: Buffer | string | File): File => {
     const file = new File([bytes as BlobPart], path.split('/').at(-1) ?? '', { lastModified: 1 });
     return Object.defineProperty(file, 'webkitRelativePath', { value: path });
   };
 
   test.each(['', 'models/nano/'])('a model under "%s" opens', async (prefix) => {
-    const { folder, files, needsPrompt } = await droppedFolder(nano(prefix, /README/));
-    expect([...files.keys()]).toContain('unet/config.json');
+    const { folder, needsPrompt } = await droppedFolder(nano(prefix, /README/));
+    expect([...folder.files.keys()]).toContain('unet/config.json');
     expect(needsPrompt).toBe(false);
     await (await openModel(folder)).close();
   });
 
-  test('the official noise predictor gets the config that it comes without', async () => {
-    const others = nano('sd/', /README|noise_predictor|prompt/);
+  test('a noise predictor as it is published gets the config that it comes without', async () => {
+    const others = nano('sd/', /README|manifest|noise_predictor/);
+    const path = 'noise_predictor/diffusion_pytorch_model.safetensors';
+    const weights = fileAt('noise_predictor.fp16.safetensors', readFileSync(join(NANO, path)));
+    const { folder } = await droppedFolder([...others, weights]);
+    const config = await folder.folder('noise_predictor').readText('config.json');
+    expect(config).toBe(HUB_MODELS[0]?.own.get('noise_predictor/config.json'));
     const pth = fileAt('noise_predictor_sd_turbo_v5.pth', 'no zip');
-    // It is found, and looked into.
     await expect(droppedFolder([...others, pth])).rejects.toThrow(
       /noise_predictor\/noise_predictor_sd_turbo_v5\.pth: /,
     );
   });
 
+  test('files that a browser saved side by side are known by what is in them', async () => {
+    const saved = nano('').map((file, i) => {
+      const [, stem, ending] = /^(.*)(\.\w+)$/.exec(file.name) ?? [];
+      return fileAt(`${stem} (${i})${ending}`, file);
+    });
+    const { folder } = await droppedFolder([...saved, fileAt('notes.json', '{]')]);
+    expect(folder.files.size).toBe(8);
+    await (await openModel(folder)).close();
+  });
+
   test('without prompt states it says that they are needed', async () => {
-    const { needsPrompt } = await droppedFolder(nano('', /README|manifest|prompt/));
-    expect(needsPrompt).toBe(true);
+    const model = nano('', /README|manifest|prompt/);
+    expect((await droppedFolder(model)).needsPrompt).toBe(true);
+    const encoder = [
+      'text_encoder/config.json',
+      'text_encoder/model.safetensors',
+      'tokenizer/vocab.json',
+      'tokenizer/merges.txt',
+    ].map((path) => fileAt(path, ''));
+    expect((await droppedFolder([...model, ...encoder])).needsPrompt).toBe(false);
+    expect((await droppedFolder([...model, ...encoder.slice(1)])).needsPrompt).toBe(true);
   });
 
   test.each<[string, () => File[], RegExp]>([
@@ -202,6 +227,22 @@ describe('dropped files', () => {
       'two models',
       () => [...nano('a/'), ...nano('b/')],
       /^a\/.* and b\/.* are the same part of a model/,
+    ],
+    [
+      'a whole model in one file',
+      () => [
+        fileAt(
+          'sd_turbo.safetensors',
+          Buffer.concat(
+            safetensorsParts(
+              new Map([
+                ['model.diffusion_model.out.2.bias', { dtype: 'U8', shape: [1], bytes: ONE }],
+              ]),
+            ),
+          ),
+        ),
+      ],
+      /^sd_turbo\.safetensors is a whole model in one file/,
     ],
     [
       'what is called weights and is none',

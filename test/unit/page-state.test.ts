@@ -102,7 +102,7 @@ describe('options', () => {
   });
 
   test('out of memory, tiles get smaller until there is none', () => {
-    expect([256, 128, 100, 64].map(smallerTile)).toEqual([192, 96, 96, undefined]);
+    expect([256, 128, 100, 32].map(smallerTile)).toEqual([192, 96, 96, undefined]);
   });
 });
 

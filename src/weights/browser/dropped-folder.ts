@@ -5,22 +5,29 @@
  *   …/unet/config.json                      unet/config.json, whatever is above it
  *   noise_predictor_sd_turbo_v5.pth         noise_predictor/…, and our config.json where it has none
  *   scheduler_config.json, vocab.json …     where they belong by their names
+ *   config (1).json, model.safetensors …    where they belong by what is in them (identify.ts)
  */
 import { openCheckpoint, openFile } from '../checkpoint.ts';
 import { CheckpointError } from '../error.ts';
-import { blobFolder, type Folder } from '../folder.ts';
+import { blobFolder, type BlobFolder } from '../folder.ts';
 import { HUB_MODELS } from '../hub/models.ts';
+import { identify } from './identify.ts';
 
 export interface DroppedModel {
-  /** What `openModel` takes. */
-  readonly folder: Folder;
-  /** By path in the model's folder: what `ModelStore.keep` takes. */
-  readonly files: ReadonlyMap<string, Blob>;
+  /** What `openModel` and `ModelStore.keep` take. */
+  readonly folder: BlobFolder;
   /** There are no prompt states and no text encoder that would make them. */
   readonly needsPrompt: boolean;
 }
 
 const FOLDERS = ['unet', 'vae', 'noise_predictor', 'scheduler', 'text_encoder', 'tokenizer'];
+/** What makes prompt states. */
+const ENCODER = [
+  /^text_encoder\/config\.json$/,
+  /^text_encoder\/.*\.(?:safetensors|bin|pth|pt)$/,
+  /^tokenizer\/vocab\.json$/,
+  /^tokenizer\/merges\.txt$/,
+];
 /** Files that are known by their names, wherever they were. */
 const PLACES: readonly (readonly [RegExp, string])[] = [
   [/^prompt_embeds\.safetensors$/, ''],
@@ -41,7 +48,7 @@ export async function droppedFolder(
   const files = new Map<string, Blob>();
   const origins = new Map<string, string>();
   for (const [path, file] of all) {
-    const target = targetOf(path);
+    const target = targetOf(path) ?? (path.includes('/') ? undefined : await identify(file));
     if (target === undefined) continue;
     const other = origins.get(target);
     if (other !== undefined) {
@@ -55,15 +62,15 @@ export async function droppedFolder(
   if (files.size === 0) throw notAModel(all.map(([path]) => path));
   addOwn(files);
   const folder = blobFolder(name, files);
-  const missing = await missingOf(folder, files);
+  const missing = await missingOf(folder);
   if (missing.length > 0) {
     throw new CheckpointError(
       `${name}: the model is not complete, ${missing.join(', ')} missing; drop the folder that has unet, vae, scheduler and noise_predictor (or its .pth)`,
     );
   }
-  await checkHeaders(folder, files);
-  const hasEncoder = files.has('text_encoder/config.json') && files.has('tokenizer/vocab.json');
-  return { folder, files, needsPrompt: !files.has('prompt_embeds.safetensors') && !hasEncoder };
+  await checkHeaders(folder);
+  const hasEncoder = ENCODER.every((pattern) => [...files.keys()].some((p) => pattern.test(p)));
+  return { folder, needsPrompt: !files.has('prompt_embeds.safetensors') && !hasEncoder };
 }
 
 type Dropped = readonly (readonly [path: string, file: File])[];
@@ -116,21 +123,19 @@ function targetOf(path: string): string | undefined {
   return place && `${place[1]}${file}`;
 }
 
-/** The official noise predictor comes without a config. */
+/** A noise predictor as InvSR publishes it, or `weights convert` writes it, comes without a config. */
 function addOwn(files: Map<string, Blob>): void {
-  for (const { own, sources } of HUB_MODELS) {
-    const names = sources.flatMap(({ parts }) => parts.flatMap(({ candidates }) => candidates));
-    for (const [path, text] of own) {
-      const folder = path.slice(0, path.indexOf('/') + 1);
-      const isOfficial = names.some((name) => files.has(`${folder}${name}`));
-      if (isOfficial && !files.has(path)) files.set(path, new Blob([text]));
-    }
+  const isPublished = [...files.keys()].some((p) =>
+    p.startsWith('noise_predictor/noise_predictor'),
+  );
+  for (const [path, text] of HUB_MODELS.flatMap(({ own }) => [...own])) {
+    if (isPublished && !files.has(path)) files.set(path, new Blob([text]));
   }
 }
 
-async function missingOf(folder: Folder, files: ReadonlyMap<string, Blob>): Promise<string[]> {
+async function missingOf(folder: BlobFolder): Promise<string[]> {
   const missing: string[] = [];
-  const expect = (path: string): void => void (files.has(path) || missing.push(path));
+  const expect = (path: string): void => void (folder.files.has(path) || missing.push(path));
   for (const component of ['unet', 'vae', 'noise_predictor']) {
     expect(`${component}/config.json`);
     const names = await folder.folder(component).list();
@@ -143,12 +148,12 @@ async function missingOf(folder: Folder, files: ReadonlyMap<string, Blob>): Prom
 }
 
 /** CheckpointError names the file that is damaged, or no checkpoint. */
-async function checkHeaders(folder: Folder, files: ReadonlyMap<string, Blob>): Promise<void> {
+async function checkHeaders(folder: BlobFolder): Promise<void> {
   for (const component of ['unet', 'vae', 'noise_predictor']) {
     await (await openCheckpoint(folder.folder(component))).close();
   }
   const prompt = 'prompt_embeds.safetensors';
-  if (files.has(prompt)) await (await openFile(folder, prompt)).close();
+  if (folder.files.has(prompt)) await (await openFile(folder, prompt)).close();
 }
 
 function notAModel(paths: readonly string[]): CheckpointError {

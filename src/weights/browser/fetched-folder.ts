@@ -2,14 +2,14 @@
  * A small model fetched whole into memory, such as invsr-nano beside a page: few requests, which the
  * browser's cache and a service worker keep (they do not keep ranges), and no storage.
  */
-import { blobFolder, type Folder } from '../folder.ts';
+import { blobFolder, type BlobFolder } from '../folder.ts';
 import { mismatch } from '../hub/checksum.ts';
 import { HubError } from '../hub/error.ts';
 import { bodyOf, refuse } from '../hub/http.ts';
 import { together } from '../hub/limit.ts';
 import { ASK, retrying } from '../hub/retry.ts';
+import { digestOfBlob } from './blob-digest.ts';
 import { servedModel } from './remote-model.ts';
-import { digestOfBlob } from './stored-file.ts';
 
 export interface FetchFolderOptions {
   readonly signal?: AbortSignal | undefined;
@@ -26,7 +26,7 @@ export interface FetchFolderOptions {
 export async function fetchFolder(
   address: string | URL,
   { signal, onProgress = () => {} }: FetchFolderOptions = {},
-): Promise<Folder> {
+): Promise<BlobFolder> {
   const model = await servedModel(address, { signal, cache: 'default' });
   const { client, bytes: totalBytes } = model;
   const files = new Map<string, Blob>();

@@ -10,7 +10,7 @@
  *
  * In a worker a reload loses nothing; on the main thread the parts under way (stored-file.ts).
  */
-import type { Folder } from '../folder.ts';
+import type { BlobFolder } from '../folder.ts';
 import { download } from '../hub/download.ts';
 import { createLimit } from '../hub/limit.ts';
 import { lengthOf, missing } from '../hub/ranges.ts';
@@ -46,11 +46,11 @@ export interface ModelStore {
    * on where it stopped. Asks the browser (and it perhaps the user) not to clear the storage.
    * StorageError: no room, or no storage. HubError: the server does not give it.
    */
-  download(model: RemoteModel, options?: DownloadOptions): Promise<Folder>;
-  /** The same of files at hand, such as dropped ones, by path in the model's folder. */
-  keep(name: string, files: ReadonlyMap<string, Blob>, options?: StoreOptions): Promise<Folder>;
+  download(model: RemoteModel, options?: DownloadOptions): Promise<BlobFolder>;
+  /** Copies a model of files at hand, such as dropped ones. */
+  keep(name: string, model: BlobFolder, options?: StoreOptions): Promise<BlobFolder>;
   /** Without a network; undefined where it is not complete. */
-  open(name: string): Promise<Folder | undefined>;
+  open(name: string): Promise<BlobFolder | undefined>;
   /** Ends what reads it, in every tab. StorageError where a tab is storing it. */
   remove(name: string): Promise<void>;
 }
@@ -85,7 +85,7 @@ export function opfsStore(options: OpfsStoreOptions = {}): ModelStore {
         await partial.finish();
       }
     },
-    keep: (name, files, asked = {}) => {
+    keep: (name, { files }, asked = {}) => {
       const known = [...files].map(([path, blob]) => [path, keptFile(blob)] as const);
       const note = { name, licences: [], own: {}, files: Object.fromEntries(known) };
       return storeModel(

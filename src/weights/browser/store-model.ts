@@ -3,7 +3,7 @@
  *
  *   lock → room → model.json → every file that is not there, by `store` → Folder
  */
-import { blobFolder, type Folder } from '../folder.ts';
+import { blobFolder, type BlobFolder } from '../folder.ts';
 import { together } from '../hub/limit.ts';
 import type { OpfsRoot } from './opfs-root.ts';
 import { megabytes, StorageError, storageError } from './storage-error.ts';
@@ -43,7 +43,10 @@ export interface Job {
 }
 
 /** Undefined where it is not complete. */
-export async function openStoredModel(root: OpfsRoot, name: string): Promise<Folder | undefined> {
+export async function openStoredModel(
+  root: OpfsRoot,
+  name: string,
+): Promise<BlobFolder | undefined> {
   const at = await root.model(name);
   const note = at && (await readModelNote(at));
   const blobs = note && (await modelBlobs(at, note));
@@ -55,11 +58,11 @@ export async function storeModel(
   { name, ...note }: ModelNote & { readonly name: string },
   store: StoreFile,
   { signal, onProgress = () => {}, onWait = () => {} }: StoreOptions,
-): Promise<Folder> {
+): Promise<BlobFolder> {
   const models = await root.open();
   const lock = root.lockOf(name);
 
-  const work = async (): Promise<Folder> => {
+  const work = async (): Promise<BlobFolder> => {
     await expectRoom(root, name, note);
     const at = await models.getDirectoryHandle(name, { create: true });
     await writeModelNote(at, note).catch((cause: unknown) => {
@@ -121,7 +124,7 @@ async function storeFiles(
 async function expectRoom(root: OpfsRoot, name: string, note: ModelNote): Promise<void> {
   const needed = await missingBytesOf(await root.model(name), note);
   if (needed === 0) return;
-  await root.persist(); // first: it may raise the quota
+  void root.persist(); // not awaited: Firefox asks the user, who may leave it unanswered
   const free = await root.freeBytes();
   if (free !== undefined && needed > free) throw await quotaError(root, name, needed);
 }

@@ -11,11 +11,10 @@
  * the parts under way. After a power failure bytes may be missing: the checksum says so.
  */
 import { grouped } from '../error.ts';
-import type { Checksum, Expected, HashOptions } from '../hub/checksum.ts';
-import { mismatch } from '../hub/checksum.ts';
+import { type Expected, type HashOptions, mismatch } from '../hub/checksum.ts';
 import type { PartialFile } from '../hub/download.ts';
 import { add, lengthOf, type Ranges } from '../hub/ranges.ts';
-import { createSha256 } from '../sha256.ts';
+import { digestOfBlob } from './blob-digest.ts';
 import { type FileWriter, openWriter, readText, writeText } from './file-writer.ts';
 import { storageError } from './storage-error.ts';
 
@@ -213,33 +212,6 @@ export async function openStored(
     close: () => tried(closeAll),
     finish: () => tried(() => writeNote(true)),
   };
-}
-
-/** Read 2 MiB at a time, which keeps a page that does this alive. */
-const CHUNK = 2 * 2 ** 20;
-
-export async function digestOfBlob(
-  blob: Blob,
-  algorithm: Checksum['algorithm'],
-  { signal, onBytes = () => {} }: HashOptions = {},
-): Promise<string> {
-  if (algorithm === 'git-sha1') {
-    // Those are small.
-    const whole = new Blob([`blob ${blob.size}\0`, blob]);
-    const digest = await crypto.subtle.digest('SHA-1', await whole.arrayBuffer());
-    onBytes(blob.size);
-    return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join(
-      '',
-    );
-  }
-  const hash = createSha256();
-  for (let at = 0; at < blob.size; at += CHUNK) {
-    signal?.throwIfAborted();
-    const bytes = new Uint8Array(await blob.slice(at, at + CHUNK).arrayBuffer());
-    hash.update(bytes);
-    onBytes(bytes.length);
-  }
-  return hash.digest();
 }
 
 /** Files and folders in it. */

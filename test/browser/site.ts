@@ -1,4 +1,4 @@
-/** A page with the engine (engine-page.ts), the tiny model and the embedded one, served. */
+/** A page with a script of this folder, the tiny model and the embedded one, served. */
 import {
   mkdirSync,
   mkdtempSync,
@@ -11,36 +11,45 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { build } from 'esbuild';
+import { concatBytes, safetensorsParts } from '../../src/weights/safetensors-write.ts';
 import { serve, type Served } from '../harness/serve.ts';
-import { tinyFiles } from '../harness/synthetic.ts';
-import type { ServedModel } from './engine-page.ts';
+import { anyPrompt, tinyFiles } from '../harness/synthetic.ts';
 
-export interface EngineSite extends Served {
+/** Files of a model on the page's server. */
+export interface ServedModel {
+  readonly path: string;
+  readonly files: readonly string[];
+}
+
+export interface Site extends Served {
   readonly tiny: ServedModel;
   readonly nano: ServedModel;
 }
 
 const NANO = 'weights/invsr-nano';
 
-export async function serveEngine(): Promise<EngineSite> {
-  const folder = mkdtempSync(join(tmpdir(), 'invsr-engine-page-'));
+/** `script` is a module of this folder. */
+export async function serveSite(script: string): Promise<Site> {
+  const folder = mkdtempSync(join(tmpdir(), 'invsr-site-'));
   const write = (file: string, content: string | Uint8Array): void => {
     mkdirSync(dirname(join(folder, file)), { recursive: true });
     writeFileSync(join(folder, file), content);
   };
   write(
     'index.html',
-    `<!doctype html><title>engine</title><link rel="icon" href="data:,"><script type="module" src="page.js"></script>`,
+    `<!doctype html><title>${script}</title><link rel="icon" href="data:,"><script type="module" src="page.js"></script>`,
   );
   await build({
-    entryPoints: { page: 'test/browser/engine-page.ts' },
+    entryPoints: { page: join('test/browser', script) },
     outdir: folder,
     bundle: true,
     format: 'esm',
     target: 'es2023',
     logLevel: 'warning',
   });
-  const tiny = tinyFiles();
+  // Goldens bring their own prompt.
+  const prompt = concatBytes(safetensorsParts(anyPrompt));
+  const tiny = tinyFiles().set('prompt_embeds.safetensors', prompt);
   for (const [file, bytes] of tiny) write(join('tiny', file), bytes);
   symlinkSync(resolve(NANO), join(folder, 'nano'));
   const nano = readdirSync(NANO, { recursive: true, encoding: 'utf8' }).filter((file) =>

@@ -1,0 +1,279 @@
+/**
+ * Class InvSR in a page, as applications use it: what invsr.test.ts calls from outside as `window.app`. Each
+ * function is one situation, and gives what was seen as plain data.
+ */
+import { DeviceLostError, InvSR, openContext, readImage } from '../../src/index.ts';
+import { openModel } from '../../src/invsr/model.ts';
+import { Upscaler } from '../../src/rows.ts';
+import type { ImageInput, Progress, UpscaleOptions } from '../../src/library/types.ts';
+import { openAdapter, openDevice, servedFolder } from './page.ts';
+import type { ServedModel } from './site.ts';
+import { alive, seen } from './spies.ts';
+
+declare global {
+  interface Window {
+    app: typeof app;
+  }
+}
+
+const OPTIONS = { tile: 32, seed: 7 } as const;
+
+/** Four tiles, so that a run takes a while. */
+const LARGE = { width: 50, height: 44 } as const;
+const SMALL = { width: 27, height: 20 } as const;
+
+/** Opaque, without a pattern that repeats. */
+function picture({ width, height }: { readonly width: number; readonly height: number }) {
+  const data = new Uint8ClampedArray(4 * width * height);
+  for (let i = 0; i < width * height; i++) {
+    const [x, y] = [i % width, Math.floor(i / width)];
+    data.set([9 * x, 12 * y, 128 + 100 * Math.sin(x * y), 255], 4 * i);
+  }
+  return new ImageData(data, width, height);
+}
+
+function textureOf(device: GPUDevice, { width, height, data }: ImageData): GPUTexture {
+  const texture = device.createTexture({
+    size: [width, height],
+    format: 'rgba8unorm',
+    usage: GPUTextureUsage.TEXTURE_BINDING | GPUTextureUsage.COPY_DST,
+  });
+  device.queue.writeTexture({ texture }, data, { bytesPerRow: 4 * width }, [width, height]);
+  return texture;
+}
+
+function canvasOf(image: ImageData): HTMLCanvasElement {
+  const canvas = document.createElement('canvas');
+  canvas.width = image.width;
+  canvas.height = image.height;
+  canvas.getContext('2d')!.putImageData(image, 0, 0);
+  return canvas;
+}
+
+/** The result's bytes; the texture is freed. */
+async function bytesOf(
+  device: GPUDevice,
+  sr: InvSR,
+  input: ImageInput,
+  options: UpscaleOptions = {},
+): Promise<Uint8ClampedArray> {
+  const texture = await sr.upscale(input, { ...OPTIONS, ...options });
+  const { data } = await readImage(device, texture);
+  texture.destroy();
+  return data;
+}
+
+/** Largest difference of two results. */
+function apart(a: Uint8ClampedArray, b: Uint8ClampedArray): number {
+  if (a.length !== b.length) return Infinity;
+  return a.reduce((worst, value, i) => Math.max(worst, Math.abs(value - b[i]!)), 0);
+}
+
+const open = (device: GPUDevice, model: ServedModel): Promise<InvSR> =>
+  InvSR.open({ device, weights: servedFolder(model) });
+
+/** An error as data. */
+async function failure(
+  work: Promise<unknown>,
+): Promise<{ name: string; message: string } | 'none'> {
+  return work.then(
+    () => 'none' as const,
+    (error: Error) => ({ name: error.name, message: error.message }),
+  );
+}
+
+/** In the second tile. */
+const isMidway = (progress: Progress): boolean => progress.phase === 'run' && progress.done > 1.3;
+
+const app = {
+  /** How often something was mapped between texture in and texture out, and how far the result is from Upscaler's. */
+  async textureToTexture(model: ServedModel) {
+    const device = await openDevice();
+    const image = picture(SMALL);
+    const input = textureOf(device, image);
+    using sr = await open(device, model);
+    seen.maps = 0;
+    const output = await sr.upscale(input, OPTIONS);
+    const { maps } = seen;
+    const { data, width, height } = await readImage(device, output);
+
+    const context = await openContext(device);
+    const opened = await openModel(servedFolder(model));
+    const upscaler = new Upscaler(context, opened, { tile: OPTIONS.tile, colorFix: 'wavelet' });
+    const pixels = new Uint8Array(image.data);
+    const expected = await upscaler.upscale({ ...SMALL, pixels }, { seed: OPTIONS.seed });
+    return { maps, width, height, apart: apart(data, new Uint8ClampedArray(expected.pixels)) };
+  },
+
+  /** How far the results of images of the page are from that of a texture with the same values. */
+  async inputs(model: ServedModel): Promise<Record<string, number>> {
+    const device = await openDevice();
+    const image = picture(SMALL);
+    const canvas = canvasOf(image);
+    const offscreen = new OffscreenCanvas(SMALL.width, SMALL.height);
+    offscreen.getContext('2d')!.putImageData(image, 0, 0);
+    const element = new Image();
+    element.src = canvas.toDataURL('image/png');
+    await element.decode();
+    const video = new VideoFrame(canvas, { timestamp: 0 });
+    const inputs: Record<string, ImageInput> = {
+      ImageData: image,
+      ImageBitmap: await createImageBitmap(image),
+      HTMLCanvasElement: canvas,
+      OffscreenCanvas: offscreen,
+      HTMLImageElement: element,
+      VideoFrame: video,
+    };
+    using sr = await open(device, model);
+    const expected = await bytesOf(device, sr, textureOf(device, image));
+    const differences: Record<string, number> = {};
+    for (const [name, input] of Object.entries(inputs)) {
+      differences[name] = apart(await bytesOf(device, sr, input), expected);
+    }
+    video.close();
+    return differences;
+  },
+
+  /** Aborts in the middle. What was submitted afterwards, what was under way, and whether it can go on. */
+  async abort(model: ServedModel) {
+    const device = await openDevice();
+    const input = textureOf(device, picture(LARGE));
+    using sr = await open(device, model);
+    const expected = await bytesOf(device, sr, input);
+    const controller = new AbortController();
+    let [submits, underWay] = [0, 0];
+    const run = sr.upscale(input, {
+      ...OPTIONS,
+      signal: controller.signal,
+      onProgress(progress) {
+        if (!isMidway(progress) || controller.signal.aborted) return;
+        ({ submits, underWay } = seen);
+        controller.abort(new Error('enough'));
+      },
+    });
+    const error = await failure(run);
+    await device.queue.onSubmittedWorkDone();
+    const later = seen.submits - submits;
+    const again = await bytesOf(device, sr, input);
+    return { error, later, underWay, apart: apart(again, expected) };
+  },
+
+  /** Disposes of an instance after a run. Its objects that are left, and its account. */
+  async dispose(model: ServedModel) {
+    const device = await openDevice();
+    const before = alive();
+    const sr = await open(device, model);
+    const output = await sr.upscale(picture(SMALL), OPTIONS);
+    const during = alive().length;
+    sr.dispose();
+    await device.queue.onSubmittedWorkDone();
+    output.destroy();
+    const left = alive().filter((label) => !before.includes(label));
+    return { during, left, memory: sr.memory, later: await failure(sr.upscale(picture(SMALL))) };
+  },
+
+  /** Destroys the device in the middle of a run, then starts anew on another one. */
+  async lost(model: ServedModel) {
+    const device = await openDevice();
+    const sr = await open(device, model);
+    const run = sr.upscale(picture(LARGE), {
+      ...OPTIONS,
+      onProgress(progress) {
+        if (isMidway(progress)) device.destroy();
+      },
+    });
+    const isTyped = await run.then(
+      () => false,
+      (error: unknown) => error instanceof DeviceLostError,
+    );
+    const error = await failure(sr.upscale(picture(SMALL), OPTIONS));
+    sr.dispose();
+
+    const other = await openDevice();
+    using recovered = await open(other, model);
+    const bytes = await bytesOf(other, recovered, picture(SMALL));
+    return { isTyped, error, bytes: bytes.length };
+  },
+
+  /** Two instances at the same time, against one alone. */
+  async two(model: ServedModel): Promise<number[]> {
+    const device = await openDevice();
+    using first = await open(device, model);
+    using second = await open(device, model);
+    const input = textureOf(device, picture(LARGE));
+    const expected = await bytesOf(device, first, input);
+    const both = await Promise.all([bytesOf(device, first, input), bytesOf(device, second, input)]);
+    return both.map((bytes) => apart(bytes, expected));
+  },
+
+  /** A device with WebGPU's default limits and no feature. */
+  async smallLimits(model: ServedModel): Promise<number> {
+    const device = await openDevice();
+    using sr = await open(device, model);
+    const expected = await bytesOf(device, sr, picture(SMALL));
+    const small = await (await openAdapter()).requestDevice();
+    using limited = await open(small, model);
+    return apart(await bytesOf(small, limited, picture(SMALL)), expected);
+  },
+
+  /** The caller's own frames on the same device while a run is on. */
+  async renderLoop(model: ServedModel) {
+    const device = await openDevice();
+    const canvas = document.createElement('canvas');
+    document.body.append(canvas);
+    const context = canvas.getContext('webgpu')!;
+    context.configure({ device, format: navigator.gpu.getPreferredCanvasFormat() });
+    using sr = await open(device, model);
+    await sr.prepare(LARGE, OPTIONS);
+    const input = textureOf(device, picture(LARGE));
+    await bytesOf(device, sr, input); // compiles what depends on the image
+
+    /** `frame` and `submit` in the order in which they came. */
+    const order: string[] = [];
+    const longTasks: number[] = [];
+    const observer = new PerformanceObserver((list) => {
+      for (const { duration } of list.getEntries()) longTasks.push(duration);
+    });
+    observer.observe({ type: 'longtask' });
+    let isOn = true;
+    const draw = (time: number): void => {
+      if (!isOn) return;
+      const encoder = device.createCommandEncoder();
+      const pass = encoder.beginRenderPass({
+        colorAttachments: [
+          {
+            view: context.getCurrentTexture().createView(),
+            clearValue: [(time / 1000) % 1, 0, 0, 1],
+            loadOp: 'clear',
+            storeOp: 'store',
+          },
+        ],
+      });
+      pass.end();
+      seen.submitted = undefined;
+      device.queue.submit([encoder.finish()]);
+      order.push('frame');
+      seen.submitted = () => order.push('submit');
+      requestAnimationFrame(draw);
+    };
+    seen.submitted = () => order.push('submit');
+    requestAnimationFrame(draw);
+    const started = performance.now();
+    await sr.upscale(input, OPTIONS);
+    await device.queue.onSubmittedWorkDone();
+    const milliseconds = performance.now() - started;
+    isOn = false;
+    seen.submitted = undefined;
+    observer.disconnect();
+    return { order, longTasks, milliseconds };
+  },
+
+  /** Where there is no WebGPU: what calls say. */
+  async without(model: ServedModel) {
+    return failure(
+      InvSR.open({ device: undefined as unknown as GPUDevice, weights: servedFolder(model) }),
+    );
+  },
+};
+
+window.app = app;

@@ -1,0 +1,102 @@
+/** Class InvSR in real browsers: what applications are promised on a device of theirs. */
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { errorsOf } from '../harness/chromium.ts';
+import { inBrowsers } from '../harness/in-browsers.ts';
+import type {} from './invsr-page.ts';
+import { serveSite, type Site } from './site.ts';
+
+let site: Site;
+beforeAll(async () => {
+  site = await serveSite('invsr-page.ts');
+});
+afterAll(() => site?.close());
+
+inBrowsers((browser) => {
+  async function open(page: Page): Promise<void> {
+    await page.goto(site.url);
+    await page.waitForFunction(() => 'app' in window);
+  }
+
+  let page: Page;
+  let errors: readonly string[];
+  beforeAll(async () => {
+    page = await browser().newPage();
+    errors = errorsOf(page);
+    await open(page);
+  });
+  afterAll(() => expect(errors).toEqual([]));
+
+  test('from texture to texture nothing is mapped, and the bytes are those of Upscaler', async () => {
+    const result = await page.evaluate((model) => window.app.textureToTexture(model), site.tiny);
+    expect(result).toEqual({ maps: 0, width: 108, height: 80, apart: 0 });
+  });
+
+  test('images of the page give what a texture of their values gives', async () => {
+    const differences = await page.evaluate((model) => window.app.inputs(model), site.tiny);
+    expect(differences).toEqual({
+      ImageData: 0,
+      ImageBitmap: 0,
+      HTMLCanvasElement: 0,
+      OffscreenCanvas: 0,
+      HTMLImageElement: 0,
+      VideoFrame: 0,
+    });
+  });
+
+  test('an abort in the middle: nothing more is submitted, and the next run is as ever', async () => {
+    const { underWay, ...rest } = await page.evaluate(
+      (model) => window.app.abort(model),
+      site.tiny,
+    );
+    expect(rest).toEqual({ error: { name: 'Error', message: 'enough' }, later: 0, apart: 0 });
+    expect(underWay).toBeLessThanOrEqual(2);
+  });
+
+  test('dispose frees everything on the device', async () => {
+    const { during, ...rest } = await page.evaluate(
+      (model) => window.app.dispose(model),
+      site.tiny,
+    );
+    expect(during).toBeGreaterThan(10);
+    expect(rest).toMatchObject({
+      left: [],
+      memory: { weightBytes: 0, otherBytes: 0 },
+      later: { name: 'AbortError' },
+    });
+  });
+
+  test('a device lost in the middle: a typed error, and a new device works', async () => {
+    const result = await page.evaluate((model) => window.app.lost(model), site.tiny);
+    expect(result).toMatchObject({
+      isTyped: true,
+      error: { name: 'DeviceLostError' },
+      bytes: 4 * 108 * 80,
+    });
+  });
+
+  test('two instances at the same time on one device', async () => {
+    expect(await page.evaluate((model) => window.app.two(model), site.tiny)).toEqual([0, 0]);
+  });
+
+  test('a device with default limits', async () => {
+    expect(await page.evaluate((model) => window.app.smallLimits(model), site.tiny)).toBe(0);
+  });
+
+  test("the caller's frames go on between our submits", async () => {
+    const result = await page.evaluate((model) => window.app.renderLoop(model), site.tiny);
+    console.log(JSON.stringify(result));
+  });
+
+  test('without WebGPU the library loads, and says what is missing', async () => {
+    await using bare = await browser().newPage();
+    await bare.addInitScript(() => {
+      Object.defineProperty(navigator, 'gpu', { value: undefined });
+      for (const name of Object.getOwnPropertyNames(window)) {
+        if (name.startsWith('GPU')) Reflect.deleteProperty(window, name);
+      }
+    });
+    await open(bare);
+    console.log(await bare.evaluate((model) => window.app.without(model), site.tiny));
+  });
+});

@@ -1,0 +1,185 @@
+/**
+ * The page before anything is computed: what people meet first, files that are no photos, no WebGPU, no
+ * network, models; without violations of axe-core in every state. Screenshots go to .cache/page-shots.
+ */
+import { createRequire } from 'node:module';
+import type { BrowserContextOptions, Page } from 'playwright-core';
+import sharp from 'sharp';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { errorsOf } from '../harness/chromium.ts';
+import { drop, serveDemoPage, shoot } from '../harness/demo-page.ts';
+import { inBrowsers } from '../harness/in-browsers.ts';
+import type { Served } from '../harness/serve.ts';
+
+const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+const PHONE: BrowserContextOptions = {
+  viewport: { width: 390, height: 844 },
+  deviceScaleFactor: 2,
+  isMobile: true,
+  hasTouch: true,
+};
+
+let served: Served;
+beforeAll(async () => {
+  served = await serveDemoPage();
+});
+afterAll(() => served?.close());
+
+/** What axe-core finds, in words. */
+async function violations(page: Page): Promise<string[]> {
+  await page.addScriptTag({ path: AXE });
+  // Colours on their way are neither the old nor the new ones.
+  await page.evaluate(() => Promise.all(document.getAnimations().map(({ finished }) => finished)));
+  return page.evaluate(async () => {
+    const { axe } = globalThis as unknown as {
+      axe: {
+        run(): Promise<{
+          violations: { id: string; nodes: { html: string; failureSummary?: string }[] }[];
+        }>;
+      };
+    };
+    const found = await axe.run();
+    return found.violations.flatMap(({ id, nodes }) =>
+      nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`),
+    );
+  });
+}
+
+inBrowsers((browser) => {
+  /** Without the service worker, which would answer in the server's place. */
+  async function open(options: BrowserContextOptions = {}): Promise<Page> {
+    const context = await browser().newContext({
+      viewport: { width: 1280, height: 800 },
+      serviceWorkers: 'block',
+      ...options,
+    });
+    const page = await context.newPage();
+    await page.goto(served.url);
+    return page;
+  }
+
+  test.each([
+    ['light', {}],
+    ['dark', { colorScheme: 'dark' }],
+    ['phone', PHONE],
+    ['phone dark', { ...PHONE, colorScheme: 'dark' }],
+  ] as const)('the first screen, %s', async (name, options) => {
+    await using context = (await open(options)).context();
+    const page = context.pages()[0] as Page;
+    await page.getByRole('heading', { level: 1 }).waitFor();
+    await shoot(page, `welcome ${name}`);
+    expect(await violations(page)).toEqual([]);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(
+      page.viewportSize()?.width,
+    );
+  });
+
+  test('the first screen by keyboard: about, a photo, our photos, the comparison', async () => {
+    await using context = (await open()).context();
+    const page = context.pages()[0] as Page;
+    const names: (string | undefined)[] = [];
+    for (let i = 0; i < 5; i++) {
+      await page.keyboard.press('Tab');
+      names.push(
+        await page.evaluate(() => {
+          const at = document.activeElement;
+          return (at?.getAttribute('aria-label') ?? at?.textContent)?.trim();
+        }),
+      );
+    }
+    expect(names).toEqual([
+      'About this device',
+      'Choose a photo',
+      'Still life',
+      'Garden',
+      'Compare before and after',
+    ]);
+    const slider = page.getByRole('slider');
+    const before = await slider.inputValue();
+    await page.keyboard.press('ArrowLeft');
+    expect(Number(await slider.inputValue())).toBe(Number(before) - 1);
+  });
+
+  test('files that are no photos are told, and the page goes on', async () => {
+    await using context = (await open()).context();
+    const page = context.pages()[0] as Page;
+    const errors = errorsOf(page);
+    const heic = Buffer.concat([
+      Buffer.from([0, 0, 0, 24]),
+      Buffer.from('ftypheic\0\0\0\0mif1heic'),
+    ]);
+    for (const [name, type, bytes, said] of [
+      [
+        'notes.pdf',
+        'application/pdf',
+        Buffer.from('%PDF-1.7 nothing'),
+        /“notes.pdf” is not a picture/,
+      ],
+      ['IMG_1.HEIC', '', heic, /cannot read HEIC photos.*Save it as JPEG/],
+      ['broken.jpg', 'image/jpeg', Buffer.from('\xff\xd8\xff\xe0 half', 'latin1'), /is damaged/],
+      ['empty.png', 'image/png', Buffer.alloc(0), /“empty.png” is empty/],
+    ] as const) {
+      await drop(page, name, type, bytes);
+      await expect.poll(() => page.getByRole('alert').textContent()).toMatch(said);
+    }
+    await shoot(page, 'wrong file');
+    expect(await violations(page)).toEqual([]);
+    await page.getByRole('button', { name: 'Dismiss' }).click();
+    const photo = await sharp({
+      create: { width: 40, height: 30, channels: 3, background: '#3080c0' },
+    })
+      .jpeg()
+      .toBuffer();
+    await drop(page, 'sea.jpg', 'image/jpeg', photo);
+    await page.getByText('40 × 30 → 160 × 120').waitFor();
+    expect(await page.getByRole('alert').textContent()).toBe('');
+    expect(errors).toEqual([]);
+  });
+
+  test('without WebGPU: which browsers have it', async () => {
+    const context = await browser().newContext({ serviceWorkers: 'block' });
+    await using _ = context;
+    const page = await context.newPage();
+    await page.addInitScript(() =>
+      Object.defineProperty(navigator, 'gpu', { value: undefined, configurable: true }),
+    );
+    await page.goto(served.url);
+    await page.getByText('This browser has no WebGPU yet').waitFor();
+    expect(await page.getByRole('listitem').allTextContents()).toEqual(
+      expect.arrayContaining([expect.stringMatching(/^Chrome and Edge 113/)]),
+    );
+    await shoot(page, 'no WebGPU');
+    expect(await violations(page)).toEqual([]);
+  });
+
+  test('no adapter: what to switch on', async () => {
+    const context = await browser().newContext({ serviceWorkers: 'block' });
+    await using _ = context;
+    const page = await context.newPage();
+    await page.addInitScript(() =>
+      Object.defineProperty(navigator.gpu, 'requestAdapter', { value: async () => null }),
+    );
+    await page.goto(served.url);
+    await page.getByText('No graphics card can be used').waitFor();
+    expect(await violations(page)).toEqual([]);
+  });
+
+  test('offline, after one visit, it opens with its model', async () => {
+    await using context = (await open({ serviceWorkers: 'allow' })).context();
+    const page = context.pages()[0] as Page;
+    await page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined));
+    await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
+    await context.setOffline(true);
+    await page.reload();
+    await page.getByText('Offline', { exact: true }).waitFor();
+    await shoot(page, 'offline');
+    expect(await violations(page)).toEqual([]);
+    const weights = await page.evaluate(async () => {
+      const answer = await fetch('weights/invsr-nano/unet/diffusion_pytorch_model.safetensors');
+      return (await answer.arrayBuffer()).byteLength;
+    });
+    expect(weights).toBeGreaterThan(1e6);
+    const missing = await page.evaluate(() => fetch('not-there').then(() => '', String));
+    expect(missing).toMatch(/Failed to fetch/);
+  });
+});

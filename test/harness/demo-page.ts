@@ -1,0 +1,42 @@
+/** The page of demo/, built, used, and looked at. */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Page } from 'playwright-core';
+import { serve, type Served } from './serve.ts';
+
+const SHOTS = '.cache/page-shots';
+
+/** As `npm run demo:page` does, on a port of its own. */
+export async function serveDemoPage(): Promise<Served> {
+  const folder = mkdtempSync(join(tmpdir(), 'invsr-page-'));
+  execFileSync(process.execPath, ['scripts/demo-page.mjs', '--out', folder], { stdio: 'ignore' });
+  const { url, close } = await serve(folder);
+  return {
+    url,
+    async close() {
+      await close();
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
+
+/** For people to look at. */
+export async function shoot(page: Page, name: string): Promise<void> {
+  mkdirSync(SHOTS, { recursive: true });
+  await page.screenshot({ path: join(SHOTS, `${name.replaceAll(' ', '-')}.png`) });
+}
+
+/** A file dropped on the page. */
+export async function drop(page: Page, name: string, type: string, bytes: Buffer): Promise<void> {
+  await page.evaluate(
+    async ({ base64, name, type }) => {
+      const bytes = await (await fetch(`data:;base64,${base64}`)).arrayBuffer();
+      const dataTransfer = new DataTransfer();
+      dataTransfer.items.add(new File([bytes], name, { type }));
+      dispatchEvent(new DragEvent('drop', { dataTransfer, bubbles: true, cancelable: true }));
+    },
+    { base64: bytes.toString('base64'), name, type },
+  );
+}
