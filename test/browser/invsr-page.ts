@@ -2,11 +2,10 @@
  * Class InvSR in a page, as applications use it: what invsr.test.ts calls from outside as `window.app`. Each
  * function is one situation, and gives what was seen as plain data.
  */
-import { DeviceLostError, InvSR, readImage } from '../../src/index.ts';
-import { createContext } from '../../src/engine/context.ts';
+import { DeviceLostError, InvSR, openContext, readImage } from '../../src/index.ts';
 import type { PageImage } from '../../src/engine/image-upload.ts';
 import { openModel } from '../../src/invsr/model.ts';
-import { Upscaler } from '../../src/invsr/upscaler.ts';
+import { Upscaler } from '../../src/rows.ts';
 import { sourceOf } from '../../src/library/input.ts';
 import type { ImageInput, Progress, UpscaleOptions } from '../../src/library/types.ts';
 import { openAdapter, openDevice, servedFolder } from './page.ts';
@@ -115,7 +114,7 @@ const app = {
     const { maps } = seen;
     const { data, width, height } = await readImage(device, output);
 
-    const context = createContext(device);
+    const context = await openContext(device);
     const opened = await openModel(servedFolder(model));
     const upscaler = new Upscaler(context, opened, { tile: OPTIONS.tile, colorFix: 'wavelet' });
     const pixels = new Uint8Array(image.data);
@@ -134,7 +133,12 @@ const app = {
     const of = async (input: PageImage, colorSpace?: PredefinedColorSpace): Promise<number> => {
       const size = { width, height };
       const from = { x: 0, y: 0, ...size };
-      const copy = sourceOf(createContext(device), input, from, colorSpace ? { colorSpace } : {});
+      const copy = sourceOf(
+        await openContext(device),
+        input,
+        from,
+        colorSpace ? { colorSpace } : {},
+      );
       await copy.ready;
       const { data } = await readImage(device, copy.image);
       copy.free();
