@@ -183,9 +183,9 @@ const CASES: Readonly<Record<string, (s: Sketch) => Tensor>> = {
 };
 
 /**
- * GPUs sum an image's statistics in another order than those of an image in bands, be it in one kernel or
- * in the product before, so the last
- * bits of mean and deviation differ: some units in the last place of what is normalized with them.
+ * GPUs sum an image's statistics in another order than those of an image in bands, in one kernel or in
+ * the product before, so the last bits of mean and deviation differ: some units in the last place of what
+ * is normalized with them.
  */
 function expectClose(found: Uint8Array, expected: Uint8Array, dtype: DType): void {
   const valuesOf = ({ buffer, byteLength: size }: Uint8Array): Float32Array =>
