@@ -4,8 +4,9 @@
  * One instance is one model on one device, with weights and buffers of its own; instances do not know of
  * each other. Calls of one instance wait for each other.
  */
-import { type EngineContext, createContext } from '../engine/context.ts';
+import type { EngineContext } from '../engine/context.ts';
 import type { GpuImage, ImageSize } from '../engine/gpu-image.ts';
+import { openContext } from '../graph/open-context.ts';
 import { createQueue } from '../engine/queue.ts';
 import { type FramePlan, framePlans } from '../invsr/gpu-frame.ts';
 import type { MemoryPlan } from '../invsr/memory-plan.ts';
@@ -56,7 +57,7 @@ export class InvSR implements Disposable {
     const { device, weights, designs, signal } = options;
     signal?.throwIfAborted();
     const model = await openModelOf(weights);
-    const opened = new InvSR(createContext(device, designs && { designs }), model, options);
+    const opened = new InvSR(await openContext(device, designs && { designs }), model, options);
     if (signal?.aborted) opened.dispose();
     signal?.throwIfAborted();
     return opened;
