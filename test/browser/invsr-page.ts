@@ -2,10 +2,11 @@
  * Class InvSR in a page, as applications use it: what invsr.test.ts calls from outside as `window.app`. Each
  * function is one situation, and gives what was seen as plain data.
  */
-import { DeviceLostError, InvSR, readImage } from '../../src/index.ts';
-import { createContext } from '../../src/engine/context.ts';
+import { DeviceLostError, InvSR, openContext, readImage } from '../../src/index.ts';
+import type { PageImage } from '../../src/engine/image-upload.ts';
 import { openModel } from '../../src/invsr/model.ts';
-import { Upscaler } from '../../src/invsr/upscaler.ts';
+import { Upscaler } from '../../src/rows.ts';
+import { sourceOf } from '../../src/library/input.ts';
 import type { ImageInput, Progress, UpscaleOptions } from '../../src/library/types.ts';
 import { openAdapter, openDevice, servedFolder } from './page.ts';
 import type { ServedModel } from './site.ts';
@@ -113,12 +114,42 @@ const app = {
     const { maps } = seen;
     const { data, width, height } = await readImage(device, output);
 
-    const context = createContext(device);
+    const context = await openContext(device);
     const opened = await openModel(servedFolder(model));
     const upscaler = new Upscaler(context, opened, { tile: OPTIONS.tile, colorFix: 'wavelet' });
     const pixels = new Uint8Array(image.data);
     const expected = await upscaler.upscale({ ...SMALL, pixels }, { seed: OPTIONS.seed });
     return { maps, width, height, apart: apart(data, new Uint8ClampedArray(expected.pixels)) };
+  },
+
+  /** How far the values that reach the device are from those of Display-P3 images, and of one in sRGB. */
+  async wideColours(): Promise<Record<string, number>> {
+    const device = await openDevice();
+    const image = picture(SMALL);
+    const { width, height } = image;
+    const wide = new ImageData(image.data, width, height, { colorSpace: 'display-p3' });
+    const canvas = new OffscreenCanvas(width, height);
+    canvas.getContext('2d', { colorSpace: 'display-p3' })!.putImageData(wide, 0, 0);
+    const of = async (input: PageImage, colorSpace?: PredefinedColorSpace): Promise<number> => {
+      const size = { width, height };
+      const from = { x: 0, y: 0, ...size };
+      const copy = sourceOf(
+        await openContext(device),
+        input,
+        from,
+        colorSpace ? { colorSpace } : {},
+      );
+      await copy.ready;
+      const { data } = await readImage(device, copy.image);
+      copy.free();
+      return apart(data, image.data);
+    };
+    return {
+      canvas: await of(canvas),
+      ImageData: await of(wide),
+      toSrgb: await of(canvas, 'srgb'),
+      srgbToWide: await of(canvasOf(image), 'display-p3'),
+    };
   },
 
   /** How far the results of images of the page are from that of a texture with the same values. */

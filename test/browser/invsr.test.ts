@@ -43,6 +43,14 @@ inBrowsers((browser) => {
     });
   });
 
+  test('Display-P3 canvases keep their values, unless they are to be converted', async () => {
+    const differences = await page.evaluate(() => window.app.wideColours());
+    expect(differences).toMatchObject({ canvas: 0, ImageData: 0 });
+    // Saturated colours: tens of levels.
+    expect(differences['toSrgb']).toBeGreaterThan(10);
+    expect(differences['srgbToWide']).toBeGreaterThan(10);
+  });
+
   test('an abort in the middle: nothing more is submitted, and the next run is as ever', async () => {
     const { underWay, ...rest } = await page.evaluate(
       (model) => window.app.abort(model),
