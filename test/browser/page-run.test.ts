@@ -199,7 +199,6 @@ inBrowsers((browser) => {
       await expect
         .poll(() => page.getByRole('status').textContent(), { timeout: RUN_MS })
         .toBe('This part is sharp');
-      await shoot(page, 'what I look at');
       const saved = await save(page, 'PNG');
       const enlarged = await sharp(upright, { raw: { width: WIDTH, height: HEIGHT, channels: 3 } })
         .resize(4 * WIDTH, 4 * HEIGHT, { kernel: 'cubic' })
