@@ -47,6 +47,8 @@ inBrowsers((browser) => {
     const context = await browser().newContext({
       viewport: { width: 1280, height: 800 },
       serviceWorkers: 'block',
+      // SwiftShader has no time for outlines that pulse while it computes: canvases stop being shown.
+      reducedMotion: 'reduce',
       ...options,
     });
     const page = await context.newPage();
@@ -199,6 +201,7 @@ inBrowsers((browser) => {
       await expect
         .poll(() => page.getByRole('status').textContent(), { timeout: RUN_MS })
         .toBe('This part is sharp');
+      await shoot(page, 'what I look at');
       const saved = await save(page, 'PNG');
       const enlarged = await sharp(upright, { raw: { width: WIDTH, height: HEIGHT, channels: 3 } })
         .resize(4 * WIDTH, 4 * HEIGHT, { kernel: 'cubic' })
