@@ -13,7 +13,6 @@ import { bufferSize, pooledBytes } from '../engine/memory.ts';
 import type { Location, Plan } from '../engine/plan.ts';
 import { UPLOAD_STAGING_BYTES } from '../engine/uploader.ts';
 import { weightId } from '../engine/weight-store.ts';
-import { MemoryError } from './errors.ts';
 import type { Stage } from './tile-graph.ts';
 
 export interface StageMemory {
