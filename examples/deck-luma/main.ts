@@ -53,7 +53,8 @@ const deck = new Deck({
 });
 
 // [2] The networks, on luma.gl's device.
-const sr = await InvSR.load({ device: device.handle, weights: '/weights/invsr-nano/' });
+const sr = await InvSR.open({ device: device.handle, weights: '/weights/invsr-nano/' });
+await sr.prepare({ width: TILE, height: TILE }, { tile: TILE + 32 });
 
 /** Tiles in view. */
 function inView() {

@@ -32,7 +32,8 @@ requestAnimationFrame(function draw(time) {
 });
 
 // [2] The networks, on the same device. It stays the viewer's.
-const sr = await InvSR.load({ device, weights: '/weights/invsr-nano/' });
+const sr = await InvSR.open({ device, weights: '/weights/invsr-nano/' });
+await sr.prepare({ width: SIDE, height: SIDE }, { tile: TILE });
 status.textContent = 'Ready.';
 
 /** The square around the pointer, within the picture. */

@@ -25,7 +25,8 @@ await renderer.init();
 const backend = renderer.backend as unknown as {
   get(texture: THREE.Texture): { texture: GPUTexture };
 };
-renderer.setSize(canvas.width, canvas.height, false);
+// The sharpened frame's pixels are the screen's.
+renderer.setSize(8 * SIDE, 4 * SIDE, false);
 
 const { scene, camera, turn } = createScene();
 const rendered = new THREE.RenderTarget(SIDE, SIDE, { type: THREE.HalfFloatType, samples: 4 });
@@ -46,7 +47,8 @@ await renderer.setAnimationLoop((time: number) => {
 });
 
 // [2] The networks, on the same device.
-const sr = await InvSR.load({ device, weights: '/weights/invsr-nano/' });
+const sr = await InvSR.open({ device, weights: '/weights/invsr-nano/' });
+await sr.prepare({ width: SIDE, height: SIDE }, { tile: SIDE });
 
 let sharpened: GPUTexture | undefined;
 async function sharpen(): Promise<void> {
