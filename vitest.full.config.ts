@@ -6,5 +6,6 @@ export default defineConfig({
     pool: 'forks',
     include: ['test/full/**/*.test.ts'],
     hookTimeout: 120_000,
+    setupFiles: 'test/harness/load-kernels.ts',
   },
 });

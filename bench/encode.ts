@@ -9,7 +9,8 @@
  */
 import { create, globals } from 'webgpu';
 import { bindDispatches, packPlanParams, slotRequests } from '../src/engine/binder.ts';
-import { createContext, type EngineContext } from '../src/engine/context.ts';
+import type { EngineContext } from '../src/engine/context.ts';
+import { openContext } from '../src/graph/open-context.ts';
 import { requiredDevice } from '../src/engine/device.ts';
 import { byteLength, type Target, type TensorType } from '../src/engine/kernel.ts';
 import type { Plan } from '../src/engine/plan.ts';
@@ -45,7 +46,7 @@ async function openNullContext(): Promise<EngineContext> {
   instances.push(gpu);
   const adapter = await gpu.requestAdapter();
   if (!adapter) throw new Error('no null adapter');
-  return createContext(await adapter.requestDevice(requiredDevice(adapter)));
+  return openContext(await adapter.requestDevice(requiredDevice(adapter)));
 }
 
 /** A stage's dispatches bound to buffers, ready to be encoded. */

@@ -19,7 +19,8 @@ import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { parseArgs } from 'node:util';
-import { createContext, type EngineContext } from '../src/engine/context.ts';
+import type { EngineContext } from '../src/engine/context.ts';
+import { openContext } from '../src/graph/open-context.ts';
 import type { Capabilities } from '../src/engine/device.ts';
 import type { Designs } from '../src/engine/kernel.ts';
 import { checkMatrices, matrixCandidates } from '../src/engine/matrix-check.ts';
@@ -133,7 +134,7 @@ async function withContext<T>(
   designs: Designs,
   work: (context: EngineContext) => Promise<T>,
 ): Promise<T> {
-  const context = createContext(device, { ...(matrix && { matrix }), designs });
+  const context = await openContext(device, { ...(matrix && { matrix }), designs });
   try {
     return await work(context);
   } finally {

@@ -15,7 +15,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { createContext, type EngineContext } from '../src/engine/context.ts';
+import type { EngineContext } from '../src/engine/context.ts';
+import { openContext } from '../src/graph/open-context.ts';
 import { byteLength } from '../src/engine/kernel.ts';
 import { createDevice } from '../src/engine/node-device.ts';
 import { weightId } from '../src/engine/weight-store.ts';
@@ -81,7 +82,7 @@ async function withNetworks<T>(
   work: (opened: Opened) => Promise<T>,
 ): Promise<T> {
   const { device, capabilities } = await createDevice({ adapter });
-  const context = createContext(device);
+  const context = await openContext(device);
   const model = await openModel(nodeFolder(path));
   const networks = new TileNetworks(context, model, {
     precision: capabilities.shaderF16 ? 'f16' : 'f32',

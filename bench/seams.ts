@@ -11,7 +11,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import sharp from 'sharp';
-import { createContext } from '../src/engine/context.ts';
+import { openContext } from '../src/graph/open-context.ts';
 import { createDevice } from '../src/engine/node-device.ts';
 import { modelFolder } from '../src/cli/models.ts';
 import { upscaleRows } from '../src/invsr/host-frame.ts';
@@ -161,7 +161,7 @@ function overdrawOf(overlap: number): number {
 }
 
 const { device } = await createDevice({ adapter: process.argv[2] ?? 'auto' });
-const context = createContext(device);
+const context = await openContext(device);
 const model = await openModel(await modelFolder('invsr-nano'));
 const upscaler = new Upscaler(context, model, { tile: TILE });
 const cells = new Map<string, ReturnType<typeof compare>[]>();

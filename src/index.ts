@@ -43,7 +43,8 @@ export type {
   UpscaleOptions,
 } from './library/types.ts';
 export { type Capabilities, capabilitiesOf, requiredDevice } from './engine/device.ts';
-export { createContext, type EngineContext } from './engine/context.ts';
+export type { EngineContext } from './engine/context.ts';
+export { openContext } from './graph/open-context.ts';
 export {
   AdapterNameError,
   CompileError,

@@ -3,7 +3,7 @@
  *
  * `tune(context, model)` measures; `tuneInBackground` does so at idle moments. `packDesigns` makes JSON of
  * what was found, to be kept, `readDesigns` reads it where nothing has changed since, and `designs` of a
- * load or of `createContext` uses it. docs/decisions/0008 says why.
+ * load or of `openContext` uses it. docs/decisions/0008 says why.
  */
 export type { Designs } from './engine/kernel.ts';
 export { type BackgroundOptions, tuneInBackground } from './tune/background.ts';

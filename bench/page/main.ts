@@ -2,7 +2,8 @@
  * The bench of kernels in a browser: the cases, clocks and statistics of bench/, on the browser's own
  * WebGPU, with the charts of the HTML report. index.html has the elements that this fills.
  */
-import { createContext, type EngineContext } from '../../src/engine/context.ts';
+import type { EngineContext } from '../../src/engine/context.ts';
+import { openContext } from '../../src/graph/open-context.ts';
 import { capabilitiesOf, requiredDevice } from '../../src/engine/device.ts';
 import { FULL_SIZE } from '../../src/invsr/full-size.ts';
 import { type BenchCase, modelCases, selectCases } from '../cases.ts';
@@ -69,7 +70,7 @@ async function open(): Promise<Opened> {
   text('adapter', machine.adapter);
   const f16 = capabilities.shaderF16 ? 'f16' : 'no f16';
   text('facts', [machine.dawn, f16, capabilities.family, `commit ${machine.commit}`].join(' · '));
-  return { context: createContext(device), machine };
+  return { context: await openContext(device), machine };
 }
 
 const precisionOf = ({ precision }: Settings, { context }: Opened): 'f16' | 'f32' =>

@@ -227,12 +227,26 @@ export async function prepare(): Promise<void> {
   const { signal } = preparing;
   try {
     await session.prepare({ ...requestOf('whole', signal), onProgress: () => {} });
+    void planMemory();
     app.memoryBytes.value = session.memoryBytes;
   } catch (error) {
     if (signal.aborted || error instanceof DeviceLostError) return;
     app.notice.value = explain(error);
   }
 }
+
+/** What a run of the whole photo would take, as far as it can be told. */
+async function planMemory(): Promise<void> {
+  const asked = options.value;
+  const bytes = await session?.plannedBytes(asked).catch(() => undefined); // the run itself says why
+  if (asked === options.value) app.plannedBytes.value = bytes ?? null;
+}
+
+let planning = 0;
+options.subscribe(() => {
+  clearTimeout(planning);
+  planning = window.setTimeout(() => void planMemory(), 250);
+});
 
 const resultOf = (of: Options, isWhole: boolean, milliseconds: number): app.Result => ({
   isWhole,

@@ -1,5 +1,5 @@
 /** The official prompt's states for models that come with a text encoder, made once and kept. */
-import { createContext, type Folder, type Model, openModel } from '../../src/index.ts';
+import { type Folder, type Model, openContext, openModel } from '../../src/index.ts';
 import type { PromptCache } from '../../src/prompt.ts';
 
 const FILE = 'prompt_embeds.safetensors';
@@ -13,7 +13,7 @@ export async function openWithPrompt(
   if ((await folder.list()).includes(FILE)) return openModel(folder);
   // Tokenizer and text encoder: a part of the page that few need.
   const { promptStates } = await import('../../src/prompt.ts');
-  const context = createContext(device);
+  const context = await openContext(device);
   try {
     return await openModel(folder, await promptStates(folder, context, { cache: CACHE, signal }));
   } finally {

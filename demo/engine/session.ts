@@ -131,6 +131,15 @@ export class Session {
     }
   }
 
+  /** Bytes that a run of the whole photo takes; undefined before a model is open. RangeError, ImageSizeError: it cannot be. */
+  async plannedBytes(options: Options): Promise<number | undefined> {
+    const engine = this.#loaded?.engine;
+    if (!this.surface || !engine) return undefined;
+    const { colorFix } = options;
+    const plan = await engine.plan(this.surface.size, { ...networkOptions(options), colorFix });
+    return plan.peakBytes;
+  }
+
   /** Bytes on the device: the model, its working memory, the pictures. */
   get memoryBytes(): number {
     const { weightBytes = 0, otherBytes = 0 } = this.#loaded?.engine.memory ?? {};

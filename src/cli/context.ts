@@ -1,5 +1,6 @@
 /** The context that every command works on: with what was tuned on this adapter. */
-import { createContext, type EngineContext } from '../engine/context.ts';
+import type { EngineContext } from '../engine/context.ts';
+import { openContext as contextOf } from '../graph/open-context.ts';
 import type { NodeDevice } from '../engine/node-device.ts';
 import { type DesignStore, openDesigns } from './tuned-designs.ts';
 
@@ -36,7 +37,7 @@ export async function openContext(
   ];
   const designs = tuned ? table?.designs : undefined;
   return {
-    context: createContext(device, { ...(matrix && { matrix }), designs }),
+    context: await contextOf(device, { ...(matrix && { matrix }), designs }),
     store,
     notes: notes.filter((line) => line !== undefined),
   };

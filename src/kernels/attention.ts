@@ -41,12 +41,10 @@ import {
   u32,
 } from '../engine/kernel.ts';
 import { attentionFlash, flashDesigns } from './attention-flash.ts';
-import { attentionLanes, lanesDesigns } from './attention-lanes.ts';
-import { attentionMatrixWide, wideDesigns } from './attention-matrix-wide.ts';
-import { attentionMatrix, matrixDesigns } from './attention-matrix.ts';
 import type { AttentionDesign, AttentionSpec } from './attention-spec.ts';
 import { attentionTiles } from './attention-tiles.ts';
 import { choose, sizeClass } from './designs.ts';
+import { cpuDesigns, matrixDesigns } from './on-demand.ts';
 
 export interface AttentionInputs {
   readonly q: TensorType;
@@ -149,13 +147,15 @@ function designOf(
   const what = `attention ${storage} d${headDim}${spec.causal ? ' causal' : ''}`;
   if (target.family === 'cpu') {
     if (target.subgroupSize <= 1) return attentionTiles(spec);
+    const { attentionLanes, lanesDesigns } = cpuDesigns();
     const key = sizeClass(`cpu ${what}`, { heads, queries, keys });
     const choice = choose(key, lanesDesigns(spec), target);
     return { ...attentionLanes(spec, choice.design), choice };
   }
+  const matrices = matrixDesigns(target);
   const [best, ...others] = [
-    ...matrixDesigns(spec, { queries, heads }),
-    ...wideDesigns(spec, queries),
+    ...(matrices?.attentionDesigns(spec, { queries, heads }) ?? []),
+    ...(matrices?.wideDesigns(spec, queries) ?? []),
     ...flashDesigns(spec),
     'tiles',
   ];
@@ -167,8 +167,9 @@ function designOf(
   const { design } = choice;
   const make = (): AttentionDesign => {
     if (design === 'tiles') return attentionTiles(spec);
-    if (design === 'wide') return attentionMatrixWide(spec);
-    return (design.startsWith('matrix') ? attentionMatrix : attentionFlash)(spec, design);
+    if (matrices && design === 'wide') return matrices.attentionMatrixWide(spec);
+    if (matrices && design.startsWith('matrix')) return matrices.attentionMatrix(spec, design);
+    return attentionFlash(spec, design);
   };
   return { ...make(), choice };
 }

@@ -7,17 +7,17 @@ import { aluDesigns, gemmKey } from './alu-tiles.ts';
 import { choose } from './designs.ts';
 import type { ImplicitGemm, Program } from './gemm-program.ts';
 import { aluProgram } from './implicit-gemm-alu.ts';
-import { matrixProgram } from './implicit-gemm-matrix.ts';
-import { fillsMatrices, matrixDesign, matrixDesigns } from './matrix-tiles.ts';
+import { matrixDesigns } from './on-demand.ts';
 
 export function gpuProgram(gemm: ImplicitGemm, target: Target): Program {
   const tiles = aluDesigns(gemm, target);
-  const [first, ...others] = matrixDesigns(gemm, target);
-  if (first === undefined || gemm.rowNorm) return aluProgram(gemm, target);
-  const candidates = fillsMatrices(gemm)
+  const matrices = matrixDesigns(target);
+  const [first, ...others] = matrices?.gemmDesigns(gemm, target) ?? [];
+  if (!matrices || first === undefined || gemm.rowNorm) return aluProgram(gemm, target);
+  const candidates = matrices.fillsMatrices(gemm)
     ? ([first, ...others, ...tiles] as const)
     : ([...tiles, first, ...others] as const);
   const choice = choose(gemmKey(gemm), candidates, target);
-  const design = matrixDesign(choice.design, gemm, target);
-  return design ? matrixProgram(gemm, design, choice) : aluProgram(gemm, target, choice);
+  const design = matrices.matrixDesign(choice.design, gemm, target);
+  return design ? matrices.matrixProgram(gemm, design, choice) : aluProgram(gemm, target, choice);
 }

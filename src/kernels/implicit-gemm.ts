@@ -27,8 +27,8 @@ import {
 } from '../engine/kernel.ts';
 import { activationWgsl } from './epilogue.ts';
 import { type ImplicitGemm, type Program, WEIGHT_BINDING } from './gemm-program.ts';
-import { cpuProgram } from './implicit-gemm-cpu.ts';
 import { gpuProgram } from './implicit-gemm-gpu.ts';
+import { cpuDesigns } from './on-demand.ts';
 import { gcd, MOMENTS } from './moments.ts';
 import { groupNormedWgsl, groupParams, MOMENTS2_BINDING } from './norm-groups.ts';
 import { ROW_NORM } from './row-norm.ts';
@@ -53,7 +53,7 @@ export function implicitGemm(gemm: ImplicitGemm, target: Target): Kernel {
   const isCpu =
     target.family === 'cpu' &&
     ![gemm.splits, rowNorm, groupNormed, gemm.moments].some((part) => part !== undefined);
-  const program = (isCpu ? cpuProgram : gpuProgram)(gemm, target);
+  const program = (isCpu ? cpuDesigns().cpuProgram : gpuProgram)(gemm, target);
   const moments = momentsOf(gemm, program);
   const params = {
     batch: u32(gemm.batch),

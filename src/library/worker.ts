@@ -128,7 +128,7 @@ async function openEngine(
 ): Promise<Engine> {
   const device = await openDevice();
   void device.lost.then(({ message, reason }) => {
-    if (reason === 'destroyed') return;
+    // `destroyed` too: so Chromium calls the end of its GPU process.
     const error = new DeviceLostError(`the device was lost (${reason}): ${message}`);
     tell({ kind: 'lost', error: sentError(error) });
   });

@@ -2,9 +2,10 @@
  * The engine in a page: what engine.test.ts calls from outside as `window.engine`. Arguments and results
  * are plain data and typed arrays, for they go through the browser's debugging protocol.
  */
-import { createContext } from '../../src/engine/context.ts';
 import { capabilitiesOf, targetOf } from '../../src/engine/device.ts';
 import type { Target } from '../../src/engine/kernel.ts';
+import { openContext } from '../../src/graph/open-context.ts';
+import { loadKernels } from '../../src/kernels/on-demand.ts';
 import type { NamedDump } from '../../src/invsr/parity.ts';
 import type { UpscaleResult } from '../../src/invsr/upscaler.ts';
 import type { HostData } from '../harness/run-kernel.ts';
@@ -25,7 +26,9 @@ const engine = {
   async output(file: string, name: string): Promise<HostData> {
     const device = await openDevice();
     const [test] = REGISTRY[file]!.filter((one) => one.name === name);
-    const { actual } = await runCase(device, test!, test!.kernel(targetOf(capabilitiesOf(device))));
+    const target = targetOf(capabilitiesOf(device));
+    await loadKernels(target);
+    const { actual } = await runCase(device, test!, test!.kernel(target));
     device.destroy();
     return actual;
   },
@@ -38,6 +41,7 @@ const engine = {
   ): Promise<(KernelError & { readonly name: string })[]> {
     const device = await openDevice();
     const target = { ...targetOf(capabilitiesOf(device)), family };
+    await loadKernels(target);
     const errors = [];
     for (const test of REGISTRY[file]!.filter(({ name }) => names.includes(name))) {
       errors.push({
@@ -57,7 +61,7 @@ const engine = {
     readonly dump: readonly (readonly [string, NamedDump])[];
   }> {
     const device = await openDevice();
-    const context = createContext(device);
+    const context = await openContext(device);
     try {
       const folder = servedFolder(model);
       const { result, dump } = await upscaleOnce(context, { folder, ...given });

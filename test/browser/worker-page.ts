@@ -33,9 +33,12 @@ const failure = (work: Promise<unknown>): Promise<unknown> =>
     (error: unknown) => error,
   );
 
+/** Compiled once for all. */
+let shared: Promise<InvSRWorker> | undefined;
+
 /** The result as an ImageBitmap, drawn into a canvas, and by InvSR on the page. */
 async function images() {
-  using sr = await open();
+  const sr = await (shared ??= open());
   const phases = new Set<string>();
   const onProgress = ({ phase }: { readonly phase: string }): void => void phases.add(phase);
   const bitmap = await sr.upscale(picture(), { ...OPTIONS, onProgress });
@@ -68,7 +71,7 @@ async function images() {
 
 /** Aborted when the networks have begun; then a call that is not. */
 async function abort() {
-  using sr = await open();
+  const sr = await (shared ??= open());
   const stop = new AbortController();
   const onProgress = ({ phase }: { readonly phase: string }): void => {
     if (phase === 'run') stop.abort('enough');
@@ -81,7 +84,7 @@ async function abort() {
 }
 
 async function errors() {
-  using sr = await open();
+  const sr = await (shared ??= open());
   const region = { x: 20, y: 0, width: 16, height: 16 };
   const missing = await failure(open(new URL('nothing/', location.href)));
   return [await failure(sr.upscale(picture(), { ...OPTIONS, region })), missing].map((error) =>

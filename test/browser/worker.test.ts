@@ -49,14 +49,14 @@ interface Images {
 }
 
 inBrowsers((browser) => {
-  const open = async (): Promise<Page> => {
-    const page = await browser().newPage();
+  let page: Page;
+  beforeAll(async () => {
+    page = await browser().newPage();
     await page.goto(server.url);
-    return page;
-  };
+  });
+  afterAll(() => page?.close());
 
   test('gives the picture that the page gives, as a bitmap and in a canvas', async () => {
-    await using page = await open();
     const result = await page.evaluate<Images>('images()');
     expect(result.size).toEqual([96, 64]);
     expect(result.canvasSize).toEqual([96, 64]);
@@ -70,12 +70,10 @@ inBrowsers((browser) => {
   }, 120_000);
 
   test('an abort ends the call with its reason; the next one runs', async () => {
-    await using page = await open();
     expect(await page.evaluate('abort()')).toEqual({ aborted: 'enough', width: 96 });
   }, 120_000);
 
   test('errors arrive as what they are', async () => {
-    await using page = await open();
     expect(await page.evaluate('errors()')).toEqual([
       { type: 'RangeError', name: 'RangeError', message: expect.stringContaining('region') },
       { type: 'CheckpointError', name: 'CheckpointError', message: expect.stringContaining('404') },

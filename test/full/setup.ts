@@ -1,7 +1,8 @@
 /** What the full-size tests share: the device, the rows for the table, the reference's own errors. */
 import { appendFileSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll } from 'vitest';
-import { createContext, type EngineContext } from '../../src/engine/context.ts';
+import type { EngineContext } from '../../src/engine/context.ts';
+import { openContext } from '../../src/graph/open-context.ts';
 import { createDevice } from '../../src/engine/node-device.ts';
 import type { Folder } from '../../src/weights/folder.ts';
 import { nodeFolder } from '../../src/weights/node-file.ts';
@@ -70,7 +71,7 @@ export function fullSize(): FullSize {
   let context: EngineContext | undefined;
   beforeAll(async () => {
     const { device } = await createDevice({ adapter: environment('INVSR_FULL_ADAPTER') });
-    context = createContext(device);
+    context = await openContext(device);
   });
   afterAll(() => {
     context?.dispose();

@@ -1,9 +1,11 @@
 /** The WGSL of every kernel case, and of every design that a target has to choose from. */
 import type { Kernel, Target } from '../../src/engine/kernel.ts';
+import { loadKernels } from '../../src/kernels/on-demand.ts';
 import { REGISTRY } from '../kernels/registry.ts';
 
 /** By case and design. */
-export function textsFor(target: Target): ReadonlyMap<string, string> {
+export async function textsFor(target: Target): Promise<ReadonlyMap<string, string>> {
+  await loadKernels(target);
   const texts = new Map<string, string>();
   for (const { name, kernel } of Object.values(REGISTRY).flat()) {
     const made: Kernel = kernel(target);

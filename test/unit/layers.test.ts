@@ -14,7 +14,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   invsr: ['engine', 'type:kernels', 'graph', 'weights'],
   // References of kernels are what designs are compared with.
   tune: ['engine', 'kernels', 'graph', 'invsr', 'weights'],
-  library: ['engine', 'invsr', 'weights'],
+  library: ['engine', 'graph', 'invsr', 'weights'],
   entry: ['engine', 'graph', 'invsr', 'tune', 'library', 'weights'],
   cli: ['engine', 'invsr', 'weights', 'graph', 'tune', 'library', 'entry', 'bench'],
 };

@@ -41,9 +41,9 @@ describe('all kernels', () => {
     minified = (await import(pathToFileURL(outfile).href)) as typeof source;
   });
 
-  test.each(TARGETS)('for %o', (target) => {
-    const texts = minified.textsFor(target);
-    const expected = source.textsFor(target);
+  test.each(TARGETS)('for %o', async (target) => {
+    const texts = await minified.textsFor(target);
+    const expected = await source.textsFor(target);
     expect(expected.size).toBeGreaterThan(100);
     expect([...texts.keys()]).toEqual([...expected.keys()]);
     for (const [name, text] of texts) {
