@@ -4,6 +4,7 @@
  */
 import * as THREE from 'three/webgpu';
 import { InvSR, requiredDevice } from 'invsr-webgpu';
+import { fetchFolder } from 'invsr-webgpu/browser';
 import { createScene } from './scene.ts';
 import { createScreen, setMap } from './screen.ts';
 
@@ -47,7 +48,8 @@ await renderer.setAnimationLoop((time: number) => {
 });
 
 // [2] The networks, on the same device.
-const sr = await InvSR.open({ device, weights: '/weights/invsr-nano/' });
+const weights = await fetchFolder(new URL('/weights/invsr-nano/', location.href));
+const sr = await InvSR.open({ device, weights });
 await sr.prepare({ width: SIDE, height: SIDE }, { tile: SIDE });
 
 let sharpened: GPUTexture | undefined;
