@@ -140,7 +140,13 @@ export class InvSRWorker implements Disposable {
     const [image, own] = await sentImage(input);
     const sent = canvas && this.#sentCanvas(canvas);
     return this.#call(
-      { kind: 'upscale', input: image, canvas: sent, settings: { ...settings, colorSpace } },
+      {
+        kind: 'upscale',
+        input: image,
+        canvas: sent,
+        tiles: onTile !== undefined,
+        settings: { ...settings, colorSpace },
+      },
       { signal, onProgress, onTile },
       [...own, ...(sent?.canvas ? [sent.canvas] : [])],
     );

@@ -47,6 +47,8 @@ export type Call =
       readonly kind: 'upscale';
       readonly input: SentImage;
       readonly canvas?: SentCanvas | undefined;
+      /** Somebody hears of tiles: without, the output is written once. */
+      readonly tiles: boolean;
       readonly settings: UpscaleSettings;
     };
 

@@ -85,7 +85,7 @@ class Server {
 
   async #upscale(
     { device, sr }: Engine,
-    { input, settings, canvas }: Extract<Call, { kind: 'upscale' }>,
+    { input, settings, canvas, tiles }: Extract<Call, { kind: 'upscale' }>,
     { onTile, ...watch }: Watch,
   ): Promise<ImageBitmap | undefined> {
     try {
@@ -94,10 +94,13 @@ class Server {
       const texture = await sr.upscale(input, {
         ...settings,
         ...watch,
-        onTile: (region, output) => {
-          if (canvas) screen.show(output);
-          onTile(region);
-        },
+        onTile:
+          canvas || tiles
+            ? (region, output) => {
+                if (canvas) screen.show(output);
+                onTile(region);
+              }
+            : undefined,
       });
       screen.show(texture);
       texture.destroy();
