@@ -32,8 +32,9 @@ const withoutEnding = (path) => path.replace(/\.[^./]+$/, '');
 export const site = (name, outdir) => ({
   entryPoints: [
     ...readdirSync(`examples/${name}`)
-      .filter((file) => /^(?:main|worker)\.ts$|\.html$/.test(file))
+      .filter((file) => /^main\.ts$|\.html$/.test(file))
       .map((file) => ({ in: `examples/${name}/${file}`, out: withoutEnding(file) })),
+    ...(name === 'worker' ? [{ in: 'invsr-webgpu/worker-script', out: 'worker' }] : []),
     { in: 'examples/style.css', out: 'style' },
     ...filesOf('examples/images').map((path) => ({
       in: path,

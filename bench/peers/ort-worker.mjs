@@ -94,10 +94,12 @@ const commands = {
   },
 };
 
-process.on('message', async ({ id, command, argument }) => {
+async function answer({ id, command, argument }) {
   try {
     process.send({ id, answer: await commands[command](argument) });
   } catch (error) {
     process.send({ id, error: String(error?.message ?? error) });
   }
-});
+}
+
+process.on('message', (message) => void answer(message));

@@ -227,12 +227,28 @@ export async function prepare(): Promise<void> {
   const { signal } = preparing;
   try {
     await session.prepare({ ...requestOf('whole', signal), onProgress: () => {} });
+    planMemory();
     app.memoryBytes.value = session.memoryBytes;
   } catch (error) {
     if (signal.aborted || error instanceof DeviceLostError) return;
     app.notice.value = explain(error);
   }
 }
+
+/** What a run of the whole photo would take, as far as it can be told. */
+function planMemory(): void {
+  try {
+    app.plannedBytes.value = session?.plannedBytes(options.value) ?? null;
+  } catch {
+    app.plannedBytes.value = null; // the run itself says why
+  }
+}
+
+let planning = 0;
+options.subscribe(() => {
+  clearTimeout(planning);
+  planning = window.setTimeout(planMemory, 250);
+});
 
 const resultOf = (of: Options, isWhole: boolean, milliseconds: number): app.Result => ({
   isWhole,

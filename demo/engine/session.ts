@@ -131,6 +131,14 @@ export class Session {
     }
   }
 
+  /** Bytes that a run of the whole photo takes; undefined before a model is open. RangeError, ImageSizeError: it cannot be. */
+  plannedBytes(options: Options): number | undefined {
+    if (!this.surface) return undefined;
+    const { colorFix } = options;
+    return this.#loaded?.engine.plan(this.surface.size, { ...networkOptions(options), colorFix })
+      .peakBytes;
+  }
+
   /** Bytes on the device: the model, its working memory, the pictures. */
   get memoryBytes(): number {
     const { weightBytes = 0, otherBytes = 0 } = this.#loaded?.engine.memory ?? {};

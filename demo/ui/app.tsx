@@ -57,10 +57,9 @@ export function App() {
       {dialog.value === 'info' && <InfoDialog onClose={close} />}
       <input
         ref={picker}
-        class="hidden"
+        hidden
         type="file"
         accept={ACCEPT}
-        tabIndex={-1}
         aria-label="Photo"
         onChange={({ currentTarget }) => {
           const [file] = currentTarget.files ?? [];

@@ -69,10 +69,9 @@ export function ModelDialog({ onClose }: { readonly onClose: () => void }) {
           // Not in JSX's types.
           element?.setAttribute('webkitdirectory', '');
         }}
-        class="hidden"
+        hidden
         type="file"
         multiple
-        tabIndex={-1}
         aria-label="Model folder"
         onChange={({ currentTarget }) => {
           const files = [...(currentTarget.files ?? [])];

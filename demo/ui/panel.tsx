@@ -180,6 +180,8 @@ function Footer() {
   if (!picture) return null;
   const planned = app.plannedBytes.value;
   const { value: result } = app.result;
+  // Other options: what the next run takes is of more use than what the last one took.
+  const isShown = result !== null && result.options === options.value;
   const { width, height } = picture;
   return (
     <div class="panel-foot">
@@ -188,10 +190,10 @@ function Footer() {
         <span>
           {width} × {height} → {4 * width} × {4 * height}
         </span>
-        {result && !app.isBusy.value && result.milliseconds > 0 && (
+        {isShown && !app.isBusy.value && result.milliseconds > 0 && (
           <span>{durationInWords(result.milliseconds)}</span>
         )}
-        {planned !== null && !result && (
+        {planned !== null && !app.isBusy.value && !isShown && (
           <span title="Memory that a run takes on the graphics card">{bytesInWords(planned)}</span>
         )}
       </p>

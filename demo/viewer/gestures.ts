@@ -15,11 +15,11 @@ export interface Drag {
 
 export interface GestureHandlers {
   /** Takes a press as a drag of its own, or leaves it to `move`. */
-  press(at: Point, pointer: string): Drag | undefined;
+  press(at: Point, isTouch: boolean): Drag | undefined;
   /** What was at `from` is now at `to`, larger by `factor`. */
   move(from: Point, to: Point, factor: number): void;
   doubleTap(at: Point): void;
-  /** The mouse over the element, pressed or not. */
+  /** Mouse or pen over the element, pressed or not. */
   hover(at: Point): void;
 }
 
@@ -70,7 +70,7 @@ export function attachGestures(
     pointers.set(event.pointerId, at);
     if (pointers.size === 1) {
       pressed = at;
-      drag = handlers.press(at, event.pointerType);
+      drag = handlers.press(at, event.pointerType === 'touch');
     } else {
       pressed = undefined;
       drag?.cancel();
@@ -80,7 +80,7 @@ export function attachGestures(
 
   on('pointermove', (event) => {
     const at = pointIn(element, event);
-    if (event.pointerType === 'mouse') handlers.hover(at);
+    if (event.pointerType !== 'touch') handlers.hover(at);
     if (!pointers.has(event.pointerId)) return;
     const was = hold();
     pointers.set(event.pointerId, at);

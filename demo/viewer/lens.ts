@@ -54,6 +54,7 @@ export function createLensRing(
     update(isShown, { x, y, radius, shows }, { size }) {
       ring.hidden = !isShown;
       label.textContent = strings[shows];
+      label.hidden = shows === 'after'; // as around it
       Object.assign(ring.style, {
         left: `${x * size.width - radius}px`,
         top: `${y * size.height - radius}px`,

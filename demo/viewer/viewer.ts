@@ -148,10 +148,10 @@ export function createViewer(canvas: HTMLCanvasElement, options: ViewerOptions):
   attachGestures(
     surface,
     {
-      press(at, pointer) {
+      press(at, isTouch) {
         if (state.tool === 'region') return regionTool.draw(at);
         const start = lensMiddle();
-        if (modeOf(state) !== 'lens' || pointer === 'mouse') return undefined;
+        if (modeOf(state) !== 'lens' || !isTouch) return undefined;
         if (distance(at, start) > state.lens.radius) return undefined;
         return {
           move: (to) => moveLens({ x: start.x + to.x - at.x, y: start.y + to.y - at.y }),

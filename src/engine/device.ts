@@ -68,6 +68,7 @@ export interface Capabilities {
 
 /** What an adapter offers, or what a device was made with. */
 export function capabilitiesOf(source: GPUAdapter | GPUDevice): Capabilities {
+  expectWebGpu(source);
   const info = 'adapterInfo' in source ? source.adapterInfo : source.info;
   const { vendor, architecture, device, description } = info;
   const isSoftware =
@@ -93,6 +94,18 @@ export function capabilitiesOf(source: GPUAdapter | GPUDevice): Capabilities {
     subgroupMaxSize,
     matrixConfigs: matrixConfigsOf(info),
   };
+}
+
+/** JavaScript hands on what `requestAdapter` gave, and its null. DeviceError. */
+function expectWebGpu(source: GPUAdapter | GPUDevice | null | undefined): void {
+  if (source) return;
+  throw new DeviceError({
+    what: 'there is no WebGPU here',
+    needed: 'a GPUAdapter or a GPUDevice',
+    got: String(source),
+    remedy:
+      'navigator.gpu is missing where a browser has no WebGPU and on pages that are neither https nor localhost; requestAdapter() gives null where the GPU or its driver is not supported.',
+  });
 }
 
 /** As Dawn has them; WebGPU's types do not know them yet. */
@@ -138,6 +151,7 @@ export function requiredDevice(
   adapter: GPUAdapter,
   own: GPUDeviceDescriptor = {},
 ): GPUDeviceDescriptor {
+  expectWebGpu(adapter);
   const limits: Record<string, GPUSize64 | undefined> = { ...own.requiredLimits };
   for (const name of RAISED_LIMITS)
     limits[name] = Math.max(adapter.limits[name], limits[name] ?? 0);

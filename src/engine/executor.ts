@@ -19,6 +19,7 @@ import {
 } from './binder.ts';
 import type { EngineContext } from './context.ts';
 import { expectWithin } from './device.ts';
+import { closeScope } from './error-scope.ts';
 import { byteLength } from './kernel.ts';
 import type { Dispatch, Plan } from './plan.ts';
 import type { Profiler } from './profiler.ts';
@@ -182,7 +183,7 @@ function submit(
 ): Submitted {
   const dispatches = bound.dispatches.slice(start, end);
   device.pushErrorScope('validation');
-  let scope: Promise<GPUError | null>;
+  let scope: Promise<string | undefined>;
   try {
     const encoder = device.createCommandEncoder({ label: 'invsr' });
     if (profiler) {
@@ -200,11 +201,11 @@ function submit(
     }
     device.queue.submit([encoder.finish()]);
   } finally {
-    scope = device.popErrorScope();
+    scope = closeScope(device);
   }
   const finished = device.queue.onSubmittedWorkDone();
   const done = Promise.all([scope, finished]).then(([error]) =>
-    error ? `${describe(dispatches)}: ${error.message}` : undefined,
+    error === undefined ? undefined : `${describe(dispatches)}: ${error}`,
   );
   // After an abort nobody waits for it.
   done.catch(() => {});

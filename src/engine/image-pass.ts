@@ -8,6 +8,7 @@
  * Work is queued when the functions have been called; their promises tell of errors, and wait for
  * no work. Pipelines are kept per device.
  */
+import { closeScope } from './error-scope.ts';
 import { DeviceError } from './errors.ts';
 import {
   convertsItself,
@@ -171,7 +172,7 @@ async function encode(
   { params, group, pass }: Work,
 ): Promise<void> {
   device.pushErrorScope('validation');
-  let scope: Promise<GPUError | null>;
+  let scope: Promise<string | undefined>;
   try {
     const bytes = packImageParams(params);
     const uniform = device.createBuffer({
@@ -185,14 +186,14 @@ async function encode(
     device.queue.submit([encoder.finish()]);
     uniform.destroy(); // when the submit is done with it
   } finally {
-    scope = device.popErrorScope();
+    scope = closeScope(device);
   }
   const error = await scope;
-  if (!error) return;
+  if (error === undefined) return;
   throw new DeviceError({
     what: `${what} cannot be used`,
     needed: 'an image of the device that InvSR was given, not destroyed',
-    got: error.message,
+    got: error,
     remedy: 'Keep it until the promise of the call resolves.',
   });
 }

@@ -5,6 +5,7 @@
  * what is missing, and a buffer is destroyed when the last lease that uses it is released.
  */
 import { type Capabilities, expectWithin } from './device.ts';
+import { closeScope } from './error-scope.ts';
 import { DeviceError } from './errors.ts';
 import { createQueue } from './queue.ts';
 
@@ -80,9 +81,9 @@ export class Allocator {
     const size = bufferSize(bytes);
     this.#device.pushErrorScope('out-of-memory');
     const buffer = this.#device.createBuffer({ label: `invsr/${label}`, size, usage });
-    const scope = this.#device.popErrorScope();
+    const outOfMemory = closeScope(this.#device);
     this.account.add(size);
-    return { buffer, outOfMemory: scope.then((error) => error?.message) };
+    return { buffer, outOfMemory };
   }
 
   destroy(buffer: GPUBuffer): void {
@@ -101,14 +102,14 @@ export class Allocator {
       usage,
       viewFormats: [...viewFormats],
     });
-    const scope = this.#device.popErrorScope();
+    const scope = closeScope(this.#device);
     this.account.add(textureBytes(request));
     const ready = scope.then((error) => {
-      if (!error) return;
+      if (error === undefined) return;
       throw new DeviceError({
         what: `no memory for the ${label} texture`,
         needed: `${textureBytes(request)} bytes besides the ${this.account.bytes} in use`,
-        got: error.message,
+        got: error,
         remedy: 'Try a smaller image or a region of it.',
       });
     });

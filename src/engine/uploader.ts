@@ -9,6 +9,7 @@
  * memory is free again when `submit` returns.
  */
 import type { EngineContext } from './context.ts';
+import { closeScope } from './error-scope.ts';
 import { type Kernel, packParams } from './kernel.ts';
 import type { Compiled } from './pipelines.ts';
 
@@ -99,7 +100,7 @@ export class Uploader {
     const stride = strideOf(this.#context);
     const packed = new Uint8Array(jobs.length * stride);
     device.pushErrorScope('validation');
-    let scope: Promise<GPUError | null>;
+    let scope: Promise<string | undefined>;
     try {
       device.queue.writeBuffer(raw, offset, batch);
       const encoder = device.createCommandEncoder({ label: 'invsr/upload' });
@@ -132,10 +133,10 @@ export class Uploader {
       device.queue.writeBuffer(params, 0, packed);
       device.queue.submit([encoder.finish()]);
     } finally {
-      scope = device.popErrorScope();
+      scope = closeScope(device);
     }
     const finished = device.queue.onSubmittedWorkDone();
-    return Promise.all([scope, finished]).then(([error]) => error?.message);
+    return Promise.all([scope, finished]).then(([error]) => error);
   }
 
   /** Waits for everything submitted and frees the buffers; throws where the device refused some. */

@@ -1,5 +1,6 @@
 /** Graph → Plan: fuse, band, choose algorithms, take statistics from products, split off what is constant, place tensors in slots, make kernels. */
 import { byteLength, type Target } from '../engine/kernel.ts';
+import { atOnce } from '../engine/slices.ts';
 import type { Dispatch, Location, NamedTensor, Plan } from '../engine/plan.ts';
 import { chainProducts } from './chain.ts';
 import { chooseAlgorithms, DEFAULT_MAX_BINDING_BYTES } from './algorithms.ts';
@@ -24,35 +25,48 @@ export interface LowerOptions {
   readonly compact?: boolean;
 }
 
-/** What `rewritten` gives, but for products in the nodes of their algorithms. */
-export function banded(
+/** The graph of a run, but for products in the nodes of their algorithms. */
+export const banded = (built: Graph, target: Target, options: LowerOptions = {}): Graph =>
+  atOnce(banding(built, target, options));
+
+function* banding(
   built: Graph,
   target: Target,
-  {
-    keep = () => true,
-    maxBindingBytes = DEFAULT_MAX_BINDING_BYTES,
-    compact = true,
-  }: LowerOptions = {},
-): Graph {
+  { keep = () => true, maxBindingBytes = DEFAULT_MAX_BINDING_BYTES, compact = true }: LowerOptions,
+): Generator<void, Graph> {
   const names = new Map([...built.names].filter(([name]) => keep(name)));
   const simple = simplify({ ...built, names }, target, { maxBindingBytes, compact });
+  yield;
   return band(simple, { maxBindingBytes, compact });
 }
 
 /** The graph whose nodes become dispatches, one each. */
-export function rewritten(built: Graph, target: Target, options: LowerOptions = {}): Graph {
-  const graph = chooseAlgorithms(banded(built, target, options), target, options);
+function* rewriting(built: Graph, target: Target, options: LowerOptions): Generator<void, Graph> {
+  const whole = yield* banding(built, target, options);
+  yield;
+  const graph = chooseAlgorithms(whole, target, options);
+  yield;
   return target.family === 'cpu' ? graph : momentsFromProducts(graph, target);
 }
 
-export function lower(built: Graph, target: Target, options: LowerOptions = {}): Plan {
-  const graph = rewritten(built, target, options);
+export const lower = (built: Graph, target: Target, options: LowerOptions = {}): Plan =>
+  atOnce(lowering(built, target, options));
+
+/** The same in steps of a few milliseconds, as `inSlices` takes them. */
+export function* lowering(
+  built: Graph,
+  target: Target,
+  options: LowerOptions = {},
+): Generator<void, Plan> {
+  const graph = yield* rewriting(built, target, options);
+  yield;
   const constant = constantNodes(graph);
   const order = [
     ...graph.nodes.filter((node) => constant.has(node)),
     ...graph.nodes.filter((node) => !constant.has(node)),
   ];
   const { slots, slotOf } = assignSlots(lifetimes(graph, order, constant));
+  yield;
   const weightIds = [...graph.weights.keys()];
   const weightIndex = new Map(weightIds.map((id, i) => [id, i]));
 
@@ -78,6 +92,11 @@ export function lower(built: Graph, target: Target, options: LowerOptions = {}):
     ...(node.moments && { moments: locate(node.moments, node.path) }),
   });
 
+  const dispatches: Dispatch[] = [];
+  for (const node of order) {
+    dispatches.push(dispatchOf(node));
+    yield;
+  }
   const named = [...graph.names].map(([name, { tensor, channels }]): [string, NamedTensor] => {
     const { dtype, shape } = tensor;
     return [name, { location: locate(tensor, name), type: { dtype, shape }, channels }];
@@ -86,8 +105,8 @@ export function lower(built: Graph, target: Target, options: LowerOptions = {}):
     slots,
     weights: [...graph.weights.values()],
     externals: externalTypes(graph),
-    prepare: graph.nodes.filter((node) => constant.has(node)).map(dispatchOf),
-    dispatches: graph.nodes.filter((node) => !constant.has(node)).map(dispatchOf),
+    prepare: dispatches.slice(0, constant.size),
+    dispatches: dispatches.slice(constant.size),
     named: Object.fromEntries(named),
   };
 }

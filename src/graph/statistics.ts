@@ -226,7 +226,7 @@ class Writer {
       ...(x2 && { x2: view(x2) }),
     };
     if (node.op !== 'gemmPartial') {
-      return { ...node, inputs, constants: { ...node.constants, ...folded.constants } } as Node;
+      return { ...node, inputs, constants: { ...node.constants, ...folded.constants } };
     }
     const { product } = node.constants;
     const constants = {

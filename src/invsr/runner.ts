@@ -5,9 +5,10 @@ import type { Plan, PlanWeight } from '../engine/plan.ts';
 import type { Profiler } from '../engine/profiler.ts';
 import { readBuffer } from '../engine/readback.ts';
 import { byteLength, type TensorType } from '../engine/kernel.ts';
+import { atOnce } from '../engine/slices.ts';
 import type { Graph } from '../graph/graph.ts';
 import { type LoadOptions, loadWeights } from '../graph/load-weights.ts';
-import { lower } from '../graph/lower.ts';
+import { lowering } from '../graph/lower.ts';
 import type { WeightSource } from '../graph/weight-source.ts';
 import { toSingle } from '../weights/half.ts';
 import type { Buffers } from './buffers.ts';
@@ -58,13 +59,20 @@ interface PlanOptions {
 }
 
 /** A plan for this device: its kernels, and bindings within its limits. */
-export function planFor(
+export const planFor = (
+  context: Pick<EngineContext, 'target' | 'capabilities'>,
+  graph: Graph,
+  options: PlanOptions = {},
+): Plan => atOnce(planning(context, graph, options));
+
+/** The same in steps (engine/slices.ts). */
+export function planning(
   { target, capabilities }: Pick<EngineContext, 'target' | 'capabilities'>,
   graph: Graph,
   { keep = () => false, compact = true }: PlanOptions = {},
-): Plan {
+): Generator<void, Plan> {
   const maxBindingBytes = capabilities.limits.maxStorageBufferBindingSize;
-  return lower(graph, target, { keep, maxBindingBytes, compact });
+  return lowering(graph, target, { keep, maxBindingBytes, compact });
 }
 
 export function createRunner(

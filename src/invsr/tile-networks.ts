@@ -11,12 +11,13 @@
 import type { EngineContext } from '../engine/context.ts';
 import { byteLength } from '../engine/kernel.ts';
 import { type Plan, slotBytes, totalFlops } from '../engine/plan.ts';
+import { atOnce, inSlices } from '../engine/slices.ts';
 import { layerOf, WATCH, watch } from '../graph/watch.ts';
 import { Buffers } from './buffers.ts';
 import { type FrameMemory, type MemoryPlan, planMemory, type StagePlan } from './memory-plan.ts';
 import type { Model } from './model.ts';
 import { dumpNamed, type Dump } from './parity.ts';
-import { planFor, prepare, type Runner, runnerOf } from './runner.ts';
+import { planning, prepare, type Runner, runnerOf } from './runner.ts';
 import { type PrecisionWarning, StagePrecision } from './stage-precision.ts';
 import { COMPONENTS, type Stage, stageGraph, STAGES, type TileGraphOptions } from './tile-graph.ts';
 
@@ -88,13 +89,23 @@ export class TileNetworks {
   }
 
   /** The stage's plan for `batch` tiles, made once. */
-  plan(stage: Stage, batch: number, { noise, dump }: Kind): Plan {
+  plan(stage: Stage, batch: number, kind: Kind): Plan {
+    return atOnce(this.#planning(stage, batch, kind));
+  }
+
+  /** Makes the plans of all stages with pauses: those of large networks take a page's thread too long. */
+  async planAhead(batch: number, kind: Kind, signal?: AbortSignal): Promise<void> {
+    for (const stage of STAGES) await inSlices(this.#planning(stage, batch, kind), signal);
+  }
+
+  *#planning(stage: Stage, batch: number, { noise, dump }: Kind): Generator<void, Plan> {
     const key = this.#keyOf(stage, batch, { noise, dump });
     const known = this.#plans.get(key);
     if (known) return known;
     const precision = this.#precision.of(stage);
     const graph = stageGraph(stage, this.#model, { ...this.#options, precision, batch, noise });
-    const planned = planFor(this.#context, graph, {
+    yield;
+    const planned = yield* planning(this.#context, graph, {
       keep: () => dump !== undefined,
       compact: this.#options.compact,
     });
@@ -105,6 +116,7 @@ export class TileNetworks {
 
   /** Loads and compiles all stages, unless memory is low. */
   async prepare(batch: number, request: Omit<TileRequest, 'count'>): Promise<void> {
+    await this.planAhead(batch, request, request.signal);
     if (this.#options.lowMemory) return;
     const plans = this.#plansOf(batch, request);
     await prepare(
@@ -173,6 +185,8 @@ export class TileNetworks {
     try {
       for await (const group of groupsOf(jobs, lowMemory ? LOW_MEMORY_TILES : 1)) {
         if (call === 0) await this.prepare(group[0]?.count ?? 1, request);
+        // A last batch may be smaller.
+        for (const { count } of group) await this.planAhead(count, request, request.signal);
         for (const stage of STAGES) {
           for (const [i, job] of group.entries()) {
             const buffers = (scopes[i] ??= new Buffers(this.#context, patches));

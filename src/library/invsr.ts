@@ -8,7 +8,7 @@ import type { EngineContext } from '../engine/context.ts';
 import type { GpuImage, ImageSize } from '../engine/gpu-image.ts';
 import { openContext } from '../graph/open-context.ts';
 import { createQueue } from '../engine/queue.ts';
-import { framePlans } from '../invsr/gpu-frame.ts';
+import { type FramePlan, framePlans } from '../invsr/gpu-frame.ts';
 import type { MemoryPlan } from '../invsr/memory-plan.ts';
 import type { Model } from '../invsr/model.ts';
 import { SCALE } from '../invsr/tile-graph.ts';
@@ -81,10 +81,10 @@ export class InvSR implements Disposable {
    * and images, the result included. RangeError, ImageSizeError, DeviceError (more than its
    * limits allow in one piece): as `upscale`. How much memory a device has left it does not tell.
    */
-  plan(
+  async plan(
     size: ImageSize,
     options: NetworkOptions & Pick<UpscaleOptions, 'colorFix' | 'region'> = {},
-  ): MemoryPlan {
+  ): Promise<MemoryPlan> {
     const settings = this.#settings(options);
     const { frame, region, window } = planCall(this.context, size, settings, options.region);
     const pixels = SCALE * SCALE * region.width * region.height + window.width * window.height;
@@ -93,7 +93,9 @@ export class InvSR implements Disposable {
       otherBytes: 4 * pixels,
     };
     const tiles = frame.grid.tiles.length;
-    return this.#find(settings).memory(settings.tileBatch, tiles, around);
+    const networks = this.#find(settings);
+    for (const count of countsOf(frame)) await networks.planAhead(count, { noise: 'generated' });
+    return networks.memory(settings.tileBatch, tiles, around);
   }
 
   /** Loads, compiles and allocates what inputs of one size need, ahead of the first call. Errors as `upscale`. */
@@ -103,7 +105,7 @@ export class InvSR implements Disposable {
     const onProgress = networkProgress(options.onProgress);
     await this.#inTurn(options.signal, async (signal) => {
       const networks = this.#use(settings);
-      for (const count of new Set(frame.batches.map((batch) => batch.count))) {
+      for (const count of countsOf(frame)) {
         await networks.prepare(count, { noise: 'generated', signal, onProgress });
       }
     });
@@ -238,3 +240,7 @@ export class InvSR implements Disposable {
     });
   }
 }
+
+/** Tiles of its batches: of all, and of a smaller last one. */
+const countsOf = ({ batches }: FramePlan): ReadonlySet<number> =>
+  new Set(batches.map(({ count }) => count));

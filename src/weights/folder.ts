@@ -1,10 +1,11 @@
 /**
  * A folder of files, wherever it is: on disk (node-file.ts), behind a URL, in memory, or in Blobs.
  *
- * URLs cannot be listed. `urlFolder` takes the list of files, or else asks for the few names that
- * Hugging Face repositories use.
+ * URLs cannot be listed. `urlFolder` takes the list of files, reads it from a manifest, or else asks for
+ * the few names that Hugging Face repositories use.
  */
 import { CheckpointError } from './error.ts';
+import { MANIFEST, parseManifest } from './hub/manifest.ts';
 import {
   blobSource,
   type ByteSource,
@@ -50,7 +51,10 @@ const KNOWN_FILES = [
 ] as const;
 
 export interface UrlFolderOptions extends HttpOptions {
-  /** Every file, as paths relative to the folder. @default the names Hugging Face uses, tried */
+  /**
+   * Every file, as paths relative to the folder.
+   * @default those of its `invsr-manifest.json`, else the names Hugging Face uses, tried
+   */
   readonly files?: readonly string[];
 }
 
@@ -59,9 +63,35 @@ export interface UrlFolderOptions extends HttpOptions {
  * until it is read; CheckpointError then, where the server refuses.
  */
 export function urlFolder(url: string | URL, options: UrlFolderOptions = {}): Folder {
+  const { files, headers = {} } = options;
+  let asked: Promise<readonly string[] | undefined> | undefined;
+  return folderAt(new URL(url), headers, async (manifest) => {
+    return files ?? (asked ??= listedFiles(manifest, headers));
+  });
+}
+
+/** Undefined where there is no manifest; servers of single pages answer with their page. */
+async function listedFiles(
+  manifest: URL,
+  headers: Readonly<Record<string, string>>,
+): Promise<readonly string[] | undefined> {
+  try {
+    const response = await fetch(manifest, { headers });
+    const text = await response.text();
+    return response.ok ? Object.keys(parseManifest(text, manifest.href).files) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** `listed` is given the address where the manifest would be. */
+function folderAt(
+  url: URL,
+  headers: Readonly<Record<string, string>>,
+  listed: (manifest: URL) => Promise<readonly string[] | undefined>,
+): Folder {
   const base = new URL(url);
   if (!base.pathname.endsWith('/')) base.pathname += '/';
-  const { files, headers = {} } = options;
   // A query (an access token, `?download=true`) belongs to every file.
   const at = (file: string): URL => {
     const address = new URL(file.split('/').map(encodeURIComponent).join('/'), base);
@@ -77,6 +107,7 @@ export function urlFolder(url: string | URL, options: UrlFolderOptions = {}): Fo
   return {
     name: base.href,
     list: async () => {
+      const files = await listed(at(MANIFEST));
       if (files) return files.filter((file) => !file.includes('/'));
       const found = await Promise.all(KNOWN_FILES.map(exists));
       return KNOWN_FILES.filter((_, i) => found[i]);
@@ -89,12 +120,13 @@ export function urlFolder(url: string | URL, options: UrlFolderOptions = {}): Fo
       if (!response.ok) throw new CheckpointError(`${at(file)}: HTTP ${response.status}`);
       return response.text();
     },
-    folder: (name) => {
-      const inner = files
-        ?.filter((file) => file.startsWith(`${name}/`))
-        .map((file) => file.slice(name.length + 1));
-      return urlFolder(at(name), { headers, ...(inner && { files: inner }) });
-    },
+    folder: (name) =>
+      folderAt(at(name), headers, async () => {
+        const files = await listed(at(MANIFEST));
+        return files
+          ?.filter((file) => file.startsWith(`${name}/`))
+          .map((file) => file.slice(name.length + 1));
+      }),
   };
 }
 

@@ -18,7 +18,6 @@ import { type DumpedResult, type OneUpscale, upscaleOnce } from '../harness/upsc
 import type { KernelCase } from '../kernels/cases.ts';
 import { runCase } from '../kernels/measure-kernel.ts';
 import { REGISTRY } from '../kernels/registry.ts';
-import type {} from './engine-page.ts';
 import { type ServedModel, serveSite, type Site } from './site.ts';
 
 let site: Site;

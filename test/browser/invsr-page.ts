@@ -2,9 +2,11 @@
  * Class InvSR in a page, as applications use it: what invsr.test.ts calls from outside as `window.app`. Each
  * function is one situation, and gives what was seen as plain data.
  */
+import type { PageImage } from '../../src/engine/image-upload.ts';
 import { DeviceLostError, InvSR, openContext, readImage } from '../../src/index.ts';
 import { openModel } from '../../src/invsr/model.ts';
-import { Upscaler } from '../../src/rows.ts';
+import { Upscaler } from '../../src/invsr/upscaler.ts';
+import { sourceOf } from '../../src/library/input.ts';
 import type { ImageInput, Progress, UpscaleOptions } from '../../src/library/types.ts';
 import { openAdapter, openDevice, servedFolder } from './page.ts';
 import type { ServedModel } from './site.ts';
@@ -18,8 +20,8 @@ declare global {
 
 const OPTIONS = { tile: 32, seed: 7 } as const;
 
-/** Four tiles, so that a run takes a while. */
-const LARGE = { width: 50, height: 44 } as const;
+/** Two tiles, so that a run has a middle. */
+const LARGE = { width: 50, height: 30 } as const;
 const SMALL = { width: 27, height: 20 } as const;
 
 /** Opaque, without a pattern that repeats. */
@@ -85,10 +87,25 @@ async function failure(
 /** In the second tile. */
 const isMidway = (progress: Progress): boolean => progress.phase === 'run' && progress.done > 1.3;
 
+/** Keeps the page busy, and gives the browser the time to tell that. */
+async function block(milliseconds: number): Promise<void> {
+  const wait = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 100));
+  await wait();
+  const end = performance.now() + milliseconds;
+  while (performance.now() < end);
+  await wait();
+}
+
+/** One for all situations that leave it as it was: pipelines are compiled once per device. */
+let shared: Promise<GPUDevice> | undefined;
+const sharedDevice = (): Promise<GPUDevice> => (shared ??= openDevice());
+
+let ended: ReturnType<typeof failure> | undefined;
+
 const app = {
   /** How often something was mapped between texture in and texture out, and how far the result is from Upscaler's. */
   async textureToTexture(model: ServedModel) {
-    const device = await openDevice();
+    const device = await sharedDevice();
     const image = picture(SMALL);
     const input = textureOf(device, image);
     using sr = await open(device, model);
@@ -105,9 +122,39 @@ const app = {
     return { maps, width, height, apart: apart(data, new Uint8ClampedArray(expected.pixels)) };
   },
 
+  /** How far the values that reach the device are from those of Display-P3 images, and of one in sRGB. */
+  async wideColours(): Promise<Record<string, number>> {
+    const device = await openDevice();
+    const image = picture(SMALL);
+    const { width, height } = image;
+    const wide = new ImageData(image.data, width, height, { colorSpace: 'display-p3' });
+    const canvas = new OffscreenCanvas(width, height);
+    canvas.getContext('2d', { colorSpace: 'display-p3' })!.putImageData(wide, 0, 0);
+    const of = async (input: PageImage, colorSpace?: PredefinedColorSpace): Promise<number> => {
+      const size = { width, height };
+      const from = { x: 0, y: 0, ...size };
+      const copy = sourceOf(
+        await openContext(device),
+        input,
+        from,
+        colorSpace ? { colorSpace } : {},
+      );
+      await copy.ready;
+      const { data } = await readImage(device, copy.image);
+      copy.free();
+      return apart(data, image.data);
+    };
+    return {
+      canvas: await of(canvas),
+      ImageData: await of(wide),
+      toSrgb: await of(canvas, 'srgb'),
+      srgbToWide: await of(canvasOf(image), 'display-p3'),
+    };
+  },
+
   /** How far the results of images of the page are from that of a texture with the same values. */
   async inputs(model: ServedModel): Promise<Record<string, number>> {
-    const device = await openDevice();
+    const device = await sharedDevice();
     const image = picture(SMALL);
     const canvas = canvasOf(image);
     const offscreen = new OffscreenCanvas(SMALL.width, SMALL.height);
@@ -128,15 +175,16 @@ const app = {
     const expected = await bytesOf(device, sr, textureOf(device, image));
     const differences: Record<string, number> = {};
     for (const [name, input] of Object.entries(inputs)) {
-      differences[name] = apart(await bytesOf(device, sr, input), expected);
+      const run = bytesOf(device, sr, input);
+      if (input === video) video.close(); // copied by the call
+      differences[name] = apart(await run, expected);
     }
-    video.close();
     return differences;
   },
 
   /** Aborts in the middle. What was submitted afterwards, what was under way, and whether it can go on. */
   async abort(model: ServedModel) {
-    const device = await openDevice();
+    const device = await sharedDevice();
     const input = textureOf(device, picture(LARGE));
     using sr = await open(device, model);
     const expected = await bytesOf(device, sr, input);
@@ -160,7 +208,7 @@ const app = {
 
   /** Disposes of an instance after a run. Its objects that are left, and its account. */
   async dispose(model: ServedModel) {
-    const device = await openDevice();
+    const device = await sharedDevice();
     const before = alive();
     const sr = await open(device, model);
     const output = await sr.upscale(picture(SMALL), OPTIONS);
@@ -195,9 +243,32 @@ const app = {
     return { isTyped, error, bytes: bytes.length };
   },
 
+  /** Starts a run that the test ends by ending the browser's GPU process; `ended` tells its error. */
+  async startForCrash(model: ServedModel): Promise<void> {
+    const device = await openDevice();
+    const sr = await open(device, model);
+    await new Promise<void>((resolve) => {
+      ended = failure(
+        sr.upscale(picture(LARGE), {
+          ...OPTIONS,
+          onProgress: (progress) => isMidway(progress) && resolve(),
+        }),
+      );
+      void ended.then(() => resolve());
+    });
+  },
+
+  /** The error of the run, and the size of a result on a new device. */
+  async afterCrash(model: ServedModel) {
+    const error = await ended;
+    const device = await openDevice();
+    using sr = await open(device, model);
+    return { error, bytes: (await bytesOf(device, sr, picture(SMALL))).length };
+  },
+
   /** Two instances at the same time, against one alone. */
   async two(model: ServedModel): Promise<number[]> {
-    const device = await openDevice();
+    const device = await sharedDevice();
     using first = await open(device, model);
     using second = await open(device, model);
     const input = textureOf(device, picture(LARGE));
@@ -208,7 +279,7 @@ const app = {
 
   /** A device with WebGPU's default limits and no feature. */
   async smallLimits(model: ServedModel): Promise<number> {
-    const device = await openDevice();
+    const device = await sharedDevice();
     using sr = await open(device, model);
     const expected = await bytesOf(device, sr, picture(SMALL));
     const small = await (await openAdapter()).requestDevice();
@@ -218,7 +289,7 @@ const app = {
 
   /** The caller's own frames on the same device while a run is on. */
   async renderLoop(model: ServedModel) {
-    const device = await openDevice();
+    const device = await sharedDevice();
     const canvas = document.createElement('canvas');
     document.body.append(canvas);
     const context = canvas.getContext('webgpu')!;
@@ -235,6 +306,8 @@ const app = {
       for (const { duration } of list.getEntries()) longTasks.push(duration);
     });
     observer.observe({ type: 'longtask' });
+    await block(60);
+    const canSeeLongTasks = longTasks.splice(0).length > 0;
     let isOn = true;
     const draw = (time: number): void => {
       if (!isOn) return;
@@ -258,14 +331,12 @@ const app = {
     };
     seen.submitted = () => order.push('submit');
     requestAnimationFrame(draw);
-    const started = performance.now();
     await sr.upscale(input, OPTIONS);
     await device.queue.onSubmittedWorkDone();
-    const milliseconds = performance.now() - started;
     isOn = false;
     seen.submitted = undefined;
     observer.disconnect();
-    return { order, longTasks, milliseconds };
+    return { order, longTasks, canSeeLongTasks };
   },
 
   /** Where there is no WebGPU: what calls say. */

@@ -3,7 +3,6 @@ import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { errorsOf } from '../harness/chromium.ts';
 import { inBrowsers } from '../harness/in-browsers.ts';
-import type {} from './invsr-page.ts';
 import { serveSite, type Site } from './site.ts';
 
 let site: Site;
@@ -44,6 +43,14 @@ inBrowsers((browser) => {
     });
   });
 
+  test('Display-P3 canvases keep their values, unless they are to be converted', async () => {
+    const differences = await page.evaluate(() => window.app.wideColours());
+    expect(differences).toMatchObject({ canvas: 0, ImageData: 0 });
+    // Saturated colours: tens of levels.
+    expect(differences['toSrgb']).toBeGreaterThan(10);
+    expect(differences['srgbToWide']).toBeGreaterThan(10);
+  });
+
   test('an abort in the middle: nothing more is submitted, and the next run is as ever', async () => {
     const { underWay, ...rest } = await page.evaluate(
       (model) => window.app.abort(model),
@@ -80,12 +87,23 @@ inBrowsers((browser) => {
   });
 
   test('a device with default limits', async () => {
-    expect(await page.evaluate((model) => window.app.smallLimits(model), site.tiny)).toBe(0);
+    expect(
+      await page.evaluate((model) => window.app.smallLimits(model), site.tiny),
+    ).toBeLessThanOrEqual(1);
   });
 
   test("the caller's frames go on between our submits", async () => {
     const result = await page.evaluate((model) => window.app.renderLoop(model), site.tiny);
-    console.log(JSON.stringify(result));
+    const { order, longTasks, canSeeLongTasks } = result;
+    const submits = order.filter((event) => event === 'submit').length;
+    expect(submits).toBeGreaterThan(20);
+    // Two are under way at most, and several short ones may pass within a frame's 17 ms.
+    const streaks = order.join(' ').split(/(?: ?frame)+/);
+    const longest = Math.max(...streaks.map((streak) => streak.split('submit').length - 1));
+    expect(longest).toBeLessThanOrEqual(8);
+    // Over 50 ms, that is. One at most: where all cores are busy, a page may wait for one in any task.
+    expect(canSeeLongTasks).toBe(true);
+    expect(longTasks.length, longTasks.join()).toBeLessThanOrEqual(1);
   });
 
   test('without WebGPU the library loads, and says what is missing', async () => {
@@ -97,6 +115,20 @@ inBrowsers((browser) => {
       }
     });
     await open(bare);
-    console.log(await bare.evaluate((model) => window.app.without(model), site.tiny));
+    const error = await bare.evaluate((model) => window.app.without(model), site.tiny);
+    expect(error).toMatchObject({
+      name: 'DeviceError',
+      message: expect.stringMatching(/^there is no WebGPU here/),
+    });
+  });
+
+  // The last one: no device of the browser outlives it.
+  test('the GPU process gone in the middle: a typed error, and a new device works', async () => {
+    await using own = await browser().newPage();
+    await open(own);
+    await own.evaluate((model) => window.app.startForCrash(model), site.tiny);
+    await (await browser().newBrowserCDPSession()).send('Browser.crashGpuProcess');
+    const result = await own.evaluate((model) => window.app.afterCrash(model), site.tiny);
+    expect(result).toMatchObject({ error: { name: 'DeviceLostError' }, bytes: 4 * 108 * 80 });
   });
 });

@@ -165,12 +165,19 @@ inBrowsers((browser) => {
   });
 
   test('offline, after one visit, it opens with its model', async () => {
-    await using context = (await open({ serviceWorkers: 'allow' })).context();
-    const page = context.pages()[0] as Page;
-    await page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined));
-    await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
-    await context.setOffline(true);
+    const own = await serveDemoPage();
+    await using context = await browser().newContext();
+    const page = await context.newPage();
+    try {
+      await page.goto(own.url);
+      await page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined));
+      await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
+    } finally {
+      await own.close();
+    }
     await page.reload();
+    await page.getByRole('button', { name: 'Choose a photo' }).waitFor();
+    await context.setOffline(true);
     await page.getByText('Offline', { exact: true }).waitFor();
     await shoot(page, 'offline');
     expect(await violations(page)).toEqual([]);

@@ -18,13 +18,13 @@ export const alive = (): string[] =>
   [...objects].map(({ label }) => label).filter((label) => label.startsWith('invsr/'));
 
 /** Has `see` called after each call of a method. */
-function watch<Self>(
+function watch(
   prototype: object,
   method: string,
-  see: (self: Self, result: unknown) => void,
+  see: (self: unknown, result: unknown) => void,
 ): void {
   const original = Reflect.get(prototype, method) as (...args: unknown[]) => unknown;
-  Reflect.set(prototype, method, function (this: Self, ...args: unknown[]): unknown {
+  Reflect.set(prototype, method, function (this: unknown, ...args: unknown[]): unknown {
     const result = original.apply(this, args);
     see(this, result);
     return result;
@@ -33,17 +33,17 @@ function watch<Self>(
 
 if ('gpu' in navigator && 'GPUDevice' in globalThis) {
   watch(GPUBuffer.prototype, 'mapAsync', () => seen.maps++);
-  watch(GPUQueue.prototype, 'submit', (queue: GPUQueue) => {
+  watch(GPUQueue.prototype, 'submit', (queue) => {
     seen.submits++;
     seen.underWay++;
     const done = (): void => void seen.underWay--;
-    queue.onSubmittedWorkDone().then(done, done);
+    (queue as GPUQueue).onSubmittedWorkDone().then(done, done);
     seen.submitted?.();
   });
   for (const method of ['createBuffer', 'createTexture']) {
     watch(GPUDevice.prototype, method, (_, made) => objects.add(made as GPUBuffer));
   }
   for (const { prototype } of [GPUBuffer, GPUTexture]) {
-    watch(prototype, 'destroy', (object: GPUBuffer) => objects.delete(object));
+    watch(prototype, 'destroy', (object) => objects.delete(object as GPUBuffer));
   }
 }

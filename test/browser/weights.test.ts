@@ -3,51 +3,35 @@
  * hub's protocol, and every way in which they are interrupted; files dropped on a page.
  */
 import { createHash } from 'node:crypto';
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { build } from 'esbuild';
 import type { BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { SD, startHub, noise, sdTurbo } from '../harness/hub-models.ts';
 import type { Fault, HubServer, Seen } from '../harness/hub-server.ts';
 import { inBrowsers } from '../harness/in-browsers.ts';
-import { serve, type Served } from '../harness/serve.ts';
+import { type Site, serveSite } from './site.ts';
 import type { Commands, FetchAsk, Fetched } from './weights-page.ts';
 
 const PART = 2 ** 18;
 /** Two parts and a little. */
 const LARGE = 'unet/diffusion_pytorch_model.fp16.safetensors';
 const LARGE_BYTES = 2 * PART + 12_345;
+const NANO = resolve('weights/invsr-nano');
 
 let hub: HubServer;
-let site: Served;
-const folder = mkdtempSync(join(tmpdir(), 'invsr-weights-page-'));
-
+let site: Site;
 beforeAll(async () => {
   hub = await startHub();
-  writeFileSync(
-    join(folder, 'index.html'),
-    '<!doctype html><title>weights</title><link rel="icon" href="data:,"><script type="module" src="page.js"></script>',
-  );
-  cpSync('weights/invsr-nano', join(folder, 'nano'), { recursive: true });
-  await build({
-    entryPoints: { page: 'test/browser/weights-page.ts' },
-    outdir: folder,
-    bundle: true,
-    format: 'esm',
-    external: ['@huggingface/tokenizers'],
-    logLevel: 'warning',
-  });
-  site = await serve(folder);
+  site = await serveSite('weights-page.ts');
 });
 afterAll(async () => {
   await site?.close();
   await hub?.stop();
-  rmSync(folder, { recursive: true, force: true });
 });
 
 const large = noise(LARGE_BYTES, 3);
+
+const nanoUrl = (): string => site.url + site.nano.path;
 
 /** By path in the model's folder, as the page tells them. */
 function expectedFiles(): Record<string, string> {
@@ -221,8 +205,25 @@ inBrowsers((browser) => {
     expect(hub.transfers.map(({ path }) => path)).toHaveLength(1);
   });
 
+  test('a note torn by a crash: that file is fetched again, and no other', async () => {
+    expectWhole(await fetchAll());
+    hub.reset();
+    await page.evaluate(async () => {
+      let folder = await navigator.storage.getDirectory();
+      for (const name of ['invsr', 'sd-turbo', 'files', 'vae', 'config.json']) {
+        folder = await folder.getDirectoryHandle(name);
+      }
+      const stream = await (await folder.getFileHandle('note.json')).createWritable();
+      await stream.write('{"size":');
+      await stream.close();
+    });
+    expect(await call('stored')).toBeUndefined();
+    expectWhole(await fetchAll());
+    expect(hub.transfers).toHaveLength(1);
+  });
+
   test('too small a quota is told before anything is fetched', async () => {
-    await call('keepNano', `${site.url}nano`);
+    await call('keepNano', nanoUrl());
     const { failure } = await fetchAll({ quota: 1e5 });
     expect(failure).toMatchObject({ name: 'StorageError', problem: 'quota', freeBytes: 1e5 });
     expect(failure?.neededBytes).toBeGreaterThan(LARGE_BYTES);
@@ -289,12 +290,11 @@ inBrowsers((browser) => {
   }
 
   test('a dropped folder is kept, and opened from there', async () => {
-    const nano = join(folder, 'nano');
-    expect(await drop(nano)).toContain('unet/diffusion_pytorch_model.safetensors');
+    expect(await drop(NANO)).toContain('unet/diffusion_pytorch_model.safetensors');
     expect(await call('list')).toMatchObject([{ name: 'mine', isComplete: true }]);
     // The folders in it, and a file, serve as well.
     const parts = ['unet', 'vae', 'noise_predictor', 'scheduler', 'prompt_embeds.safetensors'];
-    expect(await drop(...parts.map((part) => join(nano, part)))).toHaveLength(8);
+    expect(await drop(...parts.map((part) => join(NANO, part)))).toHaveLength(8);
   });
 
   test('what is dropped and no model is told', async () => {
@@ -302,15 +302,15 @@ inBrowsers((browser) => {
       name: 'CheckpointError',
       message: expect.stringMatching(/^weights\.test\.ts is no model/) as string,
     });
-    expect(await drop(join(folder, 'nano/unet'))).toMatchObject({
+    expect(await drop(join(NANO, 'unet'))).toMatchObject({
       message: expect.stringMatching(
-        /not complete, vae\/config\.json, the weights of vae/,
+        /not complete; missing: vae\/config\.json, noise_predictor/,
       ) as string,
     });
   });
 
   test('a model removed while it is read: said', async () => {
-    expect(await call('readRemoved', `${site.url}nano`)).toMatchObject({
+    expect(await call('readRemoved', nanoUrl())).toMatchObject({
       name: 'CheckpointError',
       message: expect.stringMatching(
         /^invsr-nano\/unet\/config\.json: cannot be read any more/,

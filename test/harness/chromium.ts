@@ -43,6 +43,8 @@ export async function openBrowser(name = BROWSERS[0] ?? NPM): Promise<Browser> {
       // Without it Chromium hides software adapters, and makes timestamps coarse.
       '--enable-unsafe-webgpu',
       '--use-webgpu-adapter=swiftshader',
+      // A software adapter on a busy machine looks like a GPU that hangs.
+      '--disable-gpu-watchdog',
       // Without these a canvas that presents WebGPU's pictures loses the device.
       '--enable-features=Vulkan',
       '--disable-vulkan-surface',

@@ -109,7 +109,7 @@ describe.each(adapterNames.slice(-1))('%s', (adapter) => {
     expect((await bytes(output)).some((v, i) => i % 4 < 3 && v > 0)).toBe(true);
     await expect(sr.upscale(image)).rejects.toThrow(/disposed/);
     await expect(sr.prepare(image)).rejects.toThrow(/disposed/);
-    expect(() => sr.plan(image)).toThrow(/disposed/);
+    await expect(sr.plan(image)).rejects.toThrow(/disposed/);
   });
 
   test('dispose in the middle of a run aborts it, and frees everything', async () => {
@@ -145,11 +145,11 @@ describe.each(adapterNames.slice(-1))('%s', (adapter) => {
     const large = picture(90, 70);
     const region = { x: 20, y: 10, width: 60, height: 50 };
     for (const options of [{ tile: TILE }, { tile: TILE, region }]) {
-      const plan = sr.plan(large, options);
+      const plan = await sr.plan(large, options);
       expect(plan.imageBytes).toBeGreaterThan(2 * 16 * 16 * 60 * 50);
       expect(sr.memory.peakBytes).toBeLessThanOrEqual(plan.peakBytes);
     }
-    const plan = sr.plan(large, { tile: TILE });
+    const plan = await sr.plan(large, { tile: TILE });
     expect(sr.memory).toEqual({ weightBytes: 0, otherBytes: 0, peakBytes: 0 });
     textures.push(await sr.upscale(large, { tile: TILE, onTile }));
     expect(sr.memory.peakBytes).toBeLessThanOrEqual(plan.peakBytes);

@@ -4,10 +4,12 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { openModel } from '../../src/invsr/model.ts';
 import { droppedFolder } from '../../src/weights/browser/dropped-folder.ts';
 import { fetchFolder } from '../../src/weights/browser/fetched-folder.ts';
+import { openWriter } from '../../src/weights/browser/file-writer.ts';
+import { opfsStore } from '../../src/weights/browser/opfs-store.ts';
 import { hubModel, servedModel } from '../../src/weights/browser/remote-model.ts';
 import { CheckpointError } from '../../src/weights/error.ts';
 import { HubError } from '../../src/weights/hub/error.ts';
@@ -20,7 +22,12 @@ import { NP, SD, startHub } from '../harness/hub-models.ts';
 import type { HubServer } from '../harness/hub-server.ts';
 
 const NANO = 'weights/invsr-nano';
-const ONE = new Uint8Array(1);
+/** A checkpoint of one tensor, as of a whole model in one file. */
+const SMALLEST = Buffer.concat(
+  safetensorsParts(
+    new Map([['model.diffusion_model.x', { dtype: 'U8', shape: [1], bytes: new Uint8Array(1) }]]),
+  ),
+);
 
 describe('SHA-256 in pieces', () => {
   // Around the block of 64 bytes and the 9 that its end takes.
@@ -57,6 +64,7 @@ test.each([
   expect(() => parseManifest(text, 'http://x')).toThrow(why);
 });
 
+// `node scripts/manifest.mjs weights/invsr-nano` writes it.
 test('the manifest of invsr-nano is of its files', () => {
   const { model, files } = parseManifest(readFileSync(join(NANO, MANIFEST), 'utf8'), NANO);
   expect(model).toBe('invsr-nano');
@@ -69,6 +77,32 @@ test('the manifest of invsr-nano is of its files', () => {
     const digest = createHash('sha256').update(bytes).digest('hex');
     expect({ path, size, id }).toEqual({ path, size: bytes.length, id: digest });
   }
+});
+
+describe('a browser that cannot', () => {
+  test('keep files', async () => {
+    const listing = opfsStore({ storage: undefined as unknown as StorageManager }).list();
+    await expect(listing).rejects.toMatchObject({ name: 'StorageError', problem: 'unsupported' });
+    await expect(listing).rejects.toThrow(/^this page cannot keep models: that needs https:/);
+  });
+
+  test('give storage to a private window', async () => {
+    const getDirectory = () => Promise.reject(new DOMException('not here', 'SecurityError'));
+    const storage = { getDirectory, estimate: async () => ({}) };
+    vi.stubGlobal('navigator', { locks: {} });
+    const listing = opfsStore({ storage }).list();
+    await expect(listing).rejects.toThrow(
+      /gives the page no storage \(not here\); private windows/,
+    );
+    vi.unstubAllGlobals();
+  });
+
+  test('write in a window', async () => {
+    const file = {} as FileSystemFileHandle; // as Safari's before 26
+    const opening = openWriter(file, { isKept: true });
+    await expect(opening).rejects.toMatchObject({ problem: 'unsupported' });
+    await expect(opening).rejects.toThrow(/from a worker only .*: open the store in one$/);
+  });
 });
 
 describe('a model by its address', () => {
@@ -174,6 +208,17 @@ describe('dropped files', () => {
     await (await openModel(folder)).close();
   });
 
+  test('of two precisions one is taken', async () => {
+    const stem = 'unet/diffusion_pytorch_model';
+    const half = fileAt(
+      `${stem}.fp16.safetensors`,
+      readFileSync(join(NANO, `${stem}.safetensors`)),
+    );
+    const { folder } = await droppedFolder([...nano(''), half]);
+    const weights = [...folder.files.keys()].filter((path) => path.startsWith(stem));
+    expect(weights).toEqual([`${stem}.fp16.safetensors`]);
+  });
+
   test('a noise predictor as it is published gets the config that it comes without', async () => {
     const others = nano('sd/', /README|manifest|noise_predictor/);
     const path = 'noise_predictor/diffusion_pytorch_model.safetensors';
@@ -205,7 +250,7 @@ describe('dropped files', () => {
       'text_encoder/model.safetensors',
       'tokenizer/vocab.json',
       'tokenizer/merges.txt',
-    ].map((path) => fileAt(path, ''));
+    ].map((path) => fileAt(path, path.endsWith('.safetensors') ? SMALLEST : ''));
     expect((await droppedFolder([...model, ...encoder])).needsPrompt).toBe(false);
     expect((await droppedFolder([...model, ...encoder.slice(1)])).needsPrompt).toBe(true);
   });
@@ -221,7 +266,7 @@ describe('dropped files', () => {
     [
       'a part of a model',
       () => nano('', /README|manifest|vae|scheduler/),
-      /not complete, vae\/config\.json, the weights of vae, scheduler\/scheduler_config\.json missing/,
+      /not complete; missing: vae\/config\.json, scheduler\/scheduler_config\.json, the weights of vae; drop/,
     ],
     [
       'two models',
@@ -230,18 +275,7 @@ describe('dropped files', () => {
     ],
     [
       'a whole model in one file',
-      () => [
-        fileAt(
-          'sd_turbo.safetensors',
-          Buffer.concat(
-            safetensorsParts(
-              new Map([
-                ['model.diffusion_model.out.2.bias', { dtype: 'U8', shape: [1], bytes: ONE }],
-              ]),
-            ),
-          ),
-        ),
-      ],
+      () => [fileAt('sd_turbo.safetensors', SMALLEST)],
       /^sd_turbo\.safetensors is a whole model in one file/,
     ],
     [

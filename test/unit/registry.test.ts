@@ -35,6 +35,8 @@ test('shared files are known', () => {
     'implicit-gemm-matrix',
     'matrix-staging',
     'matrix-tiles',
+    'moments',
+    'norm-groups',
     'on-demand',
     'phase-sums',
     'philox',
@@ -46,6 +48,7 @@ test('shared files are known', () => {
     'storage',
     'subgroup-matrix',
     'team',
+    'tile-moments',
     'unroll',
     'winograd',
   ]);

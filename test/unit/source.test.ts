@@ -249,6 +249,21 @@ describe('http', () => {
     expect(requests).toHaveLength(2); // where it is, and what it is
   });
 
+  test('a folder with a manifest is listed by it, asked for once', async () => {
+    const asked: (string | undefined)[] = [];
+    const file = { size: 2, id: '0'.repeat(64) };
+    const files = { 'model_index.json': file, 'vae/config.json': file };
+    answer = (request, response) => {
+      asked.push(request.url);
+      response.end(JSON.stringify({ model: 'm', commits: {}, files }));
+    };
+    const folder = urlFolder(new URL('/m?token=1', url));
+    expect(await folder.folder('vae').list()).toEqual(['config.json']);
+    expect(await folder.folder('unet').list()).toEqual([]);
+    expect(await folder.list()).toEqual(['model_index.json']);
+    expect(asked).toEqual(['/m/invsr-manifest.json?token=1']);
+  });
+
   test('a folder with a list of files asks for nothing', async () => {
     const folder = urlFolder(url, { files: ['model_index.json', 'vae/config.json'] });
     expect(await folder.list()).toEqual(['model_index.json']);

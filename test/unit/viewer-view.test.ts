@@ -1,4 +1,5 @@
 /** The viewer's geometry: where pictures lie, what zoom and pan keep, what is visible. */
+import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import {
   clampView,
@@ -134,4 +135,14 @@ test('a region is at least one pixel, within the picture, whichever corner comes
     width: 1,
     height: 1,
   });
+});
+
+test('the viewer stands alone: of src it imports types, and of packages nothing', () => {
+  const folder = 'demo/viewer';
+  const files = readdirSync(folder).filter((file) => file.endsWith('.ts'));
+  const imports = files.flatMap((file) => [
+    ...readFileSync(`${folder}/${file}`, 'utf8').matchAll(/^import(?! type).*? from '([^']+)';/gms),
+  ]);
+  expect(imports.length).toBeGreaterThan(20);
+  expect(imports.map(([, from]) => from).filter((from) => !from?.startsWith('./'))).toEqual([]);
 });

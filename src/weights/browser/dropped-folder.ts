@@ -8,6 +8,7 @@
  *   config (1).json, model.safetensors …    where they belong by what is in them (identify.ts)
  */
 import { openCheckpoint, openFile } from '../checkpoint.ts';
+import { isIndex, isShard } from '../checkpoint-files.ts';
 import { CheckpointError } from '../error.ts';
 import { blobFolder, type BlobFolder } from '../folder.ts';
 import { HUB_MODELS } from '../hub/models.ts';
@@ -21,6 +22,9 @@ export interface DroppedModel {
 }
 
 const FOLDERS = ['unet', 'vae', 'noise_predictor', 'scheduler', 'text_encoder', 'tokenizer'];
+const NETWORKS = ['unet', 'vae', 'noise_predictor'];
+const WEIGHTS = /\.(?:safetensors|pth|pt|bin|ckpt)$/i;
+const PROMPT = 'prompt_embeds.safetensors';
 /** What makes prompt states. */
 const ENCODER = [
   /^text_encoder\/config\.json$/,
@@ -61,16 +65,19 @@ export async function droppedFolder(
   }
   if (files.size === 0) throw notAModel(all.map(([path]) => path));
   addOwn(files);
-  const folder = blobFolder(name, files);
-  const missing = await missingOf(folder);
+  const missing = missingOf([...files.keys()]);
   if (missing.length > 0) {
     throw new CheckpointError(
-      `${name}: the model is not complete, ${missing.join(', ')} missing; drop the folder that has unet, vae, scheduler and noise_predictor (or its .pth)`,
+      `${name}: the model is not complete; missing: ${missing.join(', ')}; drop the folder that has unet, vae, scheduler and noise_predictor (or its .pth)`,
     );
   }
-  await checkHeaders(folder);
+  const hasPrompt = files.has(PROMPT);
   const hasEncoder = ENCODER.every((pattern) => [...files.keys()].some((p) => pattern.test(p)));
-  return { folder, needsPrompt: !files.has('prompt_embeds.safetensors') && !hasEncoder };
+  const parts = hasEncoder ? [...NETWORKS, 'text_encoder'] : NETWORKS;
+  for (const part of parts) await keepChosen(files, part, name);
+  const folder = blobFolder(name, files);
+  if (hasPrompt) await (await openFile(folder, PROMPT)).close();
+  return { folder, needsPrompt: !hasPrompt && !hasEncoder };
 }
 
 type Dropped = readonly (readonly [path: string, file: File])[];
@@ -133,27 +140,29 @@ function addOwn(files: Map<string, Blob>): void {
   }
 }
 
-async function missingOf(folder: BlobFolder): Promise<string[]> {
-  const missing: string[] = [];
-  const expect = (path: string): void => void (folder.files.has(path) || missing.push(path));
-  for (const component of ['unet', 'vae', 'noise_predictor']) {
-    expect(`${component}/config.json`);
-    const names = await folder.folder(component).list();
-    if (!names.some((file) => /\.(?:safetensors|pth|pt)$/i.test(file))) {
-      missing.push(`the weights of ${component}`);
-    }
-  }
-  expect('scheduler/scheduler_config.json');
-  return missing;
+function missingOf(paths: readonly string[]): string[] {
+  const hasWeights = (part: string): boolean =>
+    paths.some((path) => path.startsWith(`${part}/`) && WEIGHTS.test(path));
+  const configs = NETWORKS.map((part) => `${part}/config.json`);
+  return [
+    ...[...configs, 'scheduler/scheduler_config.json'].filter((path) => !paths.includes(path)),
+    ...NETWORKS.filter((part) => !hasWeights(part)).map((part) => `the weights of ${part}`),
+  ];
 }
 
-/** CheckpointError names the file that is damaged, or no checkpoint. */
-async function checkHeaders(folder: BlobFolder): Promise<void> {
-  for (const component of ['unet', 'vae', 'noise_predictor']) {
-    await (await openCheckpoint(folder.folder(component))).close();
+/**
+ * Of several files of weights (other precisions, other formats) the one that will be read, so that the
+ * others are not stored. CheckpointError where it is damaged, or no checkpoint.
+ */
+async function keepChosen(files: Map<string, Blob>, part: string, name: string): Promise<void> {
+  const checkpoint = await openCheckpoint(blobFolder(name, files).folder(part));
+  await checkpoint.close();
+  const chosen = checkpoint.name.slice(checkpoint.name.lastIndexOf('/') + 1);
+  for (const path of files.keys()) {
+    const file = path.slice(part.length + 1);
+    if (!path.startsWith(`${part}/`) || !WEIGHTS.test(file) || file === chosen) continue;
+    if (!(isIndex(chosen) && isShard(file))) files.delete(path);
   }
-  const prompt = 'prompt_embeds.safetensors';
-  if (folder.files.has(prompt)) await (await openFile(folder, prompt)).close();
 }
 
 function notAModel(paths: readonly string[]): CheckpointError {

@@ -112,7 +112,7 @@ async function* chunksOf({ body }: Response, watch: Watch): AsyncGenerator<Uint8
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error.cause instanceof Error) return error.cause.message; // Node's fetch
-  if (globalThis.navigator?.onLine === false) return 'this device is offline';
+  if ('document' in globalThis && !navigator.onLine) return 'this device is offline';
   return error instanceof TypeError
     ? 'no connection, or it was cut, or the server does not allow other origins (CORS)'
     : error.message;

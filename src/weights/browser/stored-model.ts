@@ -4,7 +4,7 @@
  *   <model>/model.json      what it consists of, written before the first byte of it
  *   <model>/files/<path>/   one file (stored-file.ts)
  */
-import { isInside } from '../hub/repository.ts';
+import { isInside } from '../hub/manifest.ts';
 import { readText, writeText } from './file-writer.ts';
 import type { ModelLicence } from './remote-model.ts';
 import { namesIn, storedBlob, storedBytes, type StoredFile } from './stored-file.ts';

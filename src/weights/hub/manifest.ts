@@ -5,7 +5,6 @@
  */
 import { CheckpointError } from '../error.ts';
 import { type Checksum, checksumOf } from './checksum.ts';
-import { isInside } from './repository.ts';
 
 export const MANIFEST = 'invsr-manifest.json';
 
@@ -29,6 +28,11 @@ export const manifestFiles = (manifest: Manifest | undefined): ReadonlyMap<strin
       { size, checksum: checksumOf(id) },
     ]),
   );
+
+/** It names files on disk, so nothing that leads out of its folder. */
+export const isInside = (path: string): boolean =>
+  path !== '' &&
+  path.split('/').every((part) => !['', '.', '..'].includes(part) && !/[\\:]/.test(part));
 
 /** From a server, which nobody here wrote: checked. `where` is its address, for messages. */
 export function parseManifest(text: string, where: string): Manifest {

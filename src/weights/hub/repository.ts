@@ -11,6 +11,7 @@ import { type Checksum, checksumOf } from './checksum.ts';
 import { plainEtag } from './etag.ts';
 import { HubError } from './error.ts';
 import { type Answer, type HttpClient, refuse, textOf } from './http.ts';
+import { isInside } from './manifest.ts';
 import { ASK, retrying, type RetryPolicy } from './retry.ts';
 
 export interface RemoteFile {
@@ -116,11 +117,6 @@ function parse(text: string, what: string, { remedies }: HttpClient): Info {
   });
   return { commit, files: new Map(files) };
 }
-
-/** It names files on disk, so nothing that leads out of its folder. */
-export const isInside = (path: string): boolean =>
-  path !== '' &&
-  path.split('/').every((part) => !['', '.', '..'].includes(part) && !/[\\:]/.test(part));
 
 function siblingIdentity(sibling: Json): Identity | undefined {
   const { size, blobId, lfs } = sibling;
