@@ -227,7 +227,7 @@ export async function prepare(): Promise<void> {
   const { signal } = preparing;
   try {
     await session.prepare({ ...requestOf('whole', signal), onProgress: () => {} });
-    planMemory();
+    void planMemory();
     app.memoryBytes.value = session.memoryBytes;
   } catch (error) {
     if (signal.aborted || error instanceof DeviceLostError) return;
@@ -236,18 +236,16 @@ export async function prepare(): Promise<void> {
 }
 
 /** What a run of the whole photo would take, as far as it can be told. */
-function planMemory(): void {
-  try {
-    app.plannedBytes.value = session?.plannedBytes(options.value) ?? null;
-  } catch {
-    app.plannedBytes.value = null; // the run itself says why
-  }
+async function planMemory(): Promise<void> {
+  const asked = options.value;
+  const bytes = await session?.plannedBytes(asked).catch(() => undefined); // the run itself says why
+  if (asked === options.value) app.plannedBytes.value = bytes ?? null;
 }
 
 let planning = 0;
 options.subscribe(() => {
   clearTimeout(planning);
-  planning = window.setTimeout(planMemory, 250);
+  planning = window.setTimeout(() => void planMemory(), 250);
 });
 
 const resultOf = (of: Options, isWhole: boolean, milliseconds: number): app.Result => ({

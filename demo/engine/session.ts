@@ -132,11 +132,12 @@ export class Session {
   }
 
   /** Bytes that a run of the whole photo takes; undefined before a model is open. RangeError, ImageSizeError: it cannot be. */
-  plannedBytes(options: Options): number | undefined {
-    if (!this.surface) return undefined;
+  async plannedBytes(options: Options): Promise<number | undefined> {
+    const engine = this.#loaded?.engine;
+    if (!this.surface || !engine) return undefined;
     const { colorFix } = options;
-    return this.#loaded?.engine.plan(this.surface.size, { ...networkOptions(options), colorFix })
-      .peakBytes;
+    const plan = await engine.plan(this.surface.size, { ...networkOptions(options), colorFix });
+    return plan.peakBytes;
   }
 
   /** Bytes on the device: the model, its working memory, the pictures. */

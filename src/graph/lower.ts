@@ -41,6 +41,9 @@ function* banding(
 }
 
 /** The graph whose nodes become dispatches, one each. */
+export const rewritten = (built: Graph, target: Target, options: LowerOptions = {}): Graph =>
+  atOnce(rewriting(built, target, options));
+
 function* rewriting(built: Graph, target: Target, options: LowerOptions): Generator<void, Graph> {
   const whole = yield* banding(built, target, options);
   yield;

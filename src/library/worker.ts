@@ -4,6 +4,7 @@
  */
 import { requiredDevice } from '../engine/device.ts';
 import { DeviceError, DeviceLostError } from '../engine/errors.ts';
+import { blobFolder } from '../weights/folder.ts';
 import { InvSR } from './invsr.ts';
 import type { MemoryUse, Progress, Region } from './types.ts';
 import {
@@ -136,7 +137,8 @@ async function openEngine(
     tell({ kind: 'lost', error: sentError(error) });
   });
   try {
-    return { device, sr: await InvSR.open({ ...settings, signal, device, weights }) };
+    const folder = typeof weights === 'string' ? weights : blobFolder(weights.name, weights.files);
+    return { device, sr: await InvSR.open({ ...settings, signal, device, weights: folder }) };
   } catch (error) {
     device.destroy();
     throw error;

@@ -2,10 +2,10 @@
  * Class InvSR in a page, as applications use it: what invsr.test.ts calls from outside as `window.app`. Each
  * function is one situation, and gives what was seen as plain data.
  */
-import type { PageImage } from '../../src/engine/image-upload.ts';
 import { DeviceLostError, InvSR, openContext, readImage } from '../../src/index.ts';
+import type { PageImage } from '../../src/engine/image-upload.ts';
 import { openModel } from '../../src/invsr/model.ts';
-import { Upscaler } from '../../src/invsr/upscaler.ts';
+import { Upscaler } from '../../src/rows.ts';
 import { sourceOf } from '../../src/library/input.ts';
 import type { ImageInput, Progress, UpscaleOptions } from '../../src/library/types.ts';
 import { openAdapter, openDevice, servedFolder } from './page.ts';
