@@ -80,11 +80,11 @@ async function buildForPages() {
   const entries = { ...others, browser: 'src/browser.ts', worker: 'src/worker.ts' };
   const entryPoints = { index, ...entries };
   const outdir = join(out, 'browser');
-  writePage((await buildPage({ define, entryPoints, outdir, splitting: true })).files);
+  writePage(await buildPage({ define, entryPoints, outdir, splitting: true }));
   const whole = { 'browser/worker-script': 'src/worker-script.ts', 'invsr.min': index };
-  const { files } = await buildPage({ define, entryPoints: whole, outdir: out });
+  const files = await buildPage({ define, entryPoints: whole, outdir: out });
   writePage(files);
-  await printSizes({ define }, entries, files);
+  await printSizes(out, Object.keys(entries), files);
 }
 
 function buildTypes() {
