@@ -30,19 +30,17 @@ const OPTIONS = {
   chunkNames: 'chunks/[name]-[hash]',
   legalComments: 'none',
   logLevel: 'warning',
-  metafile: true,
   write: false,
 };
 
-/** esbuild's options → its metafile, and what to write where. */
+/** esbuild's options → what to write where. */
 export async function buildPage(options) {
-  const { metafile, outputFiles } = await build({ ...OPTIONS, ...options });
-  const files = outputFiles.map(({ path, text }) => {
+  const { outputFiles } = await build({ ...OPTIONS, ...options });
+  return outputFiles.map(({ path, text }) => {
     const { code, errors } = minifySync(path, text, { module: true });
     if (errors.length > 0) throw new Error(`${path}: ${errors[0].message}`);
     return { path, code };
   });
-  return { metafile, files };
 }
 
 export function writePage(files) {

@@ -1,53 +1,71 @@
 /**
- * What an application's bundler makes of the package for a page, minified and gzipped: the core, which is
- * loaded at once, the chunks that come when they are needed, and what each of the other entries adds.
+ * What Vite makes of the package for a page, minified and gzipped: the core, which is loaded at once, the
+ * chunks that come when they are needed, and what each of the other entries adds.
  */
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { buildPage } from './build-page.mjs';
+import { build } from 'vite';
 
-/** What an application imports to run InvSR. */
-const APP = "export { InvSR, inputSize, readImage, requiredDevice } from './src/index.ts';";
+/** What an application uses to run InvSR. */
+const APP = ['InvSR', 'inputSize', 'readImage', 'requiredDevice'];
 
 const gzipped = (code) => gzipSync(code, { level: 9 }).length;
 const kilobytes = (bytes) => `${(bytes / 1000).toFixed(1)} kB`;
 
-/** Bytes of an application of this code, and of the chunks that it loads later, by their names. */
-async function measure(code, options) {
-  const { metafile, files } = await buildPage({
-    ...options,
-    stdin: { contents: code, resolveDir: '.', sourcefile: 'app.js' },
-    splitting: true,
-    outdir: 'app',
-    chunkNames: '[name]-[hash]',
-  });
-  const sizes = new Map(files.map((file) => [file.path, gzipped(file.code)]));
-  const bytesOf = (path) => sizes.get(resolve(path)) ?? 0;
-  const now = new Set();
-  const visit = (path) => {
-    if (now.has(path)) return;
-    now.add(path);
-    for (const { path: next, kind, external } of metafile.outputs[path].imports) {
-      if (kind === 'import-statement' && !external) visit(next);
-    }
+/** `dist/browser`, and subpaths that are used whole → bytes at once, and of each later chunk. */
+async function measure(folder, subpaths = []) {
+  const path = (name) => JSON.stringify(resolve(folder, `${name}.js`));
+  const code = [
+    `import { ${APP.join(', ')} } from ${path('index')};`,
+    ...subpaths.map((name, i) => `import * as more${i} from ${path(name)};`),
+    `globalThis.used = [${[...APP, ...subpaths.map((_, i) => `more${i}`)].join(', ')}];`,
+  ].join('\n');
+  const app = {
+    name: 'app',
+    resolveId: (id) => (id === 'virtual:app' ? id : undefined),
+    load: (id) => (id === 'virtual:app' ? code : undefined),
   };
-  const outputs = Object.keys(metafile.outputs);
-  visit(outputs.find((path) => metafile.outputs[path].entryPoint === 'app.js'));
+  const { output } = await build({
+    configFile: false,
+    logLevel: 'error',
+    plugins: [app],
+    build: {
+      write: false,
+      target: 'es2023',
+      modulePreload: false,
+      rolldownOptions: { input: 'virtual:app', external: ['@huggingface/tokenizers'] },
+    },
+  });
+  const chunks = new Map(output.flatMap((file) => (file.code ? [[file.fileName, file]] : [])));
+  const now = new Set();
+  const visit = (name) => {
+    if (now.has(name) || !chunks.has(name)) return;
+    now.add(name);
+    for (const next of chunks.get(name).imports) visit(next);
+  };
+  visit([...chunks.values()].find(({ isEntry }) => isEntry).fileName);
+  const bytesOf = (name) => gzipped(chunks.get(name).code);
   return {
-    core: [...now].reduce((sum, path) => sum + bytesOf(path), 0),
-    later: outputs
-      .filter((path) => !now.has(path))
-      .map((path) => ({ what: path.replace(/^.*\/|-\w{8}\.js$/g, ''), bytes: bytesOf(path) })),
+    core: [...now].reduce((sum, name) => sum + bytesOf(name), 0),
+    later: [...chunks.keys()]
+      .filter((name) => !now.has(name))
+      .map((name) => ({
+        what: chunks.get(name).name.replace(/-[^-]+$/, ''),
+        bytes: bytesOf(name),
+      })),
   };
 }
 
-/** `entries`: names of subpaths and their sources. `files`: as buildPage gives them. */
-export async function printSizes(options, entries, files) {
-  const { core, later } = await measure(APP, options);
-  console.log(`InvSR in a page, minified and gzipped: ${kilobytes(core)} (goal: 60 kB)`);
+/** `subpaths` of the package for pages; `files`: those that are one file, as buildPage gives them. */
+export async function printSizes(out, subpaths, files) {
+  const folder = join(out, 'browser');
+  const { core, later } = await measure(folder);
+  console.log(
+    `InvSR in a page by Vite, all that invsr-nano takes on a GPU: ${kilobytes(core)} gzipped (goal: 60 kB)`,
+  );
   for (const { what, bytes } of later) console.log(`  ${what}: ${kilobytes(bytes)} when needed`);
-  for (const [name, path] of Object.entries(entries)) {
-    const { core: both } = await measure(`${APP} export * from './${path}';`, options);
+  for (const name of subpaths) {
+    const { core: both } = await measure(folder, [name]);
     console.log(`  invsr-webgpu/${name}: ${kilobytes(both - core)} more`);
   }
   for (const { path, code } of files) {

@@ -8,6 +8,7 @@
  */
 import type { ImageSize } from '../engine/gpu-image.ts';
 import { colorSpaceOf, type PageImage } from '../engine/image-upload.ts';
+import type { BlobFolder } from '../weights/folder.ts';
 import type { MemoryUse, NetworkOptions, Region, Watched } from './types.ts';
 import {
   type Call,
@@ -18,12 +19,16 @@ import {
   receivedError,
   type SentCanvas,
   type SentImage,
+  type SentWeights,
   type UpscaleSettings,
 } from './worker-protocol.ts';
 
 export interface WorkerLoadOptions extends OpenSettings, Watched {
-  /** A model folder's address, relative to the page. */
-  readonly weights: string | URL;
+  /**
+   * A model folder's address, relative to the page, or a folder of files (`droppedFolder`, `opfsStore` of
+   * invsr-webgpu/browser).
+   */
+  readonly weights: string | URL | BlobFolder;
   /**
    * A worker that runs `invsr-webgpu/worker-script`, where your bundler does not find it by itself; ended
    * by `dispose`. @default one made by the library
@@ -78,8 +83,8 @@ export class InvSRWorker implements Disposable {
   }: WorkerLoadOptions): Promise<InvSRWorker> {
     const client = new InvSRWorker(worker);
     try {
-      const address = new URL(weights, globalThis.document?.baseURI).href;
-      await client.#call({ kind: 'open', weights: address, settings }, { signal, onProgress });
+      const call = { kind: 'open', weights: sentWeights(weights), settings } as const;
+      await client.#call(call, { signal, onProgress });
       return client;
     } catch (error) {
       client.dispose();
@@ -140,7 +145,13 @@ export class InvSRWorker implements Disposable {
     const [image, own] = await sentImage(input);
     const sent = canvas && this.#sentCanvas(canvas);
     return this.#call(
-      { kind: 'upscale', input: image, canvas: sent, settings: { ...settings, colorSpace } },
+      {
+        kind: 'upscale',
+        input: image,
+        canvas: sent,
+        tiles: onTile !== undefined,
+        settings: { ...settings, colorSpace },
+      },
       { signal, onProgress, onTile },
       [...own, ...(sent?.canvas ? [sent.canvas] : [])],
     );
@@ -208,6 +219,14 @@ export class InvSRWorker implements Disposable {
     this.#canvases.set(canvas, number);
     return { number, canvas };
   }
+}
+
+/** Addresses are relative to the page, not to the worker's script. */
+function sentWeights(weights: WorkerLoadOptions['weights']): SentWeights {
+  if (typeof weights === 'object' && 'files' in weights) {
+    return { name: weights.name, files: weights.files };
+  }
+  return new URL(weights, globalThis.document?.baseURI).href;
 }
 
 /** An image as it can be cloned, and what of it is handed over: elements and canvases cannot be cloned. */

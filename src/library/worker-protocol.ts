@@ -17,6 +17,7 @@ import {
   TimestepError,
 } from '../invsr/errors.ts';
 import { CheckpointError } from '../weights/error.ts';
+import type { BlobFolder } from '../weights/folder.ts';
 import type {
   LoadOptions,
   MemoryUse,
@@ -28,6 +29,9 @@ import type {
 
 /** What can be cloned of an image; others become one of these on the page. */
 export type SentImage = ImageBitmap | PixelData | VideoFrame;
+
+/** A folder's functions cannot be cloned; its files can. */
+export type SentWeights = string | Pick<BlobFolder, 'name' | 'files'>;
 
 export type OpenSettings = Pick<LoadOptions, 'precision' | 'designs' | 'lowMemory'>;
 
@@ -41,12 +45,14 @@ export interface SentCanvas {
 }
 
 export type Call =
-  | { readonly kind: 'open'; readonly weights: string; readonly settings: OpenSettings }
+  | { readonly kind: 'open'; readonly weights: SentWeights; readonly settings: OpenSettings }
   | { readonly kind: 'prepare'; readonly size: ImageSize; readonly settings: NetworkOptions }
   | {
       readonly kind: 'upscale';
       readonly input: SentImage;
       readonly canvas?: SentCanvas | undefined;
+      /** Somebody hears of tiles: without, the output is written once. */
+      readonly tiles: boolean;
       readonly settings: UpscaleSettings;
     };
 

@@ -4,6 +4,7 @@
  */
 import { requiredDevice } from '../engine/device.ts';
 import { DeviceError, DeviceLostError } from '../engine/errors.ts';
+import { blobFolder } from '../weights/folder.ts';
 import { InvSR } from './invsr.ts';
 import type { MemoryUse, Progress, Region } from './types.ts';
 import {
@@ -85,7 +86,7 @@ class Server {
 
   async #upscale(
     { device, sr }: Engine,
-    { input, settings, canvas }: Extract<Call, { kind: 'upscale' }>,
+    { input, settings, canvas, tiles }: Extract<Call, { kind: 'upscale' }>,
     { onTile, ...watch }: Watch,
   ): Promise<ImageBitmap | undefined> {
     try {
@@ -94,10 +95,13 @@ class Server {
       const texture = await sr.upscale(input, {
         ...settings,
         ...watch,
-        onTile: (region, output) => {
-          if (canvas) screen.show(output);
-          onTile(region);
-        },
+        onTile:
+          canvas || tiles
+            ? (region, output) => {
+                if (canvas) screen.show(output);
+                onTile(region);
+              }
+            : undefined,
       });
       screen.show(texture);
       texture.destroy();
@@ -133,7 +137,8 @@ async function openEngine(
     tell({ kind: 'lost', error: sentError(error) });
   });
   try {
-    return { device, sr: await InvSR.open({ ...settings, signal, device, weights }) };
+    const folder = typeof weights === 'string' ? weights : blobFolder(weights.name, weights.files);
+    return { device, sr: await InvSR.open({ ...settings, signal, device, weights: folder }) };
   } catch (error) {
     device.destroy();
     throw error;

@@ -2,13 +2,14 @@
 import { InvSR } from '../../src/library/invsr.ts';
 import { readImage } from '../../src/library/read-image.ts';
 import { requiredDevice } from '../../src/engine/device.ts';
-import { InvSRWorker } from '../../src/worker.ts';
+import { blobFolder } from '../../src/weights/folder.ts';
+import { InvSRWorker, type WorkerLoadOptions } from '../../src/worker.ts';
 
 const WEIGHTS = new URL('weights/invsr-nano/', location.href);
 /** Small, so that SwiftShader is soon done. */
 const OPTIONS = { tile: 16, seed: 3 } as const;
 
-const open = (weights = WEIGHTS): Promise<InvSRWorker> =>
+const open = (weights: WorkerLoadOptions['weights'] = WEIGHTS): Promise<InvSRWorker> =>
   InvSRWorker.open({ weights, worker: new Worker('worker-script.js', { type: 'module' }) });
 
 /** A gradient, 24×16: two tiles. */
@@ -83,6 +84,21 @@ async function abort() {
   return { aborted, width };
 }
 
+/** Files of a folder, as dropped or stored ones, are read by the worker. */
+async function files() {
+  const names = ['unet', 'vae', 'noise_predictor'].flatMap((part) => [
+    `${part}/config.json`,
+    `${part}/diffusion_pytorch_model.safetensors`,
+  ]);
+  const all = [...names, 'scheduler/scheduler_config.json', 'prompt_embeds.safetensors'];
+  const fetched = all.map(async (path) => {
+    const response = await fetch(new URL(path, WEIGHTS));
+    return [path, await response.blob()] as const;
+  });
+  using sr = await open(blobFolder('dropped', new Map(await Promise.all(fetched))));
+  return sr instanceof InvSRWorker;
+}
+
 async function errors() {
   const sr = await (shared ??= open());
   const region = { x: 20, y: 0, width: 16, height: 16 };
@@ -94,4 +110,4 @@ async function errors() {
   );
 }
 
-Object.assign(globalThis, { images, abort, errors });
+Object.assign(globalThis, { images, abort, files, errors });

@@ -73,6 +73,10 @@ inBrowsers((browser) => {
     expect(await page.evaluate('abort()')).toEqual({ aborted: 'enough', width: 96 });
   }, 120_000);
 
+  test('opens a folder of files', async () => {
+    expect(await page.evaluate('files()')).toBe(true);
+  });
+
   test('errors arrive as what they are', async () => {
     expect(await page.evaluate('errors()')).toEqual([
       { type: 'RangeError', name: 'RangeError', message: expect.stringContaining('region') },
