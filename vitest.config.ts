@@ -1,17 +1,14 @@
 import { defineConfig } from 'vitest/config';
 
 /** One project per tier; see docs/architecture.md. dawn.node is a native addon, hence forks. */
-const tier = (
-  name: string,
-  options: { timeout?: number; setup?: string; makesKernels?: boolean } = {},
-) => ({
+const tier = (name: string, options: { timeout?: number; setup?: string } = {}) => ({
   test: {
     name,
     include: [`test/${name}/**/*.test.ts`],
     testTimeout: options.timeout ?? 30_000,
     hookTimeout: 120_000,
+    setupFiles: 'test/harness/load-kernels.ts',
     ...(options.setup !== undefined && { globalSetup: options.setup }),
-    ...(options.makesKernels && { setupFiles: 'test/harness/load-kernels.ts' }),
   },
 });
 
@@ -21,12 +18,12 @@ export default defineConfig({
     // Two cores: a software adapter already uses both, so files run one after another.
     fileParallelism: false,
     projects: [
-      tier('unit', { makesKernels: true }),
-      tier('wgsl', { makesKernels: true }),
-      tier('plan', { makesKernels: true }),
-      tier('kernels', { timeout: 300_000, makesKernels: true }),
-      tier('golden', { timeout: 600_000, makesKernels: true }),
-      tier('library', { timeout: 120_000, makesKernels: true }),
+      tier('unit'),
+      tier('wgsl'),
+      tier('plan'),
+      tier('kernels', { timeout: 300_000 }),
+      tier('golden', { timeout: 600_000 }),
+      tier('library', { timeout: 120_000 }),
       tier('browser', { timeout: 60_000 }),
       tier('cli', { timeout: 300_000, setup: 'test/cli/build.ts' }),
     ],

@@ -50,5 +50,8 @@ export function explain(error: unknown): Notice {
   return problem(`That did not work: ${error instanceof Error ? error.message : String(error)}`);
 }
 
+/** Hosts and file names keep their case. */
 const sentence = (text: string): string =>
-  `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`;
+  /^\S+[./]\S/.test(text) ? ended(text) : ended(`${text.charAt(0).toUpperCase()}${text.slice(1)}`);
+
+const ended = (text: string): string => (/[.!?]$/.test(text) ? text : `${text}.`);

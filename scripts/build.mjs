@@ -6,7 +6,7 @@
  *   browser/worker-script.js                    what the worker runs, in one file: not every bundler splits workers
  *   invsr.min.js                                all of `index` in one file, for a plain <script type="module">
  *
- * wgsl-preprocessor (MIT) is bundled, with its notice. Prints what a page loads (scripts/sizes.mjs).
+ * wgsl-preprocessor and @noble/hashes (MIT) are bundled, with their notices. Prints what a page loads (scripts/sizes.mjs).
  *
  *   --fast       only what Node needs, without types
  *   --no-types   without types
@@ -62,8 +62,10 @@ await build({
   target: 'node20',
   external: [...Object.keys(dependencies), '@sparticuz/chromium'],
 });
-const notice = readFileSync('node_modules/wgsl-preprocessor/LICENSE', 'utf8');
-writeFileSync(join(out, 'THIRD-PARTY-NOTICES.txt'), `wgsl-preprocessor\n\n${notice}`);
+const notices = ['wgsl-preprocessor', '@noble/hashes'].map(
+  (name) => `${name}\n\n${readFileSync(`node_modules/${name}/LICENSE`, 'utf8')}`,
+);
+writeFileSync(join(out, 'THIRD-PARTY-NOTICES.txt'), notices.join('\n\n'));
 
 if (!flags.includes('--fast')) {
   await buildForPages();

@@ -7,7 +7,6 @@ import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { build, context } from 'esbuild';
 import { installIfNeeded } from './install.mjs';
 
 const isPage = (name) => existsSync(`examples/${name}/index.html`);
@@ -56,6 +55,7 @@ export const site = (name, outdir) => ({
 });
 
 async function runInNode(name, args) {
+  const { build } = await import('esbuild');
   const outfile = `.cache/examples/${name}.mjs`;
   await build({
     entryPoints: [`examples/${name}/main.ts`],
@@ -82,6 +82,7 @@ async function main([name, ...rest]) {
   if (!names.includes(name)) throw new Error(`no example ${name}; there are ${names.join(', ')}`);
   if (!isPage(name)) return runInNode(name, rest);
   const [flag, value] = rest;
+  const { build, context } = await import('esbuild');
   if (flag === '--out' && value) {
     await build(site(name, value));
     console.log(`written to ${value}`);

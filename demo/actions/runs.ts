@@ -16,7 +16,7 @@ import {
   durationInWords,
   fractionOf,
 } from '../state/progress.ts';
-import { clip, missing, whole } from '../state/regions.ts';
+import { clip, missing, sameRegion, whole } from '../state/regions.ts';
 
 const NANO_REQUEST: ModelRequest = {
   id: 'nano',
@@ -103,7 +103,8 @@ export async function sharpenView(): Promise<void> {
     },
     picture,
   );
-  if (!region) return;
+  const [underWay] = app.run.value.kind === 'idle' ? [] : app.underWay.value;
+  if (!region || (underWay && sameRegion(underWay, wanted))) return;
   await execute('view', async (request) => {
     app.underWay.value = [wanted];
     const startedAt = performance.now();

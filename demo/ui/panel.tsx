@@ -55,6 +55,12 @@ const MODEL_HINTS = {
   own: 'From your files',
 } as const;
 
+const COLOR_HINTS = {
+  wavelet: 'Broad tones and colours from the photo.',
+  ycbcr: 'All colour from the photo, brightness from the model.',
+  none: 'Colours as the model makes them.',
+} as const;
+
 function Look() {
   const { steps, colorFix, seed } = options.value;
   const start = startOf(options.value);
@@ -82,14 +88,14 @@ function Look() {
           onChange={(value) => change({ steps: value })}
         />
       </Row>
-      <Row label="Colours">
+      <Row label="Match colours" hint={COLOR_HINTS[colorFix]}>
         <Segmented
-          label="Colours"
+          label="Match colours"
           value={colorFix}
           choices={[
-            { value: 'wavelet', label: 'Smooth', hint: 'Broad colours from the photo (wavelet)' },
-            { value: 'ycbcr', label: 'Exact', hint: 'All colour from the photo (YCbCr)' },
-            { value: 'none', label: 'Free', hint: 'Colours as the model makes them' },
+            { value: 'wavelet', label: 'Wavelet' },
+            { value: 'ycbcr', label: 'YCbCr' },
+            { value: 'none', label: 'Off' },
           ]}
           onChange={(value) => change({ colorFix: value })}
         />

@@ -1,5 +1,5 @@
 /** The first screen: what this is, a photo to begin with, and what the model does to one of ours. */
-import { useRef, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import { openSample } from '../actions/photo.ts';
 import { Icon } from './icons.tsx';
 
@@ -46,16 +46,15 @@ export function Welcome({ onChoose }: { readonly onChoose: () => void }) {
 /** One of our pictures before and after, to be wiped by hand. */
 function Comparison() {
   const [share, setShare] = useState(46);
-  const figure = useRef<HTMLDivElement>(null);
   return (
     <figure class="comparison" style={{ '--share': `${share}%` }}>
-      <div ref={figure} class="comparison-pictures">
-        <img class="soft" src="samples/still-life-lr.png" alt="A still life of 128 × 128 pixels" />
-        <img
-          class="crisp"
-          src="samples/still-life-nano.webp"
-          alt="The same with 512 × 512 pixels"
-        />
+      <div class="comparison-pictures">
+        <div class="soft">
+          <img src="samples/still-life-lr.png" alt="Part of a still life of 128 × 128 pixels" />
+        </div>
+        <div class="crisp">
+          <img src="samples/still-life-nano.webp" alt="The same part with 512 × 512 pixels" />
+        </div>
         <span class="edge" aria-hidden="true" />
         <input
           type="range"

@@ -9,6 +9,7 @@ import { BitmapLayer } from '@deck.gl/layers';
 import { luma, type Texture } from '@luma.gl/core';
 import { type WebGPUDevice, webgpuAdapter } from '@luma.gl/webgpu';
 import { InvSR } from 'invsr-webgpu';
+import { fetchFolder } from 'invsr-webgpu/browser';
 import { drawAerial } from './aerial.ts';
 
 const SIDE = 256; // of the imagery, in pixels; a pixel is a unit of the map
@@ -53,7 +54,9 @@ const deck = new Deck({
 });
 
 // [2] The networks, on luma.gl's device.
-const sr = await InvSR.load({ device: device.handle, weights: '/weights/invsr-nano/' });
+const weights = await fetchFolder(new URL('/weights/invsr-nano/', location.href));
+const sr = await InvSR.open({ device: device.handle, weights });
+await sr.prepare({ width: TILE, height: TILE }, { tile: TILE + 32 });
 
 /** Tiles in view. */
 function inView() {

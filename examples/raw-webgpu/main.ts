@@ -3,6 +3,7 @@
  * pointer on that device, while frames go on. What InvSR adds to it is at [1] to [4].
  */
 import { InvSR, type Region, requiredDevice } from 'invsr-webgpu';
+import { fetchFolder } from 'invsr-webgpu/browser';
 import { createViewer } from './viewer.ts';
 
 /** Of the square, in pixels of the picture; `?side=32` is for slow adapters. */
@@ -32,7 +33,9 @@ requestAnimationFrame(function draw(time) {
 });
 
 // [2] The networks, on the same device. It stays the viewer's.
-const sr = await InvSR.load({ device, weights: '/weights/invsr-nano/' });
+const weights = await fetchFolder(new URL('/weights/invsr-nano/', location.href));
+const sr = await InvSR.open({ device, weights });
+await sr.prepare({ width: SIDE, height: SIDE }, { tile: TILE });
 status.textContent = 'Ready.';
 
 /** The square around the pointer, within the picture. */

@@ -4,6 +4,7 @@
  */
 import * as THREE from 'three/webgpu';
 import { InvSR, requiredDevice } from 'invsr-webgpu';
+import { fetchFolder } from 'invsr-webgpu/browser';
 import { createScene } from './scene.ts';
 import { createScreen, setMap } from './screen.ts';
 
@@ -25,7 +26,8 @@ await renderer.init();
 const backend = renderer.backend as unknown as {
   get(texture: THREE.Texture): { texture: GPUTexture };
 };
-renderer.setSize(canvas.width, canvas.height, false);
+// The sharpened frame's pixels are the screen's.
+renderer.setSize(8 * SIDE, 4 * SIDE, false);
 
 const { scene, camera, turn } = createScene();
 const rendered = new THREE.RenderTarget(SIDE, SIDE, { type: THREE.HalfFloatType, samples: 4 });
@@ -46,7 +48,9 @@ await renderer.setAnimationLoop((time: number) => {
 });
 
 // [2] The networks, on the same device.
-const sr = await InvSR.load({ device, weights: '/weights/invsr-nano/' });
+const weights = await fetchFolder(new URL('/weights/invsr-nano/', location.href));
+const sr = await InvSR.open({ device, weights });
+await sr.prepare({ width: SIDE, height: SIDE }, { tile: SIDE });
 
 let sharpened: GPUTexture | undefined;
 async function sharpen(): Promise<void> {

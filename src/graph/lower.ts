@@ -13,7 +13,7 @@ import { constantNodes, lifetimes } from './liveness.ts';
 import { dropConcats, foldNorms, joinSmallNorms } from './norms.ts';
 import { kernelOf } from './ops.ts';
 import { foldLayerNorms } from './row-norms.ts';
-import { momentsFromProducts } from './statistics.ts';
+import { takingMoments } from './statistics.ts';
 import { assignSlots, PART_BYTES } from './slots.ts';
 
 export interface LowerOptions {
@@ -37,7 +37,10 @@ function* banding(
   const names = new Map([...built.names].filter(([name]) => keep(name)));
   const simple = simplify({ ...built, names }, target, { maxBindingBytes, compact });
   yield;
-  return band(simple, { maxBindingBytes, compact });
+  // Not among what `simplify` does: the bench times a network's layers.
+  const chained = target.family === 'cpu' || compact ? simple : chainProducts(simple);
+  yield;
+  return band(chained, { maxBindingBytes, compact });
 }
 
 /** The graph whose nodes become dispatches, one each. */
@@ -49,7 +52,7 @@ function* rewriting(built: Graph, target: Target, options: LowerOptions): Genera
   yield;
   const graph = chooseAlgorithms(whole, target, options);
   yield;
-  return target.family === 'cpu' ? graph : momentsFromProducts(graph, target);
+  return target.family === 'cpu' ? graph : yield* takingMoments(graph, target);
 }
 
 export const lower = (built: Graph, target: Target, options: LowerOptions = {}): Plan =>
@@ -140,7 +143,7 @@ function fewerNorms(
   { maxBindingBytes, compact }: Required<Pick<LowerOptions, 'maxBindingBytes' | 'compact'>>,
 ): Graph {
   const small = dropConcats(joinSmallNorms(graph, maxBindingBytes));
-  const large = compact ? small : chainProducts(foldNorms(small));
+  const large = compact ? small : foldNorms(small);
   return matrix ? large : foldLayerNorms(large);
 }
 

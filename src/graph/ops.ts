@@ -14,7 +14,6 @@ import { geglu } from '../kernels/geglu.ts';
 import { groupNormFinalize, groupNormPartial } from '../kernels/group-norm-stats.ts';
 import { groupNormApply } from '../kernels/group-norm.ts';
 import { groupNorm } from '../kernels/group-norm-small.ts';
-import { imageToTensor, tensorToImage } from '../kernels/image.ts';
 import { layerNorm } from '../kernels/layer-norm.ts';
 import { linear } from '../kernels/matmul.ts';
 import { normalNoise } from '../kernels/normal-noise.ts';
@@ -50,13 +49,11 @@ const OPS = {
   groupNormApply,
   groupNormFinalize,
   groupNormPartial,
-  imageToTensor,
   layerNorm,
   linear,
   normalNoise,
   posterior,
   reflectPad,
-  tensorToImage,
   timestepEmbedding,
   upsampleConv2d,
   upsampleNearest,

@@ -7,7 +7,7 @@
  * A product then has a second output, its moments (kernels/moments.ts), which costs it a little at the
  * end of each tile. A reader that is a product too merges them as it begins, where they are few
  * (kernels/norm-groups.ts); else groupNormFinalize does that once for all of its workgroups. Norms of
- * which neither is true stay as they are, such as those of tensors side by side.
+ * which neither is true stay as they are.
  *
  * It comes last, when every node is one kernel: how many chunks a product has moments of depends on the
  * tiles of its program. Tensors in bands keep their norms.
@@ -15,11 +15,10 @@
 import { sizeOf, type Target } from '../engine/kernel.ts';
 import type { PlanWeight } from '../engine/plan.ts';
 import type { Activation } from '../kernels/epilogue.ts';
-import { gcd } from '../kernels/moments.ts';
 import { MAX_GROUPS } from '../kernels/norm-groups.ts';
 import { type Graph, inputsOf, newIds, type Node, type Tensor } from './graph.ts';
+import { channelsOf, isReader, MAX_BINDINGS, NormSites } from './norm-sites.ts';
 import { kernelOf } from './ops.ts';
-import { usesOf } from './uses.ts';
 import { stacked } from './weight-parts.ts';
 
 /**
@@ -27,11 +26,6 @@ import { stacked } from './weight-parts.ts';
  * 192 KiB, which its thousands of workgroups would read again and again; one more dispatch is less.
  */
 const MAX_MERGED = 32_768;
-/** WebGPU's default maxStorageBuffersPerShaderStage, which every device has. */
-const MAX_BINDINGS = 8;
-
-type Producer = Node<'conv2d'> | Node<'linear'> | Node<'upsampleConv2d'> | Node<'gemmReduce'>;
-type Reader = Node<'conv2d'> | Node<'linear'> | Node<'gemmPartial'>;
 
 /** What becomes of a reader's x, or of its stats. */
 interface Folded {
@@ -43,92 +37,42 @@ interface Folded {
   };
 }
 
-export function momentsFromProducts(graph: Graph, target: Target): Graph {
+/** In steps of a few milliseconds, as `inSlices` takes them. */
+export function* takingMoments(graph: Graph, target: Target): Generator<void, Graph> {
   const writer = new Writer(graph, target);
-  const nodes = graph.nodes.flatMap((node) => writer.write(node));
+  const nodes: Node[] = [];
+  for (const node of graph.nodes) {
+    const written = writer.write(node);
+    nodes.push(...written);
+    // A kernel was made to know its moments.
+    if (written.some(({ moments }) => moments)) yield;
+  }
   return writer.graph(nodes);
 }
 
 class Writer {
   readonly #graph: Graph;
   readonly #target: Target;
-  readonly #consumers: ReadonlyMap<number, readonly Node[]>;
-  readonly #pinned: ReadonlySet<number>;
-  readonly #producers: ReadonlyMap<number, Node>;
+  readonly #sites: NormSites;
   readonly #nextId: () => number;
   readonly #weights: Map<number, PlanWeight>;
-  /** Channels per entry that norms ask for, by the id of what they normalize. */
-  readonly #wanted = new Map<number, number>();
   /** By the id of a tensor, or of what groupNormPartial made of it. */
   readonly #moments = new Map<number, Tensor>();
   readonly #folded = new Map<number, Folded>();
 
   constructor(graph: Graph, target: Target) {
-    const { producers, consumers, pinned } = usesOf(graph);
     this.#graph = graph;
     this.#target = target;
-    this.#consumers = consumers;
-    this.#pinned = pinned;
+    this.#sites = new NormSites(graph);
     this.#nextId = newIds(graph);
     this.#weights = new Map(graph.weights);
-    this.#producers = new Map([...producers].filter(([, node]) => !node.output.window));
-    for (const node of graph.nodes) this.#ask(node);
-  }
-
-  /** A norm that has use for moments asks for them. */
-  #ask(node: Node): void {
-    if (node.op !== 'groupNorm' && node.op !== 'groupNormFinalize') return;
-    const sources = this.#sourcesOf(node);
-    const isMade = sources.every((x) => !x.window && isProducer(this.#producers.get(x.id), x));
-    if (!isMade || (node.op === 'groupNorm' && !this.#readerOf(node))) return;
-    const channels = sources.reduce((sum, x) => sum + channelsOf(x), 0);
-    for (const [i, x] of sources.entries()) {
-      // The runs of a second tensor begin where the first one ends: maybe inside of a group.
-      const [first] = sources;
-      const width = channels / node.constants.groups;
-      const run = i === 0 || !first ? width : gcd(width, channelsOf(first));
-      this.#wanted.set(x.id, gcd(run, this.#wanted.get(x.id) ?? run));
-    }
-  }
-
-  /** What a norm's statistics are of. */
-  #sourcesOf(node: Node<'groupNorm'> | Node<'groupNormFinalize'>): readonly Tensor[] {
-    if (node.op === 'groupNorm') {
-      return [node.inputs.x, node.inputs.x2].filter((x) => x !== undefined);
-    }
-    const partial = this.#producers.get(node.inputs.partial.id);
-    return partial?.op === 'groupNormPartial' ? [partial.inputs.x] : [];
-  }
-
-  /** The product that can do a norm's work while it reads, if there is one. */
-  #readerOf(norm: Node<'groupNorm'> | Node<'groupNormFinalize'>): Reader | undefined {
-    const { id } = norm.output;
-    const [reader, ...others] = this.#consumers.get(id) ?? [];
-    if (!reader || others.length > 0 || this.#pinned.has(id) || !isReader(reader)) return undefined;
-    const inputs = inputsOf(reader);
-    const [[name] = [], ...more] = inputs.filter(([, tensor]) => tensor.id === id);
-    if (more.length > 0 || name !== (norm.op === 'groupNorm' ? 'x' : 'stats')) return undefined;
-    if (inputs.some(([other, { window }]) => window || UNKNOWN.has(other))) return undefined;
-    if (norm.op === 'groupNormFinalize') return reader;
-    if (norm.inputs.x.dtype !== norm.output.dtype || 'stats' in Object.fromEntries(inputs)) {
-      return undefined;
-    }
-    // moments and affine more, and the same of x2 but for the latter; y, and maybe its moments.
-    const bindings = inputs.length + (norm.inputs.x2 ? 4 : 2) + (this.#isNormed(reader) ? 2 : 1);
-    return bindings <= MAX_BINDINGS ? reader : undefined;
-  }
-
-  /** Whether somebody may ask for moments of a node's output. */
-  #isNormed({ output }: Node): boolean {
-    const readers = this.#consumers.get(output.id) ?? [];
-    return readers.some(({ op }) => op === 'groupNorm' || op === 'groupNormPartial');
   }
 
   write(node: Node): Node[] {
     switch (node.op) {
       case 'groupNormPartial': {
         const moments = this.#moments.get(node.inputs.x.id);
-        if (!moments || node.inputs.x.window || !this.#isReplaced(node)) return [node];
+        if (!moments || !this.#sites.isReplaceable(node)) return [node];
         this.#moments.set(node.output.id, moments);
         return [];
       }
@@ -141,15 +85,10 @@ class Writer {
     }
   }
 
-  #isReplaced({ output: { id } }: Node): boolean {
-    const readers = this.#consumers.get(id) ?? [];
-    return !this.#pinned.has(id) && readers.every(({ op }) => op === 'groupNormFinalize');
-  }
-
   #writeFinalize(node: Node<'groupNormFinalize'>): Node[] {
     const moments = this.#moments.get(node.inputs.partial.id);
     if (!moments) return [node];
-    const reader = this.#readerOf(node);
+    const reader = this.#sites.readerOf(node);
     const beta = reader && 'beta' in reader.inputs ? reader.inputs.beta : undefined;
     const { groups, eps } = node.constants;
     const affine = beta && this.#affine({ gamma: node.inputs.gamma, beta, groups }, moments);
@@ -166,7 +105,7 @@ class Writer {
     const { groups, eps, activation: normActivation = 'none' } = node.constants;
     const moments = this.#moments.get(x.id);
     const moments2 = x2 && this.#moments.get(x2.id);
-    if (!moments || (x2 && !moments2) || !this.#readerOf(node)) return [node];
+    if (!moments || (x2 && !moments2) || !this.#sites.readerOf(node)) return [node];
     const affine = this.#affine({ gamma, beta, groups }, moments, moments2);
     if (affine) {
       this.#folded.set(node.output.id, {
@@ -237,7 +176,7 @@ class Writer {
   }
 
   #withMoments(node: Node): Node {
-    const width = this.#wanted.get(node.output.id);
+    const width = this.#sites.wantedOf(node);
     if (width === undefined || inputsOf(node).length + 2 > MAX_BINDINGS) return node;
     const made = { ...node, constants: { ...node.constants, moments: width } } as Node;
     const { moments } = kernelOf(made.op, { ...made.inputs }, made.constants, this.#target);
@@ -260,22 +199,3 @@ class Writer {
     return { ...this.#graph, nodes, weights };
   }
 }
-
-/** Inputs of a reader that its program does not know beside a group norm. */
-const UNKNOWN: ReadonlySet<string> = new Set(['x2', 'gamma', 'moments']);
-
-const channelsOf = ({ shape }: Tensor): number => shape.at(-1) ?? 0;
-
-const isReader = (node: Node): node is Reader =>
-  node.op === 'conv2d' || node.op === 'linear' || node.op === 'gemmPartial';
-
-/** A product all of whose output x is a view of, image by image. */
-const isProducer = (node: Node | undefined, x: Tensor): node is Producer =>
-  node !== undefined &&
-  (node.op === 'conv2d' ||
-    node.op === 'upsampleConv2d' ||
-    node.op === 'gemmReduce' ||
-    (node.op === 'linear' && !node.constants.gated)) &&
-  node.output.shape.length > 2 &&
-  node.output.shape[0] === x.shape[0] &&
-  node.output.shape.at(-1) === x.shape.at(-1);

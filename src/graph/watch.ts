@@ -1,6 +1,6 @@
 /**
- * Plan → Plan that looks for NaN and Infinity: after every dispatch with float output one of the
- * kernel nonFinite, which marks a buffer of flags. Marks fall from the first dispatch to the last and
+ * Plan → Plan that looks for NaN and Infinity: after every dispatch one of the kernel
+ * nonFinite, which marks a buffer of flags. Marks fall from the first dispatch to the last and
  * the largest one stays, so the flags name the first layer that went wrong, whatever it spread to.
  *
  * The flags are a slot of the plan's own, zero when it is made: what `prepare` computes is seen as
@@ -20,7 +20,6 @@ export function watch(plan: Plan, target: Target): Plan {
   const watched = (dispatch: Dispatch): Dispatch[] => {
     const { path, kernel, output } = dispatch;
     const x = kernel.output.type;
-    if (x.dtype === 'u32') return [dispatch];
     const look = nonFinite({ x }, { mark: mark-- }, target);
     return [dispatch, { path, kernel: look, inputs: { x: output }, output: location }];
   };

@@ -94,6 +94,12 @@ export function expectFrameFits(
   );
 }
 
+/** The size of `lr` for an image: a side of one pixel has nothing to reflect, so it is doubled; the result is cropped. */
+export const reflectable = ({ width, height }: Size): Size => ({
+  width: Math.max(2, width),
+  height: Math.max(2, height),
+});
+
 /** Bytes of `lr`. */
 export const lrBytes = ({ width, height }: Size): number =>
   width * height * 4 * Float32Array.BYTES_PER_ELEMENT;

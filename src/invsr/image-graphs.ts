@@ -1,6 +1,6 @@
 /**
  * The small graphs around the networks, one per image size: LR → padded image, image → tiles,
- * tiles → blended image, blended image → finished one; and pixels on the host at both ends.
+ * tiles → blended image, blended image → finished one.
  */
 import { GraphBuilder } from '../graph/builder.ts';
 import type { Graph, Tensor } from '../graph/graph.ts';
@@ -21,14 +21,6 @@ const WAVELET_LEVELS = [1, 2, 4, 8, 16];
 /** The external that holds the image to be tiled: the LR itself where nothing is padded. */
 const paddedName = ({ passes }: PaddingPlan): 'lr' | 'image' =>
   passes.length > 0 ? 'image' : 'lr';
-
-/** `pixels` u32 [H, W] (rgba8) → `lr` f32 [1, H, W, 4]. */
-export function pixelsGraph({ height, width }: Size): Graph {
-  const g = new GraphBuilder({ precision: 'f32' });
-  const pixels = g.external('pixels', { dtype: 'u32', shape: [height, width] });
-  g.output('lr', g.emit('imageToTensor', 'lr', { pixels }, {}, image({ height, width })));
-  return g.build();
-}
 
 /** `lr` [1, H, W, 4] → `image`, the same reflect-padded; null where nothing is. */
 export function padGraph(size: Size, { passes }: PaddingPlan): Graph | null {
@@ -132,16 +124,6 @@ export function finishGraph(
     }
     return g.affine('wavelet', { a: content, b: low }, { alpha: 1, beta: 1 });
   }
-}
-
-/** `final` → `result` u32 [4H, 4W] rgba8. */
-export function resultGraph(size: Size): Graph {
-  const g = new GraphBuilder({ precision: 'f32' });
-  const type = resultType(size);
-  const pixels = { dtype: 'u32', shape: type.shape.slice(1, 3) } as const;
-  const final = g.external('final', type);
-  g.output('result', g.emit('tensorToImage', 'result', { x: final }, {}, pixels));
-  return g.build();
 }
 
 const image = ({ height, width }: Size) =>

@@ -1,11 +1,12 @@
 /**
  * Upscaler: pixels on the host through the GPU frame (gpu-frame.ts).
  *
- *   pixels ─pixelsGraph→ lr ─frame→ final ─resultGraph→ pixels
+ *   pixels ─loadImage→ lr ─frame→ final ─imageStore→ pixels
  *
  * Also hands the networks alone to the host frame (`patches`).
  */
 import type { EngineContext } from '../engine/context.ts';
+import { imageStore, loadImage } from '../engine/image-pass.ts';
 import { createQueue } from '../engine/queue.ts';
 import { readBuffer } from '../engine/readback.ts';
 import { Buffers } from './buffers.ts';
@@ -14,16 +15,16 @@ import {
   expectFrameFits,
   finishFrame,
   type FrameJob,
+  lrBytes,
   padFrame,
   planFrame,
+  reflectable,
   runFrame,
-  runOnce,
 } from './gpu-frame.ts';
-import { pixelsGraph, resultGraph } from './image-graphs.ts';
 import type { MemoryPlan } from './memory-plan.ts';
 import type { Model } from './model.ts';
 import { patchSource } from './patch-source.ts';
-import { checkPixels, cropTopLeft, type Pixels, reflectable } from './pixels.ts';
+import { checkPixels, type Pixels } from './pixels.ts';
 import { SCALE } from './tile-graph.ts';
 import { checkDraws } from './tile-inputs.ts';
 import { type TileProgress, TileNetworks } from './tile-networks.ts';
@@ -84,9 +85,9 @@ export class Upscaler {
     const { tile, tileBatch, colorFix } = this.options;
     const context = this.#context;
     checkPixels(input);
-    const image = reflectable(input);
-    expectFrameFits(context.capabilities, image);
-    const plan = planFrame(image, this.options);
+    const lr = reflectable(input);
+    expectFrameFits(context.capabilities, lr);
+    const plan = planFrame(lr, this.options);
     const { signal, noise, onProgress } = request;
     if (noise) {
       const { latentChannels } = this.#networks;
@@ -111,31 +112,48 @@ export class Upscaler {
         await this.#networks.prepare(batch, { ...frameRequest, noise: kind });
       });
       await timed('load', async () => {
-        await buffers.write('pixels', image.pixels);
-        await runOnce(job, pixelsGraph(image));
+        await this.#load(input, job);
         await padFrame(job);
       });
       await timed('tiles', () => runFrame(job));
       signal?.throwIfAborted();
       onProgress?.({ stage: 'finish', done: 0, total: 1 });
-      const result = await timed('finish', () => this.#finish(job));
+      const result = await timed('finish', () => this.#finish(input, job));
       onProgress?.({ stage: 'finish', done: 1, total: 1 });
-      const size = { width: input.width * SCALE, height: input.height * SCALE };
-      return { ...cropTopLeft(result, size), milliseconds };
+      return { ...result, milliseconds };
     } finally {
       buffers.dispose();
     }
   }
 
+  /** Pixels → `lr`. */
+  async #load({ pixels, width, height }: Pixels, { plan, buffers }: FrameJob): Promise<void> {
+    await buffers.write('pixels', pixels);
+    await loadImage(this.#context.device, {
+      image: { buffer: buffers.at('pixels'), width, height, format: 'rgba8unorm' },
+      from: { x: 0, y: 0, width, height },
+      transfer: 'srgb',
+      tensor: await buffers.create('lr', lrBytes(plan.lr)),
+      ...plan.lr,
+    });
+  }
+
   /** Colour fix and 8-bit pixels. */
-  async #finish(job: FrameJob): Promise<Pixels> {
+  async #finish(input: Pixels, job: FrameJob): Promise<Pixels> {
     await finishFrame(job);
-    const { lr } = job.plan;
-    await runOnce(job, resultGraph(lr));
-    const [width, height] = [lr.width * SCALE, lr.height * SCALE];
-    const result = job.buffers.at('result');
-    const bytes = await readBuffer(this.#context.device, result, 4 * width * height);
-    return { width, height, pixels: new Uint8Array(bytes) };
+    const { device } = this.#context;
+    const { buffers, plan } = job;
+    const size = { width: input.width * SCALE, height: input.height * SCALE };
+    const bytes = 4 * size.width * size.height;
+    const buffer = await buffers.create('result', bytes);
+    const store = await imageStore(device, { buffer, ...size, format: 'rgba8unorm' }, 'srgb');
+    await store({
+      tensor: buffers.at('final'),
+      stride: plan.lr.width * SCALE,
+      origin: [0, 0],
+      to: { x: 0, y: 0, ...size },
+    });
+    return { ...size, pixels: new Uint8Array(await readBuffer(device, buffer, bytes)) };
   }
 
   /**

@@ -28,10 +28,10 @@ import {
   pixelsOf,
   type Staged,
 } from './alu-tiles.ts';
+import { type SumsVariant, sumsWgsl } from './alu-sums.ts';
 import { choose } from './designs.ts';
 import { type ImplicitGemm, type Program, SPLIT_BLOCK, WEIGHT_BINDING } from './gemm-program.ts';
 import { readWgsl } from './storage.ts';
-import { mergeMoments, momentVectors, ownMoments, tileMomentsWgsl } from './tile-moments.ts';
 import { rowNormWgsl } from './row-norm.ts';
 import { unroll } from './unroll.ts';
 
@@ -83,13 +83,9 @@ function invocations({ across, down, depth }: AluDesign) {
 }
 
 /** What the text depends on beside the design. */
-interface Variant {
-  readonly isSplit: boolean;
-  /** Rows are layer-normalized: row-norm.ts. */
-  readonly isNormed: boolean;
+interface Variant extends SumsVariant {
   /** x is group-normalized: norm-groups.ts. */
   readonly isGrouped: boolean;
-  readonly hasMoments: boolean;
 }
 
 function programWgsl(
@@ -147,32 +143,11 @@ ${eachRow((r) => `${sum}${r}_${v} += a${r}[${l}] * b${l}_${v};`)}`,
 )}
 }`;
 
-  const result = (r: number, v: number): string =>
-    isNormed
-      ? `normalized(sum${r}_${v}, row_norms[j + ${down * r}u], c + ${across * v}u)`
-      : `sum${r}_${v}`;
-
-  const tile = {
-    columns: across * vectors,
-    parts: down,
-    slots: design.slots,
-    threads: across * down,
-    scratch: 'moment_tile',
-  };
-  const own = Array.from({ length: vectors }, (_, v) => ({
-    mean: `mean${v}`,
-    m2: `m2_${v}`,
-    column: `(${across * v}u + i)`,
-  }));
-  const store = (r: number, v: number): string => {
-    const vector = `c + ${across * v}u`;
-    const call = `finish(${isSplit ? 'out' : 'block'}, py, px, ${vector}, ${result(r, v)})`;
-    return `if (${vector} < params.co4) { ${hasMoments ? `sum${r}_${v} = ${call}` : call}; }`;
-  };
+  const sums = sumsWgsl(design, { isSplit, isNormed, hasMoments });
 
   return `
 ${rowNorm?.shared ?? ''}
-${hasMoments ? `var<workgroup> moment_tile: array<vec4f, ${momentVectors(tile)}>;\n${tileMomentsWgsl(tile)}` : ''}
+${sums.declarations}
 ${[design.x, design.weight].includes('vec2u') ? PACKING : ''}
 var<workgroup> x_tile: array<${design.x}, ${pixelsOf(design) * pitch}>;
 var<workgroup> weight_tile: array<${design.weight}, ${weightRows * groups}>;
@@ -237,34 +212,7 @@ ${multiply}
 ${isChunked ? eachSum((r, v) => `sum${r}_${v} += vec4f(part${r}_${v});`) : ''}
   }
 ${rowNorm?.end ?? ''}
-${hasMoments ? '  var count = 0f;' : ''}
-${eachRow(
-  (r) => `  {
-    let pixel = first + j + ${down * r}u;
-    let py = pixel / params.width;
-    let px = pixel - py * params.width;
-    if (py < params.height) {
-${hasMoments ? '      count += 1f;\n' : ''}${eachVector((v) => store(r, v))}
-    }
-  }`,
-)}
-${
-  hasMoments
-    ? `${own
-        .map((one, v) =>
-          ownMoments(
-            one,
-            Array.from({ length: rows }, (_, r) => `sum${r}_${v}`),
-          ),
-        )
-        .join('\n')}
-${mergeMoments(tile, 'j', own)}
-  if (first < params.height * params.width) {
-    let chunk = (block.phase_y * 2u + block.phase_x) * params.moment_chunks + first / ${pixelsOf(design)}u;
-    store_moments(block.image * params.moment_chunks * params.phases + chunk, 0u, block.column * ${columnsOf(design)}u, ${columnsOf(design)}u, thread);
-  }`
-    : ''
-}
+${sums.store}
 }
 `;
 }

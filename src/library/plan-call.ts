@@ -2,7 +2,7 @@
 import type { EngineContext } from '../engine/context.ts';
 import { expectSides, type ImageSize, type Rectangle } from '../engine/gpu-image.ts';
 import { checkGuidance } from '../invsr/check-model.ts';
-import { expectFrameFits, type FramePlan, planFrame } from '../invsr/gpu-frame.ts';
+import { expectFrameFits, type FramePlan, planFrame, reflectable } from '../invsr/gpu-frame.ts';
 import type { Model } from '../invsr/model.ts';
 import { timestepsOf } from '../invsr/scheduler.ts';
 import { type UpscalerOptions, withDefaults } from '../invsr/upscaler-options.ts';
@@ -64,8 +64,7 @@ export function planCall(
   expectRegion(region, size);
   const isWhole = region.width === size.width && region.height === size.height;
   const window = isWhole ? region : windowOf(region, size, settings.tile);
-  // A side of one pixel has nothing to reflect: it is loaded twice.
-  const lr = { width: Math.max(2, window.width), height: Math.max(2, window.height) };
+  const lr = reflectable(window);
   expectFrameFits(capabilities, lr);
   const frame = planFrame(lr, { ...settings, origin: { x: window.x, y: window.y } });
   return { region, window, frame };

@@ -47,6 +47,8 @@ inBrowsers((browser) => {
     const context = await browser().newContext({
       viewport: { width: 1280, height: 800 },
       serviceWorkers: 'block',
+      // SwiftShader has no time for outlines that pulse while it computes: canvases stop being shown.
+      reducedMotion: 'reduce',
       ...options,
     });
     const page = await context.newPage();

@@ -136,6 +136,51 @@ inBrowsers((browser) => {
     expect(errors).toEqual([]);
   });
 
+  test.each([
+    ['light', {}],
+    ['phone dark', { ...PHONE, colorScheme: 'dark' }],
+  ] as const)('with a photo, its dialogs and settings, %s', async (name, options) => {
+    await using context = (await open({ reducedMotion: 'reduce', ...options })).context();
+    const page = context.pages()[0] as Page;
+    // No hub: what is said then is part of the page.
+    await page.route(/huggingface/, (route) => route.abort());
+    await drop(
+      page,
+      'sea.png',
+      'image/png',
+      await sharp('examples/images/garden-lr.png').toBuffer(),
+    );
+    await page.getByText('192 × 128 → 768 × 512').waitFor();
+    const settings = page.getByRole('button', { name: 'Settings', exact: true });
+    if (await settings.isVisible()) await settings.click();
+    await page.getByText('More', { exact: true }).click();
+    expect(await violations(page)).toEqual([]);
+    for (const [opener, title] of [
+      [/^Model/, 'Model'],
+      ['About this device', 'This device'],
+    ] as const) {
+      await page.getByRole('button', { name: opener }).click();
+      await page.getByRole('dialog', { name: title }).waitFor();
+      if (title === 'Model') await page.getByText(/cannot be reached/).waitFor();
+      await shoot(page, `${title} ${name}`);
+      expect(await violations(page)).toEqual([]);
+      await page.keyboard.press('Escape');
+      await page.getByRole('dialog').waitFor({ state: 'detached' });
+    }
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(
+      page.viewportSize()?.width,
+    );
+  });
+
+  test('files that are no model are told', async () => {
+    await using context = (await open()).context();
+    const page = context.pages()[0] as Page;
+    await drop(page, 'model.safetensors', '', Buffer.from('not a header'));
+    await expect
+      .poll(() => page.getByRole('alert').textContent())
+      .toMatch(/^The model cannot be used/);
+  });
+
   test('without WebGPU: which browsers have it', async () => {
     const context = await browser().newContext({ serviceWorkers: 'block' });
     await using _ = context;

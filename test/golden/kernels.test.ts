@@ -7,7 +7,6 @@ import { conv2d, type Conv2dConstants } from '../../src/kernels/conv2d.ts';
 import { geglu } from '../../src/kernels/geglu.ts';
 import { groupNormFinalize, groupNormPartial } from '../../src/kernels/group-norm-stats.ts';
 import { groupNormApply } from '../../src/kernels/group-norm.ts';
-import { tensorToImage } from '../../src/kernels/image.ts';
 import { layerNorm } from '../../src/kernels/layer-norm.ts';
 import { linear } from '../../src/kernels/matmul.ts';
 import { posterior } from '../../src/kernels/posterior.ts';
@@ -40,8 +39,8 @@ import { syntheticWeight } from '../../src/weights/synthetic.ts';
 import { type TinyPart, tinyShapes } from '../harness/synthetic.ts';
 import { sumNmse } from '../kernels/cases.ts';
 
-/** Files of data/kernels about formats: test/unit/safetensors.test.ts, test/unit/half.test.ts. */
-const ELSEWHERE = ['edge', 'f16_rounding'];
+/** Files of data/kernels about formats: test/unit/safetensors.test.ts, half.test.ts, test/library/image-pass.test.ts. */
+const ELSEWHERE = ['edge', 'f16_rounding', 'to_u8'];
 
 const open = async (name: string) => watched(await openGolden(`kernels/${name}`));
 const goldens = {
@@ -54,7 +53,6 @@ const goldens = {
   posterior: await open('posterior'),
   softmax: await open('softmax'),
   timestep_embedding: await open('timestep_embedding'),
-  to_u8: await open('to_u8'),
   upsample: await open('upsample'),
 };
 
@@ -293,17 +291,6 @@ describe.each(adapterNames)('%s', (adapter) => {
       // an f32 ulp of values up to 1
       expectClose(actual, expected, { abs: 2 ** -23 });
     }
-  });
-
-  test('tensorToImage: every byte', async () => {
-    const values = goldens.to_u8.f32('x').data;
-    const x: Value = {
-      type: { dtype: 'f32', shape: [1, 1, values.length, 4] },
-      data: Float32Array.from({ length: 4 * values.length }, (_, i) => values[i >>> 2]!),
-    };
-    const actual = await run({ x }, (types) => tensorToImage(types));
-    const bytes = [...(goldens.to_u8.at('u8').data as Uint8Array)];
-    expect([...actual.data]).toEqual(bytes.map((v) => v * 0x1_01_01 + 0xff_00_00_00));
   });
 });
 

@@ -8,7 +8,7 @@ import { preview } from 'vite';
 export interface Served {
   /** With a slash at its end. */
   readonly url: string;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** `headers` come with every answer, e.g. a content security policy. */

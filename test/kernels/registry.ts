@@ -14,7 +14,6 @@ import { cases as gemmSplit } from './gemm-split.cases.ts';
 import { cases as groupNorm } from './group-norm.cases.ts';
 import { cases as groupNormSmall } from './group-norm-small.cases.ts';
 import { cases as groupNormStats } from './group-norm-stats.cases.ts';
-import { cases as image } from './image.cases.ts';
 import { cases as layerNorm } from './layer-norm.cases.ts';
 import { cases as matmul } from './matmul.cases.ts';
 import { cases as nonFinite } from './non-finite.cases.ts';
@@ -47,7 +46,6 @@ export const REGISTRY: Readonly<Record<string, readonly KernelCase[]>> = {
   'group-norm': groupNorm,
   'group-norm-small': groupNormSmall,
   'group-norm-stats': groupNormStats,
-  image,
   'layer-norm': layerNorm,
   matmul,
   'non-finite': nonFinite,

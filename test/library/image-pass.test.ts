@@ -5,6 +5,7 @@ import { imageStore, loadImage } from '../../src/engine/image-pass.ts';
 import { readBuffer } from '../../src/engine/readback.ts';
 import { readImage } from '../../src/library/read-image.ts';
 import { adapterNames, openTestDevice } from '../harness/device.ts';
+import { openGolden } from '../harness/goldens.ts';
 import { difference, picture, swapped, textureOf } from '../harness/pictures.ts';
 
 /** IEC 61966-2-1. */
@@ -155,6 +156,43 @@ describe.each(adapterNames)('%s', (adapter) => {
       expect(worst).toBeLessThanOrEqual(error + 2.5 * 2 ** -24);
     },
   );
+
+  test('bytes are rounded halves to even, whatever the target', async () => {
+    // Every boundary between two levels, and its neighbours in f32.
+    const halves = Array.from({ length: 255 }, (_, i) => Math.fround((i + 0.5) / 255));
+    const levels = halves.flatMap((v) => [v, v * (1 - 2 ** -24), v * (1 + 2 ** -23)]);
+    const x = Float32Array.from({ length: 4 * levels.length }, (_, i) => levels[i >> 2]!);
+    const expected = x.map((v, i) => {
+      const level = Math.fround(255 * v);
+      const below = Math.floor(level);
+      return i % 4 === 3 ? 255 : level - below === 0.5 ? below + (below % 2) : Math.round(level);
+    });
+    const width = levels.length;
+    for (const image of [
+      { buffer: buffer(4 * width), width, height: 1, format: 'rgba8unorm' } as const,
+      outputTexture(width, 1, 'rgba8unorm', GPUTextureUsage.RENDER_ATTACHMENT),
+      outputTexture(width, 1, 'rgba8unorm', GPUTextureUsage.STORAGE_BINDING),
+    ]) {
+      await stored(x, image, 'srgb');
+      expect([...(await readImage(device, image)).data]).toEqual([...expected]);
+    }
+  });
+
+  test('bytes are those of the official code', async () => {
+    const golden = await openGolden('kernels/to_u8');
+    const levels = golden.f32('x').data;
+    const x = Float32Array.from({ length: 4 * levels.length }, (_, i) => levels[i >> 2]!);
+    const width = levels.length;
+    const image: ImageBuffer = {
+      buffer: buffer(4 * width),
+      width,
+      height: 1,
+      format: 'rgba8unorm',
+    };
+    await stored(x, image, 'srgb');
+    const expected = [...(golden.at('u8').data as Uint8Array)].flatMap((v) => [v, v, v, 255]);
+    expect([...(await readImage(device, image)).data]).toEqual(expected);
+  });
 
   test('values outside 0 to 1 are clamped', async () => {
     const wild = Float32Array.of(-1, 2, 0.5, 9, 1e30, -1e30, 1, -9);

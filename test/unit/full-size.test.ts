@@ -36,7 +36,11 @@ const CASES = [
 ] as const;
 
 const locationsOf = ({ prepare, dispatches }: Plan): Location[] =>
-  [...prepare, ...dispatches].flatMap(({ inputs, output }) => [...Object.values(inputs), output]);
+  [...prepare, ...dispatches].flatMap(({ inputs, output, moments }) => [
+    ...Object.values(inputs),
+    output,
+    ...(moments ? [moments] : []),
+  ]);
 
 /** Without bands, hence without rows that are computed twice. */
 const flopsOf = (graph: Graph): number =>

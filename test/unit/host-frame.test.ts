@@ -270,7 +270,7 @@ async function* take<T>(values: AsyncIterable<T>, count: number): AsyncGenerator
   }
 }
 
-test('8-bit pixels are read as the kernel imageToTensor reads them', async () => {
+test('8-bit pixels are read as those on the device are', async () => {
   const pixels = Uint8Array.of(0, 1, 2, 9, 128, 254, 255, 9);
   const rows = await pixelRows({ width: 1, height: 2, pixels }).read(1, 1);
   expect([...rows]).toEqual([128, 254, 255].map((v) => Math.fround(v / 255)));

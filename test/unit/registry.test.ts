@@ -15,6 +15,7 @@ const SHARED = readdirSync('src/kernels')
 
 test('shared files are known', () => {
   expect(SHARED).toEqual([
+    'alu-sums',
     'alu-tiles',
     'attention-flash',
     'attention-lanes',

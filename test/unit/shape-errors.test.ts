@@ -5,7 +5,6 @@ import { activation } from '../../src/kernels/activation.ts';
 import { attention } from '../../src/kernels/attention.ts';
 import { ycbcrFix } from '../../src/kernels/color-fix.ts';
 import { concat } from '../../src/kernels/concat.ts';
-import { imageToTensor, tensorToImage } from '../../src/kernels/image.ts';
 import { normalNoise } from '../../src/kernels/normal-noise.ts';
 import { posterior } from '../../src/kernels/posterior.ts';
 import { reflectPad } from '../../src/kernels/reflect-pad.ts';
@@ -64,8 +63,6 @@ test.each<readonly [string, () => Kernel, message: string]>([
     () => ycbcrFix({ content: f32(1, 4, 4, 8), style: f32(1, 4, 4, 8) }, {}, target),
     'content is f32 [1,4,4,8]',
   ],
-  ['pixels as floats', () => imageToTensor({ pixels: f32(4, 4) }), 'pixels is f32 [4,4]'],
-  ['two images', () => tensorToImage({ x: f32(2, 4, 4, 4) }), 'x is f32 [2,4,4,4]'],
   [
     'origins as floats',
     () => cropTiles({ image: f32(1, 8, 8, 4), origins: f32(1, 2) }, { tile: 4 }, target),

@@ -14,8 +14,6 @@ import {
   enlargeGraph,
   finishGraph,
   padGraph,
-  pixelsGraph,
-  resultGraph,
 } from '../../src/invsr/image-graphs.ts';
 import { openModel } from '../../src/invsr/model.ts';
 import { planPadding } from '../../src/invsr/padding.ts';
@@ -127,10 +125,8 @@ describe('the plans of invsr-nano', () => {
           stageGraph(stage, model, { ...options, precision: 'f32' }),
           stageGraph(stage, model, { ...options, precision: 'f16' }),
         ]),
-        pixelsGraph(size),
         ...[padGraph(size, padding)].filter((graph) => graph !== null),
         enlargeGraph(size),
-        resultGraph(size),
         cropGraph(padding, 2, tile),
         blendGraph(size, 2, tile),
         ...(['none', 'wavelet', 'ycbcr'] as const).map((colorFix) =>

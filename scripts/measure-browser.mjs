@@ -1,0 +1,21 @@
+/**
+ * `npm run measure:browser [-- --runs 3]`: what the page's first picture costs in a browser that has never
+ * seen it. Bundles test/browser/measure.ts, which says what is printed, and runs it.
+ */
+import { installIfNeeded } from './install.mjs';
+
+const BUNDLE = '.cache/measure-browser.mjs';
+
+installIfNeeded();
+const { build } = await import('esbuild');
+await build({
+  entryPoints: ['test/browser/measure.ts'],
+  outfile: BUNDLE,
+  bundle: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20',
+  packages: 'external',
+  logLevel: 'warning',
+});
+await import(`../${BUNDLE}`);
