@@ -56,8 +56,9 @@ export class InvSR implements Disposable {
   static async open(options: LoadOptions): Promise<InvSR> {
     const { device, weights, designs, signal } = options;
     signal?.throwIfAborted();
+    const context = await openContext(device, designs && { designs });
     const model = await openModelOf(weights);
-    const opened = new InvSR(await openContext(device, designs && { designs }), model, options);
+    const opened = new InvSR(context, model, options);
     if (signal?.aborted) opened.dispose();
     signal?.throwIfAborted();
     return opened;
@@ -235,7 +236,12 @@ export class InvSR implements Disposable {
       this.#queue(async () => {
         signal.removeEventListener('abort', leave);
         signal.throwIfAborted();
-        return work(signal);
+        try {
+          return await work(signal);
+        } catch (error) {
+          this.context.lost.throwIfAborted(); // whatever a lost device makes fail first
+          throw error;
+        }
       }).then(resolve, reject);
     });
   }

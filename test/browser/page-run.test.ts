@@ -56,7 +56,9 @@ inBrowsers((browser) => {
       // Downloads can be looked at, files that a person places cannot.
       Object.defineProperty(globalThis, 'showSaveFilePicker', { value: undefined });
       // To be lost on purpose.
-      const request = GPUAdapter.prototype.requestDevice;
+      const { value } =
+        Object.getOwnPropertyDescriptor(GPUAdapter.prototype, 'requestDevice') ?? {};
+      const request = value as GPUAdapter['requestDevice'];
       GPUAdapter.prototype.requestDevice = async function (...given) {
         const device = await request.apply(this, given);
         Object.assign(globalThis, { testDevice: device });

@@ -148,8 +148,8 @@ export const cases: readonly KernelCase[] = [
   linearCase(f16(131, 68), 32, ['edge'], { design: 'tile128x16' }),
   linearCase(f16(131, 68), 4, ['edge'], { design: 'tile128x16' }),
   linearCase(f32(3, 10, 8), 16, ['edge'], { isNormed: true }),
-  // every tile with moments: they take shared memory, and turns that differ
-  ...['tile64x64', 'tile128x64', 'tile128x128', 'tile32x64', 'tile64x64 packed'].map((design) =>
+  // tiles with moments that differ in turns and slots: compiling one takes software adapters long
+  ...['tile64x64', 'tile128x128'].map((design) =>
     linearCase(f16(2, 131, 64), 180, ['edge'], {
       moments: 10,
       groups: 32,
@@ -157,9 +157,7 @@ export const cases: readonly KernelCase[] = [
       design,
     }),
   ),
-  ...['tile128x32', 'tile128x16'].map((design) =>
-    linearCase(f32(2, 131, 20), 16, ['edge'], { moments: 4, groups: 2, design }),
-  ),
+  linearCase(f32(2, 131, 20), 16, ['edge'], { moments: 4, groups: 2, design: 'tile128x16' }),
   linearCase(f32(1, 131, 20), 4, ['edge'], { moments: 4, design: 'tile128x4' }),
   linearCase(f32(3, 7, 12), 16, ['edge'], { others: 20 }),
   linearCase(f32(3, 25, 20), 36, ['edge'], { rowEps: 1e-5, bias: false }),

@@ -73,9 +73,10 @@ const allEntries = (large: string, small: string): readonly Entry[] => [
     (target, design) =>
       conv2dCase(f16(2, 10, 19, 36), 68, [], {
         norm: 'silu',
+        groups: 4, // of 9 channels, across vectors
+        moments: 4,
         shift: 2,
         activation: 'silu',
-        residual: 'f16',
         target,
         design,
       }),

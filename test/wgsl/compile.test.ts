@@ -8,6 +8,7 @@ import type { MatrixShape, Target } from '../../src/engine/kernel.ts';
 import { checkMatrices } from '../../src/engine/matrix-check.ts';
 import { GraphBuilder } from '../../src/graph/builder.ts';
 import { lower } from '../../src/graph/lower.ts';
+import { loadWgsl, storeWgsl } from '../../src/engine/image-wgsl.ts';
 import {
   blendGraph,
   cropGraph,
@@ -161,4 +162,23 @@ test.each(['gelu', 'quickGelu'] as const)('the plan of a text encoder, %s', asyn
   }
   expect(texts.size).toBeGreaterThan(20);
   for (const [wgsl, label] of texts) await compile(label, wgsl);
+});
+
+test('the compute shaders between images and tensors', async () => {
+  for (const place of ['texture', 'u32', 'vec4f'] as const) {
+    for (const levels of [0, 255, 1023]) {
+      for (const [convertsItself, isLinear] of [
+        [false, false],
+        [false, true],
+        [true, false],
+      ] as const) {
+        const shader = { place, levels, convertsItself, isLinear };
+        const name = JSON.stringify(shader);
+        await compile(name, loadWgsl(shader));
+        for (const format of ['rgba8unorm', 'rgba16float', 'rgba32float'] as const) {
+          await compile(name, storeWgsl(shader, 'compute', format));
+        }
+      }
+    }
+  }
 });
