@@ -1,25 +1,22 @@
 import { defineConfig } from 'vitest/config';
 
 /** One project per tier; see docs/architecture.md. dawn.node is a native addon, hence forks. */
-const tier = (
-  name: string,
-  options: { timeout?: number; setup?: string; makesKernels?: boolean } = {},
-) => ({
+const tier = (name: string, options: { timeout?: number; setup?: string } = {}) => ({
   test: {
     name,
     include: [`test/${name}/**/*.test.ts`],
     testTimeout: options.timeout ?? 30_000,
     hookTimeout: 120_000,
+    setupFiles: 'test/harness/load-kernels.ts',
     ...(options.setup !== undefined && { globalSetup: options.setup }),
-    ...(options.makesKernels && { setupFiles: 'test/harness/load-kernels.ts' }),
   },
 });
 
 export default defineConfig({
   test: {
     pool: 'forks',
-    // Two cores: a software adapter already uses both, so files run one after another.
-    fileParallelism: false,
+    // Half of a software adapter's time is its compiler's, which has one thread.
+    maxWorkers: 2,
     projects: [
       tier('unit', { makesKernels: true }),
       tier('wgsl', { makesKernels: true }),
