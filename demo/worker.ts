@@ -1,6 +1,7 @@
 /**
  * The page's own files, kept so that it works offline: all of them from one build, in a cache of its
- * name. They are taken from there first; a new build brings a new cache, and the old one goes.
+ * name. They are taken from there first. A new build brings a new cache; it takes over, and the old one
+ * goes, when no page of the old build is open, for those still load chunks of theirs.
  */
 
 /** Put in by the build: the files, and what tells one build from another. */
@@ -10,7 +11,6 @@ declare const INVSR_BUILD: string;
 interface WorkerScope {
   readonly registration: { readonly scope: string };
   readonly clients: { claim(): Promise<void> };
-  skipWaiting(): Promise<void>;
   addEventListener(type: 'install' | 'activate', listener: (event: Lasting) => void): void;
   addEventListener(type: 'fetch', listener: (event: Fetched) => void): void;
 }
@@ -27,12 +27,7 @@ const scope = globalThis as unknown as WorkerScope;
 const CACHE = `invsr-page-${INVSR_BUILD}`;
 
 scope.addEventListener('install', (event) => {
-  event.waitUntil(
-    caches
-      .open(CACHE)
-      .then((cache) => cache.addAll(INVSR_FILES))
-      .then(() => scope.skipWaiting()),
-  );
+  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(INVSR_FILES)));
 });
 
 scope.addEventListener('activate', (event) => {

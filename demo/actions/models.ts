@@ -46,8 +46,7 @@ export async function lookForLarge(): Promise<void> {
       large.value = { kind: 'here', folder };
       return;
     }
-    const remote = await hubModel(SD_TURBO);
-    large.value = { kind: 'offered', remote, ...(await store.plan(remote)) };
+    await offer(await hubModel(SD_TURBO));
   } catch (error) {
     fail(error);
   }
@@ -75,11 +74,15 @@ export async function downloadLarge(remote: RemoteModel): Promise<void> {
     app.say('The model is here');
     useLarge();
   } catch (error) {
-    if (signal.aborted) large.value = { kind: 'offered', remote, ...(await store.plan(remote)) };
+    if (signal.aborted) await offer(remote).catch(fail);
     else fail(error);
   } finally {
     downloading = null;
   }
+}
+
+async function offer(remote: RemoteModel): Promise<void> {
+  large.value = { kind: 'offered', remote, ...(await store.plan(remote)) };
 }
 
 export const cancelDownload = (): void => downloading?.abort();

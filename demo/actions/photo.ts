@@ -17,11 +17,27 @@ export async function open(file: Blob, name: string): Promise<boolean> {
   }
 }
 
-/** One of our own pictures, sharpened at once. */
+/** One of our own pictures, sharpened as soon as there is a device. */
 export async function openSample(file: string): Promise<void> {
-  const response = await fetch(new URL(`samples/${file}`, document.baseURI));
-  if (await open(await response.blob(), file)) await sharpen();
+  try {
+    const response = await fetch(new URL(`samples/${file}`, document.baseURI));
+    if (!(await open(await response.blob(), file))) return;
+    await deviceSettled();
+    await sharpen();
+  } catch (error) {
+    app.notice.value = explain(error);
+  }
 }
+
+/** The first screen is there before the device is. */
+const deviceSettled = (): Promise<void> =>
+  new Promise((resolve) => {
+    const stop = app.device.subscribe(({ kind }) => {
+      if (kind === 'starting') return;
+      resolve();
+      queueMicrotask(() => stop()); // the first call comes before `stop` is there
+    });
+  });
 
 /** Only what is looked at becomes the photo. */
 export async function cropToView(): Promise<void> {

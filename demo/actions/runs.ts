@@ -73,9 +73,7 @@ export async function sharpen(): Promise<void> {
   await execute('whole', async (request, { surface }) => {
     const size = surface.size;
     const startedAt = performance.now();
-    await session?.sharpenWhole(request, (after) => {
-      app.images.value = { before: surface.before, after };
-    });
+    await session?.sharpenWhole(request, (after) => show(surface, after));
     forget();
     sharp = [whole(size)];
     const milliseconds = performance.now() - startedAt;
@@ -155,7 +153,12 @@ function startOver(): void {
   forget();
   session.surface.replace(undefined);
   app.result.value = null;
-  app.images.value = { before: session.surface.before, after: undefined };
+  show(session.surface, undefined);
+}
+
+/** A run that was stopped for another photo ends after that photo is there: its textures are gone. */
+function show(surface: Surface, after: GPUTexture | undefined): void {
+  if (session?.surface === surface) app.images.value = { before: surface.before, after };
 }
 
 /** Runs one piece of work with progress, after the one under way has ended. */
@@ -177,7 +180,7 @@ async function execute(
     app.notice.value = null;
     app.run.value = { kind: 'preparing', aim, fraction: 0 };
     await work(requestOf(aim, controller.signal), { surface });
-    if (surface.after) app.images.value = { before: surface.before, after: surface.after };
+    if (surface.after) show(surface, surface.after);
   } catch (error) {
     if (controller.signal.aborted) app.say('Stopped');
     else if (error instanceof DeviceLostError) wasInterrupted = true;

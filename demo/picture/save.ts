@@ -103,8 +103,9 @@ export async function saveAs(
       throw error;
     });
   if (!handle) return false;
+  const blob = await make(); // first: what fails leaves no file open
   const file = await handle.createWritable();
-  await file.write(await make());
+  await file.write(blob);
   await file.close();
   return true;
 }

@@ -1,7 +1,6 @@
 /** What a person can set before a run, as plain data, and the engine's options that follow from it. */
 import { signal } from '@preact/signals';
-import type { ColorFix } from '../../src/invsr/image-graphs.ts';
-import type { NetworkOptions } from '../../src/library/types.ts';
+import type { ColorFix, NetworkOptions } from '../../src/index.ts';
 
 export type Steps = 1 | 2 | 3 | 4 | 5;
 

@@ -1,5 +1,5 @@
 /** Rectangles of whole pixels: which parts of a photo are sharp already, and which are to come. */
-import type { Region } from '../../src/library/types.ts';
+import type { Region } from '../../src/index.ts';
 
 export interface Size {
   readonly width: number;

@@ -140,6 +140,7 @@ function useKeys({
     const listen = (event: KeyboardEvent): void => {
       const command = event.ctrlKey || event.metaKey;
       const isField = event.target instanceof HTMLInputElement && event.target.type !== 'radio';
+      if (event.defaultPrevented) return; // the viewer's: Escape removes its region
       if (event.key === 'Escape' && !document.querySelector('dialog[open]')) cancel();
       else if (command && event.key === 'o') choose();
       else if (command && event.key === 's') save();

@@ -2,7 +2,7 @@
  * The viewer's interface. Regions and points are in pixels of the input picture, `before`; sizes on the
  * screen are in CSS pixels; `zoom` counts device pixels per pixel of the result, so that 1 is "1:1".
  */
-import type { Region, Transfer } from '../../src/library/types.ts';
+import type { Region, Transfer } from '../../src/index.ts';
 
 export type { Region };
 
