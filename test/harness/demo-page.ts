@@ -13,7 +13,9 @@ const SHOTS = '.cache/page-shots';
 /** As `npm run demo:page` does, on a port of its own. */
 export async function serveDemoPage(): Promise<Served> {
   const folder = mkdtempSync(join(tmpdir(), 'invsr-page-'));
-  execFileSync(process.execPath, ['scripts/demo-page.mjs', '--out', folder], { stdio: 'ignore' });
+  execFileSync(process.execPath, ['scripts/demo-page.mjs', '--out', folder], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
   const served = await serve(folder);
   return {
     url: served.url,

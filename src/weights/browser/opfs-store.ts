@@ -47,7 +47,10 @@ export interface ModelStore {
    * StorageError: no room, or no storage. HubError: the server does not give it.
    */
   download(model: RemoteModel, options?: DownloadOptions): Promise<BlobFolder>;
-  /** Copies a model of files at hand, such as dropped ones. */
+  /**
+   * Copies a model of files at hand, such as dropped ones, under a name without slashes. StorageError: no
+   * room, or no storage.
+   */
   keep(name: string, model: BlobFolder, options?: StoreOptions): Promise<BlobFolder>;
   /** Without a network; undefined where it is not complete. */
   open(name: string): Promise<BlobFolder | undefined>;

@@ -134,8 +134,9 @@ export interface StoredModel {
 export async function listModels(root: FileSystemDirectoryHandle): Promise<StoredModel[]> {
   const result: StoredModel[] = [];
   for (const name of (await namesIn(root)).toSorted()) {
-    const folder = await root.getDirectoryHandle(name);
-    const note = await readModelNote(folder);
+    // Another tab may have removed it since.
+    const folder = await root.getDirectoryHandle(name).catch(() => undefined);
+    const note = folder && (await readModelNote(folder));
     if (!note) continue;
     const bytes = Object.values(note.files).reduce((sum, { size }) => sum + size, 0);
     result.push({
