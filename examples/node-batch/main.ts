@@ -23,8 +23,8 @@ process.once('SIGINT', () => stop.abort());
 const { signal } = stop;
 
 const { device } = await createDevice();
-const sr = await InvSR.load({ device, weights: nodeFolder('weights/invsr-nano'), signal });
 try {
+  using sr = await InvSR.load({ device, weights: nodeFolder('weights/invsr-nano'), signal });
   for (const [i, name] of names.entries()) {
     const { data, info } = await sharp(join(from, name))
       .autoOrient()
@@ -49,7 +49,6 @@ try {
   console.error('stopped; the pictures that are done stay');
   process.exitCode = 130;
 } finally {
-  sr.dispose();
   device.destroy();
 }
 

@@ -53,7 +53,6 @@ const sr = await InvSR.load({ device, weights, tile: SIDE });
 
 let sharpened: GPUTexture | undefined;
 async function sharpen(): Promise<void> {
-  button.disabled = true;
   status.textContent = 'Sharpening …';
   const [start, frame] = [performance.now(), frames];
   // What is upscaled stays as it is until that is done: a frame of its own.
@@ -70,9 +69,11 @@ async function sharpen(): Promise<void> {
   sharpened = output;
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
   status.textContent = `${SIDE}×${SIDE} → ${4 * SIDE}×${4 * SIDE} in ${seconds} s, ${frames - frame} frames drawn meanwhile.`;
-  button.disabled = false;
 }
 
-button.addEventListener('click', () => void sharpen());
+button.addEventListener('click', () => {
+  button.disabled = true;
+  void sharpen().finally(() => (button.disabled = false));
+});
 button.disabled = false;
 status.textContent = 'Ready.';
