@@ -24,7 +24,7 @@ export default defineConfig({
       tier('kernels', { timeout: 300_000 }),
       tier('golden', { timeout: 600_000 }),
       tier('library', { timeout: 120_000 }),
-      tier('browser', { timeout: 60_000 }),
+      tier('browser', { timeout: 120_000 }),
       tier('cli', { timeout: 300_000, setup: 'test/cli/build.ts' }),
     ],
   },

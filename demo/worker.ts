@@ -50,7 +50,11 @@ scope.addEventListener('fetch', (event) => {
   if (method !== 'GET' || !url.startsWith(scope.registration.scope)) return;
   const answer = async (): Promise<Response> => {
     const cache = await caches.open(CACHE);
-    return (await cache.match(event.request, { ignoreSearch: true })) ?? fetch(event.request);
+    // Servers vary by headers that modules are asked for with and the cache is not filled with.
+    return (
+      (await cache.match(event.request, { ignoreSearch: true, ignoreVary: true })) ??
+      fetch(event.request)
+    );
   };
   event.respondWith(answer());
 });

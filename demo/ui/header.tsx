@@ -19,9 +19,13 @@ export function Header({
         <Mark />
         <span>InvSR</span>
       </div>
-      <p class="file-name" title={picture?.name}>
-        {picture?.name}
-      </p>
+      {picture ? (
+        <h1 class="file-name" title={picture.name}>
+          {picture.name}
+        </h1>
+      ) : (
+        <span />
+      )}
       <div class="header-actions">
         {app.isOffline.value && (
           <span class="badge">

@@ -39,7 +39,7 @@ export function ModelDialog({ onClose }: { readonly onClose: () => void }) {
         />
         <Entry
           name="SD-Turbo"
-          hint="InvSR’s own model. Invents fine detail; wants a graphics card with 6 GB or more."
+          hint="InvSR’s own model. Invents fine detail; wants a strong graphics card."
           isOn={id === 'sd-turbo'}
           onUse={
             state.kind === 'here'

@@ -55,8 +55,7 @@ const deck = new Deck({
 
 // [2] The networks, on luma.gl's device.
 const weights = await fetchFolder(new URL('/weights/invsr-nano/', location.href));
-const sr = await InvSR.open({ device: device.handle, weights });
-await sr.prepare({ width: TILE, height: TILE }, { tile: TILE + 32 });
+const sr = await InvSR.load({ device: device.handle, weights, tile: TILE + 32 });
 
 /** Tiles in view. */
 function inView() {
@@ -87,7 +86,6 @@ async function sharpenView(signal: AbortSignal): Promise<void> {
     // [4] luma.gl's texture in; the GPUTexture that comes out becomes one of luma.gl's.
     const handle = await sr.upscale(imagery.handle, {
       region: { x, y, width: TILE, height: TILE },
-      tile: TILE + 32,
       signal,
     });
     const { width, height } = handle;

@@ -34,8 +34,7 @@ requestAnimationFrame(function draw(time) {
 
 // [2] The networks, on the same device. It stays the viewer's.
 const weights = await fetchFolder(new URL('/weights/invsr-nano/', location.href));
-const sr = await InvSR.open({ device, weights });
-await sr.prepare({ width: SIDE, height: SIDE }, { tile: TILE });
+const sr = await InvSR.load({ device, weights, tile: TILE });
 status.textContent = 'Ready.';
 
 /** The square around the pointer, within the picture. */
@@ -55,7 +54,7 @@ async function sharpen(region: Region): Promise<void> {
   const [start, frame] = [performance.now(), viewer.frames];
   status.textContent = 'Sharpening …';
   // [4] Texture in, texture out, four times as large, yours to destroy.
-  const texture = await sr.upscale(picture, { region, signal, tile: TILE });
+  const texture = await sr.upscale(picture, { region, signal });
   viewer.detail?.texture.destroy();
   viewer.detail = { texture, region };
   const seconds = ((performance.now() - start) / 1000).toFixed(1);

@@ -49,8 +49,7 @@ await renderer.setAnimationLoop((time: number) => {
 
 // [2] The networks, on the same device.
 const weights = await fetchFolder(new URL('/weights/invsr-nano/', location.href));
-const sr = await InvSR.open({ device, weights });
-await sr.prepare({ width: SIDE, height: SIDE }, { tile: SIDE });
+const sr = await InvSR.load({ device, weights, tile: SIDE });
 
 let sharpened: GPUTexture | undefined;
 async function sharpen(): Promise<void> {
@@ -64,7 +63,7 @@ async function sharpen(): Promise<void> {
   // [3] The GPUTexture behind a texture of three.js.
   const { texture } = backend.get(still.texture);
   // [4] three.js renders linear light, and wants linear light: rgba16float in, rgba16float out.
-  const output = await sr.upscale(texture, { inputTransfer: 'linear', tile: SIDE });
+  const output = await sr.upscale(texture, { inputTransfer: 'linear' });
   // [5] Shown without a copy; yours to destroy, as three.js destroys only what it made.
   setMap(screen.right, new THREE.ExternalTexture(output));
   sharpened?.destroy();

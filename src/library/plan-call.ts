@@ -15,9 +15,11 @@ export type Settings = Required<UpscalerOptions>;
 export function settingsOf(
   context: EngineContext,
   model: Model,
-  { precision, lowMemory }: Pick<LoadOptions, 'precision' | 'lowMemory'>,
-  options: NetworkOptions & Pick<UpscaleOptions, 'colorFix'>,
+  { precision, lowMemory, ...defaults }: LoadOptions,
+  own: NetworkOptions & Pick<UpscaleOptions, 'colorFix'>,
 ): Settings {
+  const set = Object.entries(own).filter(([, value]) => value !== undefined);
+  const options: typeof own = { ...defaults, ...Object.fromEntries(set) };
   const { steps, startTimestep, tile, tileBatch, overlap, cfg, colorFix = 'wavelet' } = options;
   const asked = { precision, lowMemory, tile, tileBatch, overlap, cfg, colorFix };
   const given = Object.fromEntries(Object.entries(asked).filter(([, v]) => v !== undefined));

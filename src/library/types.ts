@@ -36,7 +36,8 @@ export interface Watched {
   readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
 
-export interface LoadOptions extends Watched {
+/** Options of networks are those of every call that does not say otherwise. */
+export interface LoadOptions extends NetworkOptions, Watched {
   /** Borrowed: never destroyed, reconfigured or given an error handler. Make it with {@link requiredDevice}. */
   readonly device: GPUDevice;
   /** A model folder's address, a folder opened otherwise (dropped files, OPFS), or an opened model, which stays yours to close. */

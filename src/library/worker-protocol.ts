@@ -33,7 +33,8 @@ export type SentImage = ImageBitmap | PixelData | VideoFrame;
 /** A folder's functions cannot be cloned; its files can. */
 export type SentWeights = string | Pick<BlobFolder, 'name' | 'files'>;
 
-export type OpenSettings = Pick<LoadOptions, 'precision' | 'designs' | 'lowMemory'>;
+export type OpenSettings = NetworkOptions &
+  Pick<LoadOptions, 'precision' | 'designs' | 'lowMemory'>;
 
 export type UpscaleSettings = NetworkOptions &
   Pick<UpscaleOptions, 'region' | 'seed' | 'colorFix' | 'colorSpace' | 'budgetMs'>;

@@ -18,11 +18,11 @@ declare global {
   }
 }
 
-const OPTIONS = { tile: 32, seed: 7 } as const;
+const OPTIONS = { tile: 16, seed: 7 } as const;
 
 /** Two tiles, so that a run has a middle. */
-const LARGE = { width: 50, height: 30 } as const;
-const SMALL = { width: 27, height: 20 } as const;
+const LARGE = { width: 28, height: 16 } as const;
+const SMALL = { width: 16, height: 13 } as const;
 
 /** Opaque, without a pattern that repeats. */
 function picture({ width, height }: { readonly width: number; readonly height: number }) {
@@ -271,7 +271,7 @@ const app = {
     const device = await sharedDevice();
     using first = await open(device, model);
     using second = await open(device, model);
-    const input = textureOf(device, picture(LARGE));
+    const input = textureOf(device, picture(SMALL));
     const expected = await bytesOf(device, first, input);
     const both = await Promise.all([bytesOf(device, first, input), bytesOf(device, second, input)]);
     return both.map((bytes) => apart(bytes, expected));
@@ -331,7 +331,7 @@ const app = {
     };
     seen.submitted = () => order.push('submit');
     requestAnimationFrame(draw);
-    await sr.upscale(input, OPTIONS);
+    await sr.upscale(input, { ...OPTIONS, budgetMs: 20 });
     await device.queue.onSubmittedWorkDone();
     isOn = false;
     seen.submitted = undefined;

@@ -6,7 +6,7 @@ import type { BrowserContextOptions, Download, Page } from 'playwright-core';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { errorsOf } from '../harness/chromium.ts';
-import { drop, serveDemoPage, shoot } from '../harness/demo-page.ts';
+import { drop, serveDemoPage, shoot, violations } from '../harness/demo-page.ts';
 import { inBrowsers } from '../harness/in-browsers.ts';
 import type { Served } from '../harness/serve.ts';
 
@@ -55,16 +55,14 @@ inBrowsers((browser) => {
     await page.addInitScript(() => {
       // Downloads can be looked at, files that a person places cannot.
       Object.defineProperty(globalThis, 'showSaveFilePicker', { value: undefined });
-      // To be lost on purpose.
-      const { value } =
-        Object.getOwnPropertyDescriptor(GPUAdapter.prototype, 'requestDevice') ?? {};
-      const request = value as GPUAdapter['requestDevice'];
-      GPUAdapter.prototype.requestDevice = async function (...given) {
-        const device = await request.apply(this, given);
-        Object.assign(globalThis, { testDevice: device });
-        return device;
-      };
     });
+    // To be lost on purpose.
+    await page.addInitScript(`
+      const request = GPUAdapter.prototype.requestDevice;
+      GPUAdapter.prototype.requestDevice = async function (...given) {
+        return (globalThis.testDevice = await request.apply(this, given));
+      };
+    `);
     await page.goto(served.url);
     await drop(page, 'IMG 7.jpg', 'image/jpeg', photo);
     await page.getByText(`${WIDTH} × ${HEIGHT} → ${4 * WIDTH} × ${4 * HEIGHT}`).waitFor();
@@ -110,6 +108,13 @@ inBrowsers((browser) => {
       expect(await page.getByRole('status').textContent()).toMatch(/^Done in /);
       expect(await page.title()).toBe('InvSR: sharpen a photo');
       await shoot(page, 'result');
+      expect(await violations(page)).toEqual([]);
+      await page.keyboard.press('Control+s');
+      await page.getByRole('dialog', { name: 'Save' }).waitFor();
+      await shoot(page, 'save');
+      expect(await violations(page)).toEqual([]);
+      await page.keyboard.press('Escape');
+      await page.getByRole('dialog').waitFor({ state: 'detached' });
 
       // Compare, by keyboard.
       const slider = page.getByRole('slider', { name: 'Compare before and after' });
@@ -152,6 +157,7 @@ inBrowsers((browser) => {
       await page.getByRole('button', { name: 'Try this part again' }).click();
       await page.getByRole('button', { name: 'Undo' }).waitFor({ timeout: RUN_MS });
       await shoot(page, 'part');
+      expect(await violations(page)).toEqual([]);
       const second = await save(page, 'PNG');
       const [a, b] = [await pixels(first), await pixels(second)];
       const changed = (x: number, y: number): boolean => {

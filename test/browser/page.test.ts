@@ -2,16 +2,14 @@
  * The page before anything is computed: what people meet first, files that are no photos, no WebGPU, no
  * network, models; without violations of axe-core in every state. Screenshots go to .cache/page-shots.
  */
-import { createRequire } from 'node:module';
 import type { BrowserContextOptions, Page } from 'playwright-core';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { errorsOf } from '../harness/chromium.ts';
-import { drop, serveDemoPage, shoot } from '../harness/demo-page.ts';
+import { drop, serveDemoPage, shoot, violations } from '../harness/demo-page.ts';
 import { inBrowsers } from '../harness/in-browsers.ts';
 import type { Served } from '../harness/serve.ts';
 
-const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 const PHONE: BrowserContextOptions = {
   viewport: { width: 390, height: 844 },
   deviceScaleFactor: 2,
@@ -24,26 +22,6 @@ beforeAll(async () => {
   served = await serveDemoPage();
 });
 afterAll(() => served?.close());
-
-/** What axe-core finds, in words. */
-async function violations(page: Page): Promise<string[]> {
-  await page.addScriptTag({ path: AXE });
-  // Colours on their way are neither the old nor the new ones.
-  await page.evaluate(() => Promise.all(document.getAnimations().map(({ finished }) => finished)));
-  return page.evaluate(async () => {
-    const { axe } = globalThis as unknown as {
-      axe: {
-        run(): Promise<{
-          violations: { id: string; nodes: { html: string; failureSummary?: string }[] }[];
-        }>;
-      };
-    };
-    const found = await axe.run();
-    return found.violations.flatMap(({ id, nodes }) =>
-      nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`),
-    );
-  });
-}
 
 inBrowsers((browser) => {
   /** Without the service worker, which would answer in the server's place. */

@@ -129,6 +129,21 @@ describe.each(adapterNames)('%s', (adapter) => {
     }
   });
 
+  test('what it was opened with holds where a call says nothing else', async () => {
+    const image = texture(picture(20, 18));
+    const own = await InvSR.open({ device, weights: model, tile: TILE, startTimestep: 150 });
+    try {
+      const plain = await own.upscale(image);
+      const other = await own.upscale(image, { startTimestep: 250 });
+      textures.push(plain, other);
+      const expected = await bytesOf(image, { startTimestep: 150 });
+      expect((await readImage(device, plain)).data).toEqual(expected.data);
+      expect((await readImage(device, other)).data).not.toEqual(expected.data);
+    } finally {
+      own.dispose();
+    }
+  });
+
   test('a region whose surroundings are a tile of the whole: the same bytes, so the same noise', async () => {
     const image = texture(picture(112, 48)); // tiles of 48 at 0, 32 and 64
     const options = { tile: 48, seed: 7, colorFix: 'none' } as const;
