@@ -15,8 +15,8 @@ const tier = (name: string, options: { timeout?: number; setup?: string } = {}) 
 export default defineConfig({
   test: {
     pool: 'forks',
-    // Two cores: a software adapter already uses both, so files run one after another.
-    fileParallelism: false,
+    // Half of a software adapter's time is its compiler's, which has one thread.
+    maxWorkers: 2,
     projects: [
       tier('unit'),
       tier('wgsl'),
