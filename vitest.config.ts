@@ -1,14 +1,17 @@
 import { defineConfig } from 'vitest/config';
 
 /** One project per tier; see docs/architecture.md. dawn.node is a native addon, hence forks. */
-const tier = (name: string, options: { timeout?: number; setup?: string } = {}) => ({
+const tier = (
+  name: string,
+  options: { timeout?: number; setup?: string; makesKernels?: boolean } = {},
+) => ({
   test: {
     name,
     include: [`test/${name}/**/*.test.ts`],
     testTimeout: options.timeout ?? 30_000,
     hookTimeout: 120_000,
-    setupFiles: 'test/harness/load-kernels.ts',
     ...(options.setup !== undefined && { globalSetup: options.setup }),
+    ...(options.makesKernels && { setupFiles: 'test/harness/load-kernels.ts' }),
   },
 });
 
