@@ -52,6 +52,12 @@ export async function lookForLarge(): Promise<void> {
   }
 }
 
+const ARRIVED: app.Notice = {
+  kind: 'done',
+  text: 'SD-Turbo is here.',
+  action: { label: 'Use it', run: useLarge },
+};
+
 /** After the person has agreed to the licences. Cancelled or cut, the next one goes on. */
 export async function downloadLarge(remote: RemoteModel): Promise<void> {
   downloading = new AbortController();
@@ -72,7 +78,9 @@ export async function downloadLarge(remote: RemoteModel): Promise<void> {
     });
     large.value = { kind: 'here', folder };
     app.say('The model is here');
-    useLarge();
+    // Another model ends the run under way: that is for the person to decide.
+    if (app.isBusy.value) app.notice.value = ARRIVED;
+    else useLarge();
   } catch (error) {
     if (signal.aborted) await offer(remote).catch(fail);
     else fail(error);

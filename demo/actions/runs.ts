@@ -268,7 +268,7 @@ const sameLook = (a: Options, b: Options): boolean =>
   a.tile === b.tile &&
   a.overlap === b.overlap;
 
-/** Another model from the next run on. */
+/** Another model from the next run on; the one under way is stopped. */
 export function useModel(state: app.ModelState, request: ModelRequest): void {
   cancel();
   modelRequest = request;
