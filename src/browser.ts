@@ -42,5 +42,7 @@ export {
 export { StorageError, type StorageProblem } from './weights/browser/storage-error.ts';
 export type { StoreOptions, StoreProgress } from './weights/browser/store-model.ts';
 export type { StoredModel } from './weights/browser/stored-model.ts';
+export { CheckpointError } from './weights/error.ts';
 export { blobFolder, type BlobFolder } from './weights/folder.ts';
 export { HubError } from './weights/hub/error.ts';
+export type { RetryPolicy } from './weights/hub/retry.ts';

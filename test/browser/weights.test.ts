@@ -256,7 +256,7 @@ inBrowsers((browser) => {
 
   test('two pages at once: one fetches, the other waits and reads', async () => {
     const other = await newPage();
-    // The last part stops, and comes when it is asked for again after five seconds of silence.
+    // The last part stops, and comes when it is asked for again after three seconds of silence.
     let stalls = 1;
     hub.fault = (seen) =>
       isLarge(seen) && beginOf(seen) === 2 * PART && stalls-- > 0 ? { stallAfter: 100 } : undefined;

@@ -84,8 +84,11 @@ function syncWriter(handle: SyncAccessHandle): FileWriter {
       }
     },
     close: async () => {
-      handle.flush();
-      handle.close();
+      try {
+        handle.flush();
+      } finally {
+        handle.close(); // else the file stays locked until the worker ends
+      }
     },
   };
 }
