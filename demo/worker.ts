@@ -27,7 +27,9 @@ const scope = globalThis as unknown as WorkerScope;
 const CACHE = `invsr-page-${INVSR_BUILD}`;
 
 scope.addEventListener('install', (event) => {
-  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(INVSR_FILES)));
+  // From the server: what the browser's own cache has may be of the build before.
+  const requests = INVSR_FILES.map((file) => new Request(file, { cache: 'reload' }));
+  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(requests)));
 });
 
 scope.addEventListener('activate', (event) => {
