@@ -136,7 +136,7 @@ export class InvSR implements Disposable {
     const result = { width: SCALE * width, height: SCALE * height };
     const { device, allocator } = this.context;
     if (options.output) expectOutput(device, options.output, result);
-    else expectTextureFits(device, result);
+    else expectTextureFits(device, 'the result', result);
     const source = sourceOf(this.context, input, plan.window, options);
     let made: GPUTexture | undefined;
     try {

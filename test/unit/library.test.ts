@@ -1,7 +1,10 @@
 /** What the library decides before it touches a device: windows around regions, parts that settle, timesteps. */
 import { describe, expect, test } from 'vitest';
+import type { EngineContext } from '../../src/engine/context.ts';
+import { ImageSizeError } from '../../src/invsr/errors.ts';
 import { planFrame, settledBy } from '../../src/invsr/gpu-frame.ts';
 import { TIMESTEPS, timestepsOf } from '../../src/invsr/scheduler.ts';
+import { sourceOf } from '../../src/library/input.ts';
 import { expectRegion, windowOf } from '../../src/library/window.ts';
 import { uniform } from '../harness/random.ts';
 
@@ -70,6 +73,14 @@ test('100 frames: the parts that tiles settle cover the result once, and no late
     }
     expect(covered.every((times) => times === 1)).toBe(true);
   }
+});
+
+test('a picture of the page that no texture holds is refused before one is made', () => {
+  const context = { device: { limits: { maxTextureDimension2D: 8 } } } as unknown as EngineContext;
+  const image = { width: 9, height: 2, data: new Uint8Array(72) };
+  const copy = (): unknown => sourceOf(context, image, { x: 0, y: 0, width: 9, height: 2 }, {});
+  expect(copy).toThrow(ImageSizeError);
+  expect(copy).toThrow(/^the input has 9x2 pixels, this device's textures at most 8 a side/);
 });
 
 describe('timesteps', () => {
