@@ -13,7 +13,7 @@ export class MemoryAccount {
   #bytes = 0;
   #peakBytes = 0;
 
-  /** Bytes of the buffers that exist now. */
+  /** Bytes of the buffers and textures that exist now. */
   get bytes(): number {
     return this.#bytes;
   }
