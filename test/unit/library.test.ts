@@ -3,7 +3,11 @@ import { describe, expect, test } from 'vitest';
 import type { EngineContext } from '../../src/engine/context.ts';
 import { ImageSizeError } from '../../src/invsr/errors.ts';
 import { planFrame, settledBy } from '../../src/invsr/gpu-frame.ts';
+import { withDefaults } from '../../src/invsr/upscaler-options.ts';
+import type { Settings } from '../../src/library/plan-call.ts';
 import { TIMESTEPS, timestepsOf } from '../../src/invsr/scheduler.ts';
+import type { Model } from '../../src/invsr/model.ts';
+import { KeptNetworks } from '../../src/library/kept-networks.ts';
 import { sourceOf } from '../../src/library/input.ts';
 import { expectRegion, windowOf } from '../../src/library/window.ts';
 import { uniform } from '../harness/random.ts';
@@ -81,6 +85,24 @@ test('a picture of the page that no texture holds is refused before one is made'
   const copy = (): unknown => sourceOf(context, image, { x: 0, y: 0, width: 9, height: 2 }, {});
   expect(copy).toThrow(ImageSizeError);
   expect(copy).toThrow(/^the input has 9x2 pixels, this device's textures at most 8 a side/);
+});
+
+test('networks of the latest options stay; those under way do whatever is planned meanwhile', () => {
+  const capabilities = { shaderF16: true, family: 'alu' } as const;
+  const context = { capabilities } as unknown as EngineContext;
+  const model = { configs: {} } as unknown as Model;
+  const from = (start: number): Settings => withDefaults({ timesteps: [start] }, context);
+  const kept = new KeptNetworks(context, model);
+  const first = kept.use(from(200));
+  for (let start = 100; start <= 250; start++) kept.find(from(start));
+  expect(kept.find(from(200))).toBe(first);
+  const planned = kept.find(from(120));
+  expect(kept.find(from(120))).toBe(planned);
+  for (const start of [130, 140]) kept.find(from(start));
+  expect(kept.find(from(120))).not.toBe(planned);
+  // When others are used it goes.
+  for (const start of [130, 140]) kept.use(from(start));
+  expect(kept.find(from(200))).not.toBe(first);
 });
 
 describe('timesteps', () => {
