@@ -51,14 +51,10 @@ export class InvSR implements Disposable {
    * ConfigError, CheckpointError: the model. TypeError: no address. DeviceLostError. The signal's reason.
    */
   static async open(options: LoadOptions): Promise<InvSR> {
-    const { device, weights, designs, signal } = options;
+    const { device, designs, signal } = options;
     signal?.throwIfAborted();
     const context = await openContext(device, designs && { designs });
-    const model = await openModelOf(weights);
-    const opened = new InvSR(context, model, options);
-    if (signal?.aborted) opened.dispose();
-    signal?.throwIfAborted();
-    return opened;
+    return new InvSR(context, await openModelOf(options), options);
   }
 
   /** `open`, and everything that the default options need: weights on the device, pipelines compiled. */

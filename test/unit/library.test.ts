@@ -9,7 +9,10 @@ import { TIMESTEPS, timestepsOf } from '../../src/invsr/scheduler.ts';
 import type { Model } from '../../src/invsr/model.ts';
 import { KeptNetworks } from '../../src/library/kept-networks.ts';
 import { sourceOf } from '../../src/library/input.ts';
+import { openModelOf } from '../../src/library/open-model.ts';
 import { expectRegion, windowOf } from '../../src/library/window.ts';
+import type { Folder } from '../../src/weights/folder.ts';
+import { nodeFolder } from '../../src/weights/node-file.ts';
 import { uniform } from '../harness/random.ts';
 
 /** A whole number from `low` to `high`. */
@@ -85,6 +88,31 @@ test('a picture of the page that no texture holds is refused before one is made'
   const copy = (): unknown => sourceOf(context, image, { x: 0, y: 0, width: 9, height: 2 }, {});
   expect(copy).toThrow(ImageSizeError);
   expect(copy).toThrow(/^the input has 9x2 pixels, this device's textures at most 8 a side/);
+});
+
+test('an abort ends the wait for a model at once, and closes what is opened too late', async () => {
+  const nano = nodeFolder('weights/invsr-nano');
+  let goOn = (): void => {};
+  const later = new Promise<void>((resolve) => (goOn = resolve));
+  const sources = { open: 0, opened: 0 };
+  const slow = (folder: Folder): Folder => ({
+    ...folder,
+    folder: (name) => slow(folder.folder(name)),
+    readText: (file) => later.then(() => folder.readText(file)),
+    async open(file) {
+      const source = await folder.open(file);
+      sources.open++;
+      sources.opened++;
+      return { ...source, close: async () => (await source.close(), void sources.open--) };
+    },
+  });
+  const stop = new AbortController();
+  const opening = openModelOf({ weights: slow(nano), signal: stop.signal });
+  stop.abort(new Error('enough'));
+  await expect(opening).rejects.toThrow('enough');
+  expect(sources.opened).toBe(0);
+  goOn();
+  await expect.poll(() => sources).toEqual({ open: 0, opened: 4 });
 });
 
 test('networks of the latest options stay; those under way do whatever is planned meanwhile', () => {
