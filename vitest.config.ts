@@ -27,7 +27,7 @@ export default defineConfig({
       tier('kernels', { timeout: 300_000, makesKernels: true }),
       tier('golden', { timeout: 600_000, makesKernels: true }),
       tier('library', { timeout: 120_000, makesKernels: true }),
-      tier('browser', { timeout: 120_000 }),
+      tier('browser', { timeout: 120_000, makesKernels: true }),
       tier('cli', { timeout: 300_000, setup: 'test/cli/build.ts' }),
     ],
   },

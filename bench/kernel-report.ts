@@ -92,22 +92,21 @@ export function kernelLines(record: KernelRecord, { isMarkdown }: TableOptions =
   ];
 }
 
-/** How many times faster than the peer, by op: what a reader wants before two hundred lines. */
+/** How many times faster than the peer, by model and op: what a reader wants before two hundred lines. */
 function besidePeer(rows: readonly KernelRow[], table: typeof textTable): string[] {
-  const all = comparedOf(rows);
+  const all = comparedOf(rows).map((one) => ({ ...one, of: `${modelOf(one.row)} ${one.row.op}` }));
   if (all.length === 0) return [];
-  const groups = [...new Set(all.map(({ row }) => row.op))].map((op) => ({
-    op,
-    compared: all.filter(({ row }) => row.op === op),
-  }));
+  const groups = [...new Set(all.map(({ of }) => of))]
+    .toSorted()
+    .map((of) => ({ of, compared: all.filter((one) => one.of === of) }));
   type Group = (typeof groups)[number];
   const ratioAt = ({ compared }: Group, at: number): string =>
     digits(compared.at(at)?.ratio.median ?? NaN);
   return [
-    'times faster than the peer, by op',
+    'times faster than the peer',
     table<Group>(
       [
-        { title: 'kernel', align: 'left', cell: ({ op }) => op },
+        { title: 'kernels of', align: 'left', cell: ({ of }) => of },
         { title: 'shapes', cell: ({ compared }) => String(compared.length) },
         { title: 'least', cell: (group) => ratioAt(group, -1) },
         { title: 'median', cell: (group) => ratioAt(group, group.compared.length >> 1) },
@@ -123,6 +122,10 @@ function besidePeer(rows: readonly KernelRow[], table: typeof textTable): string
     '',
   ];
 }
+
+/** Networks of other models than InvSR-1 have theirs in front. */
+const modelOf = ({ network }: KernelRow): string =>
+  network.includes(' ') ? network.slice(0, network.indexOf(' ')) : 'InvSR-1';
 
 export const ceilingLine = ({ copyGBs, f32Gflops, f16Gflops, matrixGflops }: Ceilings): string =>
   [

@@ -78,8 +78,11 @@ async function bench(flags: KernelFlags, { work, host, told }: Asked): Promise<v
     told.isGiven = true;
     const isWanted = flags.html !== undefined || flags.profile !== undefined;
     const isWhole = record.incomplete === undefined && !signal.aborted;
-    const profiled = { machine, model: flags.model, tile: flags.tile, precision };
-    const profiles = isWanted && isWhole ? await profileOnce(context, profiled, work) : [];
+    const { model, tile } = flags;
+    const profiles =
+      isWanted && isWhole && model !== false
+        ? await profileOnce(context, { machine, model, tile, precision }, work)
+        : [];
     await writeReports({ kernels: record, profiles }, flags, work);
     if (record.incomplete !== undefined && !signal.aborted) throw new Error(record.incomplete);
     signal.throwIfAborted();
@@ -105,10 +108,11 @@ async function casesOf(
   { family }: Target,
 ): Promise<BenchCase[]> {
   const options = { precision, tile, timesteps: [200], family };
+  const full = modelCases({ model: FULL_SIZE, name: '' }, options);
+  if (model === false) return full;
   const opened = await openModel(await modelFolder(model));
   try {
     const own = modelCases({ model: opened, name: model }, options);
-    const full = modelCases({ model: FULL_SIZE, name: '' }, options);
     const known = new Set(full.map(({ id }) => id));
     return [...full, ...own.filter(({ id }) => !known.has(id))];
   } finally {

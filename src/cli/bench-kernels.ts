@@ -20,7 +20,7 @@ export interface KernelFlags extends DeviceFlags, OutputFlags, ReportFlags {
   readonly filter?: string;
   readonly shape?: string;
   readonly network?: string;
-  readonly model: string;
+  readonly model: string | false;
   readonly tile: number;
   readonly samples: number;
   readonly seconds: number;
@@ -49,6 +49,7 @@ export function kernelsCommand(work: CommandContext, host: KernelHost): Command 
     .option('--shape <sizes>', 'those of this size, such as 4096x512 (rows x columns x terms)')
     .option('--network <name>', `those of ${NETWORK_NAMES}`)
     .option('--model <name|dir>', 'the model beside InvSR-1', 'invsr-nano')
+    .option('--no-model', 'InvSR-1 alone')
     .option('--tile <pixels>', 'tile side in input pixels', tileSize, 128)
     .option('--samples <n>', 'times taken of each', integer(5), 20)
     .option('--seconds <n>', 'watch none longer, but for five times', number(0.01, 3600), 3)

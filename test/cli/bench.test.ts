@@ -132,6 +132,16 @@ test('--list names the cases and their sizes', async () => {
   expect(stdout).toMatch(/^unet {2}5 × attention q .*\(4096x4096x64 h5\)$/m);
 });
 
+test('--no-model leaves the shapes of InvSR-1', async () => {
+  const list = ['--filter', 'layerNorm', '--list'];
+  const both = (await bench('--adapter', 'swiftshader', ...list)).stdout;
+  const { code, stdout } = await bench('--adapter', 'swiftshader', ...list, '--no-model');
+  expect(code).toBe(0);
+  expect(both).toContain('invsr-nano unet');
+  expect(stdout).not.toContain('invsr-nano');
+  expect(stdout).toContain('layerNorm x f32 [1,4096,320]');
+});
+
 describe('refuses in a sentence', () => {
   const row = { id: 'a', milliseconds: { p10: 1, median: 2, p90: 3, runs: 5 } };
   const machine = { adapter: 'another card', vendor: '', architecture: '' };
