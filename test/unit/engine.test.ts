@@ -14,6 +14,7 @@ const LIMITS = {
   maxComputeInvocationsPerWorkgroup: 1024,
   maxComputeWorkgroupSizeX: 1024,
   maxComputeWorkgroupSizeY: 1024,
+  maxTextureDimension2D: 8192,
   maxComputeWorkgroupsPerDimension: 65_535,
   minUniformBufferOffsetAlignment: 64,
 };
