@@ -92,7 +92,10 @@ export class InvSR implements Disposable {
     return networks.memory(settings.tileBatch, tiles, around);
   }
 
-  /** Loads, compiles and allocates what inputs of one size need, ahead of the first call. Errors as `upscale`. */
+  /**
+   * Loads, compiles and allocates what inputs of one size need, ahead of the first call, which is left with
+   * its images: room for them, and the two small passes that know their formats. Errors as `upscale`.
+   */
   async prepare(size: ImageSize, options: NetworkOptions & Watched = {}): Promise<void> {
     const settings = this.#settings(options);
     const { frame } = planCall(this.context, size, settings);
@@ -102,6 +105,11 @@ export class InvSR implements Disposable {
       for (const count of countsOf(frame)) {
         await networks.prepare(count, { noise: 'generated', signal, onProgress });
       }
+      const small = framePlans(this.context, frame, settings.colorFix);
+      await this.context.pipelines.compile(
+        small.flatMap(({ dispatches }) => dispatches),
+        { signal },
+      );
     });
   }
 
