@@ -182,6 +182,6 @@ export function expectWithin(
     needed: `${bytes} bytes`,
     got: `${limits[limit]} bytes`,
     remedy:
-      'Try a smaller --tile, --precision f16 or another --adapter; a device of your own may need the limits of requiredDevice(adapter).',
+      'Try a smaller tile, precision f16 or another adapter; a device of your own may need the limits of requiredDevice(adapter).',
   });
 }
