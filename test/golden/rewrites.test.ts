@@ -86,11 +86,13 @@ function stagesForGpus(adapter: string, precision: 'f16' | 'f32'): readonly Stag
 }
 
 describe.each(RUNS)('$adapter, $precision', ({ adapter, precision }) => {
-  describe.each(['cpu', 'alu'] as const)('rewritten for %s', (family) => {
-    test.each(family === 'cpu' ? STAGES : stagesForGpus(adapter, precision))(
-      '%s',
-      async (stage) => {
-        const { context, close } = await openTestContext(adapter, 'cpu');
+  const cases = [
+    ...STAGES.map((stage) => ({ family: 'cpu', stage }) as const),
+    ...stagesForGpus(adapter, precision).map((stage) => ({ family: 'alu', stage }) as const),
+  ];
+
+    test.each(cases)('$stage, rewritten for $family', async ({ stage, family }) => {
+      const { context, close } = await openTestContext(adapter, 'cpu');
         closers.push(close);
         const model = await openModel(nodeFolder('weights/invsr-nano'));
         const options = { precision, batch: 2, tile: 16, timesteps: [200], cfg: 1 } as const;
