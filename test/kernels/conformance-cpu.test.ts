@@ -1,0 +1,4 @@
+/** The kernels for software adapters. */
+import { conform } from './conform.ts';
+
+conform('cpu');
