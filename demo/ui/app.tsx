@@ -43,7 +43,7 @@ export function App() {
       />
       <main class="main">
         {device.kind === 'missing' ? (
-          <Missing reason={device.reason} />
+          <Missing {...device} />
         ) : picture ? (
           <Stage />
         ) : (
