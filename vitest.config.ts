@@ -18,7 +18,7 @@ const tier = (
 export default defineConfig({
   test: {
     pool: 'forks',
-    // Half of a software adapter's time is its compiler's, which has one thread.
+    // Two cores: while one file waits for a compiler, which has one thread, another computes.
     maxWorkers: 2,
     projects: [
       tier('unit', { makesKernels: true }),

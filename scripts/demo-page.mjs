@@ -42,7 +42,6 @@ export async function buildDemoPage(folder) {
     jsx: 'automatic',
     jsxImportSource: 'preact',
     define: { INVSR_VERSION: JSON.stringify(version) },
-    // Loaded on demand, where a prompt is tokenized.
     legalComments: 'linked',
   });
   await build({ ...common, entryPoints: { page: 'demo/styles/page.css' } });

@@ -20,7 +20,7 @@ export interface EngineContext {
   readonly target: Target;
   readonly pipelines: PipelineCache;
   readonly allocator: Allocator;
-  /** Bytes of GPU buffers, now and at the worst moment. */
+  /** Bytes of GPU buffers and textures, now and at the worst moment. */
   readonly memory: MemoryAccount;
   readonly slots: SlotPool;
   readonly weights: WeightStore;

@@ -182,7 +182,7 @@ export function expectWithin(
     needed: `${bytes} bytes`,
     got: `${limits[limit]} bytes`,
     remedy:
-      'Try a smaller --tile, --precision f16 or another --adapter; a device of your own may need the limits of requiredDevice(adapter).',
+      'Try a smaller tile, precision f16 or another adapter; a device of your own may need the limits of requiredDevice(adapter).',
     isMemory: true,
   });
 }

@@ -25,6 +25,7 @@ import type { Dispatch, Plan } from './plan.ts';
 import type { Profiler } from './profiler.ts';
 import { readBuffer } from './readback.ts';
 import { adaptRate, nextCut, PACE } from './submits.ts';
+import { unlessAborted } from './unless-aborted.ts';
 
 export interface Progress {
   /** `compile` counts pipelines, `run` work (submits.ts). */
@@ -218,12 +219,3 @@ function submit(
 
 const describe = (dispatches: readonly Dispatch[]): string =>
   [...new Set([dispatches.at(0)?.path, dispatches.at(-1)?.path])].join(' … ');
-
-/** `promise`, or the signal's reason as soon as it aborts. */
-function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const stop = (): void => reject(signal.reason as Error);
-    signal.addEventListener('abort', stop, { once: true });
-    void promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
-  });
-}

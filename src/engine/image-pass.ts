@@ -5,8 +5,8 @@
  *   imageStore      tensor → rectangles of an image: textures with usage RENDER_ATTACHMENT in a render
  *                   pass, others and buffers in a compute pass
  *
- * Work is queued when the functions have been called; their promises tell of errors, and wait for
- * no work. Pipelines are kept per device.
+ * A store queues its work as it is called, `loadImage` once it has its pipeline; their promises tell of
+ * errors and do not wait for the device's work. Pipelines are kept per device.
  */
 import { closeScope } from './error-scope.ts';
 import { DeviceError } from './errors.ts';

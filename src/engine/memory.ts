@@ -13,7 +13,7 @@ export class MemoryAccount {
   #bytes = 0;
   #peakBytes = 0;
 
-  /** Bytes of the buffers that exist now. */
+  /** Bytes of the buffers and textures that exist now. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -68,7 +68,7 @@ export class Allocator {
         what: `no memory for ${request.what ?? request.label}`,
         needed: `${request.bytes} bytes besides the ${this.account.bytes} in use`,
         got: message,
-        remedy: 'Try a smaller --tile or --tile-batch, --precision f16 or another --adapter.',
+        remedy: 'Try a smaller tile or tile batch, precision f16 or another adapter.',
         isMemory: true,
       });
     }

@@ -3,7 +3,7 @@
  * device (a WeakMap), so that every plan and every instance on it shares them.
  *
  * Bind group layouts are explicit, from the kernel's binding numbers: binding 0 a uniform buffer,
- * inputs read-only storage, the output storage.
+ * inputs read-only storage, outputs storage.
  */
 import { CompileError, excerptOf } from './errors.ts';
 import type { Kernel } from './kernel.ts';

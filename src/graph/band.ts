@@ -194,7 +194,7 @@ function expectBindings({ nodes }: Graph, maxBindingBytes: number): void {
         what: `${node.path}: ${name} ${format(tensor)} does not fit maxStorageBufferBindingSize, and ${node.op} cannot split it`,
         needed: `${bytes} bytes`,
         got: `${maxBindingBytes} bytes`,
-        remedy: 'Try a smaller --tile, --precision f16 or another --adapter.',
+        remedy: 'Try a smaller tile, precision f16 or another adapter.',
         isMemory: true,
       });
     }

@@ -16,18 +16,21 @@ export function chainProducts(graph: Graph): Graph {
   const uses = usesOf(graph);
   const nextId = newIds(graph);
   const dropped = new Set<Node>();
+  /** Already one with the product before them. */
+  const joined = new Set<Node>();
   const isWeight = (tensor: Tensor | undefined): boolean =>
     tensor === undefined || graph.weights.has(tensor.id);
 
   const nodes = graph.nodes.flatMap((node): Node[] => {
     const first = node.op === 'linear' && isPlain(node) ? firstOf(node, uses) : undefined;
-    if (node.op !== 'linear' || !first) return [node];
+    if (node.op !== 'linear' || !first || joined.has(first)) return [node];
     const { x, weight: v, bias: b, residual: h } = first.inputs;
     const { weight: w, bias: c } = node.inputs;
     if (!h || h.window || h.dtype !== x.dtype || ![v, b, w, c].every(isWeight)) return [node];
     const [inner = 0, columns = 0] = v.shape;
     if (w.shape.some((size) => size !== columns)) return [node];
     dropped.add(first);
+    joined.add(node);
 
     const product: Linear = {
       op: 'linear',

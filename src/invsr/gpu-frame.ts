@@ -90,7 +90,7 @@ export function expectFrameFits(
   if (resultBytes({ width, height }) <= limit) return;
   const pixels = Math.floor(limit / resultBytes({ width: 1, height: 1 }));
   throw new ImageSizeError(
-    `the image has ${width}x${height} pixels; this adapter's buffers of ${limit} bytes allow ${pixels} (such as ${Math.floor(Math.sqrt(pixels))} squared): cut the image into parts, make it smaller, or use another --adapter`,
+    `the image has ${width}x${height} pixels; this adapter's buffers of ${limit} bytes allow ${pixels} (such as ${Math.floor(Math.sqrt(pixels))} squared): cut the image into parts, make it smaller, or use another adapter`,
   );
 }
 

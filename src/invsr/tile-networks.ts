@@ -88,6 +88,11 @@ export class TileNetworks {
     return this.#model.configs.vae.latentChannels;
   }
 
+  /** Something was prepared or run, and not freed since. */
+  get isOnDevice(): boolean {
+    return this.#runners.size > 0;
+  }
+
   /** The stage's plan for `batch` tiles, made once. */
   plan(stage: Stage, batch: number, kind: Kind): Plan {
     return atOnce(this.#planning(stage, batch, kind));

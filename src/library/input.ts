@@ -9,6 +9,7 @@ import {
   type Transfer,
 } from '../engine/gpu-image.ts';
 import { colorSpaceOf, pageImageSize, uploadImage } from '../engine/image-upload.ts';
+import { expectTextureFits } from './output.ts';
 import type { ImageInput, UpscaleOptions } from './types.ts';
 
 /** On the device already. */
@@ -44,7 +45,7 @@ export interface Source {
   free(): void;
 }
 
-/** The input as it is, or, of an image of the page, a copy of what is needed, made now. */
+/** The input as it is, or, of an image of the page, a copy of what is needed, made now. ImageSizeError: no texture holds that. */
 export function sourceOf(
   { device, allocator }: EngineContext,
   input: ImageInput,
@@ -56,6 +57,7 @@ export function sourceOf(
     const free = (): void => {};
     return { image: input, from, transfer: inputTransfer, ready: Promise.resolve(), free };
   }
+  expectTextureFits(device, 'the input', from);
   const space = colorSpace ?? colorSpaceOf(input) ?? 'srgb';
   const { texture, ready } = uploadImage(device, allocator, input, { from, colorSpace: space });
   ready.catch(() => {}); // told when it is awaited; after an abort nobody does

@@ -12,8 +12,8 @@ import { type FramePlan, framePlans } from '../invsr/gpu-frame.ts';
 import type { MemoryPlan } from '../invsr/memory-plan.ts';
 import type { Model } from '../invsr/model.ts';
 import { SCALE } from '../invsr/tile-graph.ts';
-import { TileNetworks } from '../invsr/tile-networks.ts';
 import { inputSize, sourceOf } from './input.ts';
+import { KeptNetworks } from './kept-networks.ts';
 import { openModelOf } from './open-model.ts';
 import { createOutput, expectOutput, expectTextureFits } from './output.ts';
 import { expectCallOptions, planCall, type Settings, settingsOf } from './plan-call.ts';
@@ -28,9 +28,6 @@ import type {
   Watched,
 } from './types.ts';
 
-/** So that two kinds of options in turn cost nothing. */
-const KEPT_NETWORKS = 2;
-
 export class InvSR implements Disposable {
   /** What all buffers are made with; `tune(sr.context, sr.model)` measures on it. */
   readonly context: EngineContext;
@@ -38,13 +35,13 @@ export class InvSR implements Disposable {
   readonly #options: LoadOptions;
   readonly #queue = createQueue();
   readonly #disposed = new AbortController();
-  /** By what distinguishes them, the latest used last. */
-  readonly #networks = new Map<string, TileNetworks>();
+  readonly #networks: KeptNetworks;
 
   private constructor(context: EngineContext, model: Model, options: LoadOptions) {
     this.context = context;
     this.model = model;
     this.#options = options;
+    this.#networks = new KeptNetworks(context, model);
   }
 
   /**
@@ -54,14 +51,10 @@ export class InvSR implements Disposable {
    * ConfigError, CheckpointError: the model. TypeError: no address. DeviceLostError. The signal's reason.
    */
   static async open(options: LoadOptions): Promise<InvSR> {
-    const { device, weights, designs, signal } = options;
+    const { device, designs, signal } = options;
     signal?.throwIfAborted();
     const context = await openContext(device, designs && { designs });
-    const model = await openModelOf(weights);
-    const opened = new InvSR(context, model, options);
-    if (signal?.aborted) opened.dispose();
-    signal?.throwIfAborted();
-    return opened;
+    return new InvSR(context, await openModelOf(options), options);
   }
 
   /** `open`, and everything that the default options need: weights on the device, pipelines compiled. */
@@ -94,21 +87,29 @@ export class InvSR implements Disposable {
       otherBytes: 4 * pixels,
     };
     const tiles = frame.grid.tiles.length;
-    const networks = this.#find(settings);
+    const networks = this.#networks.find(settings);
     for (const count of countsOf(frame)) await networks.planAhead(count, { noise: 'generated' });
     return networks.memory(settings.tileBatch, tiles, around);
   }
 
-  /** Loads, compiles and allocates what inputs of one size need, ahead of the first call. Errors as `upscale`. */
+  /**
+   * Loads, compiles and allocates what inputs of one size need, ahead of the first call, which is left with
+   * its images: room for them, and the two small passes that know their formats. Errors as `upscale`.
+   */
   async prepare(size: ImageSize, options: NetworkOptions & Watched = {}): Promise<void> {
     const settings = this.#settings(options);
     const { frame } = planCall(this.context, size, settings);
     const onProgress = networkProgress(options.onProgress);
     await this.#inTurn(options.signal, async (signal) => {
-      const networks = this.#use(settings);
+      const networks = this.#networks.use(settings);
       for (const count of countsOf(frame)) {
         await networks.prepare(count, { noise: 'generated', signal, onProgress });
       }
+      const small = framePlans(this.context, frame, settings.colorFix);
+      await this.context.pipelines.compile(
+        small.flatMap(({ dispatches }) => dispatches),
+        { signal },
+      );
     });
   }
 
@@ -136,7 +137,7 @@ export class InvSR implements Disposable {
     const result = { width: SCALE * width, height: SCALE * height };
     const { device, allocator } = this.context;
     if (options.output) expectOutput(device, options.output, result);
-    else expectTextureFits(device, result);
+    else expectTextureFits(device, 'the result', result);
     const source = sourceOf(this.context, input, plan.window, options);
     let made: GPUTexture | undefined;
     try {
@@ -154,7 +155,7 @@ export class InvSR implements Disposable {
           onTile,
           signal,
         };
-        await runCall(this.context, this.#use(settings), call);
+        await runCall(this.context, this.#networks.use(settings), call);
         if (made) allocator.giveTexture(made);
         made = undefined;
         return output;
@@ -180,8 +181,7 @@ export class InvSR implements Disposable {
     if (this.#disposed.signal.aborted) return;
     this.#disposed.abort(new DOMException('this InvSR was disposed of', 'AbortError'));
     const free = async (): Promise<void> => {
-      for (const networks of this.#networks.values()) networks.dispose();
-      this.#networks.clear();
+      this.#networks.dispose();
       this.context.dispose();
       if (this.model !== this.#options.weights) await this.model.close();
     };
@@ -198,28 +198,6 @@ export class InvSR implements Disposable {
   #settings(options: NetworkOptions & Pick<UpscaleOptions, 'colorFix'>): Settings {
     this.#disposed.signal.throwIfAborted();
     return settingsOf(this.context, this.model, this.#options, options);
-  }
-
-  /** The networks for these options, from now on the latest used. */
-  #find(settings: Settings): TileNetworks {
-    const { timesteps, tile, cfg } = settings;
-    const key = JSON.stringify({ timesteps, tile, cfg });
-    const known = this.#networks.get(key);
-    const networks = known ?? new TileNetworks(this.context, this.model, settings);
-    this.#networks.delete(key);
-    this.#networks.set(key, networks);
-    return networks;
-  }
-
-  /** The same while no other call runs: networks that were not used lately go. */
-  #use(settings: Settings): TileNetworks {
-    const networks = this.#find(settings);
-    for (const [key, old] of this.#networks) {
-      if (this.#networks.size <= KEPT_NETWORKS) break;
-      old.dispose();
-      this.#networks.delete(key);
-    }
-    return networks;
   }
 
   /** After the calls before; an abort while waiting is told at once. */

@@ -21,12 +21,16 @@ export function expectOutput(
   );
 }
 
-/** ImageSizeError unless the device has textures of this size. */
-export function expectTextureFits(device: GPUDevice, { width, height }: ImageSize): void {
+/** ImageSizeError unless the device has textures of this size. `what` is the image's name in the message. */
+export function expectTextureFits(
+  device: GPUDevice,
+  what: string,
+  { width, height }: ImageSize,
+): void {
   const limit = device.limits.maxTextureDimension2D;
   if (width <= limit && height <= limit) return;
   throw new ImageSizeError(
-    `the result has ${width}x${height} pixels, this device's textures at most ${limit} a side (maxTextureDimension2D): upscale regions of the input, or into an ImageBuffer`,
+    `${what} has ${width}x${height} pixels, this device's textures at most ${limit} a side (maxTextureDimension2D): upscale regions of the input, or use an ImageBuffer`,
   );
 }
 

@@ -27,7 +27,8 @@ export interface ReadPixels extends PixelData {
 
 /**
  * The pixels of an image as rgba8, opaque, when all work submitted so far is done. A texture needs usage
- * TEXTURE_BINDING, a buffer STORAGE. TypeError, RangeError: the image cannot be read as it is.
+ * TEXTURE_BINDING, a buffer STORAGE. TypeError, RangeError: the image cannot be read as it is. DeviceError: it is
+ * destroyed or of another device. CompileError, DeviceLostError.
  */
 export async function readImage(
   device: GPUDevice,

@@ -182,6 +182,9 @@ export class InvSRWorker implements Disposable {
       return await new Promise<ImageBitmap | undefined>((resolve, reject) => {
         this.#calls.set(call, { ...watched, resolve, reject });
         this.#worker.postMessage({ ...asked, call }, { transfer });
+        // Not before: a call that ends here takes no canvas with it.
+        const { canvas, number = 0 } = (asked.kind === 'upscale' && asked.canvas) || {};
+        if (canvas) this.#canvases.set(canvas, number);
       });
     } catch (error) {
       signal?.throwIfAborted();
@@ -215,9 +218,7 @@ export class InvSRWorker implements Disposable {
   #sentCanvas(canvas: OffscreenCanvas): SentCanvas {
     const known = this.#canvases.get(canvas);
     if (known !== undefined) return { number: known };
-    const number = this.#canvases.size;
-    this.#canvases.set(canvas, number);
-    return { number, canvas };
+    return { number: this.#canvases.size, canvas };
   }
 }
 

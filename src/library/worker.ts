@@ -91,19 +91,18 @@ class Server {
   ): Promise<ImageBitmap | undefined> {
     try {
       const screen = canvas ? this.#screen(device, canvas) : new Screen(device);
-      screen.configure(settings.colorSpace);
       const texture = await sr.upscale(input, {
         ...settings,
         ...watch,
         onTile:
           canvas || tiles
             ? (region, output) => {
-                if (canvas) screen.show(output);
+                if (canvas) screen.show(output, settings.colorSpace);
                 onTile(region);
               }
             : undefined,
       });
-      screen.show(texture);
+      screen.show(texture, settings.colorSpace);
       texture.destroy();
       return canvas ? undefined : screen.canvas.transferToImageBitmap();
     } finally {
@@ -163,6 +162,7 @@ class Screen {
   readonly canvas: OffscreenCanvas;
   readonly #device: GPUDevice;
   readonly #context: GPUCanvasContext;
+  #colorSpace: PredefinedColorSpace | undefined;
 
   constructor(device: GPUDevice, canvas = new OffscreenCanvas(1, 1)) {
     const context = canvas.getContext('webgpu');
@@ -172,20 +172,10 @@ class Screen {
     this.#context = context;
   }
 
-  /** What textures to come are in. */
-  configure(colorSpace: PredefinedColorSpace = 'srgb'): void {
-    this.#context.configure({
-      device: this.#device,
-      format: 'rgba8unorm',
-      colorSpace,
-      usage: GPUTextureUsage.COPY_DST | GPUTextureUsage.RENDER_ATTACHMENT,
-      alphaMode: 'opaque',
-    });
-  }
-
-  /** `texture`: rgba8unorm with usage COPY_SRC; the canvas takes its size. */
-  show(texture: GPUTexture): void {
+  /** `texture`: rgba8unorm with usage COPY_SRC, in `colorSpace`; the canvas takes its size. */
+  show(texture: GPUTexture, colorSpace: PredefinedColorSpace = 'srgb'): void {
     const { width, height } = texture;
+    this.#configure(colorSpace);
     if (this.canvas.width !== width) this.canvas.width = width;
     if (this.canvas.height !== height) this.canvas.height = height;
     const encoder = this.#device.createCommandEncoder({ label: 'invsr/show' });
@@ -195,5 +185,18 @@ class Screen {
       { width, height },
     );
     this.#device.queue.submit([encoder.finish()]);
+  }
+
+  /** With the first picture of a call, and not as it begins to wait: the one before it is still shown. */
+  #configure(colorSpace: PredefinedColorSpace): void {
+    if (colorSpace === this.#colorSpace) return;
+    this.#colorSpace = colorSpace;
+    this.#context.configure({
+      device: this.#device,
+      format: 'rgba8unorm',
+      colorSpace,
+      usage: GPUTextureUsage.COPY_DST | GPUTextureUsage.RENDER_ATTACHMENT,
+      alphaMode: 'opaque',
+    });
   }
 }

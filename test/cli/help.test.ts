@@ -91,7 +91,7 @@ test('an adapter with too small limits: the limit, the tensor and a remedy are n
   const small = { limits } as Parameters<typeof expectWithin>[0];
   const decoder = { what: 'decoder f16 [1,512,512,64]', bytes: 2 ** 25 };
   expect(() => expectWithin(small, 'maxStorageBufferBindingSize', decoder)).toThrow(
-    /^decoder f16 \[1,512,512,64\] does not fit maxStorageBufferBindingSize: got 1048576 bytes, needed 33554432 bytes\. Try a smaller --tile/,
+    /^decoder f16 \[1,512,512,64\] does not fit maxStorageBufferBindingSize: got 1048576 bytes, needed 33554432 bytes\. Try a smaller tile/,
   );
 });
 

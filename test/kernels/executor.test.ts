@@ -199,7 +199,7 @@ describe.each(adapterNames)('%s', (name) => {
     }).catch((error: unknown) => error);
     expect(error).toBeInstanceOf(DeviceError);
     expect((error as Error).message).toBe(
-      `in f32 [1,${limit / 16 + 1},1,4] does not fit maxStorageBufferBindingSize: got ${limit} bytes, needed ${limit + 16} bytes. Try a smaller --tile, --precision f16 or another --adapter; a device of your own may need the limits of requiredDevice(adapter).`,
+      `in f32 [1,${limit / 16 + 1},1,4] does not fit maxStorageBufferBindingSize: got ${limit} bytes, needed ${limit + 16} bytes. Try a smaller tile, precision f16 or another adapter; a device of your own may need the limits of requiredDevice(adapter).`,
     );
     await expect(createExecutor(context, plan)).rejects.toThrow(/^image f32 /);
     expect(context.memory.bytes).toBe(before);

@@ -123,7 +123,7 @@ describe('band', () => {
     const wrong = (): Graph => band(graph, { maxBindingBytes: 256 * KIB });
     expect(wrong).toThrow(DeviceError);
     expect(wrong).toThrow(
-      'net.attention: k f16 [1,8192,32] does not fit maxStorageBufferBindingSize, and attention cannot split it: got 262144 bytes, needed 524288 bytes. Try a smaller --tile, --precision f16 or another --adapter.',
+      'net.attention: k f16 [1,8192,32] does not fit maxStorageBufferBindingSize, and attention cannot split it: got 262144 bytes, needed 524288 bytes. Try a smaller tile, precision f16 or another adapter.',
     );
   });
 });

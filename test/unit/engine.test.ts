@@ -14,6 +14,7 @@ const LIMITS = {
   maxComputeInvocationsPerWorkgroup: 1024,
   maxComputeWorkgroupSizeX: 1024,
   maxComputeWorkgroupSizeY: 1024,
+  maxTextureDimension2D: 8192,
   maxComputeWorkgroupsPerDimension: 65_535,
   minUniformBufferOffsetAlignment: 64,
 };
@@ -109,7 +110,7 @@ describe('errors', () => {
     expect(fitting(2 ** 27)).not.toThrow();
     expect(fitting(2 ** 27 + 4)).toThrow(DeviceError);
     expect(fitting(2 ** 27 + 4)).toThrow(
-      'vae.mid f32 [9] does not fit maxStorageBufferBindingSize: got 134217728 bytes, needed 134217732 bytes. Try a smaller --tile, --precision f16 or another --adapter; a device of your own may need the limits of requiredDevice(adapter).',
+      'vae.mid f32 [9] does not fit maxStorageBufferBindingSize: got 134217728 bytes, needed 134217732 bytes. Try a smaller tile, precision f16 or another adapter; a device of your own may need the limits of requiredDevice(adapter).',
     );
   });
 

@@ -1,8 +1,18 @@
 /** What the library decides before it touches a device: windows around regions, parts that settle, timesteps. */
 import { describe, expect, test } from 'vitest';
+import type { EngineContext } from '../../src/engine/context.ts';
+import { ImageSizeError } from '../../src/invsr/errors.ts';
 import { planFrame, settledBy } from '../../src/invsr/gpu-frame.ts';
+import { withDefaults } from '../../src/invsr/upscaler-options.ts';
+import type { Settings } from '../../src/library/plan-call.ts';
 import { TIMESTEPS, timestepsOf } from '../../src/invsr/scheduler.ts';
+import type { Model } from '../../src/invsr/model.ts';
+import { KeptNetworks } from '../../src/library/kept-networks.ts';
+import { sourceOf } from '../../src/library/input.ts';
+import { openModelOf } from '../../src/library/open-model.ts';
 import { expectRegion, windowOf } from '../../src/library/window.ts';
+import type { Folder } from '../../src/weights/folder.ts';
+import { nodeFolder } from '../../src/weights/node-file.ts';
 import { uniform } from '../harness/random.ts';
 
 /** A whole number from `low` to `high`. */
@@ -70,6 +80,57 @@ test('100 frames: the parts that tiles settle cover the result once, and no late
     }
     expect(covered.every((times) => times === 1)).toBe(true);
   }
+});
+
+test('a picture of the page that no texture holds is refused before one is made', () => {
+  const context = { device: { limits: { maxTextureDimension2D: 8 } } } as unknown as EngineContext;
+  const image = { width: 9, height: 2, data: new Uint8Array(72) };
+  const copy = (): unknown => sourceOf(context, image, { x: 0, y: 0, width: 9, height: 2 }, {});
+  expect(copy).toThrow(ImageSizeError);
+  expect(copy).toThrow(/^the input has 9x2 pixels, this device's textures at most 8 a side/);
+});
+
+test('an abort ends the wait for a model at once, and closes what is opened too late', async () => {
+  const nano = nodeFolder('weights/invsr-nano');
+  let goOn = (): void => {};
+  const later = new Promise<void>((resolve) => (goOn = resolve));
+  const sources = { open: 0, opened: 0 };
+  const slow = (folder: Folder): Folder => ({
+    ...folder,
+    folder: (name) => slow(folder.folder(name)),
+    readText: (file) => later.then(() => folder.readText(file)),
+    async open(file) {
+      const source = await folder.open(file);
+      sources.open++;
+      sources.opened++;
+      return { ...source, close: async () => (await source.close(), void sources.open--) };
+    },
+  });
+  const stop = new AbortController();
+  const opening = openModelOf({ weights: slow(nano), signal: stop.signal });
+  stop.abort(new Error('enough'));
+  await expect(opening).rejects.toThrow('enough');
+  expect(sources.opened).toBe(0);
+  goOn();
+  await expect.poll(() => sources).toEqual({ open: 0, opened: 4 });
+});
+
+test('networks of the latest options stay; those under way do whatever is planned meanwhile', () => {
+  const capabilities = { shaderF16: true, family: 'alu' } as const;
+  const context = { capabilities } as unknown as EngineContext;
+  const model = { configs: {} } as unknown as Model;
+  const from = (start: number): Settings => withDefaults({ timesteps: [start] }, context);
+  const kept = new KeptNetworks(context, model);
+  const first = kept.use(from(200));
+  for (let start = 100; start <= 250; start++) kept.find(from(start));
+  expect(kept.find(from(200))).toBe(first);
+  const planned = kept.find(from(120));
+  expect(kept.find(from(120))).toBe(planned);
+  for (const start of [130, 140]) kept.find(from(start));
+  expect(kept.find(from(120))).not.toBe(planned);
+  // When others are used it goes.
+  for (const start of [130, 140]) kept.use(from(start));
+  expect(kept.find(from(200))).not.toBe(first);
 });
 
 describe('timesteps', () => {

@@ -194,6 +194,21 @@ describe('two products one after another', () => {
     ]);
   });
 
+  test('of three in a row the first two are', () => {
+    const row = ({ g, w, x }: Site): Tensor => {
+      const rows = g.reshape(x, [1, 64, 64]);
+      const first = g.linear(rows, w.at('out'), { residual: rows });
+      const second = g.linear(first, w.at('out'), { residual: rows });
+      return g.linear(second, w.at('out'), { residual: rows });
+    };
+    const plan = lower(build(row), GPU, { compact: false, keep: () => false });
+    expect(plan.dispatches.map(({ path }) => path)).toEqual([
+      'net.stem',
+      'net.out + out',
+      'net.out',
+    ]);
+  });
+
   test('stay two where the first one has a name, or memory matters more', () => {
     for (const options of [{ compact: false }, { compact: true, keep: () => false }]) {
       expect(lower(build(chain), GPU, options).prepare).toEqual([]);

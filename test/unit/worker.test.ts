@@ -174,3 +174,14 @@ test('a canvas is handed over once', async () => {
   );
   expect(sent).toEqual([{ number: 0, canvas: { width: 1 } }, { number: 0 }]);
 });
+
+test('a canvas of a call that was aborted before it was sent is handed over by the next', async () => {
+  const { sr, worker } = await open((call) => [{ kind: 'done', call, memory: MEMORY }]);
+  const canvas = { width: 1 } as unknown as OffscreenCanvas;
+  const stop = new AbortController();
+  const aborted = sr.upscale(PICTURE, { canvas, signal: stop.signal });
+  stop.abort('no');
+  await expect(aborted).rejects.toBe('no');
+  await sr.upscale(PICTURE, { canvas });
+  expect(worker.heard.at(-1)).toMatchObject({ canvas: { number: 0, canvas: { width: 1 } } });
+});
