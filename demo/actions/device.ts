@@ -4,8 +4,9 @@ import { NoWebGpuError } from '../engine/device.ts';
 import { Session } from '../engine/session.ts';
 import * as app from '../state/app.ts';
 import { currentSession, setSession } from './current-session.ts';
+import { stop } from './execution.ts';
 import { showPicture } from './photo.ts';
-import { sharpen, stop } from './runs.ts';
+import { sharpen } from './runs.ts';
 
 const RECOVERIES = 4;
 

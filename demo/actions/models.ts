@@ -5,9 +5,9 @@ import type { Folder } from '../../src/index.ts';
 import type { ModelRequest } from '../engine/session.ts';
 import { explain } from '../explain.ts';
 import * as app from '../state/app.ts';
+import { cancel, ended } from './execution.ts';
 import { prepare } from './memory.ts';
 import { choose, NANO_REQUEST } from './model-choice.ts';
-import { cancel, ended } from './runs.ts';
 
 export const SD_TURBO = 'sd-turbo';
 

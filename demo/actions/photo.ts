@@ -4,8 +4,9 @@ import { openPicture, type Picture } from '../picture/open.ts';
 import * as app from '../state/app.ts';
 import { fitOf } from '../state/fit.ts';
 import { currentSession } from './current-session.ts';
+import { cancel, ended } from './execution.ts';
 import { prepare } from './memory.ts';
-import { cancel, ended, forget, sharpen } from './runs.ts';
+import { forget, sharpen } from './runs.ts';
 
 /** Counts photos asked for: the last one wins, whichever is decoded first. */
 let asked = 0;

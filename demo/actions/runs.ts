@@ -1,34 +1,12 @@
-/**
- * Runs: all of the photo, what is looked at, or a part once more. A new run takes the place of the one
- * under way. Whatever goes wrong ends as one sentence in `notice`, and the page stays usable.
- */
-import { DeviceLostError, type Region } from '../../src/index.ts';
-import type { RunRequest } from '../engine/session.ts';
-import type { Surface } from '../engine/surface.ts';
-import { explain } from '../explain.ts';
+/** Runs: all of the photo, what is looked at, or a part once more. */
+import type { Region } from '../../src/index.ts';
 import * as app from '../state/app.ts';
 import { change, newSeed, type Options, options } from '../state/options.ts';
-import {
-  advance,
-  announcementOf,
-  beginPace,
-  durationInWords,
-  fractionOf,
-} from '../state/progress.ts';
+import { durationInWords } from '../state/progress.ts';
 import { clip, missing, sameRegion, whole } from '../state/regions.ts';
 import { currentSession } from './current-session.ts';
-import { planMemory, stopPreparing } from './memory.ts';
-import { chosenModel } from './model-choice.ts';
+import { execute, optionsUnderWay, show } from './execution.ts';
 
-interface Current {
-  readonly controller: AbortController;
-  readonly ended: Promise<void>;
-  readonly options: Options;
-}
-
-let current: Current | null = null;
-/** A lost device has ended a run; its recovery tells. */
-let wasInterrupted = false;
 /** Parts of `after` that are sharp, all with the options of the result. */
 let sharp: readonly Region[] = [];
 let undoable: { readonly region: Region; readonly texture: GPUTexture } | null = null;
@@ -39,23 +17,6 @@ export function forget(): void {
   undoable?.texture.destroy();
   undoable = null;
   app.canUndo.value = false;
-}
-
-export function cancel(): void {
-  current?.controller.abort();
-}
-
-/** Resolves when the run under way has ended; undefined where there is none. */
-export const ended = (): Promise<void> | undefined => current?.ended;
-
-/** Ends what is under way, on a device that was lost; true where there was something. */
-export async function stop(): Promise<boolean> {
-  stopPreparing();
-  cancel();
-  const wasRunning = current !== null || wasInterrupted;
-  await current?.ended;
-  wasInterrupted = false;
-  return wasRunning;
 }
 
 /** What the main button does: all of the photo, or what is looked at. */
@@ -111,12 +72,12 @@ export async function sharpenView(): Promise<void> {
 /** Whether just that is being made, with the options as they are now. */
 function isUnderWay(wanted: Region): boolean {
   const [part] = app.underWay.value;
+  const underWay = optionsUnderWay();
   return (
-    current !== null &&
-    !current.controller.signal.aborted &&
+    underWay !== undefined &&
     part !== undefined &&
     sameRegion(part, wanted) &&
-    sameLook(current.options, options.value)
+    sameLook(underWay, options.value)
   );
 }
 
@@ -165,74 +126,6 @@ function startOver(): void {
   show(surface, undefined);
 }
 
-/** A run that was stopped for another photo ends after that photo is there: its textures are gone. */
-function show(surface: Surface, after: GPUTexture | undefined): void {
-  if (currentSession()?.surface === surface) app.images.value = { before: surface.before, after };
-}
-
-/** Runs one piece of work with progress, after the one under way has ended. */
-async function execute(
-  aim: app.Aim,
-  work: (request: RunRequest, at: { readonly surface: Surface }) => Promise<void>,
-): Promise<void> {
-  const controller = new AbortController();
-  const previous = current;
-  previous?.controller.abort();
-  const { promise: ended, resolve } = withResolvers();
-  const { value: asked } = options;
-  current = { controller, ended, options: asked };
-  // The run does the same, and tells how far it is.
-  stopPreparing();
-  await previous?.ended;
-  try {
-    const surface = currentSession()?.surface;
-    if (!surface || controller.signal.aborted) return;
-    app.notice.value = null;
-    app.run.value = { kind: 'preparing', aim, fraction: 0 };
-    await work(requestOf(aim, asked, controller.signal), { surface });
-    if (surface.after) show(surface, surface.after);
-  } catch (error) {
-    if (controller.signal.aborted) app.say('Stopped');
-    else if (error instanceof DeviceLostError) wasInterrupted = true;
-    else app.notice.value = explain(error);
-  } finally {
-    app.run.value = { kind: 'idle' };
-    app.underWay.value = [];
-    app.changes.value++;
-    app.memoryBytes.value = currentSession()?.memoryBytes ?? null;
-    void planMemory();
-    if (current?.ended === ended) current = null;
-    resolve();
-  }
-}
-
-function requestOf(aim: app.Aim, of: Options, signal: AbortSignal): RunRequest {
-  return {
-    model: chosenModel(),
-    options: of,
-    signal,
-    onProgress(progress) {
-      if (signal.aborted) return;
-      const state = app.run.value;
-      if (progress.phase === 'run') {
-        const now = performance.now();
-        const pace = state.kind === 'running' ? state.pace : beginPace(progress.total, now);
-        const next = advance(pace, progress, now);
-        const heard = announcementOf(fractionOf(pace), fractionOf(next));
-        if (heard !== undefined) app.say(heard);
-        app.run.value = { kind: 'running', aim, pace: next };
-      } else if (state.kind !== 'running') {
-        const part =
-          progress.phase === 'download'
-            ? progress.loadedBytes / Math.max(1, progress.totalBytes)
-            : progress.done / Math.max(1, progress.total);
-        app.run.value = { kind: 'preparing', aim, fraction: part };
-      }
-    },
-    onTile: () => app.changes.value++,
-  };
-}
-
 /** Other options while a part is being made for the view: it is made with those. */
 let changing = 0;
 options.subscribe(() => {
@@ -260,9 +153,3 @@ const sameLook = (a: Options, b: Options): boolean =>
   a.overlap === b.overlap;
 
 export const rollSeed = (): void => change({ seed: newSeed() });
-
-function withResolvers(): { promise: Promise<void>; resolve: () => void } {
-  let resolve = (): void => {};
-  const promise = new Promise<void>((done) => (resolve = done));
-  return { promise, resolve };
-}
