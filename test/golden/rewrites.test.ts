@@ -91,23 +91,21 @@ describe.each(RUNS)('$adapter, $precision', ({ adapter, precision }) => {
     ...stagesForGpus(adapter, precision).map((stage) => ({ family: 'alu', stage }) as const),
   ];
 
-    test.each(cases)('$stage, rewritten for $family', async ({ stage, family }) => {
-      const { context, close } = await openTestContext(adapter, 'cpu');
-        closers.push(close);
-        const model = await openModel(nodeFolder('weights/invsr-nano'));
-        const options = { precision, batch: 2, tile: 16, timesteps: [200], cfg: 1 } as const;
-        const graph = stageGraph(stage, model, { ...options, noise: 'given' });
-        const expected = await resultOf(context, stage, named(graph), model);
-        const rewritten = { ...context, target: { ...context.target, family } };
-        // GPUs have large images' norms folded, which these are not.
-        const variants = family === 'alu' ? [graph] : [graph, foldNorms(fuse(graph))];
-        for (const variant of variants) {
-          const { values, dispatches } = await resultOf(rewritten, stage, variant, model);
-          expect(dispatches).toBeLessThan(expected.dispatches);
-          expect(relativeError(values, expected.values)).toBeLessThan(GATE[precision]);
-        }
-        await model.close();
-      },
-    );
+  test.each(cases)('$stage, rewritten for $family', async ({ stage, family }) => {
+    const { context, close } = await openTestContext(adapter, 'cpu');
+    closers.push(close);
+    const model = await openModel(nodeFolder('weights/invsr-nano'));
+    const options = { precision, batch: 2, tile: 16, timesteps: [200], cfg: 1 } as const;
+    const graph = stageGraph(stage, model, { ...options, noise: 'given' });
+    const expected = await resultOf(context, stage, named(graph), model);
+    const rewritten = { ...context, target: { ...context.target, family } };
+    // GPUs have large images' norms folded, which these are not.
+    const variants = family === 'alu' ? [graph] : [graph, foldNorms(fuse(graph))];
+    for (const variant of variants) {
+      const { values, dispatches } = await resultOf(rewritten, stage, variant, model);
+      expect(dispatches).toBeLessThan(expected.dispatches);
+      expect(relativeError(values, expected.values)).toBeLessThan(GATE[precision]);
+    }
+    await model.close();
   });
 });
