@@ -239,11 +239,16 @@ inBrowsers((browser) => {
       await using _ = page.context();
       for (let i = 0; i < 3; i++) await page.getByRole('button', { name: 'Zoom in' }).click();
       await page.getByRole('switch', { name: 'Sharpen what I look at' }).check();
+      await page.getByRole('progressbar').waitFor();
+      // Other options meanwhile: the same part begins anew with those.
+      await page.getByRole('textbox', { name: 'Seed' }).fill('777');
+      await page.keyboard.press('Enter');
       await expect
         .poll(() => page.getByRole('status').textContent(), { timeout: RUN_MS })
         .toBe('This part is sharp');
       await shoot(page, 'what I look at');
       const saved = await save(page, 'PNG');
+      expect((await sharp(saved).metadata()).xmp?.toString()).toContain('777');
       const enlarged = await sharp(upright, { raw: { width: WIDTH, height: HEIGHT, channels: 3 } })
         .resize(4 * WIDTH, 4 * HEIGHT, { kernel: 'cubic' })
         .raw()
