@@ -26,7 +26,7 @@ export function explain(error: unknown): Notice {
       'The photo is too large to be sharpened at once. Zoom in and sharpen what you see.',
     );
   }
-  if (error instanceof MemoryError || error instanceof DeviceError) {
+  if (error instanceof MemoryError || (error instanceof DeviceError && error.problem.isMemory)) {
     const { tile, lowMemory } = options.value;
     const smaller = smallerTile(tile);
     if (smaller !== undefined) {

@@ -1,28 +1,33 @@
 /** The device: asked for when the page opens, and again when it was lost. */
+import { explain } from '../explain.ts';
 import { NoWebGpuError } from '../engine/device.ts';
 import { Session } from '../engine/session.ts';
 import * as app from '../state/app.ts';
+import { currentSession, setSession } from './current-session.ts';
+import { stop } from './execution.ts';
 import { showPicture } from './photo.ts';
-import { currentSession, setSession, sharpen, stop } from './runs.ts';
+import { sharpen } from './runs.ts';
 
 const RECOVERIES = 4;
 
-/** False where there is no device. */
+/** False where there is no device, or none that works: the page says why. */
 export async function start(): Promise<boolean> {
   try {
-    setSession(await Session.open());
+    const session = await Session.open();
+    setSession(session);
+    const { device, capabilities } = session;
+    void device.lost.then(() => recover(device));
+    app.device.value = { kind: 'ready', capabilities };
+    showPicture();
+    return true;
   } catch (error) {
-    if (!(error instanceof NoWebGpuError)) throw error;
-    app.device.value = { kind: 'missing', reason: error.reason };
+    setSession(null);
+    app.device.value =
+      error instanceof NoWebGpuError
+        ? { kind: 'missing', reason: error.reason }
+        : { kind: 'missing', reason: 'failed', details: explain(error).text };
     return false;
   }
-  const session = currentSession();
-  if (!session) return false;
-  const { device, capabilities } = session;
-  void device.lost.then(() => recover(device));
-  app.device.value = { kind: 'ready', capabilities };
-  showPicture();
-  return true;
 }
 
 /** A lost device takes everything on it along; the photo is uploaded to a new one. */

@@ -2,9 +2,12 @@
 import { signal } from '@preact/signals';
 import { droppedFolder, hubModel, opfsStore, type RemoteModel } from '../../src/browser.ts';
 import type { Folder } from '../../src/index.ts';
-import { useModel } from './runs.ts';
+import type { ModelRequest } from '../engine/session.ts';
 import { explain } from '../explain.ts';
 import * as app from '../state/app.ts';
+import { cancel, ended } from './execution.ts';
+import { prepare } from './memory.ts';
+import { choose, NANO_REQUEST } from './model-choice.ts';
 
 export const SD_TURBO = 'sd-turbo';
 
@@ -92,6 +95,16 @@ export async function downloadLarge(remote: RemoteModel): Promise<void> {
 async function offer(remote: RemoteModel): Promise<void> {
   large.value = { kind: 'offered', remote, ...(await store.plan(remote)) };
 }
+
+/** Another model from the next run on; the one under way is stopped. */
+function useModel(state: app.ModelState, request: ModelRequest): void {
+  cancel();
+  choose(state, request);
+  app.plannedBytes.value = null;
+  void prepare(ended());
+}
+
+export const useNano = (): void => useModel(app.NANO, NANO_REQUEST);
 
 export const cancelDownload = (): void => downloading?.abort();
 

@@ -3,30 +3,40 @@ import { explain } from '../explain.ts';
 import { openPicture, type Picture } from '../picture/open.ts';
 import * as app from '../state/app.ts';
 import { fitOf } from '../state/fit.ts';
-import { cancel, currentSession, forget, prepare, sharpen } from './runs.ts';
+import { currentSession } from './current-session.ts';
+import { cancel, ended } from './execution.ts';
+import { prepare } from './memory.ts';
+import { forget, sharpen } from './runs.ts';
 
-export async function open(file: Blob, name: string): Promise<boolean> {
+/** Counts photos asked for: the last one wins, whichever is decoded first. */
+let asked = 0;
+
+/** True where it is the photo now. */
+export async function open(file: Blob | Promise<Blob>, name: string): Promise<boolean> {
+  asked++;
+  const turn = asked;
   try {
-    const picture = await openPicture(file, name);
+    const picture = await openPicture(await file, name);
+    if (turn !== asked) {
+      picture.bitmap.close();
+      return false;
+    }
     app.picture.value?.bitmap.close();
     adopt(picture);
     return true;
   } catch (error) {
-    app.notice.value = explain(error);
+    if (turn === asked) app.notice.value = explain(error);
     return false;
   }
 }
 
 /** One of our own pictures, sharpened as soon as there is a device. */
 export async function openSample(file: string): Promise<void> {
-  try {
-    const response = await fetch(new URL(`samples/${file}`, document.baseURI));
-    if (!(await open(await response.blob(), file))) return;
-    await deviceSettled();
-    await sharpen();
-  } catch (error) {
-    app.notice.value = explain(error);
-  }
+  const bytes = fetch(new URL(`samples/${file}`, document.baseURI)).then((answer) => answer.blob());
+  if (!(await open(bytes, file))) return;
+  const turn = asked;
+  await deviceSettled();
+  if (turn === asked) await sharpen();
 }
 
 /** The first screen is there before the device is. */
@@ -44,8 +54,14 @@ export async function cropToView(): Promise<void> {
   const { value: picture } = app.picture;
   const { value: visible } = app.visible;
   if (!picture || !visible) return;
+  asked++;
+  const turn = asked;
   const { x, y, width, height } = visible;
   const bitmap = await createImageBitmap(picture.bitmap, x, y, width, height);
+  if (turn !== asked) {
+    bitmap.close();
+    return;
+  }
   adopt({ ...picture, name: `${picture.name}-part`, bitmap, width, height });
   picture.bitmap.close();
 }
@@ -67,11 +83,15 @@ export function showPicture(): void {
   app.result.value = null;
   app.selection.value = null;
   app.images.value = null;
+  app.plannedBytes.value = null;
   if (!session || !picture) return;
   const { limits } = session.device;
   app.fit.value = fitOf(picture, limits);
   if (app.fit.value === 'none') {
+    session.clear();
+    picture.bitmap.close();
     app.picture.value = null;
+    app.memoryBytes.value = session.memoryBytes;
     app.notice.value = {
       kind: 'problem',
       text: `“${picture.name}” has ${picture.width} × ${picture.height} pixels; this graphics card shows up to ${limits.maxTextureDimension2D} a side. Make it smaller first.`,
@@ -79,5 +99,5 @@ export function showPicture(): void {
     return;
   }
   app.images.value = { before: session.show(picture.bitmap).before, after: undefined };
-  void prepare();
+  void prepare(ended());
 }

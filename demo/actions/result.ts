@@ -2,7 +2,7 @@
 import { encode, type SaveOptions } from '../picture/save.ts';
 import * as app from '../state/app.ts';
 import { startOf } from '../state/options.ts';
-import { currentSession } from './runs.ts';
+import { currentSession } from './current-session.ts';
 
 /** Encoded, with its settings. */
 export async function encodeResult(how: SaveOptions): Promise<Blob> {

@@ -46,10 +46,15 @@ export class Session {
     return new Session(await openDevice());
   }
 
-  /** Uploads a photo; the one before is freed. */
-  show(image: ImageBitmap): Surface {
+  /** Frees the photo and its result. */
+  clear(): void {
     this.surface?.dispose();
     this.surface = null;
+  }
+
+  /** Uploads a photo; the one before is freed. */
+  show(image: ImageBitmap): Surface {
+    this.clear();
     this.surface = new Surface(this.device, image);
     return this.surface;
   }
@@ -126,6 +131,8 @@ export class Session {
       request.signal.throwIfAborted();
       surface.paste(part, region, FEATHER);
       await this.device.queue.onSubmittedWorkDone();
+      // Stopped for another photo: there is nothing left that would be sharp.
+      if (this.surface !== surface) request.signal.throwIfAborted();
     } finally {
       part.destroy();
     }
@@ -150,8 +157,7 @@ export class Session {
 
   dispose(): void {
     void this.#unload();
-    this.surface?.dispose();
-    this.surface = null;
+    this.clear();
     this.device.destroy();
   }
 

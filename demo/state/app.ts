@@ -9,7 +9,12 @@ import { fractionOf, type Pace } from './progress.ts';
 export type DeviceState =
   | { readonly kind: 'starting' }
   | { readonly kind: 'ready'; readonly capabilities: Capabilities }
-  | { readonly kind: 'missing'; readonly reason: 'browser' | 'insecure' | 'adapter' };
+  | {
+      readonly kind: 'missing';
+      readonly reason: 'browser' | 'insecure' | 'adapter' | 'failed';
+      /** Of `failed`: what happened, in a sentence. */
+      readonly details?: string;
+    };
 
 /** What is computed: all of the photo, what is looked at, or a part of it anew. */
 export type Aim = 'whole' | 'view' | 'part';

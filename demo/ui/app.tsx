@@ -3,7 +3,8 @@ import { useSignal, useSignalEffect } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { isModelDrop, useFiles } from '../actions/models.ts';
 import { open } from '../actions/photo.ts';
-import { cancel, undo } from '../actions/runs.ts';
+import { cancel } from '../actions/execution.ts';
+import { undo } from '../actions/runs.ts';
 import { ACCEPT, fileOf } from '../picture/open.ts';
 import * as app from '../state/app.ts';
 import { Header } from './header.tsx';
@@ -43,7 +44,7 @@ export function App() {
       />
       <main class="main">
         {device.kind === 'missing' ? (
-          <Missing reason={device.reason} />
+          <Missing {...device} />
         ) : picture ? (
           <Stage />
         ) : (

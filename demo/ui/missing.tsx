@@ -1,13 +1,15 @@
-/** Where there is no WebGPU: which browsers have it, and what to switch on. */
+/** Where there is no WebGPU: which browsers have it, and what to switch on. Where something else failed: what. */
 import type { DeviceState } from '../state/app.ts';
 import { Icon } from './icons.tsx';
 
-type Reason = Extract<DeviceState, { kind: 'missing' }>['reason'];
+type State = Extract<DeviceState, { kind: 'missing' }>;
+type Reason = State['reason'];
 
 const TITLES: Readonly<Record<Reason, string>> = {
   browser: 'This browser has no WebGPU yet',
   insecure: 'This address is not secure',
   adapter: 'No graphics card can be used',
+  failed: 'This page could not start',
 };
 
 const LEADS: Readonly<Record<Reason, string>> = {
@@ -17,9 +19,10 @@ const LEADS: Readonly<Record<Reason, string>> = {
     'Browsers offer WebGPU on https addresses only. Open this page with https, or on localhost.',
   adapter:
     'This browser has WebGPU, but found no graphics card that it may use. One of these often helps:',
+  failed: 'Something went wrong that it did not expect:',
 };
 
-export function Missing({ reason }: { readonly reason: Reason }) {
+export function Missing({ reason, details }: Pick<State, 'reason' | 'details'>) {
   return (
     <section class="missing">
       <span class="missing-icon">
@@ -27,6 +30,7 @@ export function Missing({ reason }: { readonly reason: Reason }) {
       </span>
       <h1>{TITLES[reason]}</h1>
       <p class="lead">{LEADS[reason]}</p>
+      {details !== undefined && <p>{details}</p>}
       {reason === 'browser' && (
         <ul class="facts">
           <li>

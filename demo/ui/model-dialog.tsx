@@ -12,8 +12,8 @@ import {
   removeLarge,
   useFiles,
   useLarge,
+  useNano,
 } from '../actions/models.ts';
-import { useNano } from '../actions/runs.ts';
 import * as app from '../state/app.ts';
 import { bytesInWords } from '../state/progress.ts';
 import { IconButton } from './controls.tsx';
@@ -125,7 +125,14 @@ function LargeState({ state }: { readonly state: Large }) {
     case 'looking':
       return <p class="hint">Looking …</p>;
     case 'waiting':
-      return <p class="hint">Another tab is downloading it.</p>;
+      return (
+        <>
+          <p class="hint">Another tab is downloading it.</p>
+          <button type="button" class="button" onClick={cancelDownload}>
+            Cancel
+          </button>
+        </>
+      );
     case 'failed':
       return (
         <>

@@ -1,7 +1,8 @@
 /** What a run is made of, and the button that begins it; a sheet from below on phones. */
 import { useSignal } from '@preact/signals';
 import { cropToView } from '../actions/photo.ts';
-import { cancel, rollSeed, sharpen, sharpenView } from '../actions/runs.ts';
+import { cancel } from '../actions/execution.ts';
+import { rollSeed, sharpen, sharpenView } from '../actions/runs.ts';
 import * as app from '../state/app.ts';
 import { change, DEFAULTS, options, readSeed, startOf, STEPS, TILES } from '../state/options.ts';
 import { bytesInWords, durationInWords, remainingMs } from '../state/progress.ts';

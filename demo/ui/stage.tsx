@@ -1,7 +1,8 @@
 /** The photo on its canvas, the tools that float over it, and the part that is selected. */
 import { effect, useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
-import { currentSession, reroll, sharpenView, undo } from '../actions/runs.ts';
+import { currentSession } from '../actions/current-session.ts';
+import { reroll, sharpenView, undo } from '../actions/runs.ts';
 import * as app from '../state/app.ts';
 import { createViewer, type Mode, type Viewer } from '../viewer/viewer.ts';
 import { IconButton, Segmented } from './controls.tsx';

@@ -183,5 +183,6 @@ export function expectWithin(
     got: `${limits[limit]} bytes`,
     remedy:
       'Try a smaller tile, precision f16 or another adapter; a device of your own may need the limits of requiredDevice(adapter).',
+    isMemory: true,
   });
 }

@@ -8,14 +8,19 @@ export interface DeviceProblem {
   readonly needed: string;
   readonly got: string;
   readonly remedy: string;
+  /** It is memory: all of it, or what one buffer may have. Less at once can fit. */
+  readonly isMemory?: boolean;
 }
 
 /** The device, or the machine, cannot do what is asked of it. */
 export class DeviceError extends Error {
   override readonly name: string = 'DeviceError';
+  readonly problem: DeviceProblem;
 
-  constructor({ what, needed, got, remedy }: DeviceProblem) {
+  constructor(problem: DeviceProblem) {
+    const { what, needed, got, remedy } = problem;
     super(`${what}: got ${got}, needed ${needed}. ${remedy}`);
+    this.problem = problem;
   }
 }
 

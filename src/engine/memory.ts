@@ -69,6 +69,7 @@ export class Allocator {
         needed: `${request.bytes} bytes besides the ${this.account.bytes} in use`,
         got: message,
         remedy: 'Try a smaller tile or tile batch, precision f16 or another adapter.',
+        isMemory: true,
       });
     }
     return made.map(({ buffer }) => buffer);
@@ -111,6 +112,7 @@ export class Allocator {
         needed: `${textureBytes(request)} bytes besides the ${this.account.bytes} in use`,
         got: error,
         remedy: 'Try a smaller image or a region of it.',
+        isMemory: true,
       });
     });
     return { texture, ready };

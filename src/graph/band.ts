@@ -195,6 +195,7 @@ function expectBindings({ nodes }: Graph, maxBindingBytes: number): void {
         needed: `${bytes} bytes`,
         got: `${maxBindingBytes} bytes`,
         remedy: 'Try a smaller tile, precision f16 or another adapter.',
+        isMemory: true,
       });
     }
   }

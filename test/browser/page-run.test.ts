@@ -29,6 +29,24 @@ beforeAll(async () => {
 });
 afterAll(() => served?.close());
 
+const PURPLE = '#602090';
+
+/** A photo of one colour, `times` as large as the other one. */
+const plain = (background: string, times: number): Promise<Buffer> =>
+  sharp({ create: { width: times * WIDTH, height: times * HEIGHT, channels: 3, background } })
+    .png()
+    .toBuffer();
+
+/** The colour in the middle of the canvas, as #rrggbb. */
+async function middleOf(page: Page): Promise<string> {
+  const { data, info } = await sharp(await page.locator('.viewer canvas').first().screenshot())
+    .removeAlpha()
+    .raw()
+    .toBuffer({ resolveWithObject: true });
+  const at = 3 * ((info.height >> 1) * info.width + (info.width >> 1));
+  return `#${data.toString('hex', at, at + 3)}`;
+}
+
 const bytesOf = async (download: Download): Promise<Buffer> => {
   const chunks: Buffer[] = [];
   for await (const chunk of await download.createReadStream()) chunks.push(chunk as Buffer);
@@ -95,6 +113,7 @@ inBrowsers((browser) => {
       const page = await openPhoto();
       await using _ = page.context();
       const errors = errorsOf(page);
+      const [large, small] = [await plain('#10a040', 100), await plain(PURPLE, 1)];
 
       await begin(page);
       await page.waitForFunction(() => /^\d+ % · InvSR$/.test(document.title));
@@ -102,6 +121,20 @@ inBrowsers((browser) => {
       await idle(page);
       expect(await page.getByRole('alert').textContent()).toBe('');
       expect(await page.getByRole('button', { name: 'Save' }).isDisabled()).toBe(true);
+
+      // Another photo takes the place of the one at work, and is planned; of two the later one stays.
+      await begin(page);
+      await page.waitForFunction(() => /^\d+ % · InvSR$/.test(document.title));
+      await drop(page, 'large.png', 'image/png', large);
+      await drop(page, 'small.png', 'image/png', small);
+      await page.getByRole('heading', { name: 'small' }).waitFor();
+      await idle(page);
+      await page.getByTitle('Memory that a run takes').waitFor();
+      await expect.poll(() => middleOf(page), { timeout: RUN_MS }).toBe(PURPLE);
+      expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe('small');
+      expect(await page.getByRole('alert').textContent()).toBe('');
+      await drop(page, 'IMG 7.jpg', 'image/jpeg', photo);
+      await page.getByRole('heading', { name: 'IMG 7' }).waitFor();
 
       await begin(page);
       await idle(page);
@@ -206,11 +239,16 @@ inBrowsers((browser) => {
       await using _ = page.context();
       for (let i = 0; i < 3; i++) await page.getByRole('button', { name: 'Zoom in' }).click();
       await page.getByRole('switch', { name: 'Sharpen what I look at' }).check();
+      await page.getByRole('progressbar').waitFor();
+      // Other options meanwhile: the same part begins anew with those.
+      await page.getByRole('textbox', { name: 'Seed' }).fill('777');
+      await page.keyboard.press('Enter');
       await expect
         .poll(() => page.getByRole('status').textContent(), { timeout: RUN_MS })
         .toBe('This part is sharp');
       await shoot(page, 'what I look at');
       const saved = await save(page, 'PNG');
+      expect((await sharp(saved).metadata()).xmp?.toString()).toContain('777');
       const enlarged = await sharp(upright, { raw: { width: WIDTH, height: HEIGHT, channels: 3 } })
         .resize(4 * WIDTH, 4 * HEIGHT, { kernel: 'cubic' })
         .raw()

@@ -175,16 +175,28 @@ inBrowsers((browser) => {
     expect(await violations(page)).toEqual([]);
   });
 
-  test('no adapter: what to switch on', async () => {
+  test('no adapter: what to switch on; another failure: what it was, and the way to try again', async () => {
     const context = await browser().newContext({ serviceWorkers: 'block' });
     await using _ = context;
     const page = await context.newPage();
     await page.addInitScript(() =>
-      Object.defineProperty(navigator.gpu, 'requestAdapter', { value: async () => null }),
+      Object.defineProperty(navigator.gpu, 'requestAdapter', {
+        value: async () => {
+          if (location.hash) throw new Error('the driver is asleep');
+          return null;
+        },
+      }),
     );
     await page.goto(served.url);
     await page.getByText('No graphics card can be used').waitFor();
     expect(await violations(page)).toEqual([]);
+    const errors = errorsOf(page);
+    await page.goto(`${served.url}?#failing`);
+    await page.getByText('the driver is asleep').waitFor();
+    await page.getByRole('button', { name: 'Try again' }).waitFor();
+    await shoot(page, 'not started');
+    expect(await violations(page)).toEqual([]);
+    expect(errors).toEqual([]);
   });
 
   test('offline, after one visit, it opens with its model', async () => {

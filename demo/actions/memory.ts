@@ -1,0 +1,54 @@
+/** The model on the device ahead of the first run, and what a run of the photo would take of its memory. */
+import { DeviceLostError } from '../../src/index.ts';
+import { explain } from '../explain.ts';
+import * as app from '../state/app.ts';
+import { options } from '../state/options.ts';
+import { currentSession } from './current-session.ts';
+import { chosenModel } from './model-choice.ts';
+
+let preparing: AbortController | null = null;
+
+/** A run does the same, and tells how far it is. */
+export const stopPreparing = (): void => preparing?.abort();
+
+/** @param after the run that is being stopped: what it holds of the device is free then */
+export async function prepare(after: Promise<void> | undefined): Promise<void> {
+  stopPreparing();
+  preparing = new AbortController();
+  const { signal } = preparing;
+  await after;
+  const session = currentSession();
+  if (!session || !app.picture.value || signal.aborted) return;
+  const none = (): void => {};
+  try {
+    await session.prepare({
+      model: chosenModel(),
+      options: options.value,
+      signal,
+      onProgress: none,
+      onTile: none,
+    });
+    void planMemory();
+    app.memoryBytes.value = session.memoryBytes;
+  } catch (error) {
+    if (signal.aborted || error instanceof DeviceLostError) return;
+    app.notice.value = explain(error);
+  }
+}
+
+/** What a run of the whole photo would take, as far as it can be told. */
+export async function planMemory(): Promise<void> {
+  const session = currentSession();
+  const { value: asked } = options;
+  const { value: picture } = app.picture;
+  const bytes = await session?.plannedBytes(asked).catch(() => undefined); // the run itself says why
+  if (asked === options.value && picture === app.picture.value) {
+    app.plannedBytes.value = bytes ?? null;
+  }
+}
+
+let planning = 0;
+options.subscribe(() => {
+  clearTimeout(planning);
+  planning = window.setTimeout(() => void planMemory(), 250);
+});
