@@ -8,6 +8,7 @@
  */
 import type { ImageSize } from '../engine/gpu-image.ts';
 import { colorSpaceOf, type PageImage } from '../engine/image-upload.ts';
+import type { MemoryPlan } from '../invsr/memory-plan.ts';
 import type { BlobFolder } from '../weights/folder.ts';
 import type { MemoryUse, NetworkOptions, Region, Watched } from './types.ts';
 import {
@@ -15,6 +16,7 @@ import {
   type FromPage,
   type FromWorker,
   type OpenSettings,
+  type PlanSettings,
   type Port,
   receivedError,
   type SentCanvas,
@@ -46,9 +48,11 @@ export interface WorkerUpscaleOptions extends UpscaleSettings, Watched {
   readonly onTile?: ((region: Region) => void) | undefined;
 }
 
+type Done = Extract<FromWorker, { kind: 'done' }>;
+
 interface Watcher extends Watched {
   readonly onTile?: ((region: Region) => void) | undefined;
-  readonly resolve: (image: ImageBitmap | undefined) => void;
+  readonly resolve: (done: Done) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -115,6 +119,13 @@ export class InvSRWorker implements Disposable {
     return this.#memory;
   }
 
+  /** What an input of this size will take of the device's memory; rejects as InvSR.plan does. */
+  async plan(size: ImageSize, settings: PlanSettings = {}): Promise<MemoryPlan> {
+    const { plan } = await this.#call({ kind: 'plan', size, settings }, {});
+    if (!plan) throw new Error('the worker gave no plan');
+    return plan;
+  }
+
   /** Compiles and allocates for one input size ahead of the first call. */
   async prepare(
     size: ImageSize,
@@ -144,7 +155,7 @@ export class InvSRWorker implements Disposable {
     const colorSpace = settings.colorSpace ?? colorSpaceOf(input) ?? 'srgb';
     const [image, own] = await sentImage(input);
     const sent = canvas && this.#sentCanvas(canvas);
-    return this.#call(
+    const { image: result } = await this.#call(
       {
         kind: 'upscale',
         input: image,
@@ -155,6 +166,7 @@ export class InvSRWorker implements Disposable {
       { signal, onProgress, onTile },
       [...own, ...(sent?.canvas ? [sent.canvas] : [])],
     );
+    return result;
   }
 
   /** Ends the worker, and with it all it holds. Calls under way reject. */
@@ -172,14 +184,14 @@ export class InvSRWorker implements Disposable {
     asked: Call,
     { signal, ...watched }: Omit<Watcher, 'resolve' | 'reject'>,
     transfer: Transferable[] = [],
-  ): Promise<ImageBitmap | undefined> {
+  ): Promise<Done> {
     signal?.throwIfAborted();
     if (this.#ended) throw this.#ended;
     const call = this.#count++;
     const abort = (): void => this.#worker.postMessage({ kind: 'abort', call }, {});
     signal?.addEventListener('abort', abort);
     try {
-      return await new Promise<ImageBitmap | undefined>((resolve, reject) => {
+      return await new Promise<Done>((resolve, reject) => {
         this.#calls.set(call, { ...watched, resolve, reject });
         this.#worker.postMessage({ ...asked, call }, { transfer });
         // Not before: a call that ends here takes no canvas with it.
@@ -203,7 +215,7 @@ export class InvSRWorker implements Disposable {
     const watcher = this.#calls.get(message.call);
     if (message.kind === 'done') {
       this.#memory = message.memory;
-      watcher?.resolve(message.image);
+      watcher?.resolve(message);
     } else if (message.kind === 'failed') watcher?.reject(receivedError(message.error));
     else if (message.kind === 'progress') watcher?.onProgress?.(message.progress);
     else watcher?.onTile?.(message.region);

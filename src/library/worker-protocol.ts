@@ -1,7 +1,7 @@
 /**
  * What the page and its worker say to each other: plain messages, cloned or transferred.
  *
- *   page    open · prepare · upscale   a call by its number; `abort` ends it
+ *   page    open · plan · prepare · upscale   a call by its number; `abort` ends it
  *   worker  done | failed              one for each call, after any number of `progress` and `tile`
  *           lost                       the device went away; calls fail from then on
  */
@@ -18,6 +18,7 @@ import {
 } from '../invsr/errors.ts';
 import { CheckpointError } from '../weights/error.ts';
 import type { BlobFolder } from '../weights/folder.ts';
+import type { MemoryPlan } from '../invsr/memory-plan.ts';
 import type {
   LoadOptions,
   MemoryUse,
@@ -36,6 +37,8 @@ export type SentWeights = string | Pick<BlobFolder, 'name' | 'files'>;
 export type OpenSettings = NetworkOptions &
   Pick<LoadOptions, 'precision' | 'designs' | 'lowMemory'>;
 
+export type PlanSettings = NetworkOptions & Pick<UpscaleOptions, 'region' | 'colorFix'>;
+
 export type UpscaleSettings = NetworkOptions &
   Pick<UpscaleOptions, 'region' | 'seed' | 'colorFix' | 'colorSpace' | 'budgetMs'>;
 
@@ -47,6 +50,7 @@ export interface SentCanvas {
 
 export type Call =
   | { readonly kind: 'open'; readonly weights: SentWeights; readonly settings: OpenSettings }
+  | { readonly kind: 'plan'; readonly size: ImageSize; readonly settings: PlanSettings }
   | { readonly kind: 'prepare'; readonly size: ImageSize; readonly settings: NetworkOptions }
   | {
       readonly kind: 'upscale';
@@ -68,6 +72,8 @@ export type FromWorker =
       readonly memory: MemoryUse;
       /** Of `upscale` without a canvas. */
       readonly image?: ImageBitmap | undefined;
+      /** Of `plan`. */
+      readonly plan?: MemoryPlan | undefined;
     }
   | { readonly kind: 'failed'; readonly call: number; readonly error: SentError }
   | { readonly kind: 'progress'; readonly call: number; readonly progress: Progress }

@@ -31,6 +31,8 @@ interface Watch {
   readonly onTile: (region: Region) => void;
 }
 
+type Found = Pick<Extract<FromWorker, { kind: 'done' }>, 'image' | 'plan'>;
+
 interface Engine {
   readonly device: GPUDevice;
   readonly sr: InvSR;
@@ -62,9 +64,9 @@ class Server {
       onTile: (region) => this.#tell({ kind: 'tile', call, region }),
     };
     try {
-      const image = await this.#run(asked, watch);
+      const found = await this.#run(asked, watch);
       const memory = this.#engine?.sr.memory ?? NO_MEMORY;
-      this.#tell({ kind: 'done', call, memory, image }, image ? [image] : []);
+      this.#tell({ kind: 'done', call, memory, ...found }, found.image ? [found.image] : []);
     } catch (error) {
       this.#tell({ kind: 'failed', call, error: sentError(error) });
     } finally {
@@ -72,16 +74,19 @@ class Server {
     }
   }
 
-  async #run(asked: Call, { signal, onProgress, onTile }: Watch): Promise<ImageBitmap | undefined> {
+  async #run(asked: Call, { signal, onProgress, onTile }: Watch): Promise<Found> {
     if (asked.kind === 'open') {
       this.#engine = await openEngine(asked, signal, this.#tell);
-      return undefined;
+      return {};
+    }
+    if (asked.kind === 'plan') {
+      return { plan: await this.#opened().sr.plan(asked.size, asked.settings) };
     }
     if (asked.kind === 'prepare') {
       await this.#opened().sr.prepare(asked.size, { ...asked.settings, signal, onProgress });
-      return undefined;
+      return {};
     }
-    return this.#upscale(this.#opened(), asked, { signal, onProgress, onTile });
+    return { image: await this.#upscale(this.#opened(), asked, { signal, onProgress, onTile }) };
   }
 
   async #upscale(

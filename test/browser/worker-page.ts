@@ -57,11 +57,14 @@ async function images() {
   const device = await adapter.requestDevice(requiredDevice(adapter));
   using own = await InvSR.open({ device, weights: WEIGHTS });
   const { data } = await readImage(device, await own.upscale(picture(), OPTIONS));
+  const { tile } = OPTIONS;
+  const plans = await Promise.all([sr, own].map((one) => one.plan(picture(), { tile })));
   return {
     phases: [...phases],
     tiles,
     again,
     memory: sr.memory,
+    plans,
     size: [bitmap.width, bitmap.height],
     canvasSize: [element.width, element.height],
     bitmap: bytesOf(bitmap),

@@ -41,6 +41,7 @@ interface Images {
   readonly tiles: readonly unknown[];
   readonly again: unknown;
   readonly memory: { readonly weightBytes: number };
+  readonly plans: readonly { readonly peakBytes: number }[];
   readonly size: readonly number[];
   readonly canvasSize: readonly number[];
   readonly bitmap: readonly number[];
@@ -67,6 +68,9 @@ inBrowsers((browser) => {
     expect(result.phases).toEqual(expect.arrayContaining(['download', 'compile', 'run']));
     expect(result.tiles.length).toBeGreaterThan(1);
     expect(result.memory.weightBytes).toBeGreaterThan(1e6);
+    const [inWorker, onPage] = result.plans;
+    expect(inWorker).toEqual(onPage);
+    expect(onPage?.peakBytes).toBeGreaterThan(result.memory.weightBytes);
   }, 120_000);
 
   test('an abort ends the call with its reason; the next one runs', async () => {
