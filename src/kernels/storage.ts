@@ -54,7 +54,10 @@ export function writeWgsl(name: string, binding: number, dtype: DType, target: T
 fn store_${name}(i: u32, value: vec4f) { ${name}[i] = ${value}; }`;
 }
 
-/** What `load_<name>` would give of a value that `store_<name>` was given. */
+/**
+ * What `load_<name>` would give of a value that `store_<name>` was given; where storage is f16 a driver may
+ * give the value itself (lavapipe drops a conversion to f16 and back).
+ */
 export const storedWgsl = (name: string, dtype: DType, target: Target): string => {
   const element = elementOf(dtype, target);
   const value =
