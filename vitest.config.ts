@@ -1,4 +1,16 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+/** What takes minutes comes first, or one worker ends with it while the other has nothing left. */
+class LongFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    // oxlint-disable-next-line unicorn/no-array-sort -- no array's
+    const sorted = await super.sort(files);
+    const isLong = ({ moduleId }: TestSpecification): boolean =>
+      /conformance-|golden\/end-to-end|browser\/invsr/.test(moduleId);
+    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))];
+  }
+}
 
 /** One project per tier; see docs/architecture.md. dawn.node is a native addon, hence forks. */
 const tier = (
@@ -20,6 +32,7 @@ export default defineConfig({
     pool: 'forks',
     // Two cores: while one file waits for a compiler, which has one thread, another computes.
     maxWorkers: 2,
+    sequence: { sequencer: LongFirst },
     projects: [
       tier('unit', { makesKernels: true }),
       tier('wgsl', { makesKernels: true }),
