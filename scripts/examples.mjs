@@ -62,6 +62,7 @@ async function runInNode(name, args) {
     outfile,
     bundle: true,
     platform: 'node',
+    target: 'node20',
     format: 'esm',
     // tsconfig's paths come first.
     packages: 'external',
