@@ -58,10 +58,11 @@ export interface CallPlan {
 /** RangeError: no pixels, a region outside. ImageSizeError: too large for the device. */
 export function planCall(
   { capabilities }: EngineContext,
-  size: ImageSize,
+  { width, height }: ImageSize,
   settings: Settings,
-  region: Rectangle = { x: 0, y: 0, ...size },
+  region: Rectangle = { x: 0, y: 0, width, height },
 ): CallPlan {
+  const size = { width, height }; // whatever else has these, an image too
   expectSides('the input', size);
   expectRegion(region, size);
   const isWhole = region.width === size.width && region.height === size.height;

@@ -120,17 +120,18 @@ export class InvSRWorker implements Disposable {
   }
 
   /** What an input of this size will take of the device's memory; rejects as InvSR.plan does. */
-  async plan(size: ImageSize, settings: PlanSettings = {}): Promise<MemoryPlan> {
-    const { plan } = await this.#call({ kind: 'plan', size, settings }, {});
+  async plan({ width, height }: ImageSize, settings: PlanSettings = {}): Promise<MemoryPlan> {
+    const { plan } = await this.#call({ kind: 'plan', size: { width, height }, settings }, {});
     if (!plan) throw new Error('the worker gave no plan');
     return plan;
   }
 
   /** Compiles and allocates for one input size ahead of the first call. */
   async prepare(
-    size: ImageSize,
+    { width, height }: ImageSize,
     { signal, onProgress, ...settings }: NetworkOptions & Watched = {},
   ): Promise<void> {
+    const size = { width, height };
     await this.#call({ kind: 'prepare', size, settings }, { signal, onProgress });
   }
 
