@@ -5,6 +5,7 @@
  *   PNG   chunks    length u32, type, data, crc32: eXIf, iTXt "XML:com.adobe.xmp", or zTXt (libvips), tEXt
  *   WebP  RIFF      type, length u32 little-endian, data, even: VP8X with flags first, EXIF, "XMP "
  */
+import { concatBytes } from '../../src/weights/safetensors-write.ts';
 
 export interface PictureMetadata {
   /** A TIFF block, from its byte order on. */
@@ -34,16 +35,6 @@ const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 const fromUtf8 = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 const startsWith = (bytes: Uint8Array, text: string): boolean =>
   latin(bytes.subarray(0, text.length)) === text;
-
-function join(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
-}
 
 function u32(value: number, littleEndian = false): Uint8Array {
   const bytes = new Uint8Array(4);
@@ -146,18 +137,18 @@ export function withMetadata(
 
 function pngWith(bytes: Uint8Array, { exif, xmp, texts = {} }: ResultMetadata) {
   const chunk = (type: string, data: Uint8Array): Uint8Array => {
-    const body = join([bytesOf(type), data]);
-    return join([u32(data.length), body, u32(crc32(body))]);
+    const body = concatBytes([bytesOf(type), data]);
+    return concatBytes([u32(data.length), body, u32(crc32(body))]);
   };
   const ours = [
     ...(exif ? [chunk('eXIf', exif)] : []),
-    ...(xmp === undefined ? [] : [chunk('iTXt', join([bytesOf(PNG_XMP), utf8(xmp)]))]),
+    ...(xmp === undefined ? [] : [chunk('iTXt', concatBytes([bytesOf(PNG_XMP), utf8(xmp)]))]),
     ...Object.entries(texts).map(([key, text]) => chunk('tEXt', bytesOf(`${key}\0${text}`))),
   ];
   const [header, ...rest] = [...pngChunks(bytes)].filter(
     ({ type }) => !/^(?:eXIf|iTXt|tEXt|zTXt)$/.test(type),
   );
-  return join([
+  return concatBytes([
     bytes.subarray(0, 8),
     ...(header ? [header.whole] : []),
     ...ours,
@@ -170,17 +161,22 @@ function jpegWith(bytes: Uint8Array, { exif, xmp }: ResultMetadata) {
   const app1 = (data: Uint8Array): Uint8Array[] =>
     data.length > 65_533
       ? []
-      : [join([Uint8Array.of(0xff, 0xe1, (data.length + 2) >> 8, (data.length + 2) & 255), data])];
+      : [
+          concatBytes([
+            Uint8Array.of(0xff, 0xe1, (data.length + 2) >> 8, (data.length + 2) & 255),
+            data,
+          ]),
+        ];
   const segments = [...jpegSegments(bytes)];
   const after = bytes.subarray(2 + segments.reduce((sum, { whole }) => sum + whole.length, 0));
   const kept = segments.filter(({ type }) => type !== 'APP1');
   const first = kept.findIndex(({ type }) => type !== 'APP0');
   const wholes = kept.map(({ whole }) => whole);
-  return join([
+  return concatBytes([
     bytes.subarray(0, 2),
     ...wholes.slice(0, first),
-    ...(exif ? app1(join([bytesOf(EXIF), exif])) : []),
-    ...(xmp === undefined ? [] : app1(join([bytesOf(XMP), utf8(xmp)]))),
+    ...(exif ? app1(concatBytes([bytesOf(EXIF), exif])) : []),
+    ...(xmp === undefined ? [] : app1(concatBytes([bytesOf(XMP), utf8(xmp)]))),
     ...wholes.slice(first),
     after,
   ]);
@@ -196,7 +192,7 @@ function webpWith(
   { width, height }: { readonly width: number; readonly height: number },
 ) {
   const chunk = (type: string, data: Uint8Array): Uint8Array =>
-    join([bytesOf(type), u32(data.length, true), data, new Uint8Array(data.length % 2)]);
+    concatBytes([bytesOf(type), u32(data.length, true), data, new Uint8Array(data.length % 2)]);
   const chunks = [...webpChunks(bytes)];
   const old = chunks.find(({ type }) => type === 'VP8X')?.data;
   const lossless = chunks.find(({ type }) => type === 'VP8L')?.data;
@@ -209,14 +205,14 @@ function webpWith(
     (xmp === undefined ? 0 : VP8X_XMP);
   header.set(u32(width - 1, true).subarray(0, 3), 4);
   header.set(u32(height - 1, true).subarray(0, 3), 7);
-  const body = join([
+  const body = concatBytes([
     bytesOf('WEBP'),
     chunk('VP8X', header),
     ...chunks.filter(({ type }) => !/^(?:VP8X|EXIF|XMP )$/.test(type)).map(({ whole }) => whole),
     ...(exif ? [chunk('EXIF', exif)] : []),
     ...(xmp === undefined ? [] : [chunk('XMP ', utf8(xmp))]),
   ]);
-  return join([bytesOf('RIFF'), u32(body.length, true), body]);
+  return concatBytes([bytesOf('RIFF'), u32(body.length, true), body]);
 }
 
 /** PNG's: polynomial EDB88320, reflected. */

@@ -8,6 +8,7 @@
  * take memory beside V and W, and a plan of its own makes its own.
  */
 import { type Graph, newIds, type Node, type Tensor } from './graph.ts';
+import { NO_INPUTS } from './row-norms.ts';
 import { type Uses, usesOf } from './uses.ts';
 
 type Linear = Node<'linear'>;
@@ -35,7 +36,7 @@ export function chainProducts(graph: Graph): Graph {
     const product: Linear = {
       op: 'linear',
       path: `${node.path}.product`,
-      inputs: { ...NO_INPUTS, x: v, weight: w },
+      inputs: { ...NO_INPUTS, x: v, weight: w, bias: undefined },
       constants: { dtype: x.dtype === 'f16' ? 'f16' : 'f32' },
       output: { id: nextId(), dtype: x.dtype, shape: v.shape },
     };
@@ -83,13 +84,3 @@ const flat = (tensor: Tensor): Tensor => ({
   ...tensor,
   shape: [1, tensor.shape.reduce((size, n) => size * n, 1)],
 });
-
-const NO_INPUTS = {
-  x2: undefined,
-  stats: undefined,
-  beta: undefined,
-  gamma: undefined,
-  columns: undefined,
-  bias: undefined,
-  residual: undefined,
-};

@@ -47,7 +47,8 @@ export function foldLayerNorms(graph: Graph): Graph {
   return { ...graph, nodes: nodes.filter((node) => !dropped.has(node)) };
 }
 
-const NO_INPUTS = {
+/** A `linear` of x, weight and perhaps a bias. */
+export const NO_INPUTS = {
   x2: undefined,
   stats: undefined,
   beta: undefined,
