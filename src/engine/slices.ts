@@ -27,6 +27,16 @@ export async function inSlices<T>(work: Generator<void, T>, signal?: AbortSignal
   }
 }
 
+/** For work that is async already: awaited between its steps, a pause once a slice is over. */
+export function createPauses(): () => Promise<void> {
+  let end = performance.now() + SLICE_MS;
+  return async () => {
+    if (performance.now() < end) return;
+    await pause();
+    end = performance.now() + SLICE_MS;
+  };
+}
+
 /** A task of its own. Timers would wait for a second each in a tab that is hidden; messages do not. */
 function pause(): Promise<void> {
   return new Promise((resolve) => {
