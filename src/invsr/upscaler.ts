@@ -61,7 +61,7 @@ export class Upscaler {
 
   /** What the networks take on the device, known before they are there. */
   get memory(): MemoryPlan {
-    return this.#networks.memory(this.options.tileBatch);
+    return this.#networks.plans.memory(this.options.tileBatch);
   }
 
   /** Bytes of GPU buffers at the worst moment so far. */

@@ -87,9 +87,9 @@ export class InvSR implements Disposable {
       otherBytes: 4 * pixels,
     };
     const tiles = frame.grid.tiles.length;
-    const networks = this.#networks.find(settings);
-    for (const count of countsOf(frame)) await networks.planAhead(count, { noise: 'generated' });
-    return networks.memory(settings.tileBatch, tiles, around);
+    const { plans } = this.#networks.find(settings);
+    for (const count of countsOf(frame)) await plans.ahead(count, { noise: 'generated' });
+    return plans.memory(settings.tileBatch, tiles, around);
   }
 
   /**
