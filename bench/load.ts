@@ -16,6 +16,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { EngineContext } from '../src/engine/context.ts';
+import { loadPlanner } from '../src/graph/lower.ts';
 import { openContext } from '../src/graph/open-context.ts';
 import { byteLength } from '../src/engine/kernel.ts';
 import { createDevice } from '../src/engine/node-device.ts';
@@ -83,6 +84,7 @@ async function withNetworks<T>(
 ): Promise<T> {
   const { device, capabilities } = await createDevice({ adapter });
   const context = await openContext(device);
+  await loadPlanner(context.target);
   const model = await openModel(nodeFolder(path));
   const networks = new TileNetworks(context, model, {
     precision: capabilities.shaderF16 ? 'f16' : 'f32',

@@ -11,12 +11,11 @@
 import type { EngineContext } from '../engine/context.ts';
 import { byteLength } from '../engine/kernel.ts';
 import { type Plan, slotBytes, totalFlops } from '../engine/plan.ts';
-import { atOnce, inSlices } from '../engine/slices.ts';
-import { layerOf, WATCH, watch } from '../graph/watch.ts';
+import { onDemand } from '../engine/on-demand.ts';
+import { atOnce, inSlices, whenLoaded, type Work } from '../engine/slices.ts';
 import { Buffers } from './buffers.ts';
-import { type FrameMemory, type MemoryPlan, planMemory, type StagePlan } from './memory-plan.ts';
+import type { FrameMemory, MemoryPlan, StagePlan } from './memory-plan.ts';
 import type { Model } from './model.ts';
-import { dumpNamed, type Dump } from './parity.ts';
 import { planning, prepare, type Runner, runnerOf } from './runner.ts';
 import { type PrecisionWarning, StagePrecision } from './stage-precision.ts';
 import { COMPONENTS, type Stage, stageGraph, STAGES, type TileGraphOptions } from './tile-graph.ts';
@@ -37,6 +36,9 @@ export interface TileJob {
   readonly count: number;
 }
 
+/** Reads what a runner holds after a run; `prefix` goes before the tensors' names. */
+export type DumpStage = (runner: Runner, buffers: Buffers, prefix: string) => Promise<void>;
+
 export interface TileRequest {
   readonly noise: TileGraphOptions['noise'];
   /** Tiles in all jobs together, for progress. */
@@ -44,8 +46,8 @@ export interface TileRequest {
   readonly signal?: AbortSignal | undefined;
   /** Device time per submit (engine/executor.ts). */
   readonly budgetMs?: number | undefined;
-  /** Filled with every named tensor, as `call<k>.<name>`. */
-  readonly dump?: Dump | undefined;
+  /** Is given every stage that has run; its named tensors, called `call<k>.<name>`, can be read. */
+  readonly dump?: DumpStage | undefined;
   readonly onProgress?: ((progress: TileProgress) => void) | undefined;
 }
 
@@ -64,6 +66,8 @@ interface StageRun extends Omit<TileRequest, 'count'> {
   /** Hears the share that is done. */
   readonly onRun: (share: number) => void;
 }
+
+const watching = onDemand('the look for NaN and Infinity', () => import('../graph/watch.ts'));
 
 /** Tiles that pass a stage together in low memory: their latents and LR pixels wait on the device. */
 const LOW_MEMORY_TILES = 32;
@@ -93,7 +97,7 @@ export class TileNetworks {
     return this.#runners.size > 0;
   }
 
-  /** The stage's plan for `batch` tiles, made once. */
+  /** The stage's plan for `batch` tiles, made once. NotLoadedError: `planAhead` waits for code, this does not. */
   plan(stage: Stage, batch: number, kind: Kind): Plan {
     return atOnce(this.#planning(stage, batch, kind));
   }
@@ -103,18 +107,21 @@ export class TileNetworks {
     for (const stage of STAGES) await inSlices(this.#planning(stage, batch, kind), signal);
   }
 
-  *#planning(stage: Stage, batch: number, { noise, dump }: Kind): Generator<void, Plan> {
+  *#planning(stage: Stage, batch: number, { noise, dump }: Kind): Work<Plan> {
     const key = this.#keyOf(stage, batch, { noise, dump });
     const known = this.#plans.get(key);
     if (known) return known;
     const precision = this.#precision.of(stage);
-    const graph = stageGraph(stage, this.#model, { ...this.#options, precision, batch, noise });
+    const options = { ...this.#options, precision, batch, noise };
+    const graph = yield* whenLoaded(() => stageGraph(stage, this.#model, options));
     yield;
     const planned = yield* planning(this.#context, graph, {
       keep: () => dump !== undefined,
       compact: this.#options.compact,
     });
-    const plan = this.#options.check ? watch(planned, this.#context.target) : planned;
+    const plan = this.#options.check
+      ? yield* whenLoaded(() => watching.get().watch(planned, this.#context.target))
+      : planned;
     this.#plans.set(key, plan);
     return plan;
   }
@@ -141,19 +148,22 @@ export class TileNetworks {
   }
 
   /** What `tiles` tiles in batches of `batch` will take, by default the most that wait together; with a frame around them. */
-  memory(
+  async memory(
     batch: number,
     tiles = Math.max(batch, LOW_MEMORY_TILES),
     frame?: FrameMemory,
-  ): MemoryPlan {
+  ): Promise<MemoryPlan> {
     const { tile, lowMemory } = this.#options;
     const count = Math.min(batch, tiles);
     const group = lowMemory ? Math.min(tiles, LOW_MEMORY_TILES) : count;
     const kind = { noise: 'generated' } as const;
     const rest = tiles % count;
+    await this.planAhead(count, kind);
+    if (rest > 0) await this.planAhead(rest, kind);
     const first = this.#plansOf(count, kind);
     const last =
       rest > 0 ? STAGES.map((stage) => ({ stage, plan: this.plan(stage, rest, kind) })) : [];
+    const { planMemory } = await import('./memory-plan.ts');
     return planMemory([...first, ...last], {
       tile,
       tileBatch: batch,
@@ -207,7 +217,7 @@ export class TileNetworks {
               onRun: (part) => onProgress?.({ stage: 'tiles', done: from + share * part, total }),
             });
             done += share;
-            if (dump) await dumpNamed(runner, buffers, `call${call + i}.`, dump);
+            await dump?.(runner, buffers, `call${call + i}.`);
             if (stage === 'decode') yield { job, buffers };
           }
           if (lowMemory) this.#evict(stage);
@@ -241,6 +251,7 @@ export class TileNetworks {
       onProgress: ({ done, total }) => onRun(done / total),
     });
     if (!this.#options.check) return runner;
+    const { layerOf, WATCH } = await watching.load();
     const { bytes } = await runner.read(WATCH, buffers);
     const layer = layerOf(runner.plan, new Uint32Array(bytes));
     if (layer === undefined) return runner;
