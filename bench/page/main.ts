@@ -80,11 +80,13 @@ const precisionOf = ({ precision }: Settings, { context }: Opened): 'f16' | 'f32
   precision === 'auto' ? (context.target.shaderF16 ? 'f16' : 'f32') : precision;
 
 function casesOf(asked: Settings, opened: Opened): BenchCase[] {
+  const { target, capabilities } = opened.context;
   const options = {
     precision: precisionOf(asked, opened),
     tile: TILE,
     timesteps: [200],
-    family: opened.context.target.family,
+    target,
+    maxBindingBytes: capabilities.limits.maxStorageBufferBindingSize,
   };
   return selectCases(modelCases({ model: FULL_SIZE, name: '' }, options), asked);
 }

@@ -46,7 +46,6 @@ function* banding(
   const names = new Map([...built.names].filter(([name]) => keep(name)));
   const simple = simplify({ ...built, names }, target, { maxBindingBytes, compact });
   yield;
-  // Not among what `simplify` does: the bench times a network's layers.
   const chained = target.family === 'cpu' || compact ? simple : chainProducts(simple);
   yield;
   const limits = { maxBindingBytes, compact };

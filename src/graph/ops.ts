@@ -4,7 +4,7 @@ import { affine } from '../kernels/affine.ts';
 import { attention } from '../kernels/attention.ts';
 import { waveletLow } from '../kernels/wavelet-low.ts';
 import { conv2d } from '../kernels/conv2d.ts';
-import { groupNormFinalize } from '../kernels/group-norm-stats.ts';
+import { groupNormFinalize } from '../kernels/group-norm-finalize.ts';
 import { groupNormApply } from '../kernels/group-norm.ts';
 import { groupNorm } from '../kernels/group-norm-small.ts';
 import { linear } from '../kernels/matmul.ts';

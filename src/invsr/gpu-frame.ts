@@ -21,7 +21,8 @@ import { type PaddingPlan, planPadding } from './padding.ts';
 import { createRunner, planFor, type Runner } from './runner.ts';
 import { SCALE } from './tile-graph.ts';
 import { DEFAULT_SEED, writePlaces, writeSeed } from './tile-inputs.ts';
-import type { DumpStage, TileJob, TileNetworks, TileProgress } from './tile-networks.ts';
+import type { TileJob, TileNetworks, TileProgress } from './tile-networks.ts';
+import type { DumpStage } from './tile-plans.ts';
 import { type Tile, type TileGrid, evenGrid, tileGrid } from './tiles.ts';
 import type { UpscalerOptions } from './upscaler-options.ts';
 

@@ -3,7 +3,7 @@ import type { EngineContext } from '../engine/context.ts';
 import { MemoryError } from './errors.ts';
 import type { MemoryPlan } from './memory-plan.ts';
 import type { Model } from './model.ts';
-import { TileNetworks } from './tile-networks.ts';
+import { TilePlans } from './tile-plans.ts';
 import { type UpscalerOptions, withDefaults } from './upscaler-options.ts';
 
 /** Tried in turn where nothing else helps: smaller tiles see less of the picture at a time. */
@@ -42,7 +42,7 @@ export async function fitMemory(
   ];
   let least = Infinity;
   for (const options of candidates) {
-    const plan = await new TileNetworks(context, model, options).memory(options.tileBatch);
+    const plan = await new TilePlans(context, model, options).memory(options.tileBatch);
     if (plan.peakBytes <= limitBytes) return { options, plan, changes: changesOf(wanted, options) };
     least = Math.min(least, plan.peakBytes);
   }

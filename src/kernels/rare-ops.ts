@@ -9,7 +9,7 @@ export { concat } from './concat.ts';
 export { crop } from './crop.ts';
 export { geglu } from './geglu.ts';
 export { gemmPartial, gemmReduce } from './gemm-split.ts';
-export { groupNormPartial } from './group-norm-stats.ts';
+export { groupNormPartial } from './group-norm-partial.ts';
 export { layerNorm } from './layer-norm.ts';
 export { upsampleNearest } from './upsample.ts';
 export { winogradInput } from './winograd-input.ts';

@@ -87,8 +87,8 @@ export class InvSR implements Disposable {
       otherBytes: 4 * pixels,
     };
     const tiles = frame.grid.tiles.length;
-    const networks = this.#networks.find(settings);
-    return networks.memory(settings.tileBatch, tiles, around);
+    const { plans } = this.#networks.find(settings);
+    return plans.memory(settings.tileBatch, tiles, around);
   }
 
   /**

@@ -11,8 +11,9 @@ import { cases as crop } from './crop.cases.ts';
 import { cases as geglu } from './geglu.cases.ts';
 import { cases as gemmSplit } from './gemm-split.cases.ts';
 import { cases as groupNorm } from './group-norm.cases.ts';
+import { cases as groupNormFinalize } from './group-norm-finalize.cases.ts';
+import { cases as groupNormPartial } from './group-norm-partial.cases.ts';
 import { cases as groupNormSmall } from './group-norm-small.cases.ts';
-import { cases as groupNormStats } from './group-norm-stats.cases.ts';
 import { cases as layerNorm } from './layer-norm.cases.ts';
 import { cases as matmul } from './matmul.cases.ts';
 import { cases as nonFinite } from './non-finite.cases.ts';
@@ -44,8 +45,9 @@ export const REGISTRY: Readonly<Record<string, readonly KernelCase[]>> = {
   geglu,
   'gemm-split': gemmSplit,
   'group-norm': groupNorm,
+  'group-norm-finalize': groupNormFinalize,
+  'group-norm-partial': groupNormPartial,
   'group-norm-small': groupNormSmall,
-  'group-norm-stats': groupNormStats,
   'layer-norm': layerNorm,
   matmul,
   'non-finite': nonFinite,

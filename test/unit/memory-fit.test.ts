@@ -7,7 +7,7 @@ import { fitMemory } from '../../src/invsr/memory-fit.ts';
 import { MemoryError } from '../../src/invsr/errors.ts';
 import type { MemoryPlan } from '../../src/invsr/memory-plan.ts';
 import type { Model } from '../../src/invsr/model.ts';
-import { TileNetworks } from '../../src/invsr/tile-networks.ts';
+import { TilePlans } from '../../src/invsr/tile-plans.ts';
 import { FULL_SIZE } from '../../src/invsr/full-size.ts';
 import { withDefaults } from '../../src/invsr/upscaler-options.ts';
 
@@ -24,13 +24,13 @@ const model = FULL_SIZE as Model;
 
 const tile = { precision: 'f16', tile: 128, timesteps: [200], cfg: 1 } as const;
 const memoryOf = (lowMemory: boolean, batch = 1, tiles = 1): Promise<MemoryPlan> =>
-  new TileNetworks(context, model, { ...tile, lowMemory }).memory(batch, tiles);
+  new TilePlans(context, model, { ...tile, lowMemory }).memory(batch, tiles);
 
 describe('one tile of 128 at full size, in f16', () => {
   test('resident, with activations as a whole: what a GPU is given by default', async () => {
     const options = withDefaults({ ...tile }, context);
     expect(options.compact).toBe(false);
-    const whole = await new TileNetworks(context, model, options).memory(1, 1);
+    const whole = await new TilePlans(context, model, options).memory(1, 1);
     expect(whole.peakBytes).toBeLessThan(2.5e9);
     expect(whole.slotBytes).toBeGreaterThan(1.5 * (await memoryOf(false)).slotBytes);
     expect(whole.largestBindingBytes).toBe(2 ** 27);
