@@ -20,6 +20,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { parseArgs } from 'node:util';
 import type { EngineContext } from '../src/engine/context.ts';
+import { loadPlanner } from '../src/graph/lower.ts';
 import { openContext } from '../src/graph/open-context.ts';
 import type { Capabilities } from '../src/engine/device.ts';
 import type { Designs } from '../src/engine/kernel.ts';
@@ -135,6 +136,7 @@ async function withContext<T>(
   work: (context: EngineContext) => Promise<T>,
 ): Promise<T> {
   const context = await openContext(device, { ...(matrix && { matrix }), designs });
+  await loadPlanner(context.target);
   try {
     return await work(context);
   } finally {

@@ -38,6 +38,7 @@ export async function withFolder<T>(
     lowMemory: false,
   });
   try {
+    await networks.plans.ahead(1, KIND);
     const all = STAGES.flatMap((stage) => networks.plans.of(stage, 1, KIND).weights);
     const weights = [...new Map(all.map((weight) => [weightId(weight), weight])).values()];
     return await work({ context, model, networks, weights });

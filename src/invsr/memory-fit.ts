@@ -20,12 +20,12 @@ export interface MemoryFit {
  * Gives up, in this order, as little as brings the plan under `limitBytes`: whole activations, tile
  * batches, networks staying on the device, tile size. MemoryError where even that is too much.
  */
-export function fitMemory(
+export async function fitMemory(
   context: EngineContext,
   model: Model,
   asked: UpscalerOptions,
   limitBytes = Infinity,
-): MemoryFit {
+): Promise<MemoryFit> {
   const wanted = withDefaults(asked, context);
   const smaller = SMALLER_TILES.filter((tile) => tile < wanted.tile);
   const candidates = [
@@ -42,7 +42,7 @@ export function fitMemory(
   ];
   let least = Infinity;
   for (const options of candidates) {
-    const plan = new TilePlans(context, model, options).memory(options.tileBatch);
+    const plan = await new TilePlans(context, model, options).memory(options.tileBatch);
     if (plan.peakBytes <= limitBytes) return { options, plan, changes: changesOf(wanted, options) };
     least = Math.min(least, plan.peakBytes);
   }

@@ -11,14 +11,18 @@
 import type { EngineContext } from '../engine/context.ts';
 import { byteLength } from '../engine/kernel.ts';
 import type { Plan } from '../engine/plan.ts';
-import { layerOf, WATCH } from '../graph/watch.ts';
 import { Buffers } from './buffers.ts';
 import type { Model } from './model.ts';
-import { dumpNamed } from './parity.ts';
 import { prepare, type Runner, runnerOf, type StageProgress } from './runner.ts';
 import type { PrecisionWarning } from './stage-precision.ts';
 import { COMPONENTS, type Stage, STAGES } from './tile-graph.ts';
-import { LOW_MEMORY_TILES, type TileKind, type TilePlanOptions, TilePlans } from './tile-plans.ts';
+import {
+  LOW_MEMORY_TILES,
+  type TileKind,
+  type TilePlanOptions,
+  TilePlans,
+  watching,
+} from './tile-plans.ts';
 
 export interface TileNetworksOptions extends TilePlanOptions {
   /** Hears of stages that go on in f32. */
@@ -129,7 +133,7 @@ export class TileNetworks {
               onRun: (part) => onProgress?.({ stage: 'tiles', done: from + share * part, total }),
             });
             done += share;
-            if (dump) await dumpNamed(runner, buffers, `call${call + i}.`, dump);
+            await dump?.(runner, buffers, `call${call + i}.`);
             if (stage === 'decode') yield { job, buffers };
           }
           if (lowMemory) this.#evict(stage);
@@ -162,12 +166,14 @@ export class TileNetworks {
       onProgress: ({ done, total }) => onRun(done / total),
     });
     if (!this.#options.check) return runner;
+    const { layerOf, WATCH } = await watching.load();
     const { bytes } = await runner.read(WATCH, buffers);
     const layer = layerOf(runner.plan, new Uint32Array(bytes));
     if (layer === undefined) return runner;
     const warning = this.plans.widen(stage, layer);
     this.#forget(stage);
     this.#options.onWarning?.(warning);
+    await this.plans.ahead(batch, request, request.signal);
     return this.#runStage(stage, batch, { buffers, onRun, ...request });
   }
 

@@ -7,12 +7,12 @@
  */
 import type { EngineContext } from '../engine/context.ts';
 import { type Plan, slotBytes, totalFlops } from '../engine/plan.ts';
-import { atOnce, inSlices } from '../engine/slices.ts';
-import { watch } from '../graph/watch.ts';
-import { type FrameMemory, type MemoryPlan, planMemory, type StagePlan } from './memory-plan.ts';
+import { onDemand } from '../engine/on-demand.ts';
+import { atOnce, inSlices, whenLoaded, type Work } from '../engine/slices.ts';
+import type { Buffers } from './buffers.ts';
+import type { FrameMemory, MemoryPlan, StagePlan } from './memory-plan.ts';
 import type { Model } from './model.ts';
-import type { Dump } from './parity.ts';
-import { planning } from './runner.ts';
+import { planning, type Runner } from './runner.ts';
 import { type PrecisionWarning, StagePrecision } from './stage-precision.ts';
 import { type Stage, stageGraph, STAGES, type TileGraphOptions } from './tile-graph.ts';
 
@@ -25,14 +25,23 @@ export interface TilePlanOptions extends Omit<TileGraphOptions, 'batch' | 'noise
   readonly check?: boolean;
 }
 
+/** Reads what a runner holds after a run; `prefix` goes before the tensors' names. */
+export type DumpStage = (runner: Runner, buffers: Buffers, prefix: string) => Promise<void>;
+
 export interface TileKind {
   readonly noise: TileGraphOptions['noise'];
-  /** Filled with every named tensor, as `call<k>.<name>`. */
-  readonly dump?: Dump | undefined;
+  /** Is given every stage that has run; its named tensors, called `call<k>.<name>`, can be read. */
+  readonly dump?: DumpStage | undefined;
 }
 
 /** Tiles that pass a stage together in low memory: their latents and LR pixels wait on the device. */
 export const LOW_MEMORY_TILES = 32;
+
+/** What `check` calls for. */
+export const watching = onDemand(
+  'the look for NaN and Infinity',
+  () => import('../graph/watch.ts'),
+);
 
 export class TilePlans {
   readonly #context: EngineContext;
@@ -48,7 +57,7 @@ export class TilePlans {
     this.#precision = new StagePrecision(options.precision);
   }
 
-  /** The stage's plan for `batch` tiles. */
+  /** The stage's plan for `batch` tiles. NotLoadedError: `ahead` waits for code, this does not. */
   of(stage: Stage, batch: number, kind: TileKind): Plan {
     return atOnce(this.#planning(stage, batch, kind));
   }
@@ -64,18 +73,21 @@ export class TilePlans {
     for (const stage of STAGES) await inSlices(this.#planning(stage, batch, kind), signal);
   }
 
-  *#planning(stage: Stage, batch: number, { noise, dump }: TileKind): Generator<void, Plan> {
+  *#planning(stage: Stage, batch: number, { noise, dump }: TileKind): Work<Plan> {
     const precision = this.#precision.of(stage);
     const key = `${stage} ${precision} ${batch} ${noise} ${dump !== undefined}`;
     const known = this.#plans.get(key);
     if (known) return known;
-    const graph = stageGraph(stage, this.#model, { ...this.#options, precision, batch, noise });
+    const options = { ...this.#options, precision, batch, noise };
+    const graph = yield* whenLoaded(() => stageGraph(stage, this.#model, options));
     yield;
     const planned = yield* planning(this.#context, graph, {
       keep: () => dump !== undefined,
       compact: this.#options.compact,
     });
-    const plan = this.#options.check ? watch(planned, this.#context.target) : planned;
+    const plan = this.#options.check
+      ? yield* whenLoaded(() => watching.get().watch(planned, this.#context.target))
+      : planned;
     this.#plans.set(key, plan);
     return plan;
   }
@@ -86,18 +98,21 @@ export class TilePlans {
   }
 
   /** What `tiles` tiles in batches of `batch` will take, by default the most that wait together; with a frame around them. */
-  memory(
+  async memory(
     batch: number,
     tiles = Math.max(batch, LOW_MEMORY_TILES),
     frame?: FrameMemory,
-  ): MemoryPlan {
+  ): Promise<MemoryPlan> {
     const { tile, lowMemory } = this.#options;
     const count = Math.min(batch, tiles);
     const group = lowMemory ? Math.min(tiles, LOW_MEMORY_TILES) : count;
     const kind = { noise: 'generated' } as const;
     const rest = tiles % count;
+    await this.ahead(count, kind);
+    if (rest > 0) await this.ahead(rest, kind);
     const last =
       rest > 0 ? STAGES.map((stage) => ({ stage, plan: this.of(stage, rest, kind) })) : [];
+    const { planMemory } = await import('./memory-plan.ts');
     return planMemory([...this.all(count, kind), ...last], {
       tile,
       tileBatch: batch,
