@@ -12,6 +12,7 @@ import { BATCH_BYTES, type UploadJob, Uploader } from '../engine/uploader.ts';
 import type { relayout, RelayoutConstants } from '../kernels/relayout.ts';
 import { holdsBeyond } from '../weights/half.ts';
 import { convert, convertRows, type Layout } from '../weights/layout.ts';
+import { allDone } from '../weights/read-ahead.ts';
 import type { LoadBatch, LoadPiece } from './load-plan.ts';
 import { readWhole } from './weight-parts.ts';
 import type { WeightPlace, WeightSource } from './weight-source.ts';
@@ -81,9 +82,7 @@ export class BatchUploader {
         const { place } = this.#itemOf(piece);
         await place?.read(piece.begin, bytesIn(memory, piece), this.#work.signal);
       });
-    // All of them: the memory is used again.
-    const failed = (await Promise.allSettled(reads)).find(({ status }) => status === 'rejected');
-    if (failed?.status === 'rejected') throw failed.reason;
+    await allDone(reads);
   }
 
   async upload({ pieces }: LoadBatch, memory: Uint8Array<ArrayBuffer>): Promise<void> {
