@@ -96,7 +96,7 @@ export interface UpscaleOptions<Output extends GpuImage = GPUTexture>
   /**
    * What a picture of the page is converted to on its way to the device, and what the result is in. Bytes
    * (ImageData) and images on the device are taken as they are.
-   * @default what ImageData, VideoFrames and 2d canvases say they are in, else 'srgb'
+   * @default what ImageData, VideoFrames and canvases say they are in, else 'srgb'
    */
   readonly colorSpace?: PredefinedColorSpace;
   /** Of an input that is on the device. @default 'srgb' */
