@@ -1,7 +1,7 @@
 /** What a call needs to know before its turn: options with every default, and the geometry that follows. */
 import type { EngineContext } from '../engine/context.ts';
 import { expectSides, type ImageSize, type Rectangle } from '../engine/gpu-image.ts';
-import { textureBytes } from '../engine/memory.ts';
+import { textureBytes } from '../engine/allocator.ts';
 import { checkGuidance } from '../invsr/check-model.ts';
 import { expectFrameFits, type FramePlan, planFrame, reflectable } from '../invsr/gpu-frame.ts';
 import type { Model } from '../invsr/model.ts';
