@@ -1,4 +1,5 @@
 /** Before every test file: kernels are made for targets of all kinds (kernels/on-demand.ts). */
 import { loadKernels } from '../../src/kernels/on-demand.ts';
+import { NVIDIA } from './matrices.ts';
 
-await loadKernels({ family: 'cpu', matrix: { m: 16, n: 16, k: 16 } });
+await loadKernels({ family: 'cpu', matrix: NVIDIA });
