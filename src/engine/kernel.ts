@@ -69,6 +69,9 @@ export interface MatrixShape {
   readonly k: number;
 }
 
+/** What a weight is cut into where products load it matrix by matrix: see kernels/blocks.ts. */
+export type Blocks = Pick<MatrixShape, 'k' | 'n'>;
+
 /** Directives of shaders that use subgroup matrices, after `enable f16;`. */
 export const MATRIX_ENABLES = `enable subgroups;
 enable chromium_experimental_subgroup_matrix;

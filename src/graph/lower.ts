@@ -1,4 +1,4 @@
-/** Graph → Plan: fuse, band, choose algorithms, take statistics from products, split off what is constant, place tensors in slots, make kernels. */
+/** Graph → Plan: fuse, band, choose algorithms, take statistics from products, pack weights, split off what is constant, place tensors in slots, make kernels. */
 import { byteLength, type Target } from '../engine/kernel.ts';
 import { atOnce } from '../engine/slices.ts';
 import type { Dispatch, Location, NamedTensor, Plan } from '../engine/plan.ts';
@@ -12,6 +12,7 @@ import { type Graph, inputsOf, type Node, type Tensor, wholeOf } from './graph.t
 import { constantNodes, lifetimes } from './liveness.ts';
 import { dropConcats, foldNorms, joinSmallNorms } from './norms.ts';
 import { kernelOf } from './ops.ts';
+import { packingWeights } from './pack.ts';
 import { foldLayerNorms } from './row-norms.ts';
 import { takingMoments } from './statistics.ts';
 import { assignSlots, PART_BYTES } from './slots.ts';
@@ -52,7 +53,8 @@ function* rewriting(built: Graph, target: Target, options: LowerOptions): Genera
   yield;
   const graph = chooseAlgorithms(whole, target, options);
   yield;
-  return target.family === 'cpu' ? graph : yield* takingMoments(graph, target);
+  if (target.family === 'cpu') return graph;
+  return yield* packingWeights(yield* takingMoments(graph, target), target);
 }
 
 export const lower = (built: Graph, target: Target, options: LowerOptions = {}): Plan =>

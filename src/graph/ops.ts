@@ -17,6 +17,7 @@ import { groupNorm } from '../kernels/group-norm-small.ts';
 import { layerNorm } from '../kernels/layer-norm.ts';
 import { linear } from '../kernels/matmul.ts';
 import { normalNoise } from '../kernels/normal-noise.ts';
+import { packWeight } from '../kernels/on-demand.ts';
 import { posterior } from '../kernels/posterior.ts';
 import { reflectPad } from '../kernels/reflect-pad.ts';
 import { bicubic, bicubicAntialias } from '../kernels/resize.ts';
@@ -52,6 +53,7 @@ const OPS = {
   layerNorm,
   linear,
   normalNoise,
+  packWeight,
   posterior,
   reflectPad,
   timestepEmbedding,

@@ -1,7 +1,7 @@
 /**
  * What the product on subgroup matrices stages in shared memory, step by step: x as a row of pixels
  * gathered for one tap (flat) or as a block of pixels with its border for all taps (halo); weights as
- * 32 rows, or not at all (direct).
+ * 32 rows, or not at all (direct): rows `co4` vectors apart, or in blocks of one matrix (blocks.ts).
  *
  *   x_tile       [pixels, 32 + 8 channels]        halo: [rows + 2, 18, 32 + 8]
  *   weight_tile  [32 channels, columns + 8]
@@ -37,7 +37,7 @@ type Products = (loadWeight: (g: number) => string, loadX: (r: number) => string
 
 /** `isSplit`: only the workgroup's `part` of the steps, of `params.splits` (gemm-split.ts). */
 export function stagingOf(design: MatrixDesign, isSplit: boolean): Staging {
-  const { columns, isHalo, isDirect, shape, subgroupColumns } = design;
+  const { columns, isHalo, isDirect, inBlocks, shape, subgroupColumns } = design;
   const x = isHalo ? haloOf(design) : flatOf(design);
   const weightPitch = columns / 4 + 2;
   const weightSlots = (DEPTH * columns) / 4 / THREADS;
@@ -64,8 +64,14 @@ ${x.locate}
     `x_tile, ${at} + ${x.matrixAt(r)} + d / 4u, ${PITCH}u`;
   const loadStaged = (g: number) =>
     `weight_tile, d * ${weightPitch}u + right * ${subgroupColumns / 4}u + ${(g * shape.n) / 4}u, ${weightPitch}u`;
-  const loadDirect = (row: string) => (g: number) =>
-    `weight, (${row} + d) * params.co4 + min(tile_c + right * ${subgroupColumns / 4}u + ${(g * shape.n) / 4}u, params.co4 - ${shape.n / 4}u), params.co4`;
+  // Rows above and columns before are as many vectors either way; only whole matrices are counted.
+  const loadDirect = (row: string) => (g: number) => {
+    const column = `min(tile_c + right * ${subgroupColumns / 4}u + ${(g * shape.n) / 4}u, params.co4 - ${shape.n / 4}u)`;
+    const first = `weight, (${row} + d) * params.co4`;
+    return inBlocks
+      ? `${first} + ${column} * ${shape.k}u, ${shape.n / 4}u`
+      : `${first} + ${column}, params.co4`;
+  };
   const eachDepth = (body: string) =>
     `for (var d = 0u; d < ${DEPTH}u; d += ${shape.k}u) {\n${body}\n}`;
 

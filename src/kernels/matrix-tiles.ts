@@ -10,7 +10,8 @@
  *   matrix   pixels in a row, gathered anew for every tap: linear layers, strides, narrow images
  *   halo     a block of pixels, 16 wide, staged with its border once for all taps
  *   direct   weights from global memory straight into matrices, without a tile in shared memory; only
- *            where input and output channels are multiples of the matrix
+ *            where input and output channels are multiples of the matrix. Graphs give them weights in
+ *            blocks of one matrix (blocks.ts, graph/pack.ts), which no other design reads
  */
 import type { MatrixShape, Target } from '../engine/kernel.ts';
 import type { ImplicitGemm } from './gemm-program.ts';
@@ -35,6 +36,8 @@ export interface MatrixDesign {
   readonly columns: number;
   readonly isHalo: boolean;
   readonly isDirect: boolean;
+  /** Each matrix of the weights is one run of bytes: blocks.ts. */
+  readonly inBlocks: boolean;
   /** Subgroups of the workgroup, `across` of them side by side along the columns. */
   readonly subgroups: number;
   readonly across: number;
@@ -62,6 +65,8 @@ export function matrixDesign(
   if (isDirect && (gemm.input.channels % shape.k !== 0 || gemm.channels % shape.n !== 0)) {
     return undefined;
   }
+  const { blocks } = gemm;
+  if (blocks && !(isDirect && blocks.k === shape.k && blocks.n === shape.n)) return undefined;
   const [pixels, columns] = [Number(height), Number(width)];
   const subgroups = THREADS / subgroupSize;
   if (subgroups * shape.m > MAX_STORED_ROWS) return undefined;
@@ -76,6 +81,7 @@ export function matrixDesign(
     columns,
     isHalo,
     isDirect,
+    inBlocks: blocks !== undefined,
     subgroups,
     across,
     subgroupPixels,

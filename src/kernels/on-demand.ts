@@ -4,7 +4,8 @@
  *
  * What is kept is code, once for all devices, as modules are; a target stays plain data.
  */
-import type { Target } from '../engine/kernel.ts';
+import { type Blocks, type Kernel, ShapeError, type Target } from '../engine/kernel.ts';
+import type { PackWeightInputs } from './pack-weight.ts';
 
 type CpuDesigns = typeof import('./designs-cpu.ts');
 type MatrixDesigns = typeof import('./designs-matrix.ts');
@@ -29,6 +30,17 @@ export function matrixDesigns(target: Pick<Target, 'matrix'>): MatrixDesigns | u
   if (!matrix) throw new Error(missing('subgroup matrices'));
   return matrix;
 }
+
+/** The op (pack-weight.ts), which only graphs for subgroup matrices have. */
+export const packWeight: (inputs: PackWeightInputs, blocks: Blocks, target: Target) => Kernel = (
+  inputs,
+  blocks,
+  target,
+) => {
+  const designs = matrixDesigns(target);
+  if (!designs) throw new ShapeError('packWeight is for targets with subgroup matrices');
+  return designs.packWeight(inputs, blocks);
+};
 
 const missing = (what: string): string =>
   `the kernels for ${what} are not loaded: make the context by openContext(device), or await loadKernels(target)`;

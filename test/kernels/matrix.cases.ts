@@ -4,6 +4,7 @@
  * them as they are (test/wgsl).
  */
 import type { MatrixShape, Target, TensorType } from '../../src/engine/kernel.ts';
+import { batchedLinearCase } from './batched-linear.cases.ts';
 import { inDesign, type KernelCase } from './cases.ts';
 import { conv2dCase } from './conv2d.cases.ts';
 import { partialCase } from './gemm-split.cases.ts';
@@ -17,7 +18,7 @@ const BOTTOM_RIGHT = { top: 0, left: 0, bottom: 1, right: 1 };
 /** Design of the tile of this size, and a case for a target that has it. */
 type Entry = readonly [design: string, make: (target: Target, design: string) => KernelCase];
 
-/** One of each: gathered and halo tiles, staged and direct weights, phases. */
+/** One of each: gathered and halo tiles; staged and direct weights, in rows and in blocks; phases. */
 const fewEntries = (large: string, small: string): readonly Entry[] => [
   // pixels, columns and depth beyond the tiles' multiples; not even a multiple of the matrix
   [
@@ -38,7 +39,13 @@ const fewEntries = (large: string, small: string): readonly Entry[] => [
   ],
   [
     `halo${large} direct`,
-    (target, design) => conv2dCase(f16(1, 9, 18, 48), 80, [], { dtype: 'f32', target, design }),
+    (target, design) =>
+      conv2dCase(f16(1, 9, 18, 48), 80, [], {
+        dtype: 'f32',
+        blocks: target.matrix,
+        target,
+        design,
+      }),
   ],
   [
     `halo${small}`,
@@ -50,7 +57,8 @@ const allEntries = (large: string, small: string): readonly Entry[] => [
   ...fewEntries(large, small),
   [
     `matrix${large} direct`,
-    (target, design) => linearCase(f16(1, 64, 64), 128, [], { gated: true, target, design }),
+    (target, design) =>
+      linearCase(f16(1, 64, 64), 128, [], { gated: true, blocks: target.matrix, target, design }),
   ],
   [
     `matrix${small}`,
@@ -83,12 +91,23 @@ const allEntries = (large: string, small: string): readonly Entry[] => [
   ],
   [
     `halo${small} direct`,
-    (target) => upsampleConv2dCase(f16(1, 5, 16, 16), 64, [], { dtype: 'f32', target }),
+    (target) =>
+      upsampleConv2dCase(f16(1, 5, 16, 16), 64, [], {
+        dtype: 'f32',
+        blocks: target.matrix,
+        target,
+      }),
   ],
   [`matrix${small}`, (target) => upsampleConv2dCase(f16(1, 6, 5, 12), 20, [], { target })],
   // parts of the inner dimension
   [`matrix${small}`, () => partialCase(f16(2, 5, 6, 32), 36, 3)],
   [`halo${small}`, () => partialCase(f16(1, 4, 17, 64), 36, 2, 'channels')],
+  [`matrix${small} direct`, ({ matrix }) => partialCase(f16(1, 5, 6, 32), 48, 3, 'taps', matrix)],
+  // a weight for each image
+  [
+    `matrix${small} direct`,
+    ({ matrix }) => batchedLinearCase(f16(3, 20, 48), f16(3, 48, 80), matrix),
+  ],
 ];
 
 function group(matrix: MatrixShape, entries: readonly Entry[]): KernelCase[] {
