@@ -44,7 +44,7 @@ function* banding(
   return band(chained, { maxBindingBytes, compact });
 }
 
-/** The graph whose nodes become dispatches, one each. */
+/** The graph whose nodes become dispatches, one each; weights are not packed yet. */
 export const rewritten = (built: Graph, target: Target, options: LowerOptions = {}): Graph =>
   atOnce(rewriting(built, target, options));
 
@@ -53,8 +53,7 @@ function* rewriting(built: Graph, target: Target, options: LowerOptions): Genera
   yield;
   const graph = chooseAlgorithms(whole, target, options);
   yield;
-  if (target.family === 'cpu') return graph;
-  return yield* packingWeights(yield* takingMoments(graph, target), target);
+  return target.family === 'cpu' ? graph : yield* takingMoments(graph, target);
 }
 
 export const lower = (built: Graph, target: Target, options: LowerOptions = {}): Plan =>
@@ -66,7 +65,7 @@ export function* lowering(
   target: Target,
   options: LowerOptions = {},
 ): Generator<void, Plan> {
-  const graph = yield* rewriting(built, target, options);
+  const graph = yield* packingWeights(yield* rewriting(built, target, options), target);
   yield;
   const constant = constantNodes(graph);
   const order = [
