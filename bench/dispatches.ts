@@ -39,7 +39,10 @@ export async function openDispatches(
   { inputs = {}, data, aliases = {}, cacheBytes = CACHE_BYTES, maxBytes }: DispatchesOptions,
 ): Promise<Dispatches> {
   const { device, allocator, capabilities } = context;
-  const outputs = steps.map(({ kernel, output }) => [output, kernel.output.type] as const);
+  const outputs = steps.flatMap(({ kernel, output }) => [
+    [output, kernel.output.type] as const,
+    ...(kernel.moments ? [[momentsOf(output), kernel.moments.type] as const] : []),
+  ]);
   const tensors = { ...inputs, ...Object.fromEntries(outputs) };
   for (const [name, type] of Object.entries(tensors)) {
     const what = `${steps[0]?.kernel.name}: ${name} ${format(type)}`;
@@ -109,6 +112,7 @@ export async function openDispatches(
           { binding: 0, resource: { buffer: params } },
           ...Object.entries(kernel.bindings).map(([name, n]) => at(n, step.inputs[name] ?? name)),
           at(kernel.output.binding, step.output),
+          ...(kernel.moments ? [at(kernel.moments.binding, momentsOf(step.output))] : []),
         ];
         return device.createBindGroup({ layout: entry.layout, entries });
       });
@@ -142,3 +146,5 @@ export async function openDispatches(
 }
 
 type Tensors = ReadonlyMap<string, GPUBuffer>;
+
+const momentsOf = (output: string): string => `moments of ${output}`;

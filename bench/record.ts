@@ -76,7 +76,7 @@ export interface KernelRow {
   readonly size: string;
   /** `noise_predictor`, `vae.encoder`, `unet`, `vae.decoder`, `other`: the one that has it most often. Of other models after their name: `invsr-nano unet`; of the kernels' test cases `case`. */
   readonly network: string;
-  /** How often one tile's path has it. 0: the plan has it in another form, such as three products in place of one. */
+  /** How often one tile's path dispatches it. 0: a layer that the plan has in another form. */
   readonly count: number;
   /** `count` by network, where several have it. */
   readonly counts?: Readonly<Record<string, number>>;

@@ -2,7 +2,7 @@
  * Images of the page → a temporary texture, copied when the call is made: a video may play on, a
  * frame be closed at once. Values stay as sRGB has them, alpha is not multiplied in.
  */
-import type { Allocator } from './memory.ts';
+import type { Allocator } from './allocator.ts';
 import type { ImageSize, Rectangle } from './gpu-image.ts';
 
 /** Bytes as ImageData has them, which Node lacks: rgba8, rows from top to bottom. */

@@ -7,7 +7,7 @@
  * A weight is there when all of its bytes are. Loads that overlap share what is on its way.
  */
 import { byteLength, format } from './kernel.ts';
-import type { Allocator } from './memory.ts';
+import type { Allocator } from './allocator.ts';
 import type { PlanWeight } from './plan.ts';
 
 /** Larger writes get staging memory of their own from Dawn instead of what it uses again. */

@@ -11,6 +11,7 @@
  */
 import type { Blocks, Target } from '../engine/kernel.ts';
 import type { PlanWeight } from '../engine/plan.ts';
+import { whenLoaded, type Work } from '../engine/slices.ts';
 import { packedType } from '../kernels/blocks.ts';
 import { type Graph, inputsOf, newIds, type Node, outputsOf, type Tensor } from './graph.ts';
 import { constantNodes } from './liveness.ts';
@@ -22,7 +23,7 @@ type Product = Extract<Node, { readonly inputs: { readonly weight: Tensor; reado
 const isProduct = (node: Node): node is Product => 'weight' in node.inputs && 'x' in node.inputs;
 
 /** In steps of a few milliseconds, as `inSlices` takes them. */
-export function* packingWeights(graph: Graph, target: Target): Generator<void, Graph> {
+export function* packingWeights(graph: Graph, target: Target): Work<Graph> {
   const { matrix } = target;
   if (!matrix) return graph;
   const blocks: Blocks = { k: matrix.k, n: matrix.n };
@@ -33,7 +34,7 @@ export function* packingWeights(graph: Graph, target: Target): Generator<void, G
   const direct = new Set<Node>();
   for (const node of graph.nodes) {
     if (!isProduct(node) || !constants.has(node.inputs.weight.id)) continue;
-    if (isDirect(node, target)) direct.add(node);
+    if (yield* whenLoaded(() => isDirect(node, target))) direct.add(node);
     yield;
   }
   const { consumers } = usesOf(graph);

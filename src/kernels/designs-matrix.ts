@@ -2,5 +2,4 @@
 export { attentionMatrixWide, wideDesigns } from './attention-matrix-wide.ts';
 export { attentionMatrix, matrixDesigns as attentionDesigns } from './attention-matrix.ts';
 export { matrixProgram } from './implicit-gemm-matrix.ts';
-export { packWeight } from './pack-weight.ts';
 export { fillsMatrices, matrixDesign, matrixDesigns as gemmDesigns } from './matrix-tiles.ts';

@@ -55,7 +55,7 @@ export function implicitGemm(gemm: ImplicitGemm, target: Target): Kernel {
     ![gemm.splits, rowNorm, groupNormed, gemm.moments, gemm.blocks].some(
       (part) => part !== undefined,
     );
-  const program = (isCpu ? cpuDesigns().cpuProgram : gpuProgram)(gemm, target);
+  const program = (isCpu ? cpuDesigns.get().cpuProgram : gpuProgram)(gemm, target);
   const moments = momentsOf(gemm, program);
   const params = {
     batch: u32(gemm.batch),

@@ -83,13 +83,12 @@ export class InvSR implements Disposable {
     const { frame, region, window } = planCall(this.context, size, settings, options.region);
     const pixels = SCALE * SCALE * region.width * region.height + window.width * window.height;
     const around = {
-      plans: framePlans(this.context, frame, settings.colorFix),
+      plans: await framePlans(this.context, frame, settings.colorFix),
       otherBytes: 4 * pixels,
     };
     const tiles = frame.grid.tiles.length;
-    const networks = this.#networks.find(settings);
-    for (const count of countsOf(frame)) await networks.planAhead(count, { noise: 'generated' });
-    return networks.memory(settings.tileBatch, tiles, around);
+    const { plans } = this.#networks.find(settings);
+    return plans.memory(settings.tileBatch, tiles, around);
   }
 
   /**
@@ -105,7 +104,7 @@ export class InvSR implements Disposable {
       for (const count of countsOf(frame)) {
         await networks.prepare(count, { noise: 'generated', signal, onProgress });
       }
-      const small = framePlans(this.context, frame, settings.colorFix);
+      const small = await framePlans(this.context, frame, settings.colorFix);
       await this.context.pipelines.compile(
         small.flatMap(({ dispatches }) => dispatches),
         { signal },

@@ -147,6 +147,23 @@ describe.each(adapterNames)('%s', (name) => {
     expect(rows[0]?.flops).toBe(2 * 8 * 4096 * 64);
   });
 
+  test("a product's second output is bound too", async () => {
+    const target = { ...context.target, family: 'alu' } as const;
+    const one = caseOf(
+      {
+        op: 'linear',
+        inputs: { x: f32(1, 64, 16), weight: { dtype: 'f16', shape: [16, 16] } },
+        constants: { moments: 4 },
+        output: f32(1, 64, 16),
+      },
+      { network: 'test', count: 1 },
+    );
+    expect(one.kernel(target).moments).toBeDefined();
+    const { rows, skipped } = await benchKernels({ ...context, target }, [one], quick);
+    expect(skipped).toEqual([]);
+    expect(rows).toHaveLength(1);
+  });
+
   test('an aborted run keeps what it has', async () => {
     const controller = new AbortController();
     const record = await bench([affineCase(8), affineCase(12), affineCase(16)], {

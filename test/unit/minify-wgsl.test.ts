@@ -19,7 +19,7 @@ const TARGETS: readonly Target[] = [
 /** Comments and the amount of white space are no tokens. */
 const tokensOf = (wgsl: string): string =>
   wgsl
-    .replace(/\/\/.*$/gm, '')
+    .replace(/\/\/.*$|\/\*[^]*?\*\//gm, '')
     .replace(/\s+/g, ' ')
     .trim();
 
@@ -58,6 +58,12 @@ describe('template literals', () => {
   test('comments, indentation and empty lines go; lines stay', () => {
     expect(minify('const a = `\n  let a = 1;  // why\n\n  // what\n  b();\n`;')).toBe(
       'const a = `\nlet a = 1;\nb();\n`;',
+    );
+  });
+
+  test('block comments go, over several lines too', () => {
+    expect(minify('const a = `\n/** What\n * it does. */\nfn f() { } /* why */\nb;\n`;')).toBe(
+      'const a = `\nfn f() { }\nb;\n`;',
     );
   });
 

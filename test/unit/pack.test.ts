@@ -1,14 +1,22 @@
 /** Which weights lie in blocks of one matrix, and what reads them then. */
 import { describe, expect, test } from 'vitest';
 import { stepsOf } from '../../bench/steps.ts';
-import { type Designs, ShapeError, type Target, type TensorType } from '../../src/engine/kernel.ts';
+import {
+  byteLength,
+  type Designs,
+  ShapeError,
+  type Target,
+  type TensorType,
+} from '../../src/engine/kernel.ts';
 import type { Plan } from '../../src/engine/plan.ts';
 import { weightId } from '../../src/engine/weight-store.ts';
 import { algorithmOf } from '../../src/graph/algorithms.ts';
 import { GraphBuilder } from '../../src/graph/builder.ts';
 import type { Graph, Tensor } from '../../src/graph/graph.ts';
-import { lower } from '../../src/graph/lower.ts';
+import { lower, type LowerOptions } from '../../src/graph/lower.ts';
 import type { Weights } from '../../src/graph/weights.ts';
+import { fullSizeGraph } from '../../src/invsr/full-size.ts';
+import { STAGES } from '../../src/invsr/tile-graph.ts';
 import { conv2d } from '../../src/kernels/conv2d.ts';
 import { linear } from '../../src/kernels/matmul.ts';
 import { packWeightReference } from '../../src/kernels/pack-weight.ts';
@@ -41,15 +49,13 @@ function build(make: (g: GraphBuilder, w: Weights, x: Tensor) => void): Graph {
   return g.build();
 }
 
-/** With the last `direct` design of every product, or of those of some layers. */
-function inDirect(graph: Graph, designs: Designs = {}, path = /./): Target {
-  const { dispatches } = lower(graph, { ...GPU, designs });
-  const chosen = dispatches
-    .filter((dispatch) => path.test(dispatch.path))
-    .flatMap(({ kernel: { choice } }) => {
-      const design = choice?.candidates.findLast((name) => name.endsWith(' direct'));
-      return choice && design !== undefined ? [[choice.key, design] as const] : [];
-    });
+/** With the last `direct` design of every product. */
+function inDirect(graph: Graph, designs: Designs = {}, options: LowerOptions = {}): Target {
+  const { dispatches } = lower(graph, { ...GPU, designs }, options);
+  const chosen = dispatches.flatMap(({ kernel: { choice } }) => {
+    const design = choice?.candidates.findLast((name) => name.endsWith(' direct'));
+    return choice && design !== undefined ? [[choice.key, design] as const] : [];
+  });
   return { ...GPU, designs: { ...designs, ...Object.fromEntries(chosen) } };
 }
 
@@ -92,6 +98,23 @@ describe('products that load weights straight into matrices', () => {
     const { blocks: _, ...plain } = packed!;
     expect(weightId(packed!)).not.toBe(weightId(plain));
   });
+});
+
+test('of InvSR-1, nearly all weights: nothing loads matrices out of rows', () => {
+  const options = { precision: 'f16', tile: 128, timesteps: [200] } as const;
+  const stages = STAGES.map((stage) => fullSizeGraph(stage, options));
+  const chosen = { compact: false, keep: () => false };
+  const designs = Object.assign({}, ...stages.map((graph) => inDirect(graph, {}, chosen).designs));
+  const plans = stages.map((graph) => lower(graph, { ...GPU, designs }, chosen));
+  const direct = plans
+    .flatMap(({ dispatches }) => dispatches)
+    .filter(({ kernel: { choice } }) => choice?.design.endsWith(' direct'));
+  expect(direct.length).toBeGreaterThan(200);
+  expect(direct.filter(({ kernel }) => !kernel.variant.includes(',16,16] →'))).toEqual([]);
+  const weights = plans.flatMap((plan) => plan.weights);
+  const bytesOf = (some: typeof weights): number =>
+    some.reduce((sum, { type }) => sum + byteLength(type), 0);
+  expect(bytesOf(weights.filter(({ blocks }) => blocks)) / bytesOf(weights)).toBeGreaterThan(0.88);
 });
 
 test('one other reader keeps a weight in rows', () => {

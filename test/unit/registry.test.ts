@@ -44,6 +44,7 @@ test('shared files are known', () => {
     'philox',
     'product-epilogue',
     'product',
+    'rare-ops',
     'relayout-rows',
     'row-norm',
     'shipped-designs',

@@ -71,7 +71,7 @@ const TARGETS: readonly (readonly [Target, 'f16' | 'f32'])[] = [
 ];
 
 test.each(TARGETS)('every case for %j in %s', async (target, precision) => {
-  const options = { precision, tile: 128, timesteps: [200], family: target.family };
+  const options = { precision, tile: 128, timesteps: [200], target };
   const cases = modelCases({ model: FULL_SIZE, name: '' }, options);
   const kernels = cases.flatMap(({ steps }) => steps?.(target) ?? []).map(({ kernel }) => kernel);
   const texts = new Map(kernels.map((kernel) => [kernel.wgsl, kernel]));
