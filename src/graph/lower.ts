@@ -67,7 +67,7 @@ function* rewriting(built: Graph, target: Target, options: LowerOptions): Work<G
 }
 
 function* packed(graph: Graph, target: Target): Work<Graph> {
-  const { packingWeights } = yield* whenLoaded(packing.get);
+  const { packingWeights } = yield* whenLoaded(() => packing.get());
   return yield* packingWeights(graph, target);
 }
 
