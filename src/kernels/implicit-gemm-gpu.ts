@@ -29,5 +29,7 @@ export function gpuProgram(gemm: ImplicitGemm, target: Target): Program {
       : ([...tiles, ...own] as const);
   const choice = choose(gemmKey(gemm), candidates, target);
   const design = matrices.matrixDesign(choice.design, gemm, target);
-  return design ? matrices.matrixProgram(gemm, design, choice) : aluProgram(gemm, target, choice);
+  return design
+    ? matrices.matrixProgram(gemm, { design, choice, target })
+    : aluProgram(gemm, target, choice);
 }

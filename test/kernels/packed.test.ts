@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createContext, type EngineContext } from '../../src/engine/context.ts';
-import type { Target, TensorType } from '../../src/engine/kernel.ts';
+import type { TensorType } from '../../src/engine/kernel.ts';
 import { GraphBuilder } from '../../src/graph/builder.ts';
 import { loadWeights } from '../../src/graph/load-weights.ts';
 import { lower } from '../../src/graph/lower.ts';
@@ -17,6 +17,7 @@ import { toHalf, toSingle } from '../../src/weights/half.ts';
 import { convert, type Layout } from '../../src/weights/layout.ts';
 import { adapterNames, openTestDevice, type TestDevice } from '../harness/device.ts';
 import { roundF16 } from '../harness/half.ts';
+import { NVIDIA, withMatrix } from '../harness/matrices.ts';
 import { normal } from '../harness/random.ts';
 import { runGraph } from '../harness/run-graph.ts';
 import { nmse } from '../harness/run-kernel.ts';
@@ -24,12 +25,7 @@ import { emulateSubgroupMatrices } from '../harness/subgroup-matrix-emulator.ts'
 import { sumNmse } from './cases.ts';
 
 const DIRECT = 'matrix64x64 direct';
-const GPU: Target = {
-  family: 'alu',
-  shaderF16: true,
-  subgroupSize: 32,
-  matrix: { m: 16, n: 16, k: 16 },
-};
+const GPU = withMatrix(NVIDIA);
 const f16 = (...shape: number[]): TensorType => ({ dtype: 'f16', shape });
 
 const weight = toHalf(normal(96 * 48, 1, { std: 1 / Math.sqrt(48) }));

@@ -22,13 +22,9 @@ import { linear } from '../../src/kernels/matmul.ts';
 import { packWeightReference } from '../../src/kernels/pack-weight.ts';
 import { subjectsOf } from '../../src/tune/subjects.ts';
 import { packBlocks } from '../../src/weights/blocks.ts';
+import { NVIDIA, withMatrix } from '../harness/matrices.ts';
 
-const GPU: Target = {
-  family: 'alu',
-  shaderF16: true,
-  subgroupSize: 32,
-  matrix: { m: 16, n: 16, k: 16 },
-};
+const GPU = withMatrix(NVIDIA);
 const f16 = (...shape: number[]): TensorType => ({ dtype: 'f16', shape });
 
 const SHAPES = new Map(
@@ -205,7 +201,7 @@ describe('refused in a sentence:', () => {
   const weight = f16(4, 4, 16, 16);
   test.each<readonly [string, Target]>([
     ['a target without subgroup matrices', { ...GPU, matrix: undefined } as unknown as Target],
-    ['matrices of another shape', { ...GPU, matrix: { m: 8, n: 8, k: 8 } }],
+    ['matrices of another shape', { ...GPU, matrix: { ...NVIDIA, n: 8, k: 8 } }],
     ['a software adapter', { family: 'cpu', shaderF16: true, subgroupSize: 8 }],
   ])('%s', (_, target) => {
     const make = () => linear({ x, weight }, {}, target);

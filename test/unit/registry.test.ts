@@ -49,7 +49,6 @@ test('shared files are known', () => {
     'row-norm',
     'shipped-designs',
     'storage',
-    'subgroup-matrix',
     'team',
     'tile-moments',
     'unroll',
