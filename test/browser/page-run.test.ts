@@ -8,7 +8,7 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { errorsOf } from '../harness/chromium.ts';
 import { drop, openPage, serveDemoPage, shoot, violations } from '../harness/demo-page.ts';
-import { inBrowsers } from '../harness/in-browsers.ts';
+import { inAllBrowsers } from '../harness/in-browsers.ts';
 import type { Served } from '../harness/serve.ts';
 import { prepareDevice } from './device-faults.ts';
 
@@ -61,7 +61,7 @@ const distance = (a: Buffer, b: Buffer): number => {
   return a.reduce((sum, value, i) => sum + Math.abs(value - (b[i] ?? 0)), 0) / a.length;
 };
 
-inBrowsers((browser) => {
+inAllBrowsers((browser, isWhole) => {
   /** With the photo on it, and tiles of its size. */
   async function openPhoto(
     options: BrowserContextOptions & { memoryBytes?: number } = {},
@@ -315,7 +315,7 @@ inBrowsers((browser) => {
     });
   });
 
-  test(
+  test.runIf(isWhole)(
     'too little memory: what helps is offered; a lost device: the photo is there again; a hidden tab: the run ends',
     async () => {
       const page = await openPhoto({ memoryBytes: 2 ** 20 });
@@ -353,7 +353,7 @@ inBrowsers((browser) => {
     2 * RUN_MS,
   );
 
-  test(
+  test.runIf(isWhole)(
     'what I look at: zoomed in, only that is computed, and it can be saved over the rest',
     async () => {
       const page = await openPhoto();

@@ -13,9 +13,13 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, test } from 'vitest';
 import { BROWSERS, openBrowser, WHOLE } from './chromium.ts';
 
-/** `browser()` is open while the tests run. */
-type Tests = (browser: () => Browser) => void;
+/**
+ * `browser()` is open while the tests run. `isWhole`: it takes all of them, `describe.runIf(isWhole)` has
+ * those that a second one does not.
+ */
+type Tests = (browser: () => Browser, isWhole: boolean) => void;
 
+/** In those that take every test. */
 export const inBrowsers = (tests: Tests): void => inEach(WHOLE, tests);
 
 /** In every browser at hand. */
@@ -29,6 +33,6 @@ function inEach(names: readonly string[], tests: Tests): void {
       browser = await openBrowser(name);
     });
     afterAll(() => browser?.close());
-    tests(() => browser);
+    tests(() => browser, WHOLE.includes(name));
   });
 }
