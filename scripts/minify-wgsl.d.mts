@@ -1,4 +1,4 @@
-import type { Plugin } from 'esbuild';
+import type { Plugin } from 'rolldown';
 
 export function minifyWgsl(raw: string): string;
 export function minifyTemplates(path: string, text: string): string;

@@ -1,5 +1,5 @@
 /**
- * An esbuild plugin: kernels without the comments and the indentation of their WGSL, for the page.
+ * A plugin of rolldown's: kernels without the comments and the indentation of their WGSL, for the page.
  *
  *   `  let a = 1;   // why\n\n  let b = 2;`  →  ` let a = 1;\nlet b = 2;`
  *
@@ -42,9 +42,8 @@ export function minifyTemplates(path, text) {
 
 export const minifyWgslPlugin = {
   name: 'minify-wgsl',
-  setup: ({ onLoad }) =>
-    onLoad({ filter: /[/\\]src[/\\](?:kernels|engine)[/\\][\w-]+\.ts$/ }, ({ path }) => ({
-      contents: minifyTemplates(path, readFileSync(path, 'utf8')),
-      loader: 'ts',
-    })),
+  load: {
+    filter: { id: /[/\\]src[/\\](?:kernels|engine)[/\\][\w-]+\.ts$/ },
+    handler: (id) => minifyTemplates(id, readFileSync(id, 'utf8')),
+  },
 };

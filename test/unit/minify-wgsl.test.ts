@@ -2,7 +2,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { build } from 'esbuild';
+import { build } from 'rolldown';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { minifyTemplates, minifyWgslPlugin } from '../../scripts/minify-wgsl.mjs';
 import type { Target } from '../../src/engine/kernel.ts';
@@ -30,13 +30,11 @@ describe('all kernels', () => {
   let minified: typeof source;
   beforeAll(async () => {
     await build({
-      entryPoints: [join(ROOT, 'test/harness/all-kernels.ts')],
-      bundle: true,
+      input: join(ROOT, 'test/harness/all-kernels.ts'),
       platform: 'node',
-      format: 'esm',
-      packages: 'external',
+      external: /^[^./]/, // packages
       plugins: [minifyWgslPlugin],
-      outfile,
+      output: { file: outfile, codeSplitting: false },
     });
     minified = (await import(pathToFileURL(outfile).href)) as typeof source;
   });
