@@ -30,12 +30,13 @@ export function SaveDialog({ onClose }: { readonly onClose: () => void }) {
       scale: scale.value,
       metadata: metadata.value,
     });
-  const work = async (task: () => Promise<string | undefined>): Promise<void> => {
+  /** False from `task`: the person changed their mind, and the dialog stays. */
+  const work = async (task: () => Promise<app.Notice | null | false>): Promise<void> => {
     isWorking.value = true;
     try {
       const done = await task();
-      if (done === undefined) return;
-      app.notice.value = { kind: 'done', text: done };
+      if (done === false) return;
+      app.notice.value = done;
     } catch (error) {
       app.notice.value = explain(error);
     } finally {
@@ -97,7 +98,7 @@ export function SaveDialog({ onClose }: { readonly onClose: () => void }) {
               await copy(() =>
                 encodeResult({ format: 'png', quality: 100, scale: scale.value, metadata: false }),
               );
-              return 'Copied.';
+              return said('Copied.');
             })
           }
         >
@@ -109,12 +110,7 @@ export function SaveDialog({ onClose }: { readonly onClose: () => void }) {
             type="button"
             class="button"
             disabled={isWorking.value}
-            onClick={() =>
-              void work(async () => {
-                await share(name, await make());
-                return undefined;
-              })
-            }
+            onClick={() => void work(async () => shareNow(name, await make()))}
           >
             <Icon name="share" />
             Share
@@ -125,8 +121,9 @@ export function SaveDialog({ onClose }: { readonly onClose: () => void }) {
           class="button primary"
           disabled={isWorking.value}
           onClick={() =>
-            void work(async () =>
-              (await saveAs(name, `image/${format.value}`, make)) ? `Saved as ${name}.` : undefined,
+            void work(
+              async () =>
+                (await saveAs(name, `image/${format.value}`, make)) && said(`Saved as ${name}.`),
             )
           }
         >
@@ -136,4 +133,27 @@ export function SaveDialog({ onClose }: { readonly onClose: () => void }) {
       </div>
     </Dialog>
   );
+}
+
+const said = (text: string): app.Notice => ({ kind: 'done', text });
+
+/** Refused once, it can be tried with a click that finds the picture made. */
+async function shareNow(name: string, blob: Blob): Promise<app.Notice | null | false> {
+  const ended = await share(name, blob);
+  if (ended !== 'refused') return ended === 'shared' ? null : false;
+  const again = async (): Promise<void> => {
+    if ((await share(name, blob)) !== 'refused') return;
+    app.notice.value = {
+      kind: 'problem',
+      text: 'This browser does not let this page share pictures. Save it instead.',
+    };
+  };
+  return {
+    kind: 'problem',
+    text: 'The picture was ready too late for this browser to share it.',
+    action: {
+      label: 'Share now',
+      run: () => void again().catch((error) => (app.notice.value = explain(error))),
+    },
+  };
 }

@@ -32,6 +32,16 @@ export async function inSlices<T>(work: Work<T>, signal?: AbortSignal): Promise<
   }
 }
 
+/** For work that is async already: awaited between its steps, a pause once a slice is over. */
+export function createPauses(): () => Promise<void> {
+  let end = performance.now() + SLICE_MS;
+  return async () => {
+    if (performance.now() < end) return;
+    await pause();
+    end = performance.now() + SLICE_MS;
+  };
+}
+
 /** What `make` gives; it is called again when the code that it missed is there, so it changes nothing before. */
 export function* whenLoaded<T>(make: () => T): Work<T> {
   for (;;) {
