@@ -45,7 +45,10 @@ export async function buildPage({ entries, core, define, folder }) {
     },
   };
   const groups = [{ name: 'core', test: (id) => atOnce.has(id) }];
-  return generate({ input: entries, define, folder, plugins: [look] }, { codeSplitting: { groups } });
+  return generate(
+    { input: entries, define, folder, plugins: [look] },
+    { codeSplitting: { groups } },
+  );
 }
 
 async function generate({ input, define, folder, plugins = [] }, output) {
