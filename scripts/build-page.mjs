@@ -55,6 +55,7 @@ async function generate({ input, define, folder, plugins = [] }, output) {
   const bundle = await rolldown({
     input,
     platform: 'browser',
+    checks: { pluginTimings: false },
     // Loaded where a prompt is tokenized, from `invsr-webgpu/prompt` only.
     external: ['@huggingface/tokenizers'],
     plugins: [minifyWgslPlugin, workerAddress, ...plugins],

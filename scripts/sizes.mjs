@@ -13,7 +13,7 @@ const gzipped = (code) => gzipSync(code, { level: 9 }).length;
 const kilobytes = (bytes) => `${(bytes / 1000).toFixed(1)} kB`;
 
 /** `dist/browser`, and subpaths that are used whole → bytes at once, and of each later chunk. */
-async function measure(folder, subpaths = []) {
+export async function measure(folder, subpaths = []) {
   const path = (name) => JSON.stringify(resolve(folder, `${name}.js`));
   const code = [
     `import { ${APP.join(', ')} } from ${path('index')};`,
