@@ -23,7 +23,7 @@ export function minifyWgsl(raw, hasLines = raw.includes('\n')) {
     .replace(/[ \t]*\n\s*/g, '\n')
     .replace(/ {2,}/g, ' ');
   // The preprocessor's directives are words.
-  return hasLines ? lines.replace(/^[^#].*$/gm, (line) => line.replace(SPACE, '')) : lines;
+  return hasLines ? lines.replace(/^(?!#).+$/gm, (line) => line.replace(SPACE, '')) : lines;
 }
 
 /** TypeScript with its template literals minified. */
