@@ -69,6 +69,9 @@ export interface MatrixShape {
   readonly k: number;
 }
 
+/** What a weight is cut into where products load it matrix by matrix: see kernels/blocks.ts. */
+export type Blocks = Pick<MatrixShape, 'k' | 'n'>;
+
 /** Matrices with f32 sums that a device multiplies rightly, and what kernels must know to use them. */
 export interface SubgroupMatrix extends MatrixShape {
   /** Of the operands. */

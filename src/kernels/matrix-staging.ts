@@ -1,7 +1,8 @@
 /**
  * What the product on subgroup matrices stages in shared memory, step by step: x as a row of pixels
  * gathered for one tap (flat) or as a block of pixels with its border for all taps (halo); weights as
- * rows of as many channels, or not at all (direct).
+ * rows of as many channels, or not at all (direct): rows `co4` vectors apart, or in
+ * blocks of one matrix (blocks.ts).
  *
  *   x_tile       [pixels, depth + pad]        halo: [rows + 2, 18, depth + pad]
  *   weight_tile  [depth, columns + pad]       depth 32, pad 8 in f16; 16 and 4 in f32: as many bytes
@@ -53,7 +54,7 @@ type Products = (loadWeight: (g: number) => string, loadX: (r: number) => string
 
 /** `isSplit`: only the workgroup's `part` of the steps, of `params.splits` (gemm-split.ts). */
 export function stagingOf(design: MatrixDesign, isSplit: boolean): Staging {
-  const { columns, isHalo, isDirect, matrix, subgroupColumns } = design;
+  const { columns, isHalo, isDirect, inBlocks, matrix, subgroupColumns } = design;
   const { n, k } = matrix;
   const { vector } = matrixWgsl({ matrix });
   const step = stepOf(matrix);
@@ -87,8 +88,14 @@ ${x.locate}
     `x_tile, ${at} + ${x.matrixAt(r)} + d / 4u, ${pitch}u`;
   const loadStaged = (g: number) =>
     `weight_tile, d * ${weightPitch}u + right * ${subgroupColumns / 4}u + ${(g * n) / 4}u, ${weightPitch}u`;
-  const loadDirect = (row: string) => (g: number) =>
-    `weight, (${row} + d) * params.co4 + min(tile_c + right * ${subgroupColumns / 4}u + ${(g * n) / 4}u, params.co4 - ${n / 4}u), params.co4`;
+  // Rows above and columns before are as many vectors either way; only whole matrices are counted.
+  const loadDirect = (row: string) => (g: number) => {
+    const column = `min(tile_c + right * ${subgroupColumns / 4}u + ${(g * n) / 4}u, params.co4 - ${n / 4}u)`;
+    const first = `weight, (${row} + d) * params.co4`;
+    return inBlocks
+      ? `${first} + ${column} * ${k}u, ${n / 4}u`
+      : `${first} + ${column}, params.co4`;
+  };
   const eachDepth = (body: string) => `for (var d = 0u; d < ${depth}u; d += ${k}u) {\n${body}\n}`;
 
   return {

@@ -10,7 +10,8 @@
  *   matrix   pixels in a row, gathered anew for every tap: linear layers, strides, narrow images
  *   halo     a block of pixels, 16 wide, staged with its border once for all taps
  *   direct   weights from global memory straight into matrices, without a tile in shared memory; only
- *            where input and output channels are multiples of the matrix
+ *            where input and output channels are multiples of the matrix. Graphs give them weights in
+ *            blocks of one matrix (blocks.ts, graph/pack.ts), which no other design reads
  *
  * Operands in f16 need x and weights stored as f16. Those in f32 take any storage: it is turned into
  * f32 on the way to shared memory, hence no `direct`, and nothing is rounded.
@@ -41,6 +42,8 @@ export interface MatrixDesign {
   readonly columns: number;
   readonly isHalo: boolean;
   readonly isDirect: boolean;
+  /** Each matrix of the weights is one run of bytes: blocks.ts. */
+  readonly inBlocks: boolean;
   /** Subgroups of the workgroup, `across` of them side by side along the columns. */
   readonly subgroups: number;
   readonly across: number;
@@ -70,6 +73,8 @@ export function matrixDesign(
   if (isDirect && (!isHalf || gemm.input.channels % k !== 0 || gemm.channels % n !== 0)) {
     return undefined;
   }
+  const { blocks } = gemm;
+  if (blocks && !(isDirect && blocks.k === k && blocks.n === n)) return undefined;
   const [pixels, columns] = [Number(height), Number(width)];
   const subgroups = THREADS / matrix.subgroupSize;
   if (subgroups * m > MAX_STORED_ROWS) return undefined;
@@ -84,6 +89,7 @@ export function matrixDesign(
     columns,
     isHalo,
     isDirect,
+    inBlocks: blocks !== undefined,
     subgroups,
     across,
     subgroupPixels,

@@ -13,6 +13,7 @@ import {
   NVIDIA,
   withMatrix,
 } from '../harness/matrices.ts';
+import { batchedLinearCase } from './batched-linear.cases.ts';
 import { inDesign, type KernelCase } from './cases.ts';
 import { conv2dCase } from './conv2d.cases.ts';
 import { partialCase } from './gemm-split.cases.ts';
@@ -43,13 +44,20 @@ const phases = (size: string): Entry => [
   `halo${size}`,
   (target) => upsampleConv2dCase(f16(2, 9, 17, 20), 36, [], { moments: 18, target }),
 ];
-const directLinear = (size: string): Entry => [
+/** Weights in blocks, or in rows. */
+const directLinear = (size: string, { inBlocks }: { readonly inBlocks: boolean }): Entry => [
   `matrix${size} direct`,
-  (target, design) => linearCase(f16(3, 25, 48), 80, [], { y: 'f32', bias: false, target, design }),
+  (target, design) => {
+    const blocks = inBlocks ? target.matrix : undefined;
+    return linearCase(f16(3, 25, 48), 80, [], { y: 'f32', bias: false, blocks, target, design });
+  },
 ];
 const directConv = (size: string): Entry => [
   `halo${size} direct`,
-  (target, design) => conv2dCase(f16(1, 9, 18, 48), 80, [], { dtype: 'f32', target, design }),
+  (target, design) => {
+    const blocks = target.matrix;
+    return conv2dCase(f16(1, 9, 18, 48), 80, [], { dtype: 'f32', blocks, target, design });
+  },
 ];
 /** Parts of the inner dimension. */
 const splitTaps = (size: string): Entry => [
@@ -84,11 +92,12 @@ const singleEntries = (large: string, small: string): readonly Entry[] => [
 const allEntries = (large: string, small: string): readonly Entry[] => [
   ragged(large),
   phases(small),
-  directLinear(small),
+  directLinear(small, { inBlocks: false }),
   directConv(large),
   [
     `matrix${large} direct`,
-    (target, design) => linearCase(f16(1, 64, 64), 128, [], { gated: true, target, design }),
+    (target, design) =>
+      linearCase(f16(1, 64, 64), 128, [], { gated: true, blocks: target.matrix, target, design }),
   ],
   [
     `matrix${small}`,
@@ -121,11 +130,20 @@ const allEntries = (large: string, small: string): readonly Entry[] => [
   ],
   [
     `halo${small} direct`,
-    (target) => upsampleConv2dCase(f16(1, 5, 16, 16), 64, [], { dtype: 'f32', target }),
+    (target) => {
+      const blocks = target.matrix;
+      return upsampleConv2dCase(f16(1, 5, 16, 16), 64, [], { dtype: 'f32', blocks, target });
+    },
   ],
   [`matrix${small}`, (target) => upsampleConv2dCase(f16(1, 6, 5, 12), 20, [], { target })],
   splitTaps(small),
   [`halo${small}`, () => partialCase(f16(1, 4, 17, 64), 36, 2, 'channels')],
+  [`matrix${small} direct`, ({ matrix }) => partialCase(f16(1, 5, 6, 32), 48, 3, 'taps', matrix)],
+  // a weight for each image
+  [
+    `matrix${small} direct`,
+    ({ matrix }) => batchedLinearCase(f16(3, 20, 48), f16(3, 48, 80), matrix),
+  ],
 ];
 
 function group(matrix: SubgroupMatrix, entries: readonly Entry[]): KernelCase[] {
@@ -144,7 +162,7 @@ function group(matrix: SubgroupMatrix, entries: readonly Entry[]): KernelCase[] 
 /** Of each kind what it has of its own: shape, number of subgroups, storage. */
 export const cases: readonly KernelCase[] = [
   ...group(NVIDIA, allEntries('128x128', '64x64')),
-  ...group(INTEL, [ragged('128x64'), directLinear('64x64')]),
+  ...group(INTEL, [ragged('128x64'), directLinear('64x64', { inBlocks: true })]),
   ...group(INTEL_16, [phases('64x64'), directConv('128x64')]),
   ...group(AMD, [phases('64x64')]),
   ...group(APPLE, singleEntries('128x64', '64x64')),

@@ -23,6 +23,7 @@ test('shared files are known', () => {
     'attention-matrix',
     'attention-spec',
     'attention-tiles',
+    'blocks',
     'designs-cpu',
     'designs-matrix',
     'designs',
