@@ -77,7 +77,9 @@ describe.each(adapterNames)('%s', (name) => {
     device.createShaderModule = (descriptor) =>
       createShaderModule({ ...descriptor, code: emulateSubgroupMatrices(descriptor.code) });
     const listed = ({ m, n, k, component }: SubgroupMatrix): MatrixConfig => ({
-      ...{ m, n, k },
+      m,
+      n,
+      k,
       componentType: component,
       resultComponentType: 'f32',
     });
