@@ -3,7 +3,7 @@
  * chunks that come when they are needed, and what each of the other entries adds.
  */
 import { join, resolve } from 'node:path';
-import { gzipSync } from 'node:zlib';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { build } from 'vite';
 
 /** What an application uses to run InvSR. */
@@ -12,8 +12,8 @@ const APP = ['InvSR', 'inputSize', 'readImage', 'requiredDevice'];
 const gzipped = (code) => gzipSync(code, { level: 9 }).length;
 const kilobytes = (bytes) => `${(bytes / 1000).toFixed(1)} kB`;
 
-/** `dist/browser`, and subpaths that are used whole → bytes at once, and of each later chunk. */
-async function measure(folder, subpaths = []) {
+/** `dist/browser`, and subpaths that are used whole → bytes at once, gzipped and by brotli, and of each later chunk. */
+export async function measure(folder, subpaths = []) {
   const path = (name) => JSON.stringify(resolve(folder, `${name}.js`));
   const code = [
     `import { ${APP.join(', ')} } from ${path('index')};`,
@@ -47,6 +47,10 @@ async function measure(folder, subpaths = []) {
   const bytesOf = (name) => gzipped(chunks.get(name).code);
   return {
     core: [...now].reduce((sum, name) => sum + bytesOf(name), 0),
+    brotli: [...now].reduce(
+      (sum, name) => sum + brotliCompressSync(chunks.get(name).code).length,
+      0,
+    ),
     later: [...chunks.keys()]
       .filter((name) => !now.has(name))
       .map((name) => ({
@@ -59,9 +63,9 @@ async function measure(folder, subpaths = []) {
 /** `subpaths` of the package for pages; `files`: those that are one file, as buildPage gives them. */
 export async function printSizes(out, subpaths, files) {
   const folder = join(out, 'browser');
-  const { core, later } = await measure(folder);
+  const { core, brotli, later } = await measure(folder);
   console.log(
-    `InvSR in a page by Vite, all that invsr-nano takes on a GPU: ${kilobytes(core)} gzipped (goal: 60 kB)`,
+    `InvSR in a page by Vite, all that invsr-nano takes on a GPU: ${kilobytes(core)} gzipped (goal: 60 kB), ${kilobytes(brotli)} by brotli`,
   );
   for (const { what, bytes } of later) console.log(`  ${what}: ${kilobytes(bytes)} when needed`);
   for (const name of subpaths) {
