@@ -22,7 +22,7 @@ export interface DispatchesOptions {
 
 export interface Dispatches {
   readonly copies: number;
-  /** The steps `count` times, each time over the next copy. */
+  /** The steps `count` times, each time over the next copy; those that prepare are done. */
   encode(pass: GPUComputePassEncoder, count: number): void;
   dispose(): void;
 }
@@ -118,18 +118,24 @@ export async function openDispatches(
       });
       bound.push({ step, pipeline: entry.pipeline, groups });
     }
+    const encodeOver = (pass: GPUComputePassEncoder, copy: number, isPrepared: boolean): void => {
+      for (const { step, pipeline, groups } of bound) {
+        if ((step.isPrepared === true) !== isPrepared) continue;
+        pass.setPipeline(pipeline);
+        pass.setBindGroup(0, groups[copy]);
+        pass.dispatchWorkgroups(...step.kernel.workgroups);
+      }
+    };
+    const encoder = device.createCommandEncoder();
+    const preparing = encoder.beginComputePass();
+    for (let copy = 0; copy < copies; copy++) encodeOver(preparing, copy, true);
+    preparing.end();
+    device.queue.submit([encoder.finish()]);
     let next = 0;
     return {
       copies,
       encode(pass, count) {
-        for (let i = 0; i < count; i++) {
-          const copy = next++ % copies;
-          for (const { step, pipeline, groups } of bound) {
-            pass.setPipeline(pipeline);
-            pass.setBindGroup(0, groups[copy]);
-            pass.dispatchWorkgroups(...step.kernel.workgroups);
-          }
-        }
+        for (let i = 0; i < count; i++) encodeOver(pass, next++ % copies, false);
       },
       dispose,
     };

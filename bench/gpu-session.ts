@@ -22,9 +22,9 @@ import { parseArgs } from 'node:util';
 import type { EngineContext } from '../src/engine/context.ts';
 import { loadPlanner } from '../src/graph/lower.ts';
 import { openContext } from '../src/graph/open-context.ts';
-import type { Capabilities } from '../src/engine/device.ts';
 import type { Designs } from '../src/engine/kernel.ts';
-import { checkMatrices, matrixCandidates } from '../src/engine/matrix-check.ts';
+import { matrixCandidates, whyNoCandidate } from '../src/engine/matrix-candidates.ts';
+import { checkMatrices } from '../src/engine/matrix-check.ts';
 import { createDevice, type NodeDevice } from '../src/engine/node-device.ts';
 import { FULL_SIZE } from '../src/invsr/full-size.ts';
 import { measurePaths } from '../src/invsr/measure-path.ts';
@@ -79,20 +79,18 @@ const STAGES: Readonly<Record<string, Stage>> = {
   adapter: async ({ made: { device, capabilities } }) => ({
     capabilities,
     checks: await Promise.all(
-      matrixCandidates(capabilities).map(async (shape) => {
-        const only: Capabilities = {
-          ...capabilities,
-          matrixConfigs: capabilities.matrixConfigs.filter(
-            ({ m, n, k }) => m === shape.m && n === shape.n && k === shape.k,
-          ),
-        };
+      matrixCandidates(capabilities).map(async (matrix) => {
         const problems: string[] = [];
-        const found = await checkMatrices(device, only, {
+        const found = await checkMatrices(device, [matrix], {
           onProblem: (_, reason) => problems.push(reason),
         });
-        return { ...shape, isRight: found !== undefined, problems };
+        return { ...matrix, isRight: found !== undefined, problems };
       }),
     ),
+    others: capabilities.matrixConfigs.flatMap((config) => {
+      const why = whyNoCandidate(capabilities, config);
+      return why === undefined ? [] : [{ ...config, why }];
+    }),
   }),
   guess: (session) => kernels(session, {}),
   tune: (session) =>

@@ -3,7 +3,7 @@
  * memory for is a DeviceError that says how much was asked for, and counted in an account.
  */
 import { type Capabilities, expectWithin } from './device.ts';
-import { closeScope } from './error-scope.ts';
+import { inScope } from './error-scope.ts';
 import { DeviceError } from './errors.ts';
 
 export class MemoryAccount {
@@ -73,9 +73,9 @@ export class Allocator {
     outOfMemory: Promise<string | undefined>;
   } {
     const size = bufferSize(bytes);
-    this.#device.pushErrorScope('out-of-memory');
-    const buffer = this.#device.createBuffer({ label: `invsr/${label}`, size, usage });
-    const outOfMemory = closeScope(this.#device);
+    const { result: buffer, error: outOfMemory } = inScope(this.#device, 'out-of-memory', () =>
+      this.#device.createBuffer({ label: `invsr/${label}`, size, usage }),
+    );
     this.account.add(size);
     return { buffer, outOfMemory };
   }
@@ -88,21 +88,21 @@ export class Allocator {
   /** A texture, there at once; `ready` rejects with DeviceError where there is no memory for it. */
   createTexture(request: TextureRequest): { texture: GPUTexture; ready: Promise<void> } {
     const { label, width, height, format, usage, viewFormats = [] } = request;
-    this.#device.pushErrorScope('out-of-memory');
-    const texture = this.#device.createTexture({
-      label: `invsr/${label}`,
-      size: [width, height],
-      format,
-      usage,
-      viewFormats: [...viewFormats],
-    });
-    const scope = closeScope(this.#device);
+    const { result: texture, error } = inScope(this.#device, 'out-of-memory', () =>
+      this.#device.createTexture({
+        label: `invsr/${label}`,
+        size: [width, height],
+        format,
+        usage,
+        viewFormats: [...viewFormats],
+      }),
+    );
     this.account.add(textureBytes(request));
-    const ready = scope.then((error) => {
-      if (error === undefined) return;
+    const ready = error.then((message) => {
+      if (message === undefined) return;
       const remedy = 'Try a smaller image or a region of it.';
       const bytes = textureBytes(request);
-      throw this.#noMemory({ what: `the ${label} texture`, bytes, got: error, remedy });
+      throw this.#noMemory({ what: `the ${label} texture`, bytes, got: message, remedy });
     });
     return { texture, ready };
   }
@@ -139,7 +139,8 @@ export interface TextureRequest {
   readonly viewFormats?: readonly GPUTextureFormat[];
 }
 
-const textureBytes = ({
+/** Of rgba8unorm and rgba16float, as the account has it. */
+export const textureBytes = ({
   width,
   height,
   format,

@@ -1,4 +1,4 @@
-/** Graph → Plan: fuse, band, choose algorithms, take statistics from products, split off what is constant, place tensors in slots, make kernels. */
+/** Graph → Plan: fuse, band, choose algorithms, take statistics from products, pack weights, split off what is constant, place tensors in slots, make kernels. */
 import { byteLength, type Target } from '../engine/kernel.ts';
 import { NotLoadedError, onDemand } from '../engine/on-demand.ts';
 import type { Dispatch, Location, NamedTensor, Plan } from '../engine/plan.ts';
@@ -28,10 +28,11 @@ export interface LowerOptions {
 }
 
 const bands = onDemand('bands of large tensors', () => import('./band.ts'));
+const packing = onDemand('weights in blocks', () => import('./pack.ts'));
 
 /** All code that plans for a target may call for: before `lower`, which cannot wait for it. */
 export async function loadPlanner(target: Pick<Target, 'family' | 'matrix'>): Promise<void> {
-  await Promise.all([loadKernels(target), bands.load()]);
+  await Promise.all([loadKernels(target), bands.load(), target.matrix && packing.load()]);
 }
 
 /** The graph of a run, but for products in the nodes of their algorithms. */
@@ -53,7 +54,7 @@ function* banding(
   return yield* whenLoaded(() => bands.get().band(chained, limits));
 }
 
-/** The graph whose nodes become dispatches, one each. */
+/** The graph whose nodes become dispatches, one each; weights are not packed yet. */
 export const rewritten = (built: Graph, target: Target, options: LowerOptions = {}): Graph =>
   atOnce(rewriting(built, target, options));
 
@@ -65,14 +66,20 @@ function* rewriting(built: Graph, target: Target, options: LowerOptions): Work<G
   return target.family === 'cpu' ? graph : yield* takingMoments(graph, target);
 }
 
+function* packed(graph: Graph, target: Target): Work<Graph> {
+  const { packingWeights } = yield* whenLoaded(() => packing.get());
+  return yield* packingWeights(graph, target);
+}
+
 /** NotLoadedError: the plan calls for code that is not there (`loadPlanner`). */
 export const lower = (built: Graph, target: Target, options: LowerOptions = {}): Plan =>
   atOnce(lowering(built, target, options));
 
 /** The same in steps of a few milliseconds, as `inSlices` takes them; waits for code that is not there. */
 export function* lowering(built: Graph, target: Target, options: LowerOptions = {}): Work<Plan> {
-  const graph = yield* rewriting(built, target, options);
+  const plain = yield* rewriting(built, target, options);
   yield;
+  const graph = target.matrix ? yield* packed(plain, target) : plain;
   const constant = constantNodes(graph);
   const order = [
     ...graph.nodes.filter((node) => constant.has(node)),

@@ -11,6 +11,7 @@ export { geglu } from './geglu.ts';
 export { gemmPartial, gemmReduce } from './gemm-split.ts';
 export { groupNormPartial } from './group-norm-partial.ts';
 export { layerNorm } from './layer-norm.ts';
+export { packWeight } from './pack-weight.ts';
 export { upsampleNearest } from './upsample.ts';
 export { winogradInput } from './winograd-input.ts';
 export { winogradOutput } from './winograd-output.ts';

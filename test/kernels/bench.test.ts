@@ -16,6 +16,7 @@ import { adapterNames } from '../harness/device.ts';
 import { roundF16 } from '../harness/half.ts';
 import { normal } from '../harness/random.ts';
 import { nmse, runKernel } from '../harness/run-kernel.ts';
+import { INTEL } from '../harness/matrices.ts';
 import { emulateSubgroupMatrices } from '../harness/subgroup-matrix-emulator.ts';
 import { sumNmse } from './cases.ts';
 
@@ -202,10 +203,9 @@ describe.each(adapterNames)('%s', (name) => {
   });
 
   test('products of matrices are all done, by an emulation of the units', async () => {
-    const shape = { m: 8, n: 16, k: 16 };
     const [rounds, workgroups] = [5, 2];
-    const kernel = matrixKernel(shape, { workgroups, rounds, subgroupSize: 32 });
-    const { a, b } = matrixInputs(shape);
+    const kernel = matrixKernel(INTEL, { workgroups, rounds });
+    const { a, b } = matrixInputs(INTEL);
     const left = roundF16(normal(8 * 16, 1));
     const right = roundF16(normal(16 * 16, 2));
     const emulated = { ...kernel, wgsl: emulateSubgroupMatrices(kernel.wgsl) };

@@ -18,6 +18,7 @@ import { cases as layerNorm } from './layer-norm.cases.ts';
 import { cases as matmul } from './matmul.cases.ts';
 import { cases as nonFinite } from './non-finite.cases.ts';
 import { cases as normalNoise } from './normal-noise.cases.ts';
+import { cases as packWeight } from './pack-weight.cases.ts';
 import { cases as posterior } from './posterior.cases.ts';
 import { cases as reflectPad } from './reflect-pad.cases.ts';
 import { cases as relayout } from './relayout.cases.ts';
@@ -52,6 +53,7 @@ export const REGISTRY: Readonly<Record<string, readonly KernelCase[]>> = {
   matmul,
   'non-finite': nonFinite,
   'normal-noise': normalNoise,
+  'pack-weight': packWeight,
   posterior,
   'reflect-pad': reflectPad,
   relayout,

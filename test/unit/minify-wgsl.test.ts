@@ -7,13 +7,14 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { minifyTemplates, minifyWgslPlugin } from '../../scripts/minify-wgsl.mjs';
 import type { Target } from '../../src/engine/kernel.ts';
 import * as source from '../harness/all-kernels.ts';
+import { NVIDIA, withMatrix } from '../harness/matrices.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const TARGETS: readonly Target[] = [
   { family: 'cpu', shaderF16: true, subgroupSize: 8 },
   { family: 'cpu', shaderF16: false, subgroupSize: 0 },
   { family: 'alu', shaderF16: false, subgroupSize: 0 },
-  { family: 'alu', shaderF16: true, subgroupSize: 32, matrix: { m: 16, n: 16, k: 16 } },
+  withMatrix(NVIDIA),
 ];
 
 /** Comments and the amount of white space are no tokens. */
