@@ -1,6 +1,5 @@
 /** What a run is made of, and the button that begins it; a sheet from below on phones. */
 import { useSignal } from '@preact/signals';
-import { cropToView } from '../actions/photo.ts';
 import { cancel } from '../actions/execution.ts';
 import { rollSeed, sharpen, sharpenView } from '../actions/runs.ts';
 import * as app from '../state/app.ts';
@@ -128,7 +127,6 @@ function Follow() {
         label="Sharpen what I look at"
         hint="Zoom and pan: only what you see is computed."
         checked={app.followsView.value}
-        disabled={app.fit.value === 'crop'}
         onChange={(checked) => {
           app.followsView.value = checked;
           if (checked) void sharpenView();
@@ -209,17 +207,7 @@ function Footer() {
 }
 
 function Begin() {
-  if (app.fit.value === 'crop') {
-    return (
-      <>
-        <p class="hint">This photo is too large for one result. Zoom in, then take what you see.</p>
-        <button type="button" class="button primary wide" onClick={() => void cropToView()}>
-          Take what I see
-        </button>
-      </>
-    );
-  }
-  const isPart = app.followsView.value || app.fit.value === 'view';
+  const { value: isPart } = app.followsView;
   const isDone = app.result.value?.isWhole === true && app.result.value.options === options.value;
   const label = isPart ? 'Sharpen what I see' : app.result.value ? 'Sharpen again' : 'Sharpen';
   return (
@@ -238,16 +226,13 @@ function Progress() {
   const percent = Math.floor(100 * (app.fraction.value ?? 0));
   const left = run.kind === 'running' ? remainingMs(run.pace) : null;
   const title = run.kind === 'preparing' ? 'Getting ready' : `${percent} %`;
-  const tiles =
-    run.kind === 'running' && run.pace.total > 1
-      ? `tile ${Math.min(run.pace.total, Math.floor(run.pace.done) + 1)} of ${run.pace.total}`
-      : undefined;
+  const place = placeOf(run);
   return (
     <div class="progress">
       <div class="progress-text">
         <b>{title}</b>
         <span class="hint">
-          {[tiles, left === null ? undefined : `${durationInWords(left)} left`]
+          {[place, left === null ? undefined : `${durationInWords(left)} left`]
             .filter((part) => part !== undefined)
             .join(' · ')}
         </span>
@@ -265,4 +250,13 @@ function Progress() {
       </div>
     </div>
   );
+}
+
+/** Of several runs, or of several tiles, the one under way. */
+function placeOf(run: app.Run): string | undefined {
+  const { value: step } = app.step;
+  if (step) return `part ${step.index + 1} of ${step.count}`;
+  if (run.kind !== 'running' || run.pace.total <= 1) return undefined;
+  const { done, total } = run.pace;
+  return `tile ${Math.min(total, Math.floor(done) + 1)} of ${total}`;
 }

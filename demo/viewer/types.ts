@@ -54,6 +54,12 @@ export interface Part {
   readonly texture: GPUTexture;
   /** Of the input. */
   readonly region: Region;
+  /**
+   * What of `region` is drawn. Filters read beyond it, so that parts whose `shows` lie side by side look like
+   * one texture as far as their regions overlap: by half of a device pixel's length, two texels at least.
+   * @default region
+   */
+  readonly shows?: Region | undefined;
 }
 
 export interface Lens extends Point {
