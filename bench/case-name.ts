@@ -3,11 +3,12 @@
  * constants that time depends on. Two runs compare what has the same name.
  *
  *   id    conv2d x f16 [1,64,64,320], weight f16 [3,3,320,640], bias, shift, stride 2
- *   size  4096x512x4608    products: rows, columns, terms
+ *   size  4096x512x4608    products, and parts of them: rows, columns, terms
  *         4096x77x64 h5    attention: queries, keys, channels and number of heads
  *         1x64x64x320      anything else: the output
  */
 import { format, sizeOf, type TensorType } from '../src/engine/kernel.ts';
+import type { Product } from '../src/kernels/product.ts';
 
 /** What identifies work: a graph's node without its data. */
 export interface Work {
@@ -21,7 +22,9 @@ export interface Work {
 
 /** Values only, which go into uniforms: no time depends on them. */
 const VALUES = new Set(
-  'alpha beta gamma min max scale eps timestep stage freqShift flipSinToCos'.split(' '),
+  'alpha beta gamma min max scale eps normEps rowEps timestep stage freqShift flipSinToCos'.split(
+    ' ',
+  ),
 );
 
 /** What most nodes have and nobody needs to read. */
@@ -36,27 +39,41 @@ const isUsual = (name: string, value: unknown, { inputs }: Work): boolean =>
 const printed = (value: unknown): string =>
   typeof value === 'object' && value !== null ? Object.values(value).join(' ') : String(value);
 
-/** Storage, shapes and options. Vectors follow from the other shapes. */
+/** A vector whose length follows from the other shapes; gamma's does not from moments of whole groups. */
+const isUsualVector = ({ shape }: TensorType, { op, inputs }: Work): boolean =>
+  shape.length === 1 &&
+  (op !== 'groupNormFinalize' || shape[0] === inputs['partial']?.shape.at(-1));
+
+/** Storage, shapes and options. */
 export function variantOf(work: Work): string {
   const tensors = Object.entries(work.inputs).map(([name, type]) =>
-    type.shape.length === 1 ? name : `${name} ${format(type)}`,
+    isUsualVector(type, work) ? name : `${name} ${format(type)}`,
   );
-  const options = Object.entries(work.constants)
-    .filter(([name, value]) => !VALUES.has(name) && !isUsual(name, value, work))
-    .map(([name, value]) => `${name} ${printed(value)}`);
-  const parts = [...tensors, ...options];
+  const parts = [...tensors, ...optionsOf(work.constants, work)];
   return parts.length > 0 ? parts.join(', ') : format(work.output);
 }
+
+/** A part of a product has that product's options too. */
+const optionsOf = (constants: Work['constants'], work: Work): string[] =>
+  Object.entries(constants).flatMap(([name, value]) => {
+    if (name === 'product') {
+      const product = value as Product;
+      return [`of ${product.op}`, ...optionsOf({ ...product.constants }, work)];
+    }
+    return VALUES.has(name) || isUsual(name, value, work) ? [] : [`${name} ${printed(value)}`];
+  });
 
 export const idOf = (work: Work): string => `${work.op} ${variantOf(work)}`;
 
 /** Rows, columns and terms of a product; undefined of other work. */
-export function productOf({
-  op,
-  inputs,
-  output,
-}: Work): [m: number, n: number, k: number] | undefined {
+export function productOf(work: Work): [m: number, n: number, k: number] | undefined {
+  const { op, inputs, constants, output } = work;
   const { weight } = inputs;
+  if (op === 'gemmPartial') {
+    const shape = output.shape.slice(1);
+    const { op: whole } = constants['product'] as Product;
+    return productOf({ ...work, op: whole, output: { ...output, shape } });
+  }
   if (!weight) return undefined;
   // Gated products store half of their columns, and channels are padded.
   const columns = weight.shape.at(-1) ?? 1;

@@ -1,12 +1,13 @@
 /**
- * What is benched: every distinct node of a model's graphs, rewritten as for a run, with its count; with
- * count 0 those of the rewriting that adapters with more memory get. Derived from the graphs, so that nothing drifts;
- * `FULL_SIZE` needs no weights, so that browsers and the installed package have the same cases.
+ * What is benched: every distinct dispatch of a model's plans on this target, with its count; with count 0
+ * the layers that those plans have in another form, as a part of a larger dispatch or in several. Layers are ops that peers
+ * have too, and the same for every target, so that records compare. Derived from the graphs, so that
+ * nothing drifts; `FULL_SIZE` needs no weights, so that browsers and the installed package have the same cases.
  */
 import { type Kernel, type Target, type TensorType } from '../src/engine/kernel.ts';
 import { type Graph, inputsOf, type Node } from '../src/graph/graph.ts';
 import { constantNodes } from '../src/graph/liveness.ts';
-import { simplify } from '../src/graph/lower.ts';
+import { rewritten, simplify } from '../src/graph/lower.ts';
 import { networkOf } from '../src/invsr/measure.ts';
 import {
   type ModelFacts,
@@ -45,9 +46,14 @@ export interface CaseSource {
 }
 
 export interface CaseOptions extends Pick<TileGraphOptions, 'precision' | 'tile' | 'timesteps'> {
-  /** Graphs are rewritten for it; on software adapters compactly (LowerOptions), as upscaling does. */
-  readonly family: Target['family'];
+  /** Graphs are rewritten for it. */
+  readonly target: Target;
+  /** The device's maxStorageBufferBindingSize. @default the least that a device has */
+  readonly maxBindingBytes?: number;
 }
+
+/** Ops of a software adapter's plans: no pass has made one of several. */
+const PLAIN = { family: 'cpu' } as const;
 
 interface Found {
   readonly work: Work;
@@ -55,29 +61,61 @@ interface Found {
   readonly counts: Map<string, number>;
 }
 
-export function modelCases(
-  { model, name }: CaseSource,
-  { family, ...options }: CaseOptions,
-): BenchCase[] {
-  const shape = { ...options, batch: 1, cfg: 1, noise: 'generated' } as const;
-  const compact = family === 'cpu';
+export function modelCases(source: CaseSource, options: CaseOptions): BenchCase[] {
+  const { target, maxBindingBytes } = options;
+  const graphs = graphsOf(source, options);
+  // On software adapters plans are compact. Their bands are no cases: a band is fewer rows of a layer.
+  const isCompact = target.family === 'cpu';
+  const run = graphs.map((graph) =>
+    isCompact
+      ? simplify(graph, PLAIN, { compact: true })
+      : rewritten(graph, target, { ...(maxBindingBytes && { maxBindingBytes }), compact: false }),
+  );
+  const cases = new Map(graphCases(run, source.name).map((one) => [one.id, one]));
+  for (const compact of [true, false]) {
+    for (const one of layerCases(source, options, { compact })) {
+      const { id, counts = {} } = one;
+      if (cases.has(id)) continue;
+      const none = Object.fromEntries(Object.keys(counts).map((network) => [network, 0]));
+      cases.set(id, { ...one, count: 0, ...(one.counts && { counts: none }) });
+    }
+  }
+  return [...cases.values()];
+}
+
+/** Every layer as an op of its own, with its count; an attention's projections are one where memory allows, or not `compact`. */
+export const layerCases = (
+  source: CaseSource,
+  options: Omit<CaseOptions, 'target'>,
+  { compact }: { readonly compact: boolean },
+): BenchCase[] =>
+  graphCases(
+    graphsOf(source, options).map((graph) => simplify(graph, PLAIN, { compact })),
+    source.name,
+  );
+
+const graphsOf = (
+  { model }: CaseSource,
+  { precision, tile, timesteps }: Omit<CaseOptions, 'target'>,
+): Graph[] =>
+  STAGES.map((stage) => {
+    const shape = { precision, tile, timesteps, batch: 1, cfg: 1, noise: 'generated' } as const;
+    return { ...stageGraph(stage, model, shape), names: new Map() };
+  });
+
+/** The distinct nodes of graphs that run one after another; `name` is the model's, in front of the networks'. */
+function graphCases(graphs: readonly Graph[], name: string): BenchCase[] {
   const found = new Map<string, Found>();
-  const addAll = (built: Graph, isCompact: boolean): void => {
-    const graph = simplify({ ...built, names: new Map() }, { family }, { compact: isCompact });
+  for (const graph of graphs) {
     const constant = constantNodes(graph);
     for (const node of graph.nodes) {
       const work = workOf(node);
       const id = idOf(work);
       const { counts, isPrepared } = found.get(id) ?? { counts: new Map(), isPrepared: true };
       const network = [name, networkOf(node.path)].filter(Boolean).join(' ');
-      counts.set(network, (counts.get(network) ?? 0) + (isCompact === compact ? 1 : 0));
+      counts.set(network, (counts.get(network) ?? 0) + 1);
       found.set(id, { work, counts, isPrepared: isPrepared && constant.has(node) });
     }
-  };
-  for (const stage of STAGES) {
-    const built = stageGraph(stage, model, shape);
-    addAll(built, compact);
-    if (compact) addAll(built, false);
   }
   return [...found.values()].map(({ work, isPrepared, counts }) => {
     const byCount = [...counts].toSorted(([, a], [, b]) => b - a);

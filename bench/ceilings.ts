@@ -5,10 +5,10 @@
  *   least time = max(flops / compute ceiling, bytes / copy ceiling),   share = least time / median.
  *
  * The compute ceiling is that of f32 arithmetic, because sums are f32 whatever the storage; products of
- * f16 tensors are held to the matrix units where the device has them.
+ * f16 tensors are held to the matrix units where the device has them, of f32 tensors too where those take f32.
  */
 import type { EngineContext } from '../src/engine/context.ts';
-import type { Cost, Kernel, TensorType } from '../src/engine/kernel.ts';
+import type { Cost, Kernel, SubgroupMatrix, TensorType } from '../src/engine/kernel.ts';
 import { copyKernel } from './copy-kernel.ts';
 import { matrixInputs, matrixKernel } from './matrix-kernel.ts';
 import type { Ceilings, KernelRow } from './record.ts';
@@ -71,11 +71,7 @@ export async function measureCeilings(
     f32Gflops,
     ...(target.shaderF16 && { f16Gflops: await spin('f16') }),
     ...(matrix && {
-      matrixGflops: await rateOf(
-        matrixKernel(matrix, { ...MATRIX, subgroupSize: capabilities.subgroupMaxSize }),
-        'flops',
-        matrixInputs(matrix),
-      ),
+      matrixGflops: await rateOf(matrixKernel(matrix, MATRIX), 'flops', matrixInputs(matrix)),
     }),
   };
 }
@@ -86,10 +82,19 @@ const PRODUCTS = new Set(['linear', 'conv2d', 'upsampleConv2d', 'attention']);
 export function rooflineOf(
   { op, inputs }: { readonly op: string; readonly inputs: Readonly<Record<string, TensorType>> },
   { flops, bytes }: Cost,
-  { milliseconds, ceilings }: { readonly milliseconds: number; readonly ceilings: Ceilings },
+  {
+    milliseconds,
+    ceilings,
+    matrix,
+  }: {
+    readonly milliseconds: number;
+    readonly ceilings: Ceilings;
+    readonly matrix?: SubgroupMatrix | undefined;
+  },
 ): Pick<KernelRow, 'bound' | 'ofCeiling'> {
   const { copyGBs, f32Gflops, matrixGflops = 0 } = ceilings;
-  const isMatrix = PRODUCTS.has(op) && Object.values(inputs)[0]?.dtype === 'f16';
+  const [x] = Object.values(inputs);
+  const isMatrix = PRODUCTS.has(op) && (x?.dtype === 'f16' || matrix?.component === 'f32');
   const compute = flops / (isMatrix ? Math.max(matrixGflops, f32Gflops) : f32Gflops) / 1e6;
   const memory = bytes / copyGBs / 1e6;
   return {

@@ -22,7 +22,7 @@ export interface DispatchesOptions {
 
 export interface Dispatches {
   readonly copies: number;
-  /** The steps `count` times, each time over the next copy. */
+  /** The steps `count` times, each time over the next copy; those that prepare are done. */
   encode(pass: GPUComputePassEncoder, count: number): void;
   dispose(): void;
 }
@@ -39,7 +39,10 @@ export async function openDispatches(
   { inputs = {}, data, aliases = {}, cacheBytes = CACHE_BYTES, maxBytes }: DispatchesOptions,
 ): Promise<Dispatches> {
   const { device, allocator, capabilities } = context;
-  const outputs = steps.map(({ kernel, output }) => [output, kernel.output.type] as const);
+  const outputs = steps.flatMap(({ kernel, output }) => [
+    [output, kernel.output.type] as const,
+    ...(kernel.moments ? [[momentsOf(output), kernel.moments.type] as const] : []),
+  ]);
   const tensors = { ...inputs, ...Object.fromEntries(outputs) };
   for (const [name, type] of Object.entries(tensors)) {
     const what = `${steps[0]?.kernel.name}: ${name} ${format(type)}`;
@@ -109,23 +112,30 @@ export async function openDispatches(
           { binding: 0, resource: { buffer: params } },
           ...Object.entries(kernel.bindings).map(([name, n]) => at(n, step.inputs[name] ?? name)),
           at(kernel.output.binding, step.output),
+          ...(kernel.moments ? [at(kernel.moments.binding, momentsOf(step.output))] : []),
         ];
         return device.createBindGroup({ layout: entry.layout, entries });
       });
       bound.push({ step, pipeline: entry.pipeline, groups });
     }
+    const encodeOver = (pass: GPUComputePassEncoder, copy: number, isPrepared: boolean): void => {
+      for (const { step, pipeline, groups } of bound) {
+        if ((step.isPrepared === true) !== isPrepared) continue;
+        pass.setPipeline(pipeline);
+        pass.setBindGroup(0, groups[copy]);
+        pass.dispatchWorkgroups(...step.kernel.workgroups);
+      }
+    };
+    const encoder = device.createCommandEncoder();
+    const preparing = encoder.beginComputePass();
+    for (let copy = 0; copy < copies; copy++) encodeOver(preparing, copy, true);
+    preparing.end();
+    device.queue.submit([encoder.finish()]);
     let next = 0;
     return {
       copies,
       encode(pass, count) {
-        for (let i = 0; i < count; i++) {
-          const copy = next++ % copies;
-          for (const { step, pipeline, groups } of bound) {
-            pass.setPipeline(pipeline);
-            pass.setBindGroup(0, groups[copy]);
-            pass.dispatchWorkgroups(...step.kernel.workgroups);
-          }
-        }
+        for (let i = 0; i < count; i++) encodeOver(pass, next++ % copies, false);
       },
       dispose,
     };
@@ -136,3 +146,5 @@ export async function openDispatches(
 }
 
 type Tensors = ReadonlyMap<string, GPUBuffer>;
+
+const momentsOf = (output: string): string => `moments of ${output}`;

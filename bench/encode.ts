@@ -14,7 +14,7 @@ import { openContext } from '../src/graph/open-context.ts';
 import { requiredDevice } from '../src/engine/device.ts';
 import { byteLength, type Target, type TensorType } from '../src/engine/kernel.ts';
 import type { Plan } from '../src/engine/plan.ts';
-import { lower } from '../src/graph/lower.ts';
+import { loadPlanner, lower } from '../src/graph/lower.ts';
 import { fullSizeGraph } from '../src/invsr/full-size.ts';
 import { type Spread, spreadOf } from '../src/invsr/measure.ts';
 import { type Stage, STAGES } from '../src/invsr/tile-graph.ts';
@@ -87,6 +87,7 @@ async function bindStage(context: EngineContext, lowered: Plan): Promise<() => v
 
 export async function benchEncode(runs: number): Promise<EncodeRecord> {
   const context = await openNullContext();
+  await loadPlanner(TARGET);
   const machine = machineOf(context.capabilities, commitOfClone());
   const plans = STAGES.map((stage) => {
     const graph = fullSizeGraph(stage, { precision: 'f16', tile: 128 });

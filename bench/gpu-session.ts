@@ -3,9 +3,9 @@
  * a short time. docs/gpu-session.md says how to run it and what to look at.
  *
  *   adapter   features, limits, subgroup matrices; which of them multiply rightly
- *   guess     every kernel of InvSR-1 in the design that is guessed, and the adapter's ceilings
+ *   guess     every dispatch of InvSR-1 in the design that is guessed, and the adapter's ceilings
  *   tune      every design of every class of sizes, verified and timed
- *   tuned     the kernels again, in the designs that won
+ *   tuned     the same in the designs that won
  *   path      one tile, 128 → 512, with synthetic weights
  *
  * The file is written anew after every stage: what was learnt stays when a later one fails or hangs.
@@ -20,10 +20,11 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { parseArgs } from 'node:util';
 import type { EngineContext } from '../src/engine/context.ts';
+import { loadPlanner } from '../src/graph/lower.ts';
 import { openContext } from '../src/graph/open-context.ts';
-import type { Capabilities } from '../src/engine/device.ts';
 import type { Designs } from '../src/engine/kernel.ts';
-import { checkMatrices, matrixCandidates } from '../src/engine/matrix-check.ts';
+import { matrixCandidates, whyNoCandidate } from '../src/engine/matrix-candidates.ts';
+import { checkMatrices } from '../src/engine/matrix-check.ts';
 import { createDevice, type NodeDevice } from '../src/engine/node-device.ts';
 import { FULL_SIZE } from '../src/invsr/full-size.ts';
 import { measurePaths } from '../src/invsr/measure-path.ts';
@@ -78,20 +79,18 @@ const STAGES: Readonly<Record<string, Stage>> = {
   adapter: async ({ made: { device, capabilities } }) => ({
     capabilities,
     checks: await Promise.all(
-      matrixCandidates(capabilities).map(async (shape) => {
-        const only: Capabilities = {
-          ...capabilities,
-          matrixConfigs: capabilities.matrixConfigs.filter(
-            ({ m, n, k }) => m === shape.m && n === shape.n && k === shape.k,
-          ),
-        };
+      matrixCandidates(capabilities).map(async (matrix) => {
         const problems: string[] = [];
-        const found = await checkMatrices(device, only, {
+        const found = await checkMatrices(device, [matrix], {
           onProblem: (_, reason) => problems.push(reason),
         });
-        return { ...shape, isRight: found !== undefined, problems };
+        return { ...matrix, isRight: found !== undefined, problems };
       }),
     ),
+    others: capabilities.matrixConfigs.flatMap((config) => {
+      const why = whyNoCandidate(capabilities, config);
+      return why === undefined ? [] : [{ ...config, why }];
+    }),
   }),
   guess: (session) => kernels(session, {}),
   tune: (session) =>
@@ -135,6 +134,7 @@ async function withContext<T>(
   work: (context: EngineContext) => Promise<T>,
 ): Promise<T> {
   const context = await openContext(device, { ...(matrix && { matrix }), designs });
+  await loadPlanner(context.target);
   try {
     return await work(context);
   } finally {
@@ -147,13 +147,14 @@ const kernels = (session: Session, designs: Designs): Promise<KernelRecord> =>
   withContext(session, designs, (context) => kernelsOn(context, session));
 
 function kernelsOn(context: EngineContext, session: Session): Promise<KernelRecord> {
-  const { family } = context.target;
-  const options = { precision: PRECISION, tile: TILE, timesteps: [200], family } as const;
-  const cases = modelCases({ model: session.facts, name: '' }, options);
+  const { target, capabilities } = context;
+  const { maxStorageBufferBindingSize: maxBindingBytes } = capabilities.limits;
+  const options = { tile: TILE, timesteps: [200], target, maxBindingBytes };
+  const source = { model: session.facts, name: '' };
+  const all = modelCases(source, { precision: PRECISION, ...options });
+  const cases = all.filter(({ count }) => count > 0);
   // The costliest first: the time may not do for all.
-  const flops = new Map(
-    cases.map((one) => [one, one.count * one.kernel(context.target).cost.flops]),
-  );
+  const flops = new Map(cases.map((one) => [one, one.count * one.kernel(target).cost.flops]));
   const sorted = cases.toSorted((a, b) => (flops.get(b) ?? 0) - (flops.get(a) ?? 0));
   return benchKernels(context, quick ? sorted.slice(0, 3) : sorted, {
     machine,

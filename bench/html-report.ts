@@ -133,7 +133,9 @@ function kernelFacts({ target, clock, ceilings }: KernelRecord): (readonly [stri
         target.family,
         target.shaderF16 ? 'f16' : 'packed f16',
         target.subgroupSize > 0 ? `subgroups of ${target.subgroupSize}` : 'no fixed subgroup',
-        ...(matrix ? [`subgroup matrices ${matrix.m}×${matrix.n}×${matrix.k}`] : []),
+        ...(matrix
+          ? [`subgroup matrices ${matrix.component} ${matrix.m}×${matrix.n}×${matrix.k}`]
+          : []),
       ].join(', '),
     ],
     ['Clock', `${CLOCKS[clock.kind]}${quantum > 0 ? `, steps of ${duration(quantum / 1e6)}` : ''}`],

@@ -1,7 +1,7 @@
 /** Inputs of benched kernels: normal noise, as activations and weights are; index tensors are zero. */
 import type { TensorType } from '../src/engine/kernel.ts';
 import { byteLength, sizeOf } from '../src/engine/kernel.ts';
-import { bufferSize } from '../src/engine/memory.ts';
+import { bufferSize } from '../src/engine/allocator.ts';
 import { toHalf } from '../src/weights/half.ts';
 import type { BenchCase } from './cases.ts';
 import { normal } from './random.ts';

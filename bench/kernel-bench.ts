@@ -6,7 +6,7 @@
  * aborts, what was measured until then is the record, and it says so.
  */
 import type { EngineContext } from '../src/engine/context.ts';
-import type { Cost, Kernel } from '../src/engine/kernel.ts';
+import type { Cost, Kernel, SubgroupMatrix } from '../src/engine/kernel.ts';
 import type { Spread } from '../src/invsr/measure.ts';
 import type { BenchCase } from './cases.ts';
 import { withinFlops } from './cases.ts';
@@ -90,7 +90,12 @@ export async function benchKernels(
       const steps = one.steps?.(target) ?? [stepOf(kernel)];
       const milliseconds = await timeSteps(context, steps, { ...options, clock, ...work });
       const design = one.design?.(target) ?? kernel.choice?.design;
-      const measured = rowOf(one, kernel.cost, { milliseconds, ceilings, design });
+      const measured = rowOf(one, kernel.cost, {
+        milliseconds,
+        ceilings,
+        matrix: target.matrix,
+        design,
+      });
       // What keeps the peer from its figure takes nothing from ours.
       const peer = await beside?.(one, kernel).catch(messageOf);
       const row =
@@ -127,13 +132,14 @@ export async function benchKernels(
 interface Measured {
   readonly milliseconds: Spread;
   readonly ceilings: Ceilings;
+  readonly matrix: SubgroupMatrix | undefined;
   readonly design: string | undefined;
 }
 
 function rowOf(
   one: BenchCase,
   cost: Cost,
-  { milliseconds, ceilings, design }: Measured,
+  { milliseconds, ceilings, matrix, design }: Measured,
 ): KernelRow {
   const { id, op, variant, size, network, count, counts, isPrepared, cut } = one;
   const { flops, bytes } = cost;
@@ -152,7 +158,7 @@ function rowOf(
     bytes,
     gflops: flops / median / 1e6,
     gbytes: bytes / median / 1e6,
-    ...rooflineOf(one, cost, { milliseconds: median, ceilings }),
+    ...rooflineOf(one, cost, { milliseconds: median, ceilings, matrix }),
     ...(design !== undefined && { design }),
     ...(cut !== undefined && { cut }),
   };

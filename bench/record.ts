@@ -4,7 +4,7 @@
  * own cost (a fused multiply-add counts as 2, traffic is the compulsory one). Every figure in it was
  * measured: what could not be run is in `skipped` with the reason.
  */
-import type { MatrixShape, Target } from '../src/engine/kernel.ts';
+import type { SubgroupMatrix, Target } from '../src/engine/kernel.ts';
 import type { Spread } from '../src/invsr/measure.ts';
 
 /** What a figure is worth nothing without. */
@@ -37,7 +37,7 @@ export interface Ceilings {
   readonly f32Gflops: number;
   /** With `shader-f16`. */
   readonly f16Gflops?: number;
-  /** With subgroup matrices, f16 · f16 → f32. */
+  /** With the subgroup matrices of `target`. */
   readonly matrixGflops?: number;
 }
 
@@ -76,7 +76,7 @@ export interface KernelRow {
   readonly size: string;
   /** `noise_predictor`, `vae.encoder`, `unet`, `vae.decoder`, `other`: the one that has it most often. Of other models after their name: `invsr-nano unet`; of the kernels' test cases `case`. */
   readonly network: string;
-  /** How often one tile's path has it. 0: the plan has it in another form, such as three products in place of one. */
+  /** How often one tile's path dispatches it. 0: a layer that the plan has in another form. */
   readonly count: number;
   /** `count` by network, where several have it. */
   readonly counts?: Readonly<Record<string, number>>;
@@ -112,7 +112,7 @@ export interface KernelRecord {
     readonly shaderF16: boolean;
     /** 0 where it varies or is not told. */
     readonly subgroupSize: number;
-    readonly matrix?: MatrixShape;
+    readonly matrix?: SubgroupMatrix;
   };
   /** Storage of activations. */
   readonly precision: 'f16' | 'f32';

@@ -2,7 +2,8 @@
 import { readFile } from 'node:fs/promises';
 import { type EncodeRecord, encodeReport } from './encode.ts';
 import { kernelLines } from './kernel-report.ts';
-import { type LoadRecord, loadReport } from './load.ts';
+import { loadReport } from './load-report.ts';
+import type { LoadRecord } from './load.ts';
 import { describeMachine } from './machine.ts';
 import { networkLines, type NetworkRecord } from './network-bench.ts';
 import { BenchInputError, readRecords } from './read-record.ts';

@@ -1,12 +1,16 @@
 /**
  * The dispatches of one case: the op's own kernel, or those of the algorithm that lowering chooses for
  * it on this device (graph/algorithms.ts), such as a product in parts and their sum. Timed as one, so
- * that a case keeps its name and its cost whatever computes it.
+ * that a case keeps its name and its cost whatever computes it. What a plan does to a weight once, such
+ * as packing it (graph/pack.ts), comes before.
  */
 import type { Kernel, Target, TensorType } from '../src/engine/kernel.ts';
+import { atOnce } from '../src/engine/slices.ts';
 import { algorithmOf, chooseAlgorithms } from '../src/graph/algorithms.ts';
-import { inputsOf, type Node, type Tensor } from '../src/graph/graph.ts';
+import { type Graph, inputsOf, type Node, type Tensor } from '../src/graph/graph.ts';
+import { constantNodes } from '../src/graph/liveness.ts';
 import { kernelOf } from '../src/graph/ops.ts';
+import { packingWeights } from '../src/graph/pack.ts';
 import type { Work } from './case-name.ts';
 
 export interface Step {
@@ -15,6 +19,8 @@ export interface Step {
   readonly inputs: Readonly<Record<string, string>>;
   /** `output` of the last. */
   readonly output: string;
+  /** Depends on the weight alone: a plan does it once, so it is not timed. */
+  readonly isPrepared?: boolean;
 }
 
 /** A kernel by itself, over inputs of its bindings' names. */
@@ -31,9 +37,10 @@ export const wholeKernel = ({ op, inputs, constants }: Work, target: Target): Ke
 
 export function stepsOf(work: Work, target: Target): Step[] {
   const node = nodeOf(work);
-  const graph = { nodes: [node], weights: new Map(), externals: new Map(), names: new Map() };
-  const { nodes } = chooseAlgorithms(graph, target);
+  const graph = loweredAlone(node, target);
+  const { nodes } = graph;
   if (nodes.length === 1) return [stepOf(wholeKernel(work, target))];
+  const constant = constantNodes(graph);
   const names = new Map(inputsOf(node).map(([name, { id }]) => [id, name]));
   return nodes.map((each, i) => {
     const output = i === nodes.length - 1 ? 'output' : `between ${i}`;
@@ -44,8 +51,23 @@ export function stepsOf(work: Work, target: Target): Step[] {
         inputsOf(each).map(([name, { id }]) => [name, names.get(id) ?? name]),
       ),
       output,
+      ...(constant.has(each) && { isPrepared: true }),
     };
   });
+}
+
+/** The node in those of its algorithm; its weight, in the case's buffer, counts as constant. */
+function loweredAlone(node: Node, target: Target): Graph {
+  const weights = inputsOf(node).flatMap(([name, { id, dtype, shape }]) =>
+    name === 'weight' ? [[id, { key: name, layout: '', type: { dtype, shape } }] as const] : [],
+  );
+  const alone: Graph = {
+    nodes: [node],
+    weights: new Map(weights),
+    externals: new Map(weights.map(([id, { key }]) => [id, key])),
+    names: new Map(),
+  };
+  return atOnce(packingWeights(chooseAlgorithms(alone, target), target));
 }
 
 /** In words, where there was one to choose: `split4`, `tile64x64`. */

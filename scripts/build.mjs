@@ -25,8 +25,9 @@ const out = flags.includes('--out') ? flags[flags.indexOf('--out') + 1] : 'dist'
 /** What tuned designs belong to: they are measured anew where a kernel changes. */
 function kernelHash() {
   const hash = createHash('sha256');
-  for (const name of readdirSync('src/kernels').toSorted()) {
-    hash.update(`${name}\n`).update(readFileSync(join('src/kernels', name)));
+  const kernels = readdirSync('src/kernels').map((name) => `src/kernels/${name}`);
+  for (const name of [...kernels, 'src/engine/subgroup-matrix.ts'].toSorted()) {
+    hash.update(`${name}\n`).update(readFileSync(name));
   }
   return hash.digest('hex').slice(0, 16);
 }

@@ -1,16 +1,21 @@
 /**
  * `node scripts/gpu-session.mjs [--quick] [--adapter NAME] [--out FILE] [--stages LIST] [--from FILE]`:
  * bundles bench/gpu-session.ts and runs it. `--bundle FILE` only writes the bundle, one ES module that needs
- * nothing but Node and the package `webgpu`, to run on a machine without this repository.
+ * nothing but Node and the package `webgpu`, to run on a machine without this repository; `--pack FOLDER` an
+ * archive with those two as well.
  */
 import { parseArgs } from 'node:util';
 import { readFileSync } from 'node:fs';
 import { build } from 'esbuild';
 import { commit } from './commit.mjs';
+import { packSession } from './gpu-session-pack.mjs';
 import { installIfNeeded } from './install.mjs';
 
 installIfNeeded();
-const { values } = parseArgs({ options: { bundle: { type: 'string' } }, strict: false });
+const { values } = parseArgs({
+  options: { bundle: { type: 'string' }, pack: { type: 'string' } },
+  strict: false,
+});
 const outfile = values.bundle ?? '.cache/bench/gpu-session.js';
 const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
 await build({
@@ -24,7 +29,8 @@ await build({
   define: { INVSR_VERSION: JSON.stringify(version), INVSR_COMMIT: JSON.stringify(commit()) },
   logLevel: 'warning',
 });
-if (values.bundle === undefined) {
+if (values.pack !== undefined) packSession(outfile, values.pack);
+else if (values.bundle === undefined) {
   process.argv.splice(1, 1, outfile);
   await import(`../${outfile}`);
 }

@@ -11,7 +11,7 @@ import { readFileSync } from 'node:fs';
 import { parseSync, Visitor } from 'vite';
 
 /** A comment that goes on in an interpolated value, or has an escape, stays as it is: its end is not in sight. */
-const COMMENT = /(^|\s)\/\/[^\n\\]*(?=\n)/g;
+const COMMENT = /(^|\s)(?:\/\/[^\n\\]*(?=\n)|\/\*[^\\]*?\*\/)/g;
 
 /** The raw text of one piece of a template literal. */
 export const minifyWgsl = (raw) =>

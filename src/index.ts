@@ -37,6 +37,7 @@ export type {
   MemoryUse,
   NetworkOptions,
   PixelData,
+  PlanOptions,
   Progress,
   Region,
   Transfer,
@@ -64,6 +65,7 @@ export {
 } from './invsr/errors.ts';
 export type { MemoryPlan } from './invsr/memory-plan.ts';
 export { type Model, openModel, type Tensors } from './invsr/model.ts';
+export type { PrecisionWarning } from './invsr/stage-precision.ts';
 export { readTensors } from './weights/checkpoint.ts';
 export { CheckpointError } from './weights/error.ts';
 export { type Folder, memoryFolder, urlFolder, type UrlFolderOptions } from './weights/folder.ts';

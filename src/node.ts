@@ -2,6 +2,7 @@
 export {
   createDevice,
   type DeviceOptions,
+  type ListedAdapter,
   listAdapters,
   type NodeDevice,
   type Toggles,

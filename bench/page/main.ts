@@ -3,6 +3,7 @@
  * WebGPU, with the charts of the HTML report. index.html has the elements that this fills.
  */
 import type { EngineContext } from '../../src/engine/context.ts';
+import { loadPlanner } from '../../src/graph/lower.ts';
 import { openContext } from '../../src/graph/open-context.ts';
 import { capabilitiesOf, requiredDevice } from '../../src/engine/device.ts';
 import { FULL_SIZE } from '../../src/invsr/full-size.ts';
@@ -70,18 +71,22 @@ async function open(): Promise<Opened> {
   text('adapter', machine.adapter);
   const f16 = capabilities.shaderF16 ? 'f16' : 'no f16';
   text('facts', [machine.dawn, f16, capabilities.family, `commit ${machine.commit}`].join(' · '));
-  return { context: await openContext(device), machine };
+  const context = await openContext(device);
+  await loadPlanner(context.target);
+  return { context, machine };
 }
 
 const precisionOf = ({ precision }: Settings, { context }: Opened): 'f16' | 'f32' =>
   precision === 'auto' ? (context.target.shaderF16 ? 'f16' : 'f32') : precision;
 
 function casesOf(asked: Settings, opened: Opened): BenchCase[] {
+  const { target, capabilities } = opened.context;
   const options = {
     precision: precisionOf(asked, opened),
     tile: TILE,
     timesteps: [200],
-    family: opened.context.target.family,
+    target,
+    maxBindingBytes: capabilities.limits.maxStorageBufferBindingSize,
   };
   return selectCases(modelCases({ model: FULL_SIZE, name: '' }, options), asked);
 }

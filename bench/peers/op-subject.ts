@@ -80,7 +80,7 @@ function draw(length: number, seed: number, std: number): Float32Array {
 /** Our dispatches; the subject's inputs and what the steps make are externals of the plan. */
 export function planOf({ inputs, steps }: TimedSubject, target: Target): Plan {
   const made = steps(target);
-  const dispatches = made.map(({ kernel, inputs: names, output }): Dispatch => ({
+  const dispatchOf = ({ kernel, inputs: names, output }: Step): Dispatch => ({
     path: kernel.name,
     kernel,
     inputs: Object.fromEntries(
@@ -90,14 +90,14 @@ export function planOf({ inputs, steps }: TimedSubject, target: Target): Plan {
       ]),
     ),
     output: { kind: 'external', name: output },
-  }));
+  });
   const outputs = made.map(({ kernel, output }) => [output, kernel.output.type] as const);
   return {
     slots: [],
     weights: [],
     externals: { ...inputs, ...Object.fromEntries(outputs) },
-    prepare: [],
-    dispatches,
+    prepare: made.filter(({ isPrepared }) => isPrepared === true).map(dispatchOf),
+    dispatches: made.filter(({ isPrepared }) => isPrepared !== true).map(dispatchOf),
     named: {},
   };
 }

@@ -1,10 +1,12 @@
 /**
  * Which cases of the bench have a peer, and as what. A case is one op of a graph; group normalisation
- * of a large image is three, and its peer is compared with all of them, at the last.
+ * of a large image is three, and its peer is compared with all of them, at the last. Where a plan has several
+ * layers in one dispatch, each layer is a case of its own (count 0), and that has the peer.
  */
 import type { Target } from '../../src/engine/kernel.ts';
 import type { GroupNormConstants } from '../../src/kernels/group-norm-small.ts';
-import { groupNormFinalize, groupNormPartial } from '../../src/kernels/group-norm-stats.ts';
+import { groupNormFinalize } from '../../src/kernels/group-norm-finalize.ts';
+import { groupNormPartial } from '../../src/kernels/group-norm-partial.ts';
 import { groupNormApply, type GroupNormApplyConstants } from '../../src/kernels/group-norm.ts';
 import type { BenchCase } from '../cases.ts';
 import { type Step, stepOf } from '../steps.ts';
@@ -16,14 +18,15 @@ export type PeerCase = Pick<BenchCase, 'op' | 'inputs' | 'constants' | 'kernel' 
 const GROUPS = 32;
 const EPS = 1e-6;
 
-/** Inputs of nodes that a norm or a second image was folded into (graph/norms.ts, row-norms.ts). */
+/** Inputs of nodes that do more than a peer's op: a norm or a second product is in them (graph/norms.ts, row-norms.ts, statistics.ts, chain.ts). */
 const FOLDED = ['stats', 'moments', 'columns', 'x2'] as const;
 
 /** undefined where no peer has such an op. */
 export function subjectOf(one: PeerCase): TimedSubject | undefined {
   const { op, inputs, constants } = one;
   if (op === 'groupNormApply') return wholeGroupNorm(one);
-  if (!isPeerOp(op) || FOLDED.some((name) => inputs[name])) return undefined;
+  const isMore = FOLDED.some((name) => inputs[name]) || constants['moments'] !== undefined;
+  if (!isPeerOp(op) || isMore) return undefined;
   const steps = (target: Target): readonly Step[] =>
     one.steps?.(target) ?? [stepOf(one.kernel(target))];
   return { op, inputs, constants, steps };

@@ -36,7 +36,8 @@ const store = opfsStore();
 let downloading: AbortController | null = null;
 
 const fail = (error: unknown): void => {
-  large.value = { kind: 'failed', text: explain(error).text };
+  const text = explain(error).text.replace(/^sd-turbo\b/i, SD_TURBO_STATE.name);
+  large.value = { kind: 'failed', text };
 };
 
 /** Finds out whether it is here, or what a download would be. */
@@ -117,11 +118,14 @@ export function useLarge(): void {
 export async function removeLarge(): Promise<void> {
   try {
     await store.remove(SD_TURBO);
+    if (app.model.value.id === SD_TURBO) useNano();
     large.value = { kind: 'unknown' };
     app.say('Removed');
   } catch (error) {
     fail(error);
+    return;
   }
+  await lookForLarge();
 }
 
 /** Counts models that were dropped, so that each is loaded as its own. */

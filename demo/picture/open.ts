@@ -11,7 +11,7 @@ export interface Picture {
   readonly metadata: PictureMetadata;
 }
 
-/** A sentence for people: the file is no picture, or none that this browser reads. */
+/** A sentence for people: what this browser cannot do with a picture, or with a file that is none. */
 export class PictureError extends Error {
   override readonly name = 'PictureError';
 }

@@ -5,7 +5,7 @@ import { resultNote, resultXmp, type Settings } from '../../src/library/result-n
 import { VERSION } from '../../src/version.ts';
 import { resultExif } from './exif.ts';
 import { withMetadata } from './metadata.ts';
-import type { Picture } from './open.ts';
+import { type Picture, PictureError } from './open.ts';
 
 export type Format = 'png' | 'jpeg' | 'webp';
 
@@ -48,7 +48,7 @@ export async function encode(
   const [width, height] = [scale * region.width, scale * region.height];
   const canvas = new OffscreenCanvas(width, height);
   const context = canvas.getContext('2d');
-  if (!context) throw new Error('the browser has no memory for a picture of this size');
+  if (!context) throw new PictureError('This browser has no memory for a picture of that size.');
   context.imageSmoothingQuality = 'high';
   const drawPhoto = (): void => {
     const { x, y } = region;
@@ -67,7 +67,7 @@ export async function encode(
   const type = `image/${format}`;
   const blob = await canvas.convertToBlob({ type, quality: quality / 100 });
   if (blob.type !== type) {
-    throw new Error(`this browser does not write ${format.toUpperCase()}; choose PNG`);
+    throw new PictureError(`This browser does not write ${format.toUpperCase()}. Choose PNG.`);
   }
   if (!metadata) return blob;
   const note = resultNote(settings);
@@ -126,7 +126,7 @@ export async function saveAs(
   const handle = await showSaveFilePicker
     .call(globalThis, { suggestedName: name, types: [{ accept: { [type]: [extension] } }] })
     .catch((error: unknown) => {
-      if (error instanceof DOMException && error.name === 'AbortError') return undefined;
+      if (isNamed(error, 'AbortError')) return undefined;
       throw error;
     });
   if (!handle) return false;
@@ -146,9 +146,19 @@ function download(name: string, blob: Blob): void {
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
-/** PNG, the one format that clipboards take. */
+const isNamed = (error: unknown, name: string): boolean =>
+  error instanceof DOMException && error.name === name;
+
+/** PNG, the one format that clipboards take. PictureError where the browser does not let pages copy. */
 export async function copy(make: () => Promise<Blob>): Promise<void> {
-  await navigator.clipboard.write([new ClipboardItem({ 'image/png': make() })]);
+  try {
+    await navigator.clipboard.write([new ClipboardItem({ 'image/png': make() })]);
+  } catch (cause) {
+    if (!isNamed(cause, 'NotAllowedError')) throw cause;
+    throw new PictureError('This browser does not let this page copy pictures. Save it instead.', {
+      cause,
+    });
+  }
 }
 
 /** Whether there is somewhere to share pictures to. */
@@ -157,10 +167,17 @@ export function canShare(): boolean {
   return 'canShare' in navigator && navigator.canShare({ files: [probe] });
 }
 
-export async function share(name: string, blob: Blob): Promise<void> {
-  await navigator
-    .share({ files: [new File([blob], name, { type: blob.type })] })
-    .catch((error: unknown) => {
-      if (!(error instanceof DOMException && error.name === 'AbortError')) throw error;
-    });
+/**
+ * `refused`: browsers share while a click still counts, for some seconds, and a large picture may take
+ * longer to make. `cancelled`: the person changed their mind.
+ */
+export async function share(name: string, blob: Blob): Promise<'shared' | 'cancelled' | 'refused'> {
+  try {
+    await navigator.share({ files: [new File([blob], name, { type: blob.type })] });
+    return 'shared';
+  } catch (error) {
+    if (isNamed(error, 'AbortError')) return 'cancelled';
+    if (isNamed(error, 'NotAllowedError')) return 'refused';
+    throw error;
+  }
 }

@@ -1,4 +1,4 @@
-/** Small parts that the panels are made of: a segmented choice, a dial, a switch, a field. */
+/** Small parts that panels and dialogs are made of: a segmented choice, a dial, a switch, a field, a bar. */
 import type { ComponentChildren } from 'preact';
 import { useId } from 'preact/hooks';
 import { Icon, type IconName } from './icons.tsx';
@@ -222,5 +222,21 @@ export function IconButton({
     >
       <Icon name={icon} />
     </button>
+  );
+}
+
+/** How much of something is done, 0 to 1. */
+export function Bar({ label, share }: { readonly label: string; readonly share: number }) {
+  return (
+    <div
+      class="bar"
+      role="progressbar"
+      aria-label={label}
+      aria-valuemin={0}
+      aria-valuemax={100}
+      aria-valuenow={Math.floor(100 * share)}
+    >
+      <span style={{ transform: `scaleX(${share})` }} />
+    </div>
   );
 }

@@ -16,7 +16,7 @@ import {
 } from '../actions/models.ts';
 import * as app from '../state/app.ts';
 import { bytesInWords } from '../state/progress.ts';
-import { IconButton } from './controls.tsx';
+import { Bar, IconButton } from './controls.tsx';
 import { Dialog } from './dialog.tsx';
 import { Icon } from './icons.tsx';
 
@@ -218,16 +218,7 @@ function Download({
     <div class="progress">
       <span class="progress-text">{text}</span>
       <IconButton icon="close" label="Cancel the download" onClick={cancelDownload} />
-      <div
-        class="bar"
-        role="progressbar"
-        aria-label="Download"
-        aria-valuemin={0}
-        aria-valuemax={100}
-        aria-valuenow={Math.floor(100 * share)}
-      >
-        <span style={{ transform: `scaleX(${share})` }} />
-      </div>
+      <Bar label="Download" share={share} />
     </div>
   );
 }

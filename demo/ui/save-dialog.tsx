@@ -37,12 +37,13 @@ export function SaveDialog({ onClose }: { readonly onClose: () => void }) {
       scale: scale.value,
       metadata: metadata.value,
     });
-  const work = async (task: () => Promise<string | undefined>): Promise<void> => {
+  /** False from `task`: the person changed their mind, and the dialog stays. */
+  const work = async (task: () => Promise<app.Notice | null | false>): Promise<void> => {
     isWorking.value = true;
     try {
       const done = await task();
-      if (done === undefined) return;
-      app.notice.value = { kind: 'done', text: done };
+      if (done === false) return;
+      app.notice.value = done;
     } catch (error) {
       app.notice.value = explain(error);
     } finally {
@@ -110,7 +111,7 @@ export function SaveDialog({ onClose }: { readonly onClose: () => void }) {
                   metadata: false,
                 }),
               );
-              return 'Copied.';
+              return said('Copied.');
             })
           }
         >
@@ -122,12 +123,7 @@ export function SaveDialog({ onClose }: { readonly onClose: () => void }) {
             type="button"
             class="button"
             disabled={isWorking.value || !region}
-            onClick={() =>
-              void work(async () => {
-                await share(name, await make());
-                return undefined;
-              })
-            }
+            onClick={() => void work(async () => shareNow(name, await make()))}
           >
             <Icon name="share" />
             Share
@@ -138,8 +134,9 @@ export function SaveDialog({ onClose }: { readonly onClose: () => void }) {
           class="button primary"
           disabled={isWorking.value || !region}
           onClick={() =>
-            void work(async () =>
-              (await saveAs(name, `image/${format.value}`, make)) ? `Saved as ${name}.` : undefined,
+            void work(
+              async () =>
+                (await saveAs(name, `image/${format.value}`, make)) && said(`Saved as ${name}.`),
             )
           }
         >
@@ -155,4 +152,27 @@ export function SaveDialog({ onClose }: { readonly onClose: () => void }) {
 function areaHint(region: Region | null, isAll: boolean): string | undefined {
   if (!region) return 'All of it is too large for one file, and so is what you see. Zoom in first.';
   return isAll ? undefined : 'All of it is too large for one file: this is what you see.';
+}
+
+const said = (text: string): app.Notice => ({ kind: 'done', text });
+
+/** Refused once, it can be tried with a click that finds the picture made. */
+async function shareNow(name: string, blob: Blob): Promise<app.Notice | null | false> {
+  const ended = await share(name, blob);
+  if (ended !== 'refused') return ended === 'shared' ? null : false;
+  const again = async (): Promise<void> => {
+    if ((await share(name, blob)) !== 'refused') return;
+    app.notice.value = {
+      kind: 'problem',
+      text: 'This browser does not let this page share pictures. Save it instead.',
+    };
+  };
+  return {
+    kind: 'problem',
+    text: 'The picture was ready too late for this browser to share it.',
+    action: {
+      label: 'Share now',
+      run: () => void again().catch((error) => (app.notice.value = explain(error))),
+    },
+  };
 }

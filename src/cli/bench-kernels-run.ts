@@ -4,7 +4,7 @@ import { benchKernels } from '../../bench/kernel-bench.ts';
 import { ceilingLine, kernelLines } from '../../bench/kernel-report.ts';
 import { describeMachine, machineOf } from '../../bench/machine.ts';
 import { digits } from '../../bench/table.ts';
-import type { Target } from '../engine/kernel.ts';
+import type { EngineContext } from '../engine/context.ts';
 import { createDevice } from '../engine/node-device.ts';
 import { FULL_SIZE } from '../invsr/full-size.ts';
 import { openModel } from '../invsr/model.ts';
@@ -44,7 +44,7 @@ async function bench(flags: KernelFlags, { work, host, told }: Asked): Promise<v
     expectComparable(before, { machine }, flags);
     const precision = precisionOf(flags, capabilities);
     const all = [
-      ...(await casesOf(flags, precision, context.target)),
+      ...(await casesOf(flags, precision, context)),
       ...(host.cases?.(context.target) ?? []),
     ];
     const cases = selectCases(all, flags);
@@ -105,9 +105,10 @@ function precisionOf(
 async function casesOf(
   { model, tile }: KernelFlags,
   precision: 'f16' | 'f32',
-  { family }: Target,
+  { target, capabilities }: EngineContext,
 ): Promise<BenchCase[]> {
-  const options = { precision, tile, timesteps: [200], family };
+  const { maxStorageBufferBindingSize: maxBindingBytes } = capabilities.limits;
+  const options = { precision, tile, timesteps: [200], target, maxBindingBytes };
   const full = modelCases({ model: FULL_SIZE, name: '' }, options);
   if (model === false) return full;
   const opened = await openModel(await modelFolder(model));

@@ -43,7 +43,7 @@ const NETWORK_NAMES = 'noise_predictor, vae.encoder, unet, vae.decoder or other'
 export function kernelsCommand(work: CommandContext, host: KernelHost): Command {
   const command = new Command('kernels')
     .description(
-      'Time of single kernels at every shape that one tile of InvSR-1, and of a model, has them; no weights are needed.',
+      'Time of every dispatch of one tile of InvSR-1, and of a model, by itself; no weights are needed.',
     )
     .option('--filter <text>', 'those whose op, shapes, size or network contain it')
     .option('--shape <sizes>', 'those of this size, such as 4096x512 (rows x columns x terms)')

@@ -1,5 +1,6 @@
 /** The context that every command works on: with what was tuned on this adapter. */
 import type { EngineContext } from '../engine/context.ts';
+import { loadPlanner } from '../graph/lower.ts';
 import { openContext as contextOf } from '../graph/open-context.ts';
 import type { NodeDevice } from '../engine/node-device.ts';
 import { type DesignStore, openDesigns } from './tuned-designs.ts';
@@ -36,8 +37,11 @@ export async function openContext(
     process.env['INVSR_DEBUG'] ? `designs: ${originOf(store)}` : undefined,
   ];
   const designs = tuned ? table?.designs : undefined;
+  const context = await contextOf(device, { ...(matrix && { matrix }), designs });
+  // Benches and tuning make kernels and plans by hand.
+  await loadPlanner(context.target);
   return {
-    context: await contextOf(device, { ...(matrix && { matrix }), designs }),
+    context,
     store,
     notes: notes.filter((line) => line !== undefined),
   };

@@ -1,7 +1,7 @@
 /** `invsr info`: adapters, and what each would be used for. */
 import { Command } from 'commander';
 import { type Capabilities, nameOf } from '../engine/device.ts';
-import { listAdapters, NO_ADAPTER_REMEDY } from '../engine/node-device.ts';
+import { type ListedAdapter, listAdapters, NO_ADAPTER_REMEDY } from '../engine/node-device.ts';
 import { VERSION } from '../version.ts';
 import { originOf } from './context.ts';
 import { type DesignStore, openDesigns } from './tuned-designs.ts';
@@ -45,14 +45,14 @@ export function infoCommand({ reporter }: Pick<CommandContext, 'reporter'>): Com
 /** What `--precision auto` is on it. */
 const precisionOf = ({ shaderF16 }: Capabilities): 'f16' | 'f32' => (shaderF16 ? 'f16' : 'f32');
 
-/** `f16 16x16x16 → f32`, and so on: what the adapter lists, checked before use. */
-const matrixText = ({ matrixConfigs }: Capabilities): string =>
-  matrixConfigs
-    .map(
-      ({ componentType, resultComponentType, m, n, k }) =>
-        `${componentType} ${m}x${n}x${k} → ${resultComponentType}`,
-    )
-    .join(', ') || 'none';
+/** `f16 16x16x16 → f32: used`, and so on: a row for each kind that the adapter lists. */
+function matrixRows({ matrices }: ListedAdapter): [string, string][] {
+  if (matrices.length === 0) return [['matrices', 'none']];
+  return matrices.map(({ componentType, resultComponentType, m, n, k, used, why }, i) => [
+    i === 0 ? 'matrices' : '',
+    `${componentType} ${m}x${n}x${k} → ${resultComponentType}: ${used ? `used, subgroups of ${used.subgroupSize}` : why}`,
+  ]);
+}
 
 /** What is in effect, for programs. */
 const designsOf = ({ table, file, problem }: DesignStore) => ({
@@ -61,7 +61,7 @@ const designsOf = ({ table, file, problem }: DesignStore) => ({
   ...(problem !== undefined && { problem }),
 });
 
-function describe(adapter: Capabilities, store: DesignStore | undefined): string[] {
+function describe(adapter: ListedAdapter, store: DesignStore | undefined): string[] {
   const { vendor, architecture, family, features, limits, isSoftware, shaderF16 } = adapter;
   const { subgroupMinSize: least, subgroupMaxSize: most } = adapter;
   const rows: [string, string][] = [
@@ -70,7 +70,7 @@ function describe(adapter: Capabilities, store: DesignStore | undefined): string
     ['kernels', family],
     ['precision', shaderF16 ? 'f16 (f32 on request)' : 'f32 (no shader-f16)'],
     ['subgroups', least === most ? `${least}` : `${least} to ${most}`],
-    ['matrices', matrixText(adapter)],
+    ...matrixRows(adapter),
     ...(store ? [['designs', store.problem ?? originOf(store)] satisfies [string, string]] : []),
     ['features', features.join(' ')],
     ...Object.entries(limits).map(([name, value]): [string, string] => [name, `${value}`]),

@@ -38,7 +38,7 @@ export async function openSession(
   let fit: MemoryFit;
   try {
     model = await prepare(context);
-    fit = fitMemory(context, model, options, limit);
+    fit = await fitMemory(context, model, options, limit);
   } catch (error) {
     await device.queue.onSubmittedWorkDone().catch(() => {}); // see close
     context.dispose();

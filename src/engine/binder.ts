@@ -2,11 +2,12 @@
  * A plan's dispatches bound to buffers: locations resolved, parameters packed into one uniform
  * buffer, bind groups cached.
  */
+import { bufferSize } from './allocator.ts';
 import type { EngineContext } from './context.ts';
 import { byteLength, format, packParams, type TensorType } from './kernel.ts';
 import type { Compiled } from './pipelines.ts';
 import type { Dispatch, Location, Plan } from './plan.ts';
-import { bufferSize, type SlotLease, type SlotRequest } from './memory.ts';
+import type { SlotLease, SlotRequest } from './slot-pool.ts';
 import { workOf } from './submits.ts';
 
 export type Externals = Readonly<Record<string, GPUBuffer>>;

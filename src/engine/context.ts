@@ -2,12 +2,13 @@
  * What executors on one borrowed device share: pipelines, slot and weight buffers, the pace at which
  * the device works. One context per InvSR instance; it never destroys the device nor sets a handler.
  */
+import { Allocator, type MemoryAccount } from './allocator.ts';
 import { type Capabilities, capabilitiesOf, targetOf } from './device.ts';
 import { DeviceLostError } from './errors.ts';
 import type { Target } from './kernel.ts';
-import { Allocator, type MemoryAccount, SlotPool } from './memory.ts';
 import { type PipelineCache, pipelineCacheOf } from './pipelines.ts';
 import { createQueue, type Queue } from './queue.ts';
+import { SlotPool } from './slot-pool.ts';
 import { PACE } from './submits.ts';
 import { WeightStore } from './weight-store.ts';
 

@@ -8,12 +8,16 @@ import type { MatrixShape, Target } from './kernel.ts';
 /** Dawn's name for products of small matrices by a whole subgroup; behind a toggle so far. */
 export const MATRIX_FEATURE = 'chromium-experimental-subgroup-matrix' as GPUFeatureName;
 
+/** Lets a shader ask for the size of its subgroups; matrices need it where compilers choose. */
+export const SIZE_FEATURE = 'subgroup-size-control' as GPUFeatureName;
+
 /** Used where the adapter has them; none is needed. */
 export const WANTED_FEATURES: readonly GPUFeatureName[] = [
   'shader-f16',
   'subgroups',
   'timestamp-query',
   MATRIX_FEATURE,
+  SIZE_FEATURE,
 ];
 
 /** Asked for at the adapter's best: WebGPU's defaults are far below what tensors need. */

@@ -14,3 +14,24 @@ export const closeScope = (device: GPUDevice): Promise<string | undefined> =>
       throw new DeviceLostError(`the device was lost: ${message}`, { cause });
     },
   );
+
+/**
+ * What `work` gives, and the message of what WebGPU has against it, or nothing. `work` is synchronous, and
+ * what it throws is thrown. DeviceLostError as `closeScope`.
+ */
+export function inScope<T>(
+  device: GPUDevice,
+  filter: GPUErrorFilter,
+  work: () => T,
+): { readonly result: T; readonly error: Promise<string | undefined> } {
+  device.pushErrorScope(filter);
+  let error: Promise<string | undefined>;
+  let result: T;
+  try {
+    result = work();
+  } finally {
+    error = closeScope(device);
+    error.catch(() => {}); // nobody may ask for it
+  }
+  return { result, error };
+}

@@ -4,10 +4,15 @@
  *   createExecutor   compiles, leases slots, packs parameters, runs `plan.prepare` once
  *   run              binds the caller's buffers and replays `plan.dispatches`
  *
- * Work goes to the queue in submits of about `budgetMs` (submits.ts), at most two of them under way,
- * so that the owner's own frames interleave, aborting takes one submit and no watchdog fires. Within
- * a pass WebGPU orders dispatches by itself. Error scopes open and close between two awaits, never
- * across one: the device is somebody else's.
+ * Work goes to the queue in submits of about `budgetMs` (submits.ts), one after another, so that the
+ * owner's own frames interleave, aborting takes one submit and no watchdog fires. The next one is
+ * encoded while the device works: between two it idles for as long as the news takes that one is done.
+ *
+ *   host     encode 0 · submit 0 · encode 1 ┄┄ submit 1 · encode 2 ┄┄ …
+ *   device              ▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒     ▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒     ▒
+ *
+ * Within a pass WebGPU orders dispatches by itself. Error scopes open and close between two awaits,
+ * never across one: the device is somebody else's.
  */
 import {
   type BoundPlan,
@@ -19,9 +24,9 @@ import {
 } from './binder.ts';
 import type { EngineContext } from './context.ts';
 import { expectWithin } from './device.ts';
-import { closeScope } from './error-scope.ts';
+import { inScope } from './error-scope.ts';
 import { byteLength } from './kernel.ts';
-import type { Dispatch, Plan } from './plan.ts';
+import type { Plan } from './plan.ts';
 import type { Profiler } from './profiler.ts';
 import { readBuffer } from './readback.ts';
 import { adaptRate, nextCut, PACE } from './submits.ts';
@@ -42,7 +47,10 @@ export interface ExecutorOptions {
 export interface RunOptions extends ExecutorOptions {
   /** A buffer with usage STORAGE for each of `plan.externals`; it may be larger than its tensor. */
   readonly externals: Externals;
-  /** Device time per submit. @default 8 on a GPU, 100 on a CPU adapter */
+  /**
+   * Device time per submit: the longest that whatever else is submitted waits, and an abort. Less costs
+   * time between submits. @default 8 on a GPU, 100 on a CPU adapter
+   */
   readonly budgetMs?: number | undefined;
   /** Records the time of every dispatch, each in a pass of its own. */
   readonly profiler?: Profiler | undefined;
@@ -59,8 +67,6 @@ export interface Executor {
   /** Aborts a run under way and frees the slots; the weights stay. */
   dispose(): void;
 }
-
-const MAX_IN_FLIGHT = 2;
 
 export async function createExecutor(
   context: EngineContext,
@@ -135,57 +141,58 @@ export async function createExecutor(
   }
 }
 
-interface Submitted {
-  readonly work: number;
-  readonly startedAt: number;
-  /** Resolves to an error message or nothing when the device is done. */
-  readonly done: Promise<string | undefined>;
-}
-
 async function replay(
   context: EngineContext,
   bound: BoundPlan,
   { externals, signal, onProgress, budgetMs, profiler }: RunOptions & { signal: AbortSignal },
 ): Promise<void> {
-  const pace = budgetMs ?? PACE[context.capabilities.family].budgetMs;
+  const { device, capabilities } = context;
+  const pace = budgetMs ?? PACE[capabilities.family].budgetMs;
   const { work } = bound;
-  const total = work.reduce((sum, item) => sum + item, 0);
-  const inFlight: Submitted[] = [];
-  let next = 0;
-  let done = 0;
-  let lastDoneAt = 0;
+  const total = sumOf(work);
+  let [next, done] = [0, 0];
   bound.use(externals);
-  while (next < work.length || inFlight.length > 0) {
+  const encodeNext = (): Encoded | undefined => {
+    if (next === work.length) return undefined;
+    const start = next;
+    next = nextCut(work, start, context.rate * pace);
+    return encode(device, bound, { start, end: next }, profiler);
+  };
+  let encoded = encodeNext();
+  while (encoded) {
     signal.throwIfAborted();
-    if (next < work.length && inFlight.length < MAX_IN_FLIGHT) {
-      const end = nextCut(work, next, context.rate * pace);
-      inFlight.push(submit(context.device, bound, { start: next, end }, profiler));
-      next = end;
-      continue;
-    }
-    const oldest = inFlight.shift();
-    if (!oldest) break;
-    const error = await unlessAborted(oldest.done, signal);
+    const { work: share } = encoded;
+    const startedAt = performance.now();
+    const end = submit(device, encoded);
+    encoded = encodeNext();
+    const error = await unlessAborted(end, signal);
     if (error !== undefined) throw new Error(error);
-    const now = performance.now();
-    const milliseconds = now - Math.max(oldest.startedAt, lastDoneAt);
-    lastDoneAt = now;
-    context.rate = adaptRate(context.rate, oldest.work, milliseconds);
-    done += oldest.work;
+    context.rate = adaptRate(context.rate, share, performance.now() - startedAt);
+    done += share;
     onProgress?.({ phase: 'run', done, total });
   }
 }
 
-function submit(
+const sumOf = (work: readonly number[]): number => work.reduce((sum, item) => sum + item, 0);
+
+/** Some dispatches, ready for the queue. */
+interface Encoded {
+  readonly commands: GPUCommandBuffer;
+  readonly work: number;
+  /** Their layers, for messages. */
+  readonly what: string;
+  /** What WebGPU has against them. */
+  readonly error: Promise<string | undefined>;
+}
+
+function encode(
   device: GPUDevice,
   bound: BoundPlan,
   { start, end }: { readonly start: number; readonly end: number },
   profiler: Profiler | undefined,
-): Submitted {
+): Encoded {
   const dispatches = bound.dispatches.slice(start, end);
-  device.pushErrorScope('validation');
-  let scope: Promise<string | undefined>;
-  try {
+  const { result: commands, error } = inScope(device, 'validation', () => {
     const encoder = device.createCommandEncoder({ label: 'invsr' });
     if (profiler) {
       profiler.nextSubmit();
@@ -200,22 +207,24 @@ function submit(
       bound.encode(pass, start, end);
       pass.end();
     }
-    device.queue.submit([encoder.finish()]);
-  } finally {
-    scope = closeScope(device);
-  }
-  const finished = device.queue.onSubmittedWorkDone();
-  const done = Promise.all([scope, finished]).then(([error]) =>
-    error === undefined ? undefined : `${describe(dispatches)}: ${error}`,
-  );
-  // After an abort nobody waits for it.
-  done.catch(() => {});
-  return {
-    work: bound.work.slice(start, end).reduce((sum, item) => sum + item, 0),
-    startedAt: performance.now(),
-    done,
-  };
+    return encoder.finish();
+  });
+  const what = [...new Set([dispatches.at(0)?.path, dispatches.at(-1)?.path])].join(' … ');
+  return { commands, work: sumOf(bound.work.slice(start, end)), what, error };
 }
 
-const describe = (dispatches: readonly Dispatch[]): string =>
-  [...new Set([dispatches.at(0)?.path, dispatches.at(-1)?.path])].join(' … ');
+/** Resolves to an error message or nothing when the device is done. */
+function submit(
+  device: GPUDevice,
+  { commands, what, error }: Encoded,
+): Promise<string | undefined> {
+  const { error: refused } = inScope(device, 'validation', () => device.queue.submit([commands]));
+  const finished = device.queue.onSubmittedWorkDone();
+  const end = Promise.all([error, refused, finished]).then(([first, second]) => {
+    const message = first ?? second;
+    return message === undefined ? undefined : `${what}: ${message}`;
+  });
+  // After an abort nobody waits for it.
+  end.catch(() => {});
+  return end;
+}

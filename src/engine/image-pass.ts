@@ -8,7 +8,7 @@
  * A store queues its work as it is called, `loadImage` once it has its pipeline; their promises tell of
  * errors and do not wait for the device's work. Pipelines are kept per device.
  */
-import { closeScope } from './error-scope.ts';
+import { inScope } from './error-scope.ts';
 import { DeviceError } from './errors.ts';
 import {
   convertsItself,
@@ -171,9 +171,7 @@ async function encode(
   what: string,
   { params, group, pass }: Work,
 ): Promise<void> {
-  device.pushErrorScope('validation');
-  let scope: Promise<string | undefined>;
-  try {
+  const { error } = inScope(device, 'validation', () => {
     const bytes = packImageParams(params);
     const uniform = device.createBuffer({
       label: 'invsr/image params',
@@ -185,15 +183,13 @@ async function encode(
     pass(encoder, group(uniform));
     device.queue.submit([encoder.finish()]);
     uniform.destroy(); // when the submit is done with it
-  } finally {
-    scope = closeScope(device);
-  }
-  const error = await scope;
-  if (error === undefined) return;
+  });
+  const message = await error;
+  if (message === undefined) return;
   throw new DeviceError({
     what: `${what} cannot be used`,
     needed: 'an image of the device that InvSR was given, not destroyed',
-    got: error,
+    got: message,
     remedy: 'Keep it until the promise of the call resolves.',
   });
 }

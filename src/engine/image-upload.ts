@@ -2,7 +2,7 @@
  * Images of the page → a temporary texture, copied when the call is made: a video may play on, a
  * frame be closed at once. Values stay as sRGB has them, alpha is not multiplied in.
  */
-import type { Allocator } from './memory.ts';
+import type { Allocator } from './allocator.ts';
 import type { ImageSize, Rectangle } from './gpu-image.ts';
 
 /** Bytes as ImageData has them, which Node lacks: rgba8, rows from top to bottom. */
@@ -29,17 +29,34 @@ export function pageImageSize(image: PageImage): ImageSize {
   return { width: image.width, height: image.height };
 }
 
-/** The space that an image's values are in where it tells: bytes, video frames and 2d canvases do. */
+/** The space that an image's values are in where it tells: bytes, video frames and canvases do. */
 export function colorSpaceOf(image: PageImage): PredefinedColorSpace | undefined {
   if ('data' in image) return image.colorSpace;
   if ('displayWidth' in image) {
     const primaries: string | null = image.colorSpace.primaries; // the types lack this one
     return primaries === 'smpte432' ? 'display-p3' : undefined;
   }
-  if (!('getContext' in image)) return undefined;
-  // Null where the canvas has a context of another kind.
-  const context = image.getContext('2d') as Partial<CanvasRenderingContext2D> | null;
-  return context?.getContextAttributes?.().colorSpace;
+  return 'getContext' in image ? canvasColorSpace(image) : undefined;
+}
+
+/**
+ * Of what it shows. A 2d context would tell too, but whoever asks a canvas without a context for one makes
+ * one, and its owner can have no other then.
+ */
+function canvasColorSpace(
+  canvas: HTMLCanvasElement | OffscreenCanvas,
+): PredefinedColorSpace | undefined {
+  let frame: VideoFrame;
+  try {
+    frame = new VideoFrame(canvas, { timestamp: 0 });
+  } catch {
+    return undefined; // the copy will say why
+  }
+  try {
+    return colorSpaceOf(frame);
+  } finally {
+    frame.close();
+  }
 }
 
 export interface Upload {
@@ -50,7 +67,7 @@ export interface Upload {
 
 /**
  * `from` of an image as rgba8unorm, converted to `colorSpace` unless it is bytes. RangeError: the bytes
- * are not those of its size. As the browser has it: SecurityError for a picture of another origin,
+ * are not those of its size. TypeError: a canvas without a context. As the browser has it: SecurityError for a picture of another origin,
  * InvalidStateError for one that is closed or not there yet.
  */
 export function uploadImage(
@@ -87,6 +104,11 @@ export function uploadImage(
   } catch (error) {
     ready.catch(() => {});
     allocator.destroyTexture(texture);
+    // Its size was checked, so that this is what is left.
+    if ('getContext' in image && error instanceof DOMException && error.name === 'OperationError') {
+      const told = `the input is a canvas that cannot be read: ${error.message}`;
+      throw new TypeError(told, { cause: error });
+    }
     throw error;
   }
   return { texture, ready };

@@ -69,10 +69,18 @@ export interface MatrixShape {
   readonly k: number;
 }
 
-/** Directives of shaders that use subgroup matrices, after `enable f16;`. */
-export const MATRIX_ENABLES = `enable subgroups;
-enable chromium_experimental_subgroup_matrix;
-diagnostic(off, chromium.subgroup_matrix_uniformity);`;
+/** What a weight is cut into where products load it matrix by matrix: see kernels/blocks.ts. */
+export type Blocks = Pick<MatrixShape, 'k' | 'n'>;
+
+/** Matrices with f32 sums that a device multiplies rightly, and what kernels must know to use them. */
+export interface SubgroupMatrix extends MatrixShape {
+  /** Of the operands. */
+  readonly component: 'f16' | 'f32';
+  /** Invocations that share a matrix; kernels without matrices rely on `Target.subgroupSize` alone. */
+  readonly subgroupSize: number;
+  /** Kernels ask for that size: compilers of this device choose among several. */
+  readonly isPinned: boolean;
+}
 
 /**
  * What the kernels may rely on. `cpu` is a software rasteriser whose subgroup is one SIMD vector
@@ -84,8 +92,8 @@ export interface Target {
   readonly shaderF16: boolean;
   /** Invocations in every subgroup; 0 where it varies or the device lacks `subgroups`. */
   readonly subgroupSize: number;
-  /** Subgroup matrices f16 · f16 → f32, seen to multiply rightly on this device. */
-  readonly matrix?: MatrixShape;
+  /** Seen to multiply rightly on this device; see matrix-check.ts. */
+  readonly matrix?: SubgroupMatrix;
   /** By `Choice.key`: the design that was the fastest where it was measured. */
   readonly designs?: Designs | undefined;
   /** Whose shipped designs count where nothing was measured; see kernels/shipped-designs.ts. */

@@ -1,49 +1,43 @@
 /**
- * Whether subgroup matrices multiply rightly on a device, and of which shape.
+ * Whether subgroup matrices multiply rightly on a device, and of which kind.
  *
- *   left [m, k] · right [k, n] = sum [m, n]      f16 · f16 → f32
+ *   left [m, k] · right [k, n] = sum [m, n]      f16 · f16 → f32 or f32 · f32 → f32
  *
  * Drivers that list a shape have been seen to multiply it wrongly, so a product of small integers, all
  * exact, is computed the ways kernels do: operands from storage and from shared memory, right by rows
- * and by columns, sums to shared memory and back, all subgroups at once. What is wrong, absent, refused
- * or does not answer in time is not used, and nothing is said of it: other kernels do the work.
+ * and by columns, sums to shared memory and back, all subgroups at once. The shader also tells how its
+ * invocations are shared out among subgroups: kernels count on full ones, in the order of the
+ * invocations. What is wrong, absent, refused or does not answer in time is not used, and nothing is
+ * said of it: other kernels do the work.
  */
-import { type Capabilities, MATRIX_FEATURE, type MatrixConfig } from './device.ts';
-import { MATRIX_ENABLES, type MatrixShape } from './kernel.ts';
+import type { MatrixShape, SubgroupMatrix } from './kernel.ts';
+import { MATRIX_THREADS as THREADS } from './matrix-candidates.ts';
 import { readBuffer } from './readback.ts';
-
-/** Shapes that kernels are written for, the best first. */
-const SHAPES: readonly MatrixShape[] = [
-  { m: 16, n: 16, k: 16 },
-  { m: 8, n: 16, k: 16 },
-  { m: 8, n: 8, k: 8 },
-];
-
-/** What kernels take of a workgroup. */
-const THREADS = 128;
-const SHARED_BYTES = 32_768;
-const SUBGROUP_SIZES = [16, 32, 64];
+import { matrixWgsl } from './subgroup-matrix.ts';
 
 const TIMEOUT_MS = 5000;
 
 export interface MatrixCheckOptions {
   /** @default 5000 */
   readonly timeoutMs?: number;
-  /** Hears why a shape is not used: for those who look into it. */
-  readonly onProblem?: ((shape: MatrixShape, reason: string) => void) | undefined;
+  /** Hears why a candidate is not used: for those who look into it. */
+  readonly onProblem?: ((matrix: SubgroupMatrix, reason: string) => void) | undefined;
 }
 
-/** The shape to use: what `createContext` takes as `matrix`. Never rejects. */
+/**
+ * The first of `matrixCandidates(capabilities)` that is right: what `createContext` takes as `matrix`.
+ * Never rejects.
+ */
 export async function checkMatrices(
   device: GPUDevice,
-  capabilities: Capabilities,
+  candidates: readonly SubgroupMatrix[],
   { timeoutMs = TIMEOUT_MS, onProblem }: MatrixCheckOptions = {},
-): Promise<MatrixShape | undefined> {
+): Promise<SubgroupMatrix | undefined> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const timeout = new Promise<undefined>((resolve) => {
     timer = setTimeout(() => resolve(undefined), timeoutMs);
   });
-  const check = firstRight(device, capabilities, onProblem);
+  const check = firstRight(device, candidates, onProblem);
   try {
     return await Promise.race([check, timeout]);
   } finally {
@@ -51,40 +45,18 @@ export async function checkMatrices(
   }
 }
 
-/** Shapes worth a try: kernels know them, the adapter lists them, the device can run them. */
-export function matrixCandidates(capabilities: Capabilities): readonly MatrixShape[] {
-  const { features, limits, subgroupMinSize, subgroupMaxSize, matrixConfigs } = capabilities;
-  const isAble =
-    [MATRIX_FEATURE, 'shader-f16', 'subgroups'].every((name) => features.includes(name)) &&
-    subgroupMinSize === subgroupMaxSize &&
-    SUBGROUP_SIZES.includes(subgroupMinSize) &&
-    limits.maxComputeWorkgroupStorageSize >= SHARED_BYTES &&
-    limits.maxComputeInvocationsPerWorkgroup >= THREADS;
-  if (!isAble) return [];
-  const has =
-    ({ m, n, k }: MatrixShape) =>
-    (config: MatrixConfig) =>
-      config.m === m &&
-      config.n === n &&
-      config.k === k &&
-      config.componentType === 'f16' &&
-      config.resultComponentType === 'f32';
-  return SHAPES.filter((shape) => matrixConfigs.some(has(shape)));
-}
-
 async function firstRight(
   device: GPUDevice,
-  capabilities: Capabilities,
+  candidates: readonly SubgroupMatrix[],
   onProblem: MatrixCheckOptions['onProblem'],
-): Promise<MatrixShape | undefined> {
-  const subgroups = THREADS / capabilities.subgroupMinSize;
-  for (const shape of matrixCandidates(capabilities)) {
+): Promise<SubgroupMatrix | undefined> {
+  for (const matrix of candidates) {
     try {
-      const problem = await problemOf(device, shape, subgroups);
-      if (problem === undefined) return shape;
-      onProblem?.(shape, problem);
+      const problem = await problemOf(device, matrix);
+      if (problem === undefined) return matrix;
+      onProblem?.(matrix, problem);
     } catch (error) {
-      onProblem?.(shape, String(error));
+      onProblem?.(matrix, String(error));
     }
   }
   return undefined;
@@ -96,26 +68,30 @@ const rightOf = (k: number, column: number): number => (2 * k + 7 * column + k *
 
 /** 0, 1, 2, 3, 4 as f16. */
 const HALVES = [0, 0x3c00, 0x4000, 0x4200, 0x4400];
-const halves = (length: number, valueAt: (i: number) => number): Uint16Array<ArrayBuffer> =>
-  Uint16Array.from({ length }, (_, i) => HALVES[valueAt(i)] ?? 0);
 
-/** undefined where the product is right. */
-async function problemOf(
-  device: GPUDevice,
-  shape: MatrixShape,
-  subgroups: number,
-): Promise<string | undefined> {
-  const { m, n, k } = shape;
-  const rows = subgroups * m;
-  const left = halves(rows * k, (i) => leftOf(Math.floor(i / k), i % k));
-  const right = halves(k * n, (i) => rightOf(Math.floor(i / n), i % n));
-  const transposed = halves(n * k, (i) => rightOf(i % k, Math.floor(i / k)));
+type Operand = Uint16Array<ArrayBuffer> | Float32Array<ArrayBuffer>;
+type Operands = readonly [left: Operand, right: Operand, transposed: Operand];
 
+/** Of so many rows of left: m for every subgroup. */
+function operandsOf({ n, k, component }: SubgroupMatrix, rows: number): Operands {
+  const fill = (length: number, valueAt: (i: number) => number): Operand =>
+    component === 'f32'
+      ? Float32Array.from({ length }, (_, i) => valueAt(i))
+      : Uint16Array.from({ length }, (_, i) => HALVES[valueAt(i)] ?? 0);
+  return [
+    fill(rows * k, (i) => leftOf(Math.floor(i / k), i % k)),
+    fill(k * n, (i) => rightOf(Math.floor(i / n), i % n)),
+    fill(n * k, (i) => rightOf(i % k, Math.floor(i / k))),
+  ];
+}
+
+/** undefined where subgroups are as expected and the product is right. */
+async function problemOf(device: GPUDevice, matrix: SubgroupMatrix): Promise<string | undefined> {
   // Each scope ends where it began, before anything is awaited: the device may not be ours alone.
   device.pushErrorScope('validation');
   const module = device.createShaderModule({
     label: 'invsr/matrix-check',
-    code: productWgsl(shape, subgroups),
+    code: productWgsl(matrix),
   });
   const moduleError = device.popErrorScope();
   const pipeline = await device.createComputePipelineAsync({
@@ -127,7 +103,7 @@ async function problemOf(
   if (refused) return refused.message;
 
   const buffers: GPUBuffer[] = [];
-  const create = (size: number, data?: Uint16Array<ArrayBuffer>): GPUBuffer => {
+  const create = (size: number, data?: Operand): GPUBuffer => {
     const { STORAGE, COPY_DST, COPY_SRC } = GPUBufferUsage;
     const usage = data ? STORAGE | COPY_DST : STORAGE | COPY_SRC;
     const buffer = device.createBuffer({ label: 'invsr/matrix-check', size, usage });
@@ -135,11 +111,13 @@ async function problemOf(
     if (data) device.queue.writeBuffer(buffer, 0, data);
     return buffer;
   };
+  const rows = (THREADS / matrix.subgroupSize) * matrix.m;
+  const bytes = { product: rows * matrix.n * 4, places: THREADS * 16 };
   try {
     device.pushErrorScope('validation');
-    const bytes = rows * n * 4;
-    const inputs = [left, right, transposed].map((data) => create(data.byteLength, data));
-    const product = create(bytes);
+    const inputs = operandsOf(matrix, rows).map((data) => create(data.byteLength, data));
+    const product = create(bytes.product);
+    const places = create(bytes.places);
     const encoder = device.createCommandEncoder({ label: 'invsr/matrix-check' });
     const pass = encoder.beginComputePass();
     pass.setPipeline(pipeline);
@@ -147,7 +125,7 @@ async function problemOf(
       0,
       device.createBindGroup({
         layout: pipeline.getBindGroupLayout(0),
-        entries: [...inputs, product].map((buffer, binding) => ({
+        entries: [...inputs, product, places].map((buffer, binding) => ({
           binding,
           resource: { buffer },
         })),
@@ -158,13 +136,37 @@ async function problemOf(
     device.queue.submit([encoder.finish()]);
     const runError = await device.popErrorScope();
     if (runError) return runError.message;
-    const actual = new Float32Array(await readBuffer(device, product, bytes));
-    const wrong = actual.findIndex((value, i) => value !== PRODUCTS * expectedAt(i, shape));
-    if (wrong < 0) return undefined;
-    return `element ${wrong} is ${actual[wrong]}, not ${PRODUCTS * expectedAt(wrong, shape)}`;
+    return (
+      misplaced(new Uint32Array(await readBuffer(device, places, bytes.places)), matrix) ??
+      miscounted(new Float32Array(await readBuffer(device, product, bytes.product)), matrix)
+    );
   } finally {
     for (const buffer of buffers) buffer.destroy();
   }
+}
+
+/** Of every invocation: size and number of subgroups, which of them, which of its invocations. */
+function misplaced(actual: Uint32Array, { subgroupSize }: SubgroupMatrix): string | undefined {
+  for (let i = 0; i < THREADS; i++) {
+    const found = [...actual.subarray(4 * i, 4 * i + 4)];
+    const expected = [
+      subgroupSize,
+      THREADS / subgroupSize,
+      Math.floor(i / subgroupSize),
+      i % subgroupSize,
+    ];
+    if (found.some((value, j) => value !== expected[j])) {
+      return `subgroups: invocation ${i} has size, count, subgroup and lane ${found.join(', ')}, not ${expected.join(', ')}`;
+    }
+  }
+  return undefined;
+}
+
+function miscounted(actual: Float32Array, matrix: SubgroupMatrix): string | undefined {
+  const wrong = actual.findIndex((value, i) => value !== PRODUCTS * expectedAt(i, matrix));
+  return wrong < 0
+    ? undefined
+    : `element ${wrong} is ${actual[wrong]}, not ${PRODUCTS * expectedAt(wrong, matrix)}`;
 }
 
 function expectedAt(i: number, { n, k }: MatrixShape): number {
@@ -176,22 +178,39 @@ function expectedAt(i: number, { n, k }: MatrixShape): number {
 /** The shader adds the same product up in this many ways. */
 const PRODUCTS = 4;
 
-function productWgsl({ m, n, k }: MatrixShape, subgroups: number): string {
-  // Rows of the tiles lie further apart than they are long, as in the kernels.
-  const [leftPitch, rightPitch, sumPitch] = [k / 4 + 2, n / 4 + 2, n / 4 + 1];
-  return `enable f16;
-${MATRIX_ENABLES}
-@group(0) @binding(0) var<storage, read> left: array<vec4<f16>>;
-@group(0) @binding(1) var<storage, read> right: array<vec4<f16>>;
-@group(0) @binding(2) var<storage, read> transposed: array<vec4<f16>>;
+function productWgsl(kind: SubgroupMatrix): string {
+  const { m, n, k, component, subgroupSize } = kind;
+  const matrix = matrixWgsl({ matrix: kind });
+  const { vector } = matrix;
+  const subgroups = THREADS / subgroupSize;
+  // Rows of the tiles lie 16 bytes further apart than they are long, as in the kernels.
+  const pad = vector === 'vec4f' ? 1 : 2;
+  const [leftPitch, rightPitch, sumPitch] = [k / 4 + pad, n / 4 + pad, n / 4 + 1];
+  const leftAt = `subgroup * ${m * leftPitch}u`;
+  const sumAt = `subgroup * ${m * sumPitch}u`;
+  return `${component === 'f16' ? 'enable f16;' : ''}
+${matrix.enables}
+@group(0) @binding(0) var<storage, read> left: array<${vector}>;
+@group(0) @binding(1) var<storage, read> right: array<${vector}>;
+@group(0) @binding(2) var<storage, read> transposed: array<${vector}>;
 @group(0) @binding(3) var<storage, read_write> product: array<vec4f>;
-var<workgroup> left_tile: array<vec4<f16>, ${subgroups * m * leftPitch}>;
-var<workgroup> right_tile: array<vec4<f16>, ${k * rightPitch}>;
-var<workgroup> turned_tile: array<vec4<f16>, ${n * leftPitch}>;
+@group(0) @binding(4) var<storage, read_write> places: array<vec4u>;
+var<workgroup> left_tile: array<${vector}, ${subgroups * m * leftPitch}>;
+var<workgroup> right_tile: array<${vector}, ${k * rightPitch}>;
+var<workgroup> turned_tile: array<${vector}, ${n * leftPitch}>;
 var<workgroup> sum_tile: array<vec4f, ${subgroups * m * sumPitch}>;
 
-@compute @workgroup_size(${THREADS})
-fn main(@builtin(local_invocation_index) thread: u32, @builtin(subgroup_id) subgroup: u32) {
+@compute @workgroup_size(${THREADS}) ${matrix.pin}
+fn main(
+  @builtin(local_invocation_index) thread: u32,
+  @builtin(subgroup_size) size: u32,
+  @builtin(num_subgroups) count: u32,
+  @builtin(subgroup_id) number: u32,
+  @builtin(subgroup_invocation_id) lane: u32,
+) {
+  places[thread] = vec4u(size, count, number, lane);
+  // Where subgroups are smaller than expected there are more: none may leave its tile.
+  let subgroup = min(number, ${subgroups - 1}u);
   for (var i = thread; i < ${(subgroups * m * k) / 4}u; i += ${THREADS}u) {
     let row = i / ${k / 4}u;
     left_tile[row * ${leftPitch}u + i - row * ${k / 4}u] = left[i];
@@ -205,20 +224,20 @@ fn main(@builtin(local_invocation_index) thread: u32, @builtin(subgroup_id) subg
     turned_tile[column * ${leftPitch}u + i - column * ${k / 4}u] = transposed[i];
   }
   workgroupBarrier();
-  let a = subgroupMatrixLoad<subgroup_matrix_left<f16, ${k}, ${m}>, row_major>(&left_tile, subgroup * ${m * leftPitch}u, ${leftPitch}u);
-  let b0 = subgroupMatrixLoad<subgroup_matrix_right<f16, ${n}, ${k}>, row_major>(&right, 0u, ${n / 4}u);
-  let b1 = subgroupMatrixLoad<subgroup_matrix_right<f16, ${n}, ${k}>, row_major>(&right_tile, 0u, ${rightPitch}u);
-  let b2 = subgroupMatrixLoad<subgroup_matrix_right<f16, ${n}, ${k}>, col_major>(&turned_tile, 0u, ${leftPitch}u);
-  var sum = subgroup_matrix_result<f32, ${n}, ${m}>();
+  let a = ${matrix.left('left_tile', leftAt, `${leftPitch}u`)};
+  let b0 = ${matrix.right('row', 'right', '0u', `${n / 4}u`)};
+  let b1 = ${matrix.right('row', 'right_tile', '0u', `${rightPitch}u`)};
+  let b2 = ${matrix.right('col', 'turned_tile', '0u', `${leftPitch}u`)};
+  var sum = ${matrix.result}();
   sum = subgroupMatrixMultiplyAccumulate(a, b0, sum);
   sum = subgroupMatrixMultiplyAccumulate(a, b1, sum);
   sum = subgroupMatrixMultiplyAccumulate(a, b2, sum);
-  subgroupMatrixStore<row_major>(&sum_tile, subgroup * ${m * sumPitch}u, sum, ${sumPitch}u);
+  subgroupMatrixStore<row_major>(&sum_tile, ${sumAt}, sum, ${sumPitch}u);
   workgroupBarrier();
-  var again = subgroupMatrixLoad<subgroup_matrix_result<f32, ${n}, ${m}>, row_major>(&sum_tile, subgroup * ${m * sumPitch}u, ${sumPitch}u);
+  var again = ${matrix.loadResult('sum_tile', sumAt, `${sumPitch}u`)};
   again = subgroupMatrixMultiplyAccumulate(a, b0, again);
   workgroupBarrier();
-  subgroupMatrixStore<row_major>(&sum_tile, subgroup * ${m * sumPitch}u, again, ${sumPitch}u);
+  subgroupMatrixStore<row_major>(&sum_tile, ${sumAt}, again, ${sumPitch}u);
   workgroupBarrier();
   for (var i = thread; i < ${(subgroups * m * n) / 4}u; i += ${THREADS}u) {
     let row = i / ${n / 4}u;

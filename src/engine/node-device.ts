@@ -12,8 +12,10 @@
 import { create, globals } from 'webgpu';
 import { type Capabilities, capabilitiesOf, nameOf, requiredDevice } from './device.ts';
 import { AdapterNameError, DeviceError } from './errors.ts';
-import type { MatrixShape } from './kernel.ts';
+import type { SubgroupMatrix } from './kernel.ts';
+import { matrixCandidates } from './matrix-candidates.ts';
 import { checkMatrices } from './matrix-check.ts';
+import { type MatrixFinding, reportMatrices } from './matrix-report.ts';
 import { quietPolling } from './node-polling.ts';
 import {
   lavapipeIcd,
@@ -49,7 +51,7 @@ export interface NodeDevice {
    * Subgroup matrices that multiply rightly on it: for {@link createContext}. Absent on software
    * adapters, where `INVSR_MATRIX=off` says so, and where the check fails.
    */
-  readonly matrix?: MatrixShape;
+  readonly matrix?: SubgroupMatrix;
   /** One line for the user when `auto` found no GPU. */
   readonly notice?: string;
 }
@@ -194,11 +196,30 @@ async function* candidates(toggles?: Toggles): AsyncGenerator<GPUAdapter> {
 const isSwiftShader = ({ architecture, description }: Capabilities): boolean =>
   /swiftshader/i.test(`${architecture} ${description}`);
 
-/** Adapters on this machine, software ones included, as `invsr info` prints them. */
-export async function listAdapters(): Promise<Capabilities[]> {
-  const list: Capabilities[] = [];
-  for await (const adapter of candidates()) list.push(capabilitiesOf(adapter));
+/** As `invsr info` prints it. */
+export interface ListedAdapter extends Capabilities {
+  /** Whether each of `matrixConfigs` would be used. */
+  readonly matrices: readonly MatrixFinding[];
+}
+
+/** Adapters on this machine, software ones included; makes a device where there are matrices to check. */
+export async function listAdapters(): Promise<ListedAdapter[]> {
+  const list: ListedAdapter[] = [];
+  for await (const adapter of candidates()) {
+    const capabilities = capabilitiesOf(adapter);
+    const matrices = await reportMatrices(capabilities, {
+      whyOff: whyMatricesOff(capabilities),
+      open: () => adapter.requestDevice(requiredDevice(adapter)),
+    });
+    list.push({ ...capabilities, matrices });
+  }
   return list;
+}
+
+/** Undefined where matrices that are right are used. */
+function whyMatricesOff({ isSoftware }: Capabilities): string | undefined {
+  if (isSoftware) return 'not on software adapters';
+  return process.env['INVSR_MATRIX'] === 'off' ? 'INVSR_MATRIX=off' : undefined;
 }
 
 /** What to do where there is no adapter. */
@@ -246,9 +267,9 @@ export async function createDevice(options: DeviceOptions = {}): Promise<NodeDev
   const capabilities = capabilitiesOf(device);
   if (capabilities.isSoftware) quietPolling(device);
   const matrix =
-    capabilities.isSoftware || process.env['INVSR_MATRIX'] === 'off'
-      ? undefined
-      : await checkMatrices(device, capabilities);
+    whyMatricesOff(capabilities) === undefined
+      ? await checkMatrices(device, matrixCandidates(capabilities))
+      : undefined;
   const notice =
     capabilities.isSoftware && (options.adapter ?? 'auto') === 'auto'
       ? isSwiftShader(capabilities)

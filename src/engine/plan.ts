@@ -2,7 +2,7 @@
  * A Plan: the immutable, printable recipe that the executor replays. Plain data, JSON-able but for
  * the WGSL text, no GPU objects. Made by graph/lower.ts.
  */
-import { byteLength, type Kernel, type TensorType } from './kernel.ts';
+import { type Blocks, byteLength, type Kernel, type TensorType } from './kernel.ts';
 
 /** Where a tensor lives while the plan runs. */
 export type Location =
@@ -32,13 +32,16 @@ export interface Dispatch {
   readonly moments?: Location;
 }
 
-/** A weight as the kernels read it: the checkpoint's tensor after `layout`. */
+/** A weight as the kernels read it: the checkpoint's tensor after `layout`, then cut into `blocks`. */
 export interface PlanWeight {
   /** File-qualified name, e.g. `unet/conv_in.weight`; those of all parts where there are some. */
   readonly key: string;
   /** Conversion from the checkpoint's layout, a name of weights/layout.ts. */
   readonly layout: string;
+  /** After `layout`; that of the tensor that kernels read shows the blocks, too. */
   readonly type: TensorType;
+  /** Where all its readers are products that want them: see graph/pack.ts. */
+  readonly blocks?: Blocks;
   /** Tensors whose columns lie side by side in this one; see graph/weight-parts.ts. */
   readonly parts?: readonly { readonly key: string; readonly columns: number }[];
   /** The columns of both halves in turn, two by two. */

@@ -1,29 +1,56 @@
 /**
  * Long work of the host in slices, so that a page on the same thread stays alive: a generator that yields
- * where it can be interrupted.
+ * where it can be interrupted, or what it misses where it needs code that is not loaded yet.
  */
+import { NotLoadedError } from './on-demand.ts';
+
+export type Work<T> = Generator<NotLoadedError | void, T>;
 
 /** Milliseconds of work at a time: with what one step of it takes, well within a frame. */
 const SLICE_MS = 8;
 
-/** The work's result, all at once. */
-export function atOnce<T>(work: Generator<void, T>): T {
+/** The work's result, all at once. NotLoadedError: it would have to wait for code. */
+export function atOnce<T>(work: Work<T>): T {
   for (;;) {
     const step = work.next();
     if (step.done) return step.value;
+    if (step.value) throw step.value;
   }
 }
 
 /** The same with pauses in which the thread does what else it has to do. */
-export async function inSlices<T>(work: Generator<void, T>, signal?: AbortSignal): Promise<T> {
+export async function inSlices<T>(work: Work<T>, signal?: AbortSignal): Promise<T> {
   for (;;) {
     signal?.throwIfAborted();
     const start = performance.now();
     while (performance.now() - start < SLICE_MS) {
       const step = work.next();
       if (step.done) return step.value;
+      if (step.value) await step.value.load();
     }
     await pause();
+  }
+}
+
+/** For work that is async already: awaited between its steps, a pause once a slice is over. */
+export function createPauses(): () => Promise<void> {
+  let end = performance.now() + SLICE_MS;
+  return async () => {
+    if (performance.now() < end) return;
+    await pause();
+    end = performance.now() + SLICE_MS;
+  };
+}
+
+/** What `make` gives; it is called again when the code that it missed is there, so it changes nothing before. */
+export function* whenLoaded<T>(make: () => T): Work<T> {
+  for (;;) {
+    try {
+      return make();
+    } catch (error) {
+      if (!(error instanceof NotLoadedError)) throw error;
+      yield error;
+    }
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * Weight buffers on the GPU, by (key, layout, dtype), shared by every plan of a context.
+ * Weight buffers on the GPU, by (key, layout, dtype, blocks), shared by every plan of a context.
  *
  *   load      makes the buffers of many weights at once and has them filled; all of them, or none
  *   release   frees one component's (`unet`); whoever needs them loads them again
@@ -7,7 +7,7 @@
  * A weight is there when all of its bytes are. Loads that overlap share what is on its way.
  */
 import { byteLength, format } from './kernel.ts';
-import type { Allocator } from './memory.ts';
+import type { Allocator } from './allocator.ts';
 import type { PlanWeight } from './plan.ts';
 
 /** Larger writes get staging memory of their own from Dawn instead of what it uses again. */
@@ -40,8 +40,8 @@ interface Load {
 }
 
 /** Weights with the same are one buffer. */
-export const weightId = ({ key, layout, type, paired }: PlanWeight): string =>
-  `${key} ${layout} ${type.dtype}${paired ? ' paired' : ''}`;
+export const weightId = ({ key, layout, type, paired, blocks }: PlanWeight): string =>
+  `${key} ${layout} ${type.dtype}${paired ? ' paired' : ''}${blocks ? ` ${blocks.k}x${blocks.n}` : ''}`;
 
 export class WeightStore {
   readonly #queue: GPUQueue;

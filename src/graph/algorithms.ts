@@ -16,6 +16,7 @@ import { choose } from '../kernels/designs.ts';
 import type { ImplicitGemm } from '../kernels/gemm-program.ts';
 import { gemmOf, type Product } from '../kernels/product.ts';
 import { type Graph, inputsOf, newIds, type Node, type Tensor } from './graph.ts';
+import { DEFAULT_MAX_BINDING_BYTES } from './limits.ts';
 import { winograd, winogradBytes } from './winograd.ts';
 
 const SPLITS = [2, 4, 8, 16] as const;
@@ -27,9 +28,6 @@ const MIN_INNER = 4096;
 const MIN_PART = 128;
 /** Below, the transforms of Winograd's algorithm take longer than the products it saves. */
 const MIN_WINOGRAD_CHANNELS = 32;
-
-/** WebGPU's default maxStorageBufferBindingSize, which every device has. */
-export const DEFAULT_MAX_BINDING_BYTES = 2 ** 27;
 
 type ProductNode = Node<'linear'> | Node<'conv2d'> | Node<'upsampleConv2d'>;
 

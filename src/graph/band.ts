@@ -12,6 +12,7 @@
 import { DeviceError } from '../engine/errors.ts';
 import { byteLength, format } from '../engine/kernel.ts';
 import { type Graph, inputsOf, type Node, type Tensor } from './graph.ts';
+import { type BandOptions, limitsOf } from './limits.ts';
 import { type Part, partsOf } from './parts.ts';
 import {
   accessOf,
@@ -25,7 +26,7 @@ import {
   rowsRead,
   type Span,
 } from './spans.ts';
-import { type Band, type BandOptions, limitsOf, type Strip, stripsOf } from './strips.ts';
+import { type Band, type Strip, stripsOf } from './strips.ts';
 import { isLocal, type Uses, usesOf } from './uses.ts';
 import { chunksOf, imageOf, type Piece, windowOf } from './windows.ts';
 

@@ -8,10 +8,13 @@
 import type { EngineContext } from '../engine/context.ts';
 import { byteLength, type Kernel, type Target } from '../engine/kernel.ts';
 import type { PlanWeight } from '../engine/plan.ts';
+import { createPauses } from '../engine/slices.ts';
 import { BATCH_BYTES, type UploadJob, Uploader } from '../engine/uploader.ts';
 import type { relayout, RelayoutConstants } from '../kernels/relayout.ts';
+import { packBlocks } from '../weights/blocks.ts';
 import { holdsBeyond } from '../weights/half.ts';
 import { convert, convertRows, type Layout } from '../weights/layout.ts';
+import { allDone } from '../weights/read-ahead.ts';
 import type { LoadBatch, LoadPiece } from './load-plan.ts';
 import { readWhole } from './weight-parts.ts';
 import type { WeightPlace, WeightSource } from './weight-source.ts';
@@ -41,6 +44,8 @@ export class BatchUploader {
   readonly #gathered: Uint16Array<ArrayBuffer>;
   /** Tensors that may hold what f16 cannot. */
   readonly #doubtful = new Set<LoadItem>();
+  /** Where the files are in memory, nothing else would let the thread go. */
+  readonly #pause = createPauses();
 
   private constructor(context: EngineContext, work: LoadWork) {
     this.#context = context;
@@ -81,14 +86,13 @@ export class BatchUploader {
         const { place } = this.#itemOf(piece);
         await place?.read(piece.begin, bytesIn(memory, piece), this.#work.signal);
       });
-    // All of them: the memory is used again.
-    const failed = (await Promise.allSettled(reads)).find(({ status }) => status === 'rejected');
-    if (failed?.status === 'rejected') throw failed.reason;
+    await allDone(reads);
   }
 
   async upload({ pieces }: LoadBatch, memory: Uint8Array<ArrayBuffer>): Promise<void> {
     const forDevice: LoadPiece[] = [];
     for (const piece of pieces) {
+      await this.#pause();
       if (piece.way === 'device') forDevice.push(piece);
       else if (piece.way === 'rows') await this.#gather(piece, bytesIn(memory, piece));
       else if (piece.way === 'host') await this.#convert(piece, bytesIn(memory, piece));
@@ -121,7 +125,7 @@ export class BatchUploader {
   /** Turned here, with the rest of its tensor. */
   async #gather(piece: LoadPiece, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
     const item = this.#itemOf(piece);
-    const { weight, buffer, place } = item;
+    const { weight, place } = item;
     if (!place) return;
     this.#doubt(piece, bytes);
     const whole = this.#gathered.subarray(0, byteLength(weight.type) / 2);
@@ -129,22 +133,30 @@ export class BatchUploader {
     convertRows({ name: weight.key, dtype, shape, bytes }, whole, piece);
     if (!isLast(piece, item)) return;
     if (this.#doubtful.has(item)) await this.#convertWhole(item);
-    else await this.#context.weights.write(buffer, bytesOf(whole));
+    else await this.#write(item, bytesOf(whole));
   }
 
   async #convert(piece: LoadPiece, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-    const { weight, buffer, place } = this.#itemOf(piece);
+    const item = this.#itemOf(piece);
+    const { weight, place } = item;
     if (!place) return;
     const { dtype, shape } = place;
     const to = weight.type.dtype === 'f16' ? 'f16' : 'f32';
     const raw = { name: weight.key, dtype, shape, bytes };
-    await this.#context.weights.write(buffer, convert(weight.layout as Layout, to, raw));
+    await this.#write(item, convert(weight.layout as Layout, to, raw));
   }
 
   /** By the source, which names an element that f16 cannot hold or finds that there is none. */
-  async #convertWhole({ weight, buffer }: LoadItem): Promise<void> {
+  async #convertWhole(item: LoadItem): Promise<void> {
     const { source, signal } = this.#work;
-    await this.#context.weights.write(buffer, await readWhole(source, weight, signal));
+    await this.#write(item, await readWhole(source, item.weight, signal));
+  }
+
+  /** Turned on the host. */
+  async #write({ weight: { type, blocks }, buffer }: LoadItem, turned: Uint8Array): Promise<void> {
+    const columns = type.shape.at(-1) ?? 0;
+    const bytes = blocks ? packBlocks(turned, columns, blocks) : turned;
+    await this.#context.weights.write(buffer, bytes);
   }
 
   #doubt(piece: LoadPiece, bytes: Uint8Array<ArrayBuffer>): void {
@@ -168,6 +180,7 @@ export class BatchUploader {
       // As load-plan.ts chose it.
       {
         layout: weight.layout,
+        blocks: weight.blocks,
         from: place?.dtype,
         shape: place?.shape,
         offset,

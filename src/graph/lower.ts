@@ -1,14 +1,16 @@
-/** Graph → Plan: fuse, band, choose algorithms, take statistics from products, split off what is constant, place tensors in slots, make kernels. */
+/** Graph → Plan: fuse, band, choose algorithms, take statistics from products, pack weights, split off what is constant, place tensors in slots, make kernels. */
 import { byteLength, type Target } from '../engine/kernel.ts';
-import { atOnce } from '../engine/slices.ts';
+import { NotLoadedError, onDemand } from '../engine/on-demand.ts';
 import type { Dispatch, Location, NamedTensor, Plan } from '../engine/plan.ts';
+import { atOnce, whenLoaded, type Work } from '../engine/slices.ts';
+import { loadKernels } from '../kernels/on-demand.ts';
+import { chooseAlgorithms } from './algorithms.ts';
 import { chainProducts } from './chain.ts';
-import { chooseAlgorithms, DEFAULT_MAX_BINDING_BYTES } from './algorithms.ts';
-import { band } from './band.ts';
 import { fuse } from './fuse.ts';
 import { foldGates } from './gate.ts';
 import { joinProjections } from './join.ts';
 import { type Graph, inputsOf, type Node, type Tensor, wholeOf } from './graph.ts';
+import { DEFAULT_MAX_BINDING_BYTES, needsBands } from './limits.ts';
 import { constantNodes, lifetimes } from './liveness.ts';
 import { dropConcats, foldNorms, joinSmallNorms } from './norms.ts';
 import { kernelOf } from './ops.ts';
@@ -25,6 +27,14 @@ export interface LowerOptions {
   readonly compact?: boolean;
 }
 
+const bands = onDemand('bands of large tensors', () => import('./band.ts'));
+const packing = onDemand('weights in blocks', () => import('./pack.ts'));
+
+/** All code that plans for a target may call for: before `lower`, which cannot wait for it. */
+export async function loadPlanner(target: Pick<Target, 'family' | 'matrix'>): Promise<void> {
+  await Promise.all([loadKernels(target), bands.load(), target.matrix && packing.load()]);
+}
+
 /** The graph of a run, but for products in the nodes of their algorithms. */
 export const banded = (built: Graph, target: Target, options: LowerOptions = {}): Graph =>
   atOnce(banding(built, target, options));
@@ -33,21 +43,22 @@ function* banding(
   built: Graph,
   target: Target,
   { keep = () => true, maxBindingBytes = DEFAULT_MAX_BINDING_BYTES, compact = true }: LowerOptions,
-): Generator<void, Graph> {
+): Work<Graph> {
   const names = new Map([...built.names].filter(([name]) => keep(name)));
   const simple = simplify({ ...built, names }, target, { maxBindingBytes, compact });
   yield;
-  // Not among what `simplify` does: the bench times a network's layers.
   const chained = target.family === 'cpu' || compact ? simple : chainProducts(simple);
   yield;
-  return band(chained, { maxBindingBytes, compact });
+  const limits = { maxBindingBytes, compact };
+  if (!needsBands(chained, limits)) return chained;
+  return yield* whenLoaded(() => bands.get().band(chained, limits));
 }
 
-/** The graph whose nodes become dispatches, one each. */
+/** The graph whose nodes become dispatches, one each; weights are not packed yet. */
 export const rewritten = (built: Graph, target: Target, options: LowerOptions = {}): Graph =>
   atOnce(rewriting(built, target, options));
 
-function* rewriting(built: Graph, target: Target, options: LowerOptions): Generator<void, Graph> {
+function* rewriting(built: Graph, target: Target, options: LowerOptions): Work<Graph> {
   const whole = yield* banding(built, target, options);
   yield;
   const graph = chooseAlgorithms(whole, target, options);
@@ -55,17 +66,20 @@ function* rewriting(built: Graph, target: Target, options: LowerOptions): Genera
   return target.family === 'cpu' ? graph : yield* takingMoments(graph, target);
 }
 
+function* packed(graph: Graph, target: Target): Work<Graph> {
+  const { packingWeights } = yield* whenLoaded(() => packing.get());
+  return yield* packingWeights(graph, target);
+}
+
+/** NotLoadedError: the plan calls for code that is not there (`loadPlanner`). */
 export const lower = (built: Graph, target: Target, options: LowerOptions = {}): Plan =>
   atOnce(lowering(built, target, options));
 
-/** The same in steps of a few milliseconds, as `inSlices` takes them. */
-export function* lowering(
-  built: Graph,
-  target: Target,
-  options: LowerOptions = {},
-): Generator<void, Plan> {
-  const graph = yield* rewriting(built, target, options);
+/** The same in steps of a few milliseconds, as `inSlices` takes them; waits for code that is not there. */
+export function* lowering(built: Graph, target: Target, options: LowerOptions = {}): Work<Plan> {
+  const plain = yield* rewriting(built, target, options);
   yield;
+  const graph = target.matrix ? yield* packed(plain, target) : plain;
   const constant = constantNodes(graph);
   const order = [
     ...graph.nodes.filter((node) => constant.has(node)),
@@ -100,7 +114,7 @@ export function* lowering(
 
   const dispatches: Dispatch[] = [];
   for (const node of order) {
-    dispatches.push(dispatchOf(node));
+    dispatches.push(yield* whenLoaded(() => dispatchOf(node)));
     yield;
   }
   const named = [...graph.names].map(([name, { tensor, channels }]): [string, NamedTensor] => {
@@ -164,7 +178,7 @@ function withPath<T>(path: string, make: () => T): T {
   try {
     return make();
   } catch (cause) {
-    if (cause instanceof Error) {
+    if (cause instanceof Error && !(cause instanceof NotLoadedError)) {
       const located = new Error(`${path}: ${cause.message}`, { cause });
       located.name = cause.name;
       throw located;

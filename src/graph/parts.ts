@@ -7,6 +7,7 @@
  */
 import { byteLength } from '../engine/kernel.ts';
 import { inputsOf, type Node, type Tensor } from './graph.ts';
+import type { Limits } from './limits.ts';
 import {
   accessOf,
   alignmentOf,
@@ -22,7 +23,7 @@ import {
   unitOf,
   widthOf,
 } from './spans.ts';
-import { type Band, isStatistics, type Limits, MARGIN_ROWS, type Strip } from './strips.ts';
+import { type Band, isStatistics, MARGIN_ROWS, type Strip } from './strips.ts';
 import { isLocal, type Uses } from './uses.ts';
 
 export interface Part extends Band {

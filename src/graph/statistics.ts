@@ -14,6 +14,7 @@
  */
 import { sizeOf, type Target } from '../engine/kernel.ts';
 import type { PlanWeight } from '../engine/plan.ts';
+import { whenLoaded, type Work } from '../engine/slices.ts';
 import type { Activation } from '../kernels/epilogue.ts';
 import { MAX_GROUPS } from '../kernels/norm-groups.ts';
 import { type Graph, inputsOf, newIds, type Node, type Tensor } from './graph.ts';
@@ -38,11 +39,11 @@ interface Folded {
 }
 
 /** In steps of a few milliseconds, as `inSlices` takes them. */
-export function* takingMoments(graph: Graph, target: Target): Generator<void, Graph> {
+export function* takingMoments(graph: Graph, target: Target): Work<Graph> {
   const writer = new Writer(graph, target);
   const nodes: Node[] = [];
   for (const node of graph.nodes) {
-    const written = writer.write(node);
+    const written = yield* whenLoaded(() => writer.write(node));
     nodes.push(...written);
     // A kernel was made to know its moments.
     if (written.some(({ moments }) => moments)) yield;
@@ -68,6 +69,7 @@ class Writer {
     this.#weights = new Map(graph.weights);
   }
 
+  /** NotLoadedError (ops.ts), and then nothing was written. */
   write(node: Node): Node[] {
     switch (node.op) {
       case 'groupNormPartial': {

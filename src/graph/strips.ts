@@ -11,7 +11,7 @@
  */
 import { byteLength } from '../engine/kernel.ts';
 import { type Graph, inputsOf, type Node, type Tensor } from './graph.ts';
-import { PART_BYTES } from './slots.ts';
+import type { Limits } from './limits.ts';
 import {
   accessOf,
   alignmentOf,
@@ -31,8 +31,6 @@ import {
 } from './spans.ts';
 import type { Uses } from './uses.ts';
 
-/** A graph without a tensor above this is not worth the trouble. */
-const LARGE_BYTES = 32 * 2 ** 20;
 /**
  * Of the largest tensor. With the rows around it a band then fits the slot of a part, and it is still
  * enough work for a large GPU.
@@ -50,35 +48,6 @@ export interface Strip {
   readonly nodes: readonly Node[];
   /** Empty where the nodes are computed as they are. */
   readonly bands: readonly Band[];
-}
-
-export interface BandOptions {
-  /** The device's maxStorageBufferBindingSize. */
-  readonly maxBindingBytes: number;
-  /** Bands wherever they save memory, not only where a binding asks for them: more dispatches. @default true */
-  readonly compact?: boolean;
-}
-
-export interface Limits {
-  /** What a dispatch may bind of one tensor. */
-  readonly bindingBytes: number;
-  /** Larger tensors are computed in bands, … */
-  readonly wholeBytes: number;
-  /** … and lie in parts of at most this. */
-  readonly partBytes: number;
-}
-
-export function limitsOf(
-  { nodes }: Graph,
-  { maxBindingBytes, compact = true }: BandOptions,
-): Limits {
-  const isLarge = compact && nodes.some(({ output }) => byteLength(output) > LARGE_BYTES);
-  const partBytes = Math.min(PART_BYTES, maxBindingBytes);
-  return {
-    bindingBytes: maxBindingBytes,
-    wholeBytes: isLarge ? partBytes : maxBindingBytes,
-    partBytes,
-  };
 }
 
 export function stripsOf(

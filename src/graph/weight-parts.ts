@@ -9,6 +9,7 @@
  * read in the kernels' layout and their columns put in order there (`readWhole`).
  */
 import type { PlanWeight } from '../engine/plan.ts';
+import { allDone } from '../weights/read-ahead.ts';
 import type { WeightPlace, WeightSource } from './weight-source.ts';
 
 /** The tensors of the checkpoint that a weight is made of. */
@@ -56,14 +57,16 @@ function stackedPlace(places: readonly WeightPlace[], rows: number): WeightPlace
     bytes: places.reduce((sum, { bytes }) => sum + bytes, 0),
     order: first.order,
     async read(begin, target, signal) {
+      const reads: Promise<void>[] = [];
       let start = 0;
       for (const place of places) {
         const from = Math.max(begin, start);
         const end = Math.min(begin + target.length, start + place.bytes);
         const piece = target.subarray(from - begin, Math.max(from, end) - begin);
-        if (piece.length > 0) await place.read(from - start, piece, signal);
+        if (piece.length > 0) reads.push(place.read(from - start, piece, signal));
         start += place.bytes;
       }
+      await allDone(reads);
     },
   };
 }
@@ -81,7 +84,7 @@ function pairedPlace(place: WeightPlace): WeightPlace {
         await place.read(start + first * pair, bytes, signal);
         return bytes;
       };
-      const halves = [await read(0), await read(half)];
+      const halves = await allDone([read(0), read(half)]);
       for (let i = 0; i < 2 * count; i++) {
         const at = (2 * first + i) * pair - begin;
         const from = Math.floor(i / 2) * pair;

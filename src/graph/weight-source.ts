@@ -14,7 +14,7 @@ export interface WeightPlace {
 }
 
 export interface WeightSource {
-  /** Bytes of one weight in kernel layout, read from its file now. */
+  /** Bytes of one weight in kernel layout, of its `type`, read from its file now. */
   readWeight(weight: PlanWeight, signal?: AbortSignal): Promise<Uint8Array>;
   /** For loads that stream. Absent or undefined: `readWeight` has to do. */
   placeOf?: ((weight: PlanWeight) => WeightPlace | undefined) | undefined;

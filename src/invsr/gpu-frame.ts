@@ -17,13 +17,12 @@ import type { Plan } from '../engine/plan.ts';
 import type { Graph } from '../graph/graph.ts';
 import type { Buffers } from './buffers.ts';
 import { blendGraph, type ColorFix, cropGraph, finishGraph, padGraph } from './image-graphs.ts';
-import type { Tensors } from './model.ts';
 import { type PaddingPlan, planPadding } from './padding.ts';
-import { type Dump, dumpNamed } from './parity.ts';
 import { createRunner, planFor, type Runner } from './runner.ts';
 import { SCALE } from './tile-graph.ts';
-import { DEFAULT_SEED, writeDraws, writePlaces, writeSeed } from './tile-inputs.ts';
+import { DEFAULT_SEED, writePlaces, writeSeed } from './tile-inputs.ts';
 import type { TileJob, TileNetworks, TileProgress } from './tile-networks.ts';
+import type { DumpStage } from './tile-plans.ts';
 import { type Tile, type TileGrid, evenGrid, tileGrid } from './tiles.ts';
 import type { UpscalerOptions } from './upscaler-options.ts';
 
@@ -110,8 +109,9 @@ export const resultBytes = (lr: Size): number => SCALE * SCALE * lrBytes(lr);
 export interface FrameRequest {
   readonly colorFix: ColorFix;
   readonly seed?: number | undefined;
-  readonly noise?: Tensors | undefined;
-  readonly dump?: Dump | undefined;
+  /** Writes `draw0` and `draw1` of a batch. @default the generator, by `seed` */
+  readonly writeDraws?: ((buffers: Buffers, batch: TileBatch) => Promise<void>) | undefined;
+  readonly dump?: DumpStage | undefined;
   readonly budgetMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: TileProgress) => void) | undefined;
@@ -139,7 +139,8 @@ export async function padFrame(job: FrameJob): Promise<void> {
 export async function runFrame({ context, networks, plan, ...job }: FrameJob): Promise<void> {
   const { buffers, request } = job;
   const { lr, tile, padding, grid, official, origin } = plan;
-  const { signal, noise, seed = DEFAULT_SEED, budgetMs, dump, onProgress, onBlended } = request;
+  const { signal, writeDraws, seed = DEFAULT_SEED, budgetMs, dump } = request;
+  const { onProgress, onBlended } = request;
   const small = new Map<string, Runner>();
   const around = async (kind: 'crop' | 'blend', batch: number): Promise<Runner> => {
     const known = small.get(`${kind} ${batch}`);
@@ -151,16 +152,11 @@ export async function runFrame({ context, networks, plan, ...job }: FrameJob): P
   };
   // Places in the whole image, whatever was cut off or padded before this one.
   const shifted = { ...padding, top: padding.top - origin.y, left: padding.left - origin.x };
-  const begin = async (own: Buffers, { call, count, first, tiles }: TileBatch): Promise<void> => {
+  const begin = async (own: Buffers, batch: TileBatch): Promise<void> => {
+    const { count, first, tiles } = batch;
     await writePlaces(own, tiles, { tile, grid, padding });
-    if (noise) {
-      await writeDraws(own, noise, {
-        call,
-        batch: count,
-        tile,
-        latentChannels: networks.latentChannels,
-      });
-    } else {
+    if (writeDraws) await writeDraws(own, batch);
+    else {
       const strideOfOwn = official ? tile : undefined;
       await writeSeed(own, tiles, { seed, padding: shifted, strideOfOwn, first });
     }
@@ -169,7 +165,7 @@ export async function runFrame({ context, networks, plan, ...job }: FrameJob): P
   try {
     await buffers.create('content', resultBytes(lr));
     const run = {
-      noise: noise ? 'given' : 'generated',
+      noise: writeDraws ? 'given' : 'generated',
       count: grid.tiles.length,
       shared: buffers,
       signal,
@@ -195,32 +191,33 @@ export async function finishFrame(job: FrameJob): Promise<void> {
 }
 
 /** The small plans of a frame, for what it takes of memory. */
-export function framePlans(
+export async function framePlans(
   context: EngineContext,
   { lr, tile, padding, official, batches }: FramePlan,
   colorFix: ColorFix,
-): readonly Plan[] {
+): Promise<readonly Plan[]> {
   const count = batches[0]?.count ?? 1;
   const pad = padGraph(lr, padding);
-  return [
+  const graphs = [
     ...(pad ? [pad] : []),
     cropGraph(padding, count, tile),
     blendGraph(lr, count, tile),
     finishGraph(lr, { padding, colorFix, officialStyle: official }),
-  ].map((graph) => planFor(context, graph));
+  ];
+  return Promise.all(graphs.map((graph) => planFor(context, graph)));
 }
 
 /** One of the small graphs, used once. */
 export async function runOnce(
   { context, buffers, request }: Pick<FrameJob, 'context' | 'buffers' | 'request'>,
   graph: Graph,
-  dump?: Dump,
+  dump?: DumpStage,
 ): Promise<void> {
   const { signal, budgetMs } = request;
   const runner = await createRunner(context, graph, { signal, keep: () => dump !== undefined });
   try {
     await runner.run(buffers, { signal, budgetMs });
-    if (dump) await dumpNamed(runner, buffers, '', dump);
+    await dump?.(runner, buffers, '');
   } finally {
     runner.dispose();
   }

@@ -3,7 +3,7 @@ import type { EngineContext } from '../engine/context.ts';
 import { MemoryError } from './errors.ts';
 import type { MemoryPlan } from './memory-plan.ts';
 import type { Model } from './model.ts';
-import { TileNetworks } from './tile-networks.ts';
+import { TilePlans } from './tile-plans.ts';
 import { type UpscalerOptions, withDefaults } from './upscaler-options.ts';
 
 /** Tried in turn where nothing else helps: smaller tiles see less of the picture at a time. */
@@ -20,12 +20,12 @@ export interface MemoryFit {
  * Gives up, in this order, as little as brings the plan under `limitBytes`: whole activations, tile
  * batches, networks staying on the device, tile size. MemoryError where even that is too much.
  */
-export function fitMemory(
+export async function fitMemory(
   context: EngineContext,
   model: Model,
   asked: UpscalerOptions,
   limitBytes = Infinity,
-): MemoryFit {
+): Promise<MemoryFit> {
   const wanted = withDefaults(asked, context);
   const smaller = SMALLER_TILES.filter((tile) => tile < wanted.tile);
   const candidates = [
@@ -42,7 +42,7 @@ export function fitMemory(
   ];
   let least = Infinity;
   for (const options of candidates) {
-    const plan = new TileNetworks(context, model, options).memory(options.tileBatch);
+    const plan = await new TilePlans(context, model, options).memory(options.tileBatch);
     if (plan.peakBytes <= limitBytes) return { options, plan, changes: changesOf(wanted, options) };
     least = Math.min(least, plan.peakBytes);
   }

@@ -7,10 +7,11 @@
  * Resident, the weights of all stages count, and their plans share slots; in low memory, the stage
  * that takes most. Images count where the GPU frame's plans are known; each of these runs by itself.
  */
+import { bufferSize } from '../engine/allocator.ts';
 import { packPlanParams, slotRequests } from '../engine/binder.ts';
 import { byteLength, type TensorType } from '../engine/kernel.ts';
-import { bufferSize, pooledBytes } from '../engine/memory.ts';
 import type { Location, Plan } from '../engine/plan.ts';
+import { pooledBytes } from '../engine/slot-pool.ts';
 import { UPLOAD_STAGING_BYTES } from '../engine/uploader.ts';
 import { weightId } from '../engine/weight-store.ts';
 import type { Stage } from './tile-graph.ts';

@@ -5,7 +5,7 @@ import type { Plan, PlanWeight } from '../engine/plan.ts';
 import type { Profiler } from '../engine/profiler.ts';
 import { readBuffer } from '../engine/readback.ts';
 import { byteLength, type TensorType } from '../engine/kernel.ts';
-import { atOnce } from '../engine/slices.ts';
+import { inSlices, type Work } from '../engine/slices.ts';
 import type { Graph } from '../graph/graph.ts';
 import { type LoadOptions, loadWeights } from '../graph/load-weights.ts';
 import { lowering } from '../graph/lower.ts';
@@ -62,25 +62,26 @@ interface PlanOptions {
 export const planFor = (
   context: Pick<EngineContext, 'target' | 'capabilities'>,
   graph: Graph,
-  options: PlanOptions = {},
-): Plan => atOnce(planning(context, graph, options));
+  { signal, ...options }: PlanOptions & Pick<RunnerOptions, 'signal'> = {},
+): Promise<Plan> => inSlices(planning(context, graph, options), signal);
 
 /** The same in steps (engine/slices.ts). */
 export function planning(
   { target, capabilities }: Pick<EngineContext, 'target' | 'capabilities'>,
   graph: Graph,
   { keep = () => false, compact = true }: PlanOptions = {},
-): Generator<void, Plan> {
+): Work<Plan> {
   const maxBindingBytes = capabilities.limits.maxStorageBufferBindingSize;
   return lowering(graph, target, { keep, maxBindingBytes, compact });
 }
 
-export function createRunner(
+export async function createRunner(
   context: EngineContext,
   graph: Graph,
   { keep, compact, ...options }: CreateOptions & PlanOptions = {},
 ): Promise<Runner> {
-  return runnerOf(context, planFor(context, graph, { keep, compact }), options);
+  const plan = await planFor(context, graph, { keep, compact, signal: options.signal });
+  return runnerOf(context, plan, options);
 }
 
 /** The same for a plan made for this context's device. */

@@ -15,6 +15,7 @@
  * Both samples use a standard normal `draw`: from our generator, or given by the caller (parity).
  */
 import type { TensorType } from '../engine/kernel.ts';
+import { onDemand } from '../engine/on-demand.ts';
 import { GraphBuilder, roundUp4 } from '../graph/builder.ts';
 import type { Graph, Tensor } from '../graph/graph.ts';
 import type { ModelConfigs, ModelShapes } from './model.ts';
@@ -22,7 +23,7 @@ import { noisePredictor } from './noise-predictor.ts';
 import { schedule, type Step } from './scheduler.ts';
 import { unet } from './unet.ts';
 import { vaeDecode, vaeEncode } from './vae.ts';
-import { exceeds, vaeDecodeTiled, vaeEncodeTiled, type VaeTiling } from './vae-tiling.ts';
+import type { VaeTiling } from './vae-tiling.ts';
 
 /** The image is four times the tile; the latent half of it (the VAE divides by eight). */
 export const SCALE = 4;
@@ -65,7 +66,10 @@ export interface ModelFacts {
   readonly shapes: ModelShapes;
 }
 
-/** One stage for `batch` tiles. */
+/** What `vaeTiling` calls for. */
+export const tiledVae = onDemand('the VAE in tiles', () => import('./vae-tiling.ts'));
+
+/** One stage for `batch` tiles. NotLoadedError: `tiledVae`. */
 export function stageGraph(stage: Stage, model: ModelFacts, options: TileGraphOptions): Graph {
   const g = new GraphBuilder({ precision: options.precision });
   STAGE_GRAPHS[stage](g, model, options);
@@ -122,10 +126,9 @@ function addEncode(
   );
   const image = g.affine('image_up.centre', { a: up }, { alpha: 2, gamma: -1 });
   const weights = g.checkpoint('vae', shapes.vae);
-  const moments =
-    tiling && exceeds(image, tiling.image)
-      ? vaeEncodeTiled(g, image, weights, { ...configs.vae, tiling })
-      : vaeEncode(g, image, weights, configs.vae);
+  const moments = tiling
+    ? tiledVae.get().vaeEncodeTiled(g, image, weights, { ...configs.vae, tiling })
+    : vaeEncode(g, image, weights, configs.vae);
   const draw = drawOf(g, 'vae', latent, options);
   const z0 = sample(g, 'init_latents', { moments, draw, latent, scale: scalingFactor });
   g.output('init_latents', z0);
@@ -189,10 +192,9 @@ function addDecode(
   const latents = g.external('latents', latentType(latent, options));
   const scaled = g.affine('decode_in', { a: latents }, { alpha: 1 / scalingFactor });
   const weights = g.checkpoint('vae', shapes.vae);
-  const decoded =
-    tiling && exceeds(scaled, tiling.latent)
-      ? vaeDecodeTiled(g, scaled, weights, { ...configs.vae, tiling })
-      : vaeDecode(g, scaled, weights, configs.vae);
+  const decoded = tiling
+    ? tiledVae.get().vaeDecodeTiled(g, scaled, weights, { ...configs.vae, tiling })
+    : vaeDecode(g, scaled, weights, configs.vae);
   g.name('decoded', decoded, 3);
   const patch = g.affine('patch', { a: decoded }, { alpha: 0.5, gamma: 0.5, min: 0, max: 1 });
   g.output('patch', patch);

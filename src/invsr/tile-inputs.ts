@@ -89,12 +89,12 @@ export async function writeDraws(
   noise: Tensors,
   {
     call,
-    batch,
+    count,
     tile,
     latentChannels,
-  }: DrawOptions & { readonly call: number; readonly batch: number },
+  }: DrawOptions & { readonly call: number; readonly count: number },
 ): Promise<void> {
-  const shape = { batch, channels: latentChannels, side: latentSide(tile) };
+  const shape = { batch: count, channels: latentChannels, side: latentSide(tile) };
   await buffers.write('draw0', drawOf(noise, { call, index: 0 }, shape));
   await buffers.write('draw1', drawOf(noise, { call, index: 1 }, shape));
 }

@@ -1,5 +1,5 @@
 /**
- * The networks for batches of tiles, stage by stage (tile-graph.ts).
+ * The networks for batches of tiles, stage by stage: their plans (tile-plans.ts) made runnable.
  *
  * Resident: the plans and weights of all stages stay on the device, and each batch passes all of
  * them. Low memory: one stage at a time; a group of batches passes a stage before its weights and
@@ -10,23 +10,21 @@
  */
 import type { EngineContext } from '../engine/context.ts';
 import { byteLength } from '../engine/kernel.ts';
-import { type Plan, slotBytes, totalFlops } from '../engine/plan.ts';
-import { atOnce, inSlices } from '../engine/slices.ts';
-import { layerOf, WATCH, watch } from '../graph/watch.ts';
+import type { Plan } from '../engine/plan.ts';
 import { Buffers } from './buffers.ts';
-import { type FrameMemory, type MemoryPlan, planMemory, type StagePlan } from './memory-plan.ts';
 import type { Model } from './model.ts';
-import { dumpNamed, type Dump } from './parity.ts';
-import { planning, prepare, type Runner, runnerOf } from './runner.ts';
-import { type PrecisionWarning, StagePrecision } from './stage-precision.ts';
-import { COMPONENTS, type Stage, stageGraph, STAGES, type TileGraphOptions } from './tile-graph.ts';
+import { prepare, type Runner, runnerOf, type StageProgress } from './runner.ts';
+import type { PrecisionWarning } from './stage-precision.ts';
+import { COMPONENTS, type Stage, STAGES } from './tile-graph.ts';
+import {
+  LOW_MEMORY_TILES,
+  type TileKind,
+  type TilePlanOptions,
+  TilePlans,
+  watching,
+} from './tile-plans.ts';
 
-export interface TileNetworksOptions extends Omit<TileGraphOptions, 'batch' | 'noise'> {
-  readonly lowMemory: boolean;
-  /** Activations in bands. @default true */
-  readonly compact?: boolean;
-  /** Looks for NaN and Infinity after every layer. @default false */
-  readonly check?: boolean;
+export interface TileNetworksOptions extends TilePlanOptions {
   /** Hears of stages that go on in f32. */
   readonly onWarning?: ((warning: PrecisionWarning) => void) | undefined;
 }
@@ -37,15 +35,12 @@ export interface TileJob {
   readonly count: number;
 }
 
-export interface TileRequest {
-  readonly noise: TileGraphOptions['noise'];
+export interface TileRequest extends TileKind {
   /** Tiles in all jobs together, for progress. */
   readonly count: number;
   readonly signal?: AbortSignal | undefined;
   /** Device time per submit (engine/executor.ts). */
   readonly budgetMs?: number | undefined;
-  /** Filled with every named tensor, as `call<k>.<name>`. */
-  readonly dump?: Dump | undefined;
   readonly onProgress?: ((progress: TileProgress) => void) | undefined;
 }
 
@@ -56,8 +51,6 @@ export interface TileProgress {
   readonly total: number;
 }
 
-type Kind = Pick<TileRequest, 'noise' | 'dump'>;
-
 /** One run of one stage. */
 interface StageRun extends Omit<TileRequest, 'count'> {
   readonly buffers: Buffers;
@@ -65,22 +58,18 @@ interface StageRun extends Omit<TileRequest, 'count'> {
   readonly onRun: (share: number) => void;
 }
 
-/** Tiles that pass a stage together in low memory: their latents and LR pixels wait on the device. */
-const LOW_MEMORY_TILES = 32;
-
 export class TileNetworks {
+  readonly plans: TilePlans;
   readonly #context: EngineContext;
   readonly #model: Model;
   readonly #options: TileNetworksOptions;
-  readonly #plans = new Map<string, Plan>();
-  readonly #runners = new Map<string, Runner>();
-  readonly #precision: StagePrecision;
+  readonly #runners = new Map<Plan, { readonly stage: Stage; readonly runner: Runner }>();
 
   constructor(context: EngineContext, model: Model, options: TileNetworksOptions) {
+    this.plans = new TilePlans(context, model, options);
     this.#context = context;
     this.#model = model;
     this.#options = options;
-    this.#precision = new StagePrecision(options.precision);
   }
 
   /** Channels of the latents, and so of the draws. */
@@ -93,81 +82,18 @@ export class TileNetworks {
     return this.#runners.size > 0;
   }
 
-  /** The stage's plan for `batch` tiles, made once. */
-  plan(stage: Stage, batch: number, kind: Kind): Plan {
-    return atOnce(this.#planning(stage, batch, kind));
-  }
-
-  /** Makes the plans of all stages with pauses: those of large networks take a page's thread too long. */
-  async planAhead(batch: number, kind: Kind, signal?: AbortSignal): Promise<void> {
-    for (const stage of STAGES) await inSlices(this.#planning(stage, batch, kind), signal);
-  }
-
-  *#planning(stage: Stage, batch: number, { noise, dump }: Kind): Generator<void, Plan> {
-    const key = this.#keyOf(stage, batch, { noise, dump });
-    const known = this.#plans.get(key);
-    if (known) return known;
-    const precision = this.#precision.of(stage);
-    const graph = stageGraph(stage, this.#model, { ...this.#options, precision, batch, noise });
-    yield;
-    const planned = yield* planning(this.#context, graph, {
-      keep: () => dump !== undefined,
-      compact: this.#options.compact,
-    });
-    const plan = this.#options.check ? watch(planned, this.#context.target) : planned;
-    this.#plans.set(key, plan);
-    return plan;
-  }
-
   /** Loads and compiles all stages, unless memory is low. */
   async prepare(batch: number, request: Omit<TileRequest, 'count'>): Promise<void> {
-    await this.planAhead(batch, request, request.signal);
+    await this.plans.ahead(batch, request, request.signal);
     if (this.#options.lowMemory) return;
-    const plans = this.#plansOf(batch, request);
+    const plans = this.plans.all(batch, request);
     await prepare(
       this.#context,
       plans.map(({ plan }) => plan),
-      {
-        model: this.#model,
-        signal: request.signal,
-        onProgress: ({ stage: what, done, total }) => {
-          if (what !== 'run') request.onProgress?.({ stage: what, done, total });
-        },
-      },
+      this.#loading(request),
     );
-    for (const { stage } of plans) {
-      await this.#runner(stage, batch, { ...request, onProgress: undefined });
-    }
-  }
-
-  /** What `tiles` tiles in batches of `batch` will take, by default the most that wait together; with a frame around them. */
-  memory(
-    batch: number,
-    tiles = Math.max(batch, LOW_MEMORY_TILES),
-    frame?: FrameMemory,
-  ): MemoryPlan {
-    const { tile, lowMemory } = this.#options;
-    const count = Math.min(batch, tiles);
-    const group = lowMemory ? Math.min(tiles, LOW_MEMORY_TILES) : count;
-    const kind = { noise: 'generated' } as const;
-    const rest = tiles % count;
-    const first = this.#plansOf(count, kind);
-    const last =
-      rest > 0 ? STAGES.map((stage) => ({ stage, plan: this.plan(stage, rest, kind) })) : [];
-    return planMemory([...first, ...last], {
-      tile,
-      tileBatch: batch,
-      lowMemory,
-      jobs: Math.ceil(group / count),
-      alignment: this.#context.capabilities.limits.minUniformBufferOffsetAlignment,
-      frame,
-    });
-  }
-
-  /** All stages' plans, the largest slots first: the others then find room in them. */
-  #plansOf(batch: number, kind: Kind): readonly StagePlan[] {
-    const plans = STAGES.map((stage) => ({ stage, plan: this.plan(stage, batch, kind) }));
-    return plans.toSorted((a, b) => slotBytes(b.plan) - slotBytes(a.plan));
+    const rest = { ...request, onProgress: undefined };
+    for (const { stage, plan } of plans) await this.#runner(stage, plan, rest);
   }
 
   /**
@@ -191,15 +117,15 @@ export class TileNetworks {
       for await (const group of groupsOf(jobs, lowMemory ? LOW_MEMORY_TILES : 1)) {
         if (call === 0) await this.prepare(group[0]?.count ?? 1, request);
         // A last batch may be smaller.
-        for (const { count } of group) await this.planAhead(count, request, request.signal);
+        for (const { count } of group) await this.plans.ahead(count, request, request.signal);
         for (const stage of STAGES) {
           for (const [i, job] of group.entries()) {
             const buffers = (scopes[i] ??= new Buffers(this.#context, patches));
             if (stage === 'noise_predictor') await begin(buffers, job);
-            const { patch } = this.plan(stage, job.count, request).externals;
+            const { patch } = this.plans.of(stage, job.count, request).externals;
             // Read at once, so all jobs may write to the same.
             if (patch) await patches.create('patch', byteLength(patch));
-            const share = job.count * this.#share(stage, job.count, request);
+            const share = job.count * this.plans.share(stage, job.count, request);
             const from = done;
             const runner = await this.#runStage(stage, job.count, {
               ...request,
@@ -207,7 +133,7 @@ export class TileNetworks {
               onRun: (part) => onProgress?.({ stage: 'tiles', done: from + share * part, total }),
             });
             done += share;
-            if (dump) await dumpNamed(runner, buffers, `call${call + i}.`, dump);
+            await dump?.(runner, buffers, `call${call + i}.`);
             if (stage === 'decode') yield { job, buffers };
           }
           if (lowMemory) this.#evict(stage);
@@ -221,10 +147,9 @@ export class TileNetworks {
     }
   }
 
-  /** Frees the plans; weights stay with the context. */
+  /** Frees what plans hold on the device; weights stay with the context. */
   dispose(): void {
-    for (const runner of this.#runners.values()) runner.dispose();
-    this.#runners.clear();
+    for (const stage of STAGES) this.#forget(stage);
   }
 
   /** Runs a stage; where a check finds it out of f16's range, once more in f32. */
@@ -234,43 +159,45 @@ export class TileNetworks {
     { buffers, onRun, ...request }: StageRun,
   ): Promise<Runner> {
     // Tells of loading and compiling where `prepare` has not done it: in low memory, for a last batch.
-    const runner = await this.#runner(stage, batch, request);
+    const runner = await this.#runner(stage, this.plans.of(stage, batch, request), request);
     await runner.run(buffers, {
       signal: request.signal,
       budgetMs: request.budgetMs,
       onProgress: ({ done, total }) => onRun(done / total),
     });
     if (!this.#options.check) return runner;
+    const { layerOf, WATCH } = await watching.load();
     const { bytes } = await runner.read(WATCH, buffers);
     const layer = layerOf(runner.plan, new Uint32Array(bytes));
     if (layer === undefined) return runner;
-    const warning = this.#precision.widen(stage, layer, this.#model.name);
+    const warning = this.plans.widen(stage, layer);
     this.#forget(stage);
     this.#options.onWarning?.(warning);
+    await this.plans.ahead(batch, request, request.signal);
     return this.#runStage(stage, batch, { buffers, onRun, ...request });
   }
 
-  async #runner(stage: Stage, batch: number, request: Omit<TileRequest, 'count'>): Promise<Runner> {
-    const key = this.#keyOf(stage, batch, request);
-    const known = this.#runners.get(key);
-    if (known) return known;
-    const runner = await runnerOf(this.#context, this.plan(stage, batch, request), {
-      model: this.#model,
-      signal: request.signal,
-      onProgress: ({ stage: what, done, total }) => {
-        if (what !== 'run') request.onProgress?.({ stage: what, done, total });
-      },
-    });
-    this.#runners.set(key, runner);
+  async #runner(stage: Stage, plan: Plan, request: LoadRequest): Promise<Runner> {
+    const known = this.#runners.get(plan);
+    if (known) return known.runner;
+    const runner = await runnerOf(this.#context, plan, this.#loading(request));
+    this.#runners.set(plan, { stage, runner });
     return runner;
   }
 
-  /** Frees a stage's plans. */
+  #loading({ signal, onProgress }: LoadRequest) {
+    const report = ({ stage, done, total }: StageProgress): void => {
+      if (stage !== 'run') onProgress?.({ stage, done, total });
+    };
+    return { model: this.#model, signal, onProgress: report };
+  }
+
+  /** Frees what a stage's plans hold. */
   #forget(stage: Stage): void {
-    for (const [key, runner] of this.#runners) {
-      if (!key.startsWith(`${stage} `)) continue;
+    for (const [plan, { stage: of, runner }] of this.#runners) {
+      if (of !== stage) continue;
       runner.dispose();
-      this.#runners.delete(key);
+      this.#runners.delete(plan);
     }
   }
 
@@ -279,17 +206,9 @@ export class TileNetworks {
     this.#forget(stage);
     for (const component of COMPONENTS[stage]) this.#context.weights.release(component);
   }
-
-  #keyOf(stage: Stage, batch: number, { noise, dump }: Kind): string {
-    return `${stage} ${this.#precision.of(stage)} ${batch} ${noise} ${dump !== undefined}`;
-  }
-
-  /** What a stage takes of a tile's floating point operations. */
-  #share(stage: Stage, batch: number, kind: Kind): number {
-    const flops = (of: Stage): number => totalFlops(this.plan(of, batch, kind).dispatches);
-    return flops(stage) / STAGES.reduce((sum, of) => sum + flops(of), 0);
-  }
 }
+
+type LoadRequest = Pick<TileRequest, 'signal' | 'onProgress'>;
 
 /** Jobs in groups of at least `tiles` tiles, pulled when they are needed. */
 async function* groupsOf<Job extends TileJob>(

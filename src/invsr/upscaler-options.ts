@@ -5,7 +5,13 @@ import type { Tensors } from './model.ts';
 import type { Dump } from './parity.ts';
 import type { Pixels } from './pixels.ts';
 import type { PrecisionWarning } from './stage-precision.ts';
-import { OFFICIAL_VAE_TILING, type VaeTiling } from './vae-tiling.ts';
+import type { VaeTiling } from './vae-tiling.ts';
+
+/**
+ * Sides: https://github.com/zsyOAOA/InvSR/blob/master/configs/sample-sd-turbo.yaml
+ * (sample_tiled_size, latent_tiled_size); overlap: diffusers' tile_overlap_factor.
+ */
+export const OFFICIAL_VAE_TILING: VaeTiling = { image: 1024, latent: 128, overlap: 0.25 };
 
 /** The smallest without visible seams: docs/seams.md. */
 export const DEFAULT_OVERLAP = 0.125;

@@ -15,18 +15,19 @@ import {
   expectFrameFits,
   finishFrame,
   type FrameJob,
+  type FrameRequest,
   lrBytes,
   padFrame,
   planFrame,
   reflectable,
   runFrame,
 } from './gpu-frame.ts';
-import type { MemoryPlan } from './memory-plan.ts';
 import type { Model } from './model.ts';
+import { dumpNamed } from './parity.ts';
 import { patchSource } from './patch-source.ts';
 import { checkPixels, type Pixels } from './pixels.ts';
 import { SCALE } from './tile-graph.ts';
-import { checkDraws } from './tile-inputs.ts';
+import { checkDraws, writeDraws } from './tile-inputs.ts';
 import { type TileProgress, TileNetworks } from './tile-networks.ts';
 import type { PatchSource } from './tile-source.ts';
 import {
@@ -59,11 +60,6 @@ export class Upscaler {
     this.#networks = new TileNetworks(context, model, this.options);
   }
 
-  /** What the networks take on the device, known before they are there. */
-  get memory(): MemoryPlan {
-    return this.#networks.memory(this.options.tileBatch);
-  }
-
   /** Bytes of GPU buffers at the worst moment so far. */
   get peakGpuBytes(): number {
     return this.#context.memory.peakBytes;
@@ -88,9 +84,9 @@ export class Upscaler {
     const lr = reflectable(input);
     expectFrameFits(context.capabilities, lr);
     const plan = planFrame(lr, this.options);
-    const { signal, noise, onProgress } = request;
+    const { signal, noise, dump, onProgress, seed } = request;
+    const { latentChannels } = this.#networks;
     if (noise) {
-      const { latentChannels } = this.#networks;
       const count = plan.grid.tiles.length;
       checkDraws(noise, { count, tileBatch, tile, latentChannels });
     }
@@ -103,7 +99,16 @@ export class Upscaler {
       return result;
     };
     const buffers = new Buffers(context);
-    const frameRequest = { ...request, colorFix, onProgress: tileProgress(request) };
+    const frameRequest: FrameRequest = {
+      colorFix,
+      seed,
+      signal,
+      writeDraws:
+        noise &&
+        ((own, { call, count }) => writeDraws(own, noise, { call, count, tile, latentChannels })),
+      dump: dump && ((runner, own, prefix) => dumpNamed(runner, own, prefix, dump)),
+      onProgress: tileProgress(request),
+    };
     const job = { context, networks: this.#networks, plan, buffers, request: frameRequest };
     try {
       await timed('prepare', async () => {

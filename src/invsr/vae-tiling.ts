@@ -28,14 +28,8 @@ export interface VaeTiling {
   readonly overlap: number;
 }
 
-/**
- * Sides: https://github.com/zsyOAOA/InvSR/blob/master/configs/sample-sd-turbo.yaml
- * (sample_tiled_size, latent_tiled_size); overlap: diffusers' tile_overlap_factor.
- */
-export const OFFICIAL_VAE_TILING: VaeTiling = { image: 1024, latent: 128, overlap: 0.25 };
-
 /** Whether a side of the image is longer than a tile. */
-export function exceeds(x: Tensor, side: number): boolean {
+function exceeds(x: Tensor, side: number): boolean {
   const { height, width } = sizeOfImage(x);
   return Math.max(height, width) > side;
 }
@@ -48,6 +42,7 @@ export function vaeEncodeTiled(
 ): Tensor {
   const { image: side, latent: resultSide, overlap } = tiling;
   const run = (tile: Tensor): Tensor => vaeEncode(g, tile, w, config);
+  if (!exceeds(image, side)) return run(image);
   return inTiles(g, image, { path: `${w.path}.encoder`, side, resultSide, overlap, run });
 }
 
@@ -59,6 +54,7 @@ export function vaeDecodeTiled(
 ): Tensor {
   const { latent: side, image: resultSide, overlap } = tiling;
   const run = (tile: Tensor): Tensor => vaeDecode(g, tile, w, config);
+  if (!exceeds(latent, side)) return run(latent);
   return inTiles(g, latent, { path: `${w.path}.decoder`, side, resultSide, overlap, run });
 }
 

@@ -14,7 +14,7 @@
  * output's registers.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
-import { MATRIX_ENABLES } from '../engine/kernel.ts';
+import { matrixWgsl } from '../engine/subgroup-matrix.ts';
 import { canMultiply, TILE } from './attention-matrix.ts';
 import {
   type AttentionDesign,
@@ -23,7 +23,6 @@ import {
   bindingsWgsl,
   MASKED,
 } from './attention-spec.ts';
-import { matrixWgsl } from './subgroup-matrix.ts';
 import { unroll } from './unroll.ts';
 
 /** Wider heads would need more registers for their output than there are. */
@@ -37,7 +36,7 @@ const P_PITCH = TILE / 4 + 2;
 /** `wide`, where it applies. */
 export function wideDesigns(spec: AttentionSpec, queries: number): readonly string[] {
   const { headDim, keys, causal, params, target } = spec;
-  const rows = target.subgroupSize;
+  const rows = target.matrix?.subgroupSize ?? 0;
   if (!canMultiply(spec) || causal || rows > MAX_ROWS) return [];
   if (headDim > MAX_HEAD || headDim % (SUBGROUPS * TILE) !== 0) return [];
   const isAligned = ['q_row', 'k_row', 'v_row', 'q_at', 'k_at', 'v_at'].every(
@@ -49,8 +48,7 @@ export function wideDesigns(spec: AttentionSpec, queries: number): readonly stri
 export function attentionMatrixWide(spec: AttentionSpec): AttentionDesign {
   const { headDim, target } = spec;
   const matrix = matrixWgsl(target);
-  const { m, n, k } = matrix;
-  const rows = target.subgroupSize;
+  const { m, n, k, subgroupSize: rows } = matrix;
   const bands = rows / m;
   const channels = headDim / SUBGROUPS; // of one subgroup
 
@@ -149,7 +147,7 @@ ${putStrip(strip)}
     queriesPerWorkgroup: rows,
     wgsl: wgsl`
 enable f16;
-${MATRIX_ENABLES}
+${matrix.enables}
 ${bindingsWgsl(spec)}
 const ROWS: u32 = ${rows};
 const GROWTH: f32 = 8;
@@ -159,7 +157,7 @@ var<workgroup> p_tile: array<vec4<f16>, ${rows * P_PITCH}>;
 var<workgroup> parts: array<f32, ${SUBGROUPS * rows}>;
 var<workgroup> grown: atomic<u32>;
 
-@compute @workgroup_size(${SUBGROUPS * rows})
+@compute @workgroup_size(${SUBGROUPS * rows}) ${matrix.pin}
 fn main(
   @builtin(workgroup_id) workgroup: vec3u,
   @builtin(local_invocation_index) thread: u32,

@@ -23,6 +23,10 @@
  * (VUID-RuntimeSpirv-OpCooperativeMatrixLoadKHR-08986), and on different banks. Only for v, which must
  * do without padding to leave 128 rows within 32 KiB, two in eight meet on a bank: hence 16 channels
  * of all keys one after another.
+ *
+ * Operands in f16 only. In f32, as Apple's GPUs have them, q and the output of 64 channels alone would
+ * take 128 registers of every invocation, which is all there are, and 128 rows 44 KiB of shared memory:
+ * attention stays on the ALU there.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
 import {
@@ -32,9 +36,8 @@ import {
   bindingsWgsl,
   MASKED,
 } from './attention-spec.ts';
-import { MATRIX_ENABLES } from '../engine/kernel.ts';
+import { matrixWgsl } from '../engine/subgroup-matrix.ts';
 import { isPacked } from './storage.ts';
-import { matrixWgsl } from './subgroup-matrix.ts';
 import { unroll } from './unroll.ts';
 
 /** Wider heads would leave no registers for q. */
@@ -49,10 +52,11 @@ const V_PITCH = 4;
 
 /** Whether types and target let subgroup matrices multiply. */
 export function canMultiply({ dtype, kvDtype, target }: AttentionSpec): boolean {
-  const { matrix, subgroupSize } = target;
-  if (!matrix || isPacked(target) || dtype !== 'f16' || kvDtype !== 'f16') return false;
-  if (![16, 32, 64].includes(subgroupSize) || subgroupSize % matrix.m !== 0) return false;
-  return 16 % matrix.n === 0 && 16 % matrix.k === 0;
+  const { matrix } = target;
+  if (matrix?.component !== 'f16' || isPacked(target)) return false;
+  if (dtype !== 'f16' || kvDtype !== 'f16') return false;
+  const { m, n, k, subgroupSize } = matrix;
+  return subgroupSize % m === 0 && 16 % n === 0 && 16 % k === 0;
 }
 
 /** Designs for these shapes, the best guess first; none where matrices do not apply. */
@@ -70,10 +74,9 @@ export function matrixDesigns(
 export function attentionMatrix(spec: AttentionSpec, design: string): AttentionDesign {
   const { headDim, causal, target } = spec;
   const matrix = matrixWgsl(target);
-  const { m, n, k } = matrix;
+  const { m, n, k, subgroupSize: subgroup } = matrix;
   const rows = design.startsWith('matrix128') ? 128 : 64;
   const isAhead = design.endsWith('ahead');
-  const subgroup = target.subgroupSize;
   const bands = subgroup / m; // of m rows each, per subgroup
   const steps = headDim / k;
   const outputs = headDim / n;
@@ -225,7 +228,7 @@ ${put(strip)}
     queriesPerWorkgroup: rows,
     wgsl: wgsl`
 enable f16;
-${MATRIX_ENABLES}
+${matrix.enables}
 ${bindingsWgsl(spec)}
 const ROWS: u32 = ${rows};
 const VECTORS: u32 = ${headDim / 4};
@@ -236,7 +239,7 @@ var<workgroup> v_tile: array<vec4<f16>, ${(TILE * headDim) / 4}>;   // [channel 
 var<workgroup> score_tile: array<vec4f, ${rows * SCORE_PITCH}>;
 var<workgroup> grown: atomic<u32>;
 
-@compute @workgroup_size(ROWS)
+@compute @workgroup_size(ROWS) ${matrix.pin}
 fn main(
   @builtin(workgroup_id) workgroup: vec3u,
   @builtin(local_invocation_index) thread: u32,

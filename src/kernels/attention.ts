@@ -42,9 +42,8 @@ import {
 } from '../engine/kernel.ts';
 import { attentionFlash, flashDesigns } from './attention-flash.ts';
 import type { AttentionDesign, AttentionSpec } from './attention-spec.ts';
-import { attentionTiles } from './attention-tiles.ts';
 import { choose, sizeClass } from './designs.ts';
-import { cpuDesigns, matrixDesigns } from './on-demand.ts';
+import { cpuDesigns, matrixDesigns, tiledAttention } from './on-demand.ts';
 
 export interface AttentionInputs {
   readonly q: TensorType;
@@ -146,8 +145,8 @@ function designOf(
   const storage = dtype === kvDtype ? dtype : `${dtype}×${kvDtype}`;
   const what = `attention ${storage} d${headDim}${spec.causal ? ' causal' : ''}`;
   if (target.family === 'cpu') {
-    if (target.subgroupSize <= 1) return attentionTiles(spec);
-    const { attentionLanes, lanesDesigns } = cpuDesigns();
+    if (target.subgroupSize <= 1) return tiledAttention.get().attentionTiles(spec);
+    const { attentionLanes, lanesDesigns } = cpuDesigns.get();
     const key = sizeClass(`cpu ${what}`, { heads, queries, keys });
     const choice = choose(key, lanesDesigns(spec), target);
     return { ...attentionLanes(spec, choice.design), choice };
@@ -166,7 +165,7 @@ function designOf(
   );
   const { design } = choice;
   const make = (): AttentionDesign => {
-    if (design === 'tiles') return attentionTiles(spec);
+    if (design === 'tiles') return tiledAttention.get().attentionTiles(spec);
     if (matrices && design === 'wide') return matrices.attentionMatrixWide(spec);
     if (matrices && design.startsWith('matrix')) return matrices.attentionMatrix(spec, design);
     return attentionFlash(spec, design);

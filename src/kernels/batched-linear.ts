@@ -20,6 +20,7 @@ import {
   type Target,
   type TensorType,
 } from '../engine/kernel.ts';
+import { plainType } from './blocks.ts';
 import { implicitGemm } from './implicit-gemm.ts';
 
 export interface BatchedLinearInputs {
@@ -38,9 +39,10 @@ export function batchedLinear(
   target: Target,
 ): Kernel {
   const [batch = 0, rows = 0, inner = 0] = x.shape;
-  const columns = weight.shape.at(-1) ?? 0;
+  const { plain, blocks } = plainType(weight, 3);
+  const columns = plain.shape.at(-1) ?? 0;
   expectShape('x', x, [batch, rows, inner]);
-  expectShape('weight', weight, [batch, inner, columns]);
+  expectShape('weight', plain, [batch, inner, columns]);
   if (sizeOf(x.shape) === 0) throw new ShapeError(`x is ${format(x)}, expected at least one row`);
   const image = { height: 1, width: rows };
   return implicitGemm(
@@ -48,6 +50,7 @@ export function batchedLinear(
       name: 'batchedLinear',
       x,
       weight,
+      blocks,
       epilogue: {},
       activation: 'none',
       output: { dtype, shape: [batch, rows, columns] },

@@ -26,6 +26,7 @@ import {
   type Target,
   type TensorType,
 } from '../engine/kernel.ts';
+import { plainType } from './blocks.ts';
 import { type Activation, activate } from './epilogue.ts';
 import {
   type ImplicitGemm,
@@ -82,10 +83,11 @@ export function conv2dGemm(
 ): ImplicitGemm {
   const [batch = 0, height = 0, width = 0, own = 0] = x.shape;
   const ci = own + (x2?.shape.at(-1) ?? 0);
-  const [tapsY = 0, tapsX = 0, , co = 0] = weight.shape;
+  const { plain, blocks } = plainType(weight, 4);
+  const [tapsY = 0, tapsX = 0, , co = 0] = plain.shape;
   expectShape('x', x, [batch, height, width, own]);
   if (x2) expectShape('x2', x2, [batch, height, width, ci - own]);
-  expectShape('weight', weight, [tapsY, tapsX, ci, co]);
+  expectShape('weight', plain, [tapsY, tapsX, ci, co]);
   const pixels = {
     height: Math.floor((height + padding.top + padding.bottom - tapsY) / stride) + 1,
     width: Math.floor((width + padding.left + padding.right - tapsX) / stride) + 1,
@@ -106,6 +108,7 @@ export function conv2dGemm(
     x2,
     ...inputNorms(x, { x2, ...normInputs }, normConstants),
     weight,
+    blocks,
     epilogue: { bias, shift, residual },
     activation,
     output,

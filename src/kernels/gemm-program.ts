@@ -1,7 +1,14 @@
 /**
  * What implicit-gemm.ts asks of its programs, one per family of targets.
  */
-import { type Choice, expectShape, format, ShapeError, type TensorType } from '../engine/kernel.ts';
+import {
+  type Blocks,
+  type Choice,
+  expectShape,
+  format,
+  ShapeError,
+  type TensorType,
+} from '../engine/kernel.ts';
 import type { Activation } from './epilogue.ts';
 import { expectGroups, type GroupNormed } from './norm-groups.ts';
 
@@ -44,6 +51,8 @@ export interface ImplicitGemm {
   readonly rowNorm?: RowNorm | undefined;
   /** [phases, taps y, taps x, Ci, Co] in memory. */
   readonly weight: TensorType;
+  /** weight lies in such blocks (blocks.ts), which programs on subgroup matrices of their shape know. */
+  readonly blocks?: Blocks | undefined;
   readonly epilogue: EpilogueInputs;
   readonly activation: Activation;
   /** Of every four columns the first two are multiplied by act of the others: half as many remain. */

@@ -1,6 +1,6 @@
 /**
  * Group normalization of a small image in one dispatch, with an optional activation. Larger images
- * take three (group-norm-stats.ts, group-norm.ts).
+ * take three (group-norm-partial.ts, group-norm-finalize.ts, group-norm.ts).
  *
  *   y = act((x - mean[g]) · rsqrt(var[g] + eps) · gamma + beta)     g the group of a channel
  *

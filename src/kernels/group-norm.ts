@@ -1,6 +1,7 @@
 /**
  * Group normalization over pixels and the channels of a group, with an optional activation:
- * the last of three kernels, the first two of which (group-norm-stats.ts) make `stats`.
+ * the last of three kernels, the first two of which (group-norm-partial.ts, group-norm-finalize.ts)
+ * make `stats`.
  *
  *   y = act((x - mean) * scale + beta),   scale = rstd·gamma
  *

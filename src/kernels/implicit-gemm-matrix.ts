@@ -1,7 +1,7 @@
 /**
- * Implicit GEMM on subgroup matrices: f16 operands, f32 sums. matrix-tiles.ts has the tiles,
- * matrix-staging.ts what is staged in shared memory. One step takes 32 input channels of one tap, or
- * of all taps where they share a halo tile and the weights come from global memory.
+ * Implicit GEMM on subgroup matrices: f16 or f32 operands, f32 sums. matrix-tiles.ts has the tiles,
+ * matrix-staging.ts what is staged in shared memory. One step takes 32 input channels (16 in f32) of
+ * one tap, or of all taps where they share a halo tile and the weights come from global memory.
  *
  *   for every step:  fetch it into registers;  sums += products of the step before;  registers → tiles
  *
@@ -18,10 +18,12 @@
  * Ragged edges: outside of the image and beyond the last channel the tiles hold zeros; sums beyond the
  * last pixel or column are not stored. `direct` loads of columns beyond the last repeat the last ones.
  */
-import { type Choice, gridOf, MATRIX_ENABLES } from '../engine/kernel.ts';
+import { type Choice, gridOf, type Target } from '../engine/kernel.ts';
+import { matrixWgsl } from '../engine/subgroup-matrix.ts';
 import { type ImplicitGemm, type Program, SPLIT_BLOCK, WEIGHT_BINDING } from './gemm-program.ts';
 import { stagingOf } from './matrix-staging.ts';
 import { HALO_WIDTH, type MatrixDesign, THREADS } from './matrix-tiles.ts';
+import { readWgsl } from './storage.ts';
 import { mergeMoments, momentVectors, tileMomentsWgsl } from './tile-moments.ts';
 import { unroll } from './unroll.ts';
 
@@ -34,7 +36,15 @@ const STRIP_PITCH = VECTORS + 1;
 /** Rows that are finished at a time. */
 const ROWS_APART = THREADS / VECTORS;
 
-export function matrixProgram(gemm: ImplicitGemm, design: MatrixDesign, choice: Choice): Program {
+/** `design` is of `choice` and `target`: matrixDesign made it. */
+export function matrixProgram(
+  gemm: ImplicitGemm,
+  {
+    design,
+    choice,
+    target,
+  }: { readonly design: MatrixDesign; readonly choice: Choice; readonly target: Target },
+): Program {
   const { pixels, columns, isHalo } = design;
   const columnBlocks = Math.ceil(gemm.channels / columns);
   const { height, width } = gemm.pixels;
@@ -42,7 +52,7 @@ export function matrixProgram(gemm: ImplicitGemm, design: MatrixDesign, choice: 
     ? [Math.ceil(width / HALO_WIDTH), Math.ceil(height / (pixels / HALO_WIDTH))]
     : gridOf(Math.ceil((height * width) / pixels));
   return {
-    enables: MATRIX_ENABLES,
+    enables: matrixWgsl(design).enables,
     columns,
     choice,
     moments: {
@@ -50,11 +60,13 @@ export function matrixProgram(gemm: ImplicitGemm, design: MatrixDesign, choice: 
       channels: STRIP,
     },
     workgroups: [gridX, gridY, gemm.batch * gemm.phases * columnBlocks * (gemm.splits ?? 1)],
-    wgsl: programWgsl(design, {
-      isSplit: gemm.splits !== undefined,
-      isGrouped: gemm.groupNormed !== undefined,
-      hasMoments: gemm.moments !== undefined,
-    }),
+    wgsl: `
+${readWgsl('weight', WEIGHT_BINDING, gemm.weight.dtype, target)}
+${programWgsl(design, {
+  isSplit: gemm.splits !== undefined,
+  isGrouped: gemm.groupNormed !== undefined,
+  hasMoments: gemm.moments !== undefined,
+})}`,
   };
 }
 
@@ -67,8 +79,8 @@ interface Variant {
 }
 
 function programWgsl(design: MatrixDesign, { isSplit, isGrouped, hasMoments }: Variant): string {
-  const { shape, columns, subgroups, across, isHalo } = design;
-  const { m, n } = shape;
+  const { columns, subgroups, across, isHalo } = design;
+  const { m, n, pin, result } = matrixWgsl(design);
   const rows = design.subgroupPixels / m;
   const groups = design.subgroupColumns / n;
   const staging = stagingOf(design, isSplit);
@@ -99,12 +111,11 @@ function programWgsl(design: MatrixDesign, { isSplit, isGrouped, hasMoments }: V
   }));
 
   return `
-@group(0) @binding(${WEIGHT_BINDING}) var<storage, read> weight: array<vec4<f16>>;
 ${staging.declarations}
 var<workgroup> sum_tile: array<vec4f, ${sums}>;
 ${hasMoments ? tileMomentsWgsl(tile) : ''}
 
-@compute @workgroup_size(${THREADS})
+@compute @workgroup_size(${THREADS}) ${pin}
 fn main(
   @builtin(workgroup_id) workgroup: vec3u,
   @builtin(num_workgroups) grid: vec3u,
@@ -118,7 +129,7 @@ ${isGrouped ? `  merge_groups(block.image, thread, ${THREADS}u);` : ''}
   let down = subgroup / ${across}u;
   let right = subgroup - down * ${across}u;
 ${staging.setup}
-${eachSum((r, g) => `var sum${r}_${g} = subgroup_matrix_result<f32, ${n}, ${m}>();`)}
+${eachSum((r, g) => `var sum${r}_${g} = ${result}();`)}
   for (var step = 0u; step <= steps; step++) {
     if (step < steps) {
 ${staging.fetch}
@@ -197,16 +208,16 @@ ${hasMoments ? '      count += 1f;\n' : ''}${rights.map(finish).join('\n')}
 }
 
 /** The products of one depth: fragments of weights, then row by row of x. */
-function products({ shape, subgroupPixels, subgroupColumns }: MatrixDesign) {
-  const { m, n, k } = shape;
+function products({ matrix, subgroupPixels, subgroupColumns }: MatrixDesign) {
+  const { m, n, k, component } = matrix;
   return (loadWeight: (g: number) => string, loadX: (r: number) => string): string => {
     const groups = subgroupColumns / n;
-    return `${unroll(groups, (g) => `let b${g} = subgroupMatrixLoad<subgroup_matrix_right<f16, ${n}, ${k}>, row_major>(&${loadWeight(g)});`)}
+    return `${unroll(groups, (g) => `let b${g} = subgroupMatrixLoad<subgroup_matrix_right<${component}, ${n}, ${k}>, row_major>(&${loadWeight(g)});`)}
 ${unroll(
   subgroupPixels / m,
   (
     r,
-  ) => `let a${r} = subgroupMatrixLoad<subgroup_matrix_left<f16, ${k}, ${m}>, row_major>(&${loadX(r)});
+  ) => `let a${r} = subgroupMatrixLoad<subgroup_matrix_left<${component}, ${k}, ${m}>, row_major>(&${loadX(r)});
 ${unroll(groups, (g) => `sum${r}_${g} = subgroupMatrixMultiplyAccumulate(a${r}, b${g}, sum${r}_${g});`)}`,
 )}`;
   };

@@ -52,8 +52,10 @@ export function implicitGemm(gemm: ImplicitGemm, target: Target): Kernel {
 
   const isCpu =
     target.family === 'cpu' &&
-    ![gemm.splits, rowNorm, groupNormed, gemm.moments].some((part) => part !== undefined);
-  const program = (isCpu ? cpuDesigns().cpuProgram : gpuProgram)(gemm, target);
+    ![gemm.splits, rowNorm, groupNormed, gemm.moments, gemm.blocks].some(
+      (part) => part !== undefined,
+    );
+  const program = (isCpu ? cpuDesigns.get().cpuProgram : gpuProgram)(gemm, target);
   const moments = momentsOf(gemm, program);
   const params = {
     batch: u32(gemm.batch),

@@ -6,9 +6,9 @@
  *   x, y         [..., C]   f16 or f32, C a multiple of 4
  *   gamma, beta  [C]        f32
  *
- * One team per row, three reads of x, the last two from cache. The second read measures deviations
- * from a mean that f32 could only hold to half an ulp; their own mean, `shift`, makes up for that,
- * so that rows with |mean| ≫ spread lose nothing (E[x²] - E[x]² would cancel).
+ * One team per row, two reads of x, the second from cache. Each invocation runs Welford's update in four
+ * streams (the components of its vectors), and the streams are merged at the end. They count from the
+ * row's first value, so that rows with |mean| ≫ spread lose nothing: the mean that f32 holds is a small one.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
 import {
@@ -76,23 +76,24 @@ ${teamMain(target)} {
   ${team.begin}
   let base = row * params.vectors;
 
-  var sum = vec4f();
-  for (var i = part; i < params.vectors; i += TEAM) { sum += load_x(base + i); }
-  let mean = team_sum(dot(sum, vec4f(1)), part) / params.channels;
-
-  var deviations = vec4f();
-  var squares = vec4f();
+  let first = load_x(base).x;
+  var count = 0f;
+  var mean = vec4f();
+  var m2 = vec4f();
   for (var i = part; i < params.vectors; i += TEAM) {
-    let d = load_x(base + i) - mean;
-    deviations += d;
-    squares += d * d;
+    let v = load_x(base + i) - first;
+    count += 1f;
+    let d = v - mean;
+    mean += d * (1f / count);
+    m2 += d * (v - mean);
   }
-  let shift = team_sum(dot(deviations, vec4f(1)), part) / params.channels;
-  let variance = team_sum(dot(squares, vec4f(1)), part) / params.channels - shift * shift;
+  let row_mean = team_sum(count * dot(mean, vec4f(1)), part) / params.channels;
+  let apart = mean - row_mean;
+  let variance = team_sum(dot(m2 + count * apart * apart, vec4f(1)), part) / params.channels;
   let scale = inverseSqrt(max(variance, 0.0) + params.eps);
 
   for (var i = part; i < params.vectors; i += TEAM) {
-    let normalized = (load_x(base + i) - mean - shift) * scale;
+    let normalized = (load_x(base + i) - first - row_mean) * scale;
     store_y(base + i, normalized * load_gamma(i) + load_beta(i));
   }
 }

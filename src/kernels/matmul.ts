@@ -31,6 +31,7 @@ import {
   type Target,
   type TensorType,
 } from '../engine/kernel.ts';
+import { plainType } from './blocks.ts';
 import { type Activation, activate } from './epilogue.ts';
 import {
   type ImplicitGemm,
@@ -96,8 +97,9 @@ export function linearGemm(
 ): ImplicitGemm {
   const own = x.shape.at(-1) ?? 0;
   const inner = own + (x2?.shape.at(-1) ?? 0);
-  const columns = weight.shape.at(-1) ?? 0;
-  expectShape('weight', weight, [inner, columns]);
+  const { plain, blocks } = plainType(weight, 2);
+  const columns = plain.shape.at(-1) ?? 0;
+  expectShape('weight', plain, [inner, columns]);
   if (gated && (columns % 8 !== 0 || residual || activation !== 'none')) {
     throw new ShapeError(
       `weight is ${format(weight)}, gated columns are a multiple of 8 without activation and residual`,
@@ -133,6 +135,7 @@ export function linearGemm(
     rowNorm:
       gamma && sums && rowEps !== undefined ? { gamma, columns: sums, eps: rowEps } : undefined,
     weight,
+    blocks,
     epilogue: { bias, residual },
     activation: gated ? 'gelu' : activation,
     gated,

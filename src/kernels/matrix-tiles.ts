@@ -10,9 +10,13 @@
  *   matrix   pixels in a row, gathered anew for every tap: linear layers, strides, narrow images
  *   halo     a block of pixels, 16 wide, staged with its border once for all taps
  *   direct   weights from global memory straight into matrices, without a tile in shared memory; only
- *            where input and output channels are multiples of the matrix
+ *            where input and output channels are multiples of the matrix. Graphs give them weights in
+ *            blocks of one matrix (blocks.ts, graph/pack.ts), which no other design reads
+ *
+ * Operands in f16 need x and weights stored as f16. Those in f32 take any storage: it is turned into
+ * f32 on the way to shared memory, hence no `direct`, and nothing is rounded.
  */
-import type { MatrixShape, Target } from '../engine/kernel.ts';
+import type { SubgroupMatrix, Target } from '../engine/kernel.ts';
 import type { ImplicitGemm } from './gemm-program.ts';
 import { isPacked } from './storage.ts';
 
@@ -21,8 +25,11 @@ export const THREADS = 128;
 export const HALO_WIDTH = 16;
 /** Taps along an axis that the border of a halo tile has room for. */
 const MAX_TAPS = 3;
-/** Matrices of sums per subgroup, which live in registers. */
-const MAX_SUMS = 32;
+/**
+ * Sums that an invocation has in registers. Operands are f32 on Apple's GPUs, where an invocation has 128
+ * registers for everything.
+ */
+const MAX_SUMS = { f16: 128, f32: 64 } as const;
 /** Rows of matrices that all subgroups store at a time: more would not leave x and weights 32 KiB. */
 const MAX_STORED_ROWS = 64;
 /** Fewer workgroups leave a large GPU idle; then the tile is a smaller one. */
@@ -30,11 +37,13 @@ const MANY_WORKGROUPS = 128;
 
 /** Everything that the WGSL text depends on. */
 export interface MatrixDesign {
-  readonly shape: MatrixShape;
+  readonly matrix: SubgroupMatrix;
   readonly pixels: number;
   readonly columns: number;
   readonly isHalo: boolean;
   readonly isDirect: boolean;
+  /** Each matrix of the weights is one run of bytes: blocks.ts. */
+  readonly inBlocks: boolean;
   /** Subgroups of the workgroup, `across` of them side by side along the columns. */
   readonly subgroups: number;
   readonly across: number;
@@ -53,29 +62,34 @@ export function matrixDesign(
   target: Target,
 ): MatrixDesign | undefined {
   const [, gather, height, width, direct] = NAME.exec(name) ?? [];
-  const { matrix: shape, subgroupSize } = target;
-  if (gather === undefined || !shape || isPacked(target)) return undefined;
-  if (gemm.x.dtype !== 'f16' || gemm.weight.dtype !== 'f16') return undefined;
-  if (![16, 32, 64].includes(subgroupSize)) return undefined;
+  const { matrix } = target;
+  if (gather === undefined || !matrix) return undefined;
+  const { m, n, k, component } = matrix;
+  const isHalf = component === 'f16';
+  const isStoredSo = [gemm.x, gemm.weight].every(({ dtype }) => dtype === 'f16');
+  if (isHalf && (!isStoredSo || isPacked(target))) return undefined;
   const [isHalo, isDirect] = [gather === 'halo', direct !== undefined];
   if (isHalo && !fitsHalo(gemm)) return undefined;
-  if (isDirect && (gemm.input.channels % shape.k !== 0 || gemm.channels % shape.n !== 0)) {
+  if (isDirect && (!isHalf || gemm.input.channels % k !== 0 || gemm.channels % n !== 0)) {
     return undefined;
   }
+  const { blocks } = gemm;
+  if (blocks && !(isDirect && blocks.k === k && blocks.n === n)) return undefined;
   const [pixels, columns] = [Number(height), Number(width)];
-  const subgroups = THREADS / subgroupSize;
-  if (subgroups * shape.m > MAX_STORED_ROWS) return undefined;
+  const subgroups = THREADS / matrix.subgroupSize;
+  if (subgroups * m > MAX_STORED_ROWS) return undefined;
   const across = 2;
   const subgroupPixels = pixels / (subgroups / across);
   const subgroupColumns = columns / across;
-  const sums = (subgroupPixels / shape.m) * (subgroupColumns / shape.n);
-  if (!Number.isInteger(subgroupPixels / shape.m) || sums > MAX_SUMS) return undefined;
+  if (!Number.isInteger(subgroupPixels / m)) return undefined;
+  if ((pixels * columns) / THREADS > MAX_SUMS[component]) return undefined;
   return {
-    shape,
+    matrix,
     pixels,
     columns,
     isHalo,
     isDirect,
+    inBlocks: blocks !== undefined,
     subgroups,
     across,
     subgroupPixels,

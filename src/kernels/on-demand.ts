@@ -1,34 +1,27 @@
 /**
- * Designs that only some devices need, loaded when such a device is there: those for CPU rasterisers, and
- * those on subgroup matrices. A page with a GPU loads neither (docs/decisions/0010).
- *
- * What is kept is code, once for all devices, as modules are; a target stays plain data.
+ * Kernels that a page with a GPU and a small network never makes, loaded when one is called for
+ * (docs/decisions/0010): designs for CPU rasterisers and those on subgroup matrices, attention with wide
+ * heads, and the ops of rare-ops.ts.
  */
 import type { Target } from '../engine/kernel.ts';
+import { onDemand } from '../engine/on-demand.ts';
 
-type CpuDesigns = typeof import('./designs-cpu.ts');
-type MatrixDesigns = typeof import('./designs-matrix.ts');
+export const cpuDesigns = onDemand('designs for CPU adapters', () => import('./designs-cpu.ts'));
+export const tiledAttention = onDemand('attention in tiles', () => import('./attention-tiles.ts'));
+export const rareOps = onDemand('the kernels of rare ops', () => import('./rare-ops.ts'));
 
-let cpu: CpuDesigns | undefined;
-let matrix: MatrixDesigns | undefined;
-
-/** Before the first kernel is made for a target. `graph/open-context.ts` does it for a device's. */
-export async function loadKernels(target: Pick<Target, 'family' | 'matrix'>): Promise<void> {
-  if (target.family === 'cpu') cpu ??= await import('./designs-cpu.ts');
-  if (target.matrix) matrix ??= await import('./designs-matrix.ts');
-}
-
-export function cpuDesigns(): CpuDesigns {
-  if (!cpu) throw new Error(missing('CPU adapters'));
-  return cpu;
-}
+const matrix = onDemand('designs on subgroup matrices', () => import('./designs-matrix.ts'));
 
 /** Undefined where the target has no subgroup matrices. */
-export function matrixDesigns(target: Pick<Target, 'matrix'>): MatrixDesigns | undefined {
-  if (!target.matrix) return undefined;
-  if (!matrix) throw new Error(missing('subgroup matrices'));
-  return matrix;
+export const matrixDesigns = (target: Pick<Target, 'matrix'>) =>
+  target.matrix ? matrix.get() : undefined;
+
+/** What every plan for a target calls for. */
+export async function loadDesigns(target: Pick<Target, 'family' | 'matrix'>): Promise<void> {
+  await Promise.all([target.family === 'cpu' && cpuDesigns.load(), target.matrix && matrix.load()]);
 }
 
-const missing = (what: string): string =>
-  `the kernels for ${what} are not loaded: make the context by openContext(device), or await loadKernels(target)`;
+/** All that a kernel for a target may call for: before kernels are made by hand. */
+export async function loadKernels(target: Pick<Target, 'family' | 'matrix'>): Promise<void> {
+  await Promise.all([loadDesigns(target), tiledAttention.load(), rareOps.load()]);
+}

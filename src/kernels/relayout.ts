@@ -5,6 +5,7 @@
  *   raw      bytes of whole rows of [O, I, ...taps] as the file has them, F16, BF16 or F32
  *   weight   linear, conv   f16 [...taps, I, O]
  *            phase          f16 [2, 2, 2, 2, I, O], see weights/phase-weights.ts
+ *            with `blocks`  the same in blocks of one matrix: blocks.ts
  *
  * A dispatch moves `rows` rows from `first` on, so a weight may arrive in pieces; each fills its own
  * columns of every row of the result. O and the rows are multiples of 8, I of 4, a row's elements
@@ -19,6 +20,7 @@
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
 import {
+  type Blocks,
   byteLength,
   type Kernel,
   paramsWgsl,
@@ -28,6 +30,7 @@ import {
   type TensorType,
   u32,
 } from '../engine/kernel.ts';
+import { packedType, placeWgsl } from './blocks.ts';
 import { HALF, SINGLE } from './half-bits.ts';
 import { phaseSums } from './phase-sums.ts';
 import { canRelayout, ELEMENT_BYTES } from './relayout-rows.ts';
@@ -46,10 +49,12 @@ export interface RelayoutConstants {
   readonly offset: number;
   readonly first: number;
   readonly rows: number;
+  /** @default none: rows one after another */
+  readonly blocks?: Blocks | undefined;
 }
 
 /** How the workgroup's lanes and their loops lie: rows / 8 and columns / 8. */
-const BLOCKS = {
+const LOOPS = {
   // One SIMD vector of lanes: a CPU's caches see 64 rows of a line each.
   cpu: { lanes: 8, columns: 16 },
   // A line of 128 bytes per row is read by one invocation, in eight consecutive loads.
@@ -60,7 +65,7 @@ const PHASE_LANES = 32;
 
 export function relayout(
   { raw }: RelayoutInputs,
-  { from, layout, shape, offset, first, rows }: RelayoutConstants,
+  { from, layout, shape, offset, first, rows, blocks }: RelayoutConstants,
   target: Target,
 ): Kernel {
   const [outputs = 0, inputs = 0, ...spatial] = shape;
@@ -87,22 +92,23 @@ export function relayout(
     first: u32(first),
     rows: u32(rows),
   };
-  const type: TensorType = {
+  const plain: TensorType = {
     dtype: 'f16',
     shape: [...(isPhase ? [2, 2, 2, 2] : kernelShape), inputs, outputs],
   };
-  const block = BLOCKS[target.family];
+  const type = blocks ? packedType(plain, blocks) : plain;
+  const loops = LOOPS[target.family];
   return {
     name: 'relayout',
-    variant: `${layout} ${from} [${shape.join(',')}]`,
+    variant: `${layout} ${from} [${shape.join(',')}]${blocks ? ` in ${blocks.k}x${blocks.n}` : ''}`,
     bindings: { raw: 1 },
     params,
     output: { binding: 2, type },
     workgroups: isPhase
       ? [Math.ceil(rows / (4 * PHASE_LANES)), inputs, 1]
-      : [Math.ceil(columns / (8 * block.columns)), Math.ceil(rows / (8 * block.lanes)), 1],
+      : [Math.ceil(columns / (8 * loops.columns)), Math.ceil(rows / (8 * loops.lanes)), 1],
     cost: { flops: 0, bytes: end - offset + (byteLength(type) * rows) / outputs },
-    wgsl: isPhase ? phaseWgsl(from) : transposeWgsl(from, block),
+    wgsl: isPhase ? phaseWgsl(from, blocks) : transposeWgsl(from, loops, blocks),
   };
 }
 
@@ -134,7 +140,8 @@ fn eight(i: u32) -> vec4u {
 
 function transposeWgsl(
   from: RelayoutConstants['from'],
-  { lanes, columns }: (typeof BLOCKS)[Target['family']],
+  { lanes, columns }: (typeof LOOPS)[Target['family']],
+  blocks: Blocks | undefined,
 ): string {
   return wgsl`
 ${PARAMS}
@@ -143,6 +150,7 @@ const COLUMNS: u32 = ${columns};
 @group(0) @binding(1) var<storage, read> raw: array<vec4u>;
 @group(0) @binding(2) var<storage, read_write> weight: array<vec4u>;
 ${EIGHT[from]}
+${placeWgsl(blocks, 8)}
 
 // Two rows of eight → eight pairs: even columns and odd columns.
 fn even(a: vec4u, b: vec4u) -> vec4u { return (a & vec4u(0xffffu)) | (b << vec4u(16u)); }
@@ -150,7 +158,7 @@ fn odd(a: vec4u, b: vec4u) -> vec4u { return (a >> vec4u(16u)) | (b & vec4u(0xff
 
 fn store(column: u32, group: u32, value: vec4u) {
   let row = (column % params.taps) * params.inputs + column / params.taps;
-  weight[row * (params.outputs / 8u) + group] = value;
+  weight[place(row, group, params.outputs / 8u)] = value;
 }
 
 @compute @workgroup_size(LANES)
@@ -197,7 +205,7 @@ fn main(
 }
 
 /** An invocation makes all 16 sums of one input channel and four outputs; lanes lie along O. */
-function phaseWgsl(from: RelayoutConstants['from']): string {
+function phaseWgsl(from: RelayoutConstants['from'], blocks: Blocks | undefined): string {
   return wgsl`
 ${PARAMS}
 const LANES: u32 = ${PHASE_LANES};
@@ -205,6 +213,7 @@ const LANES: u32 = ${PHASE_LANES};
 @group(0) @binding(2) var<storage, read_write> weight: array<vec2u>;
 ${SINGLE[from]}
 ${HALF}
+${placeWgsl(blocks, 4)}
 
 // Tap k of four rows.
 fn four(row: u32, input: u32, k: u32) -> vec4f {
@@ -221,7 +230,7 @@ fn store(plane: u32, input: u32, group: u32, sum: vec4f) {
   let bits = bitcast<vec4u>(sum);
   // Sums begin at +0: there is no -0.
   let h = half(select(bits, vec4u(0u), (bits << vec4u(1u)) == vec4u(0u)));
-  weight[(plane * params.inputs + input) * (params.outputs / 4u) + group] =
+  weight[place(plane * params.inputs + input, group, params.outputs / 4u)] =
     h.xz | (h.yw << vec2u(16u));
 }
 

@@ -26,6 +26,7 @@ import {
   type Target,
   type TensorType,
 } from '../engine/kernel.ts';
+import { plainType } from './blocks.ts';
 import { type Activation, activate } from './epilogue.ts';
 import type { ImplicitGemm } from './gemm-program.ts';
 import { implicitGemm } from './implicit-gemm.ts';
@@ -61,9 +62,10 @@ export function upsampleConv2dGemm(
 ): ImplicitGemm {
   const [batch = 0, height = 0, width = 0, ci = 0] = x.shape;
   const rows = height + padding.top + padding.bottom - 2;
-  const co = weight.shape.at(-1) ?? 0;
+  const { plain, blocks } = plainType(weight, 6);
+  const co = plain.shape.at(-1) ?? 0;
   expectShape('x', x, [batch, height, width, ci]);
-  expectShape('weight', weight, [2, 2, 2, 2, ci, co]);
+  expectShape('weight', plain, [2, 2, 2, 2, ci, co]);
   if (bias) expectShape('bias', bias, [co]);
   if (!(sizeOf(x.shape) > 0 && rows > 0)) {
     throw new ShapeError(`x is ${format(x)}, expected at least one row and column of pixels`);
@@ -73,6 +75,7 @@ export function upsampleConv2dGemm(
     name: 'upsampleConv2d',
     x,
     weight,
+    blocks,
     epilogue: { bias },
     activation,
     output: { dtype, shape: [batch, 2 * rows, 2 * width, co] },

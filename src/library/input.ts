@@ -13,7 +13,7 @@ import { expectTextureFits } from './output.ts';
 import type { ImageInput, UpscaleOptions } from './types.ts';
 
 /** On the device already. */
-const isGpuImage = (input: ImageInput): input is GpuImage =>
+export const isGpuImage = (input: ImageInput | ImageSize): input is GpuImage =>
   'createView' in input || 'buffer' in input;
 
 /** Width and height in pixels. TypeError: no image. RangeError: no pixels, as of a picture that is not loaded. */

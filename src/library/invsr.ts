@@ -16,7 +16,7 @@ import { inputSize, sourceOf } from './input.ts';
 import { KeptNetworks } from './kept-networks.ts';
 import { openModelOf } from './open-model.ts';
 import { createOutput, expectOutput, expectTextureFits } from './output.ts';
-import { expectCallOptions, planCall, type Settings, settingsOf } from './plan-call.ts';
+import { expectCallOptions, imageBytes, planCall, type Settings, settingsOf } from './plan-call.ts';
 import { networkProgress } from './progress.ts';
 import { runCall } from './run-call.ts';
 import type {
@@ -24,6 +24,7 @@ import type {
   LoadOptions,
   MemoryUse,
   NetworkOptions,
+  PlanOptions,
   UpscaleOptions,
   Watched,
 } from './types.ts';
@@ -57,12 +58,12 @@ export class InvSR implements Disposable {
     return new InvSR(context, await openModelOf(options), options);
   }
 
-  /** `open`, and everything that the default options need: weights on the device, pipelines compiled. */
+  /** `open`, and everything that a batch of tiles with these options needs: weights on the device, pipelines compiled. */
   static async load(options: LoadOptions): Promise<InvSR> {
     const opened = await InvSR.open(options);
     try {
       const { signal, onProgress } = options;
-      await opened.prepare({ width: 1, height: 1 }, { signal, onProgress });
+      await opened.prepare(undefined, { signal, onProgress });
       return opened;
     } catch (error) {
       opened.dispose();
@@ -72,40 +73,40 @@ export class InvSR implements Disposable {
 
   /**
    * What an input of this size will take of the device's memory, known before a byte is allocated: networks
-   * and images, the result included. RangeError, ImageSizeError, DeviceError (more than its
-   * limits allow in one piece): as `upscale`. How much memory a device has left it does not tell.
+   * and images, the result included. Images that are there already do not count: an `output`, and an input that
+   * is an image on the device. RangeError, ImageSizeError, DeviceError (more than its limits allow in one
+   * piece): as `upscale`. How much memory a device has left it does not tell.
    */
-  async plan(
-    size: ImageSize,
-    options: NetworkOptions & Pick<UpscaleOptions, 'colorFix' | 'region'> = {},
-  ): Promise<MemoryPlan> {
+  async plan(input: ImageSize, options: PlanOptions = {}): Promise<MemoryPlan> {
+    expectCallOptions(options);
     const settings = this.#settings(options);
-    const { frame, region, window } = planCall(this.context, size, settings, options.region);
-    const pixels = SCALE * SCALE * region.width * region.height + window.width * window.height;
+    const plan = planCall(this.context, input, settings, options.region);
+    const { frame } = plan;
     const around = {
-      plans: framePlans(this.context, frame, settings.colorFix),
-      otherBytes: 4 * pixels,
+      plans: await framePlans(this.context, frame, settings.colorFix),
+      otherBytes: imageBytes(input, plan, options),
     };
     const tiles = frame.grid.tiles.length;
-    const networks = this.#networks.find(settings);
-    for (const count of countsOf(frame)) await networks.planAhead(count, { noise: 'generated' });
-    return networks.memory(settings.tileBatch, tiles, around);
+    const { plans } = this.#networks.find(settings);
+    return plans.memory(settings.tileBatch, tiles, around);
   }
 
   /**
    * Loads, compiles and allocates what inputs of one size need, ahead of the first call, which is left with
-   * its images: room for them, and the two small passes that know their formats. Errors as `upscale`.
+   * its images: room for them, and the two small passes that know their formats. Without a size, what any
+   * needs: a full batch of tiles. Errors as `upscale`.
    */
-  async prepare(size: ImageSize, options: NetworkOptions & Watched = {}): Promise<void> {
+  async prepare(size?: ImageSize, options: NetworkOptions & Watched = {}): Promise<void> {
     const settings = this.#settings(options);
-    const { frame } = planCall(this.context, size, settings);
+    const { frame } = planCall(this.context, size ?? { width: 1, height: 1 }, settings);
+    const counts = size ? countsOf(frame) : [settings.tileBatch];
     const onProgress = networkProgress(options.onProgress);
     await this.#inTurn(options.signal, async (signal) => {
       const networks = this.#networks.use(settings);
-      for (const count of countsOf(frame)) {
+      for (const count of counts) {
         await networks.prepare(count, { noise: 'generated', signal, onProgress });
       }
-      const small = framePlans(this.context, frame, settings.colorFix);
+      const small = await framePlans(this.context, frame, settings.colorFix);
       await this.context.pipelines.compile(
         small.flatMap(({ dispatches }) => dispatches),
         { signal },
@@ -123,7 +124,8 @@ export class InvSR implements Disposable {
    * TypeError: the input or the output cannot be read or written as it is. RangeError: sizes, regions and
    * options that make no sense. ImageSizeError: too large for this device. DeviceError: no memory, a limit
    * is too low, an image is destroyed or of another device. CompileError, DeviceLostError. CheckpointError,
-   * WeightError: the model. The signal's reason where it aborts, within one submit; AbortError after `dispose`.
+   * WeightError: the model. NonFiniteError: `check` found damaged weights. The signal's reason where it aborts,
+   * when one submit at most is under way; AbortError after `dispose`.
    */
   async upscale<Output extends GpuImage = GPUTexture>(
     input: ImageInput,

@@ -34,6 +34,10 @@ export function expectTextureFits(
   );
 }
 
+/** Of a new texture: bytes would show steps in dark linear values. */
+export const outputFormat = (transfer: Transfer): 'rgba8unorm' | 'rgba16float' =>
+  transfer === 'linear' ? 'rgba16float' : 'rgba8unorm';
+
 /** A texture that can be drawn, drawn to and copied; views of rgba8unorm-srgb give renderers linear values. */
 export async function createOutput(
   { allocator }: EngineContext,
@@ -46,9 +50,8 @@ export async function createOutput(
     width,
     height,
     usage: TEXTURE_BINDING | RENDER_ATTACHMENT | COPY_SRC | COPY_DST,
-    ...(transfer === 'linear'
-      ? { format: 'rgba16float' }
-      : { format: 'rgba8unorm', viewFormats: ['rgba8unorm-srgb'] }),
+    format: outputFormat(transfer),
+    viewFormats: transfer === 'linear' ? [] : ['rgba8unorm-srgb'],
   });
   try {
     await ready;

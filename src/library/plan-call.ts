@@ -1,12 +1,16 @@
 /** What a call needs to know before its turn: options with every default, and the geometry that follows. */
 import type { EngineContext } from '../engine/context.ts';
 import { expectSides, type ImageSize, type Rectangle } from '../engine/gpu-image.ts';
+import { textureBytes } from '../engine/allocator.ts';
 import { checkGuidance } from '../invsr/check-model.ts';
 import { expectFrameFits, type FramePlan, planFrame, reflectable } from '../invsr/gpu-frame.ts';
 import type { Model } from '../invsr/model.ts';
 import { timestepsOf } from '../invsr/scheduler.ts';
+import { SCALE } from '../invsr/tile-graph.ts';
 import { type UpscalerOptions, withDefaults } from '../invsr/upscaler-options.ts';
-import type { LoadOptions, NetworkOptions, UpscaleOptions } from './types.ts';
+import { isGpuImage } from './input.ts';
+import { outputFormat } from './output.ts';
+import type { LoadOptions, NetworkOptions, PlanOptions, UpscaleOptions } from './types.ts';
 import { expectRegion, windowOf } from './window.ts';
 
 export type Settings = Required<UpscalerOptions>;
@@ -15,13 +19,14 @@ export type Settings = Required<UpscalerOptions>;
 export function settingsOf(
   context: EngineContext,
   model: Model,
-  { precision, lowMemory, ...defaults }: LoadOptions,
+  { precision, lowMemory, check, onWarning, ...defaults }: LoadOptions,
   own: NetworkOptions & Pick<UpscaleOptions, 'colorFix'>,
 ): Settings {
   const set = Object.entries(own).filter(([, value]) => value !== undefined);
   const options: typeof own = { ...defaults, ...Object.fromEntries(set) };
   const { steps, startTimestep, tile, tileBatch, overlap, cfg, colorFix = 'wavelet' } = options;
-  const asked = { precision, lowMemory, tile, tileBatch, overlap, cfg, colorFix };
+  const fixed = { precision, lowMemory, check, onWarning };
+  const asked = { ...fixed, tile, tileBatch, overlap, cfg, colorFix };
   const given = Object.fromEntries(Object.entries(asked).filter(([, v]) => v !== undefined));
   const timesteps = timestepsOf(steps, startTimestep);
   const settings = withDefaults({ ...(given as UpscalerOptions), timesteps }, context);
@@ -71,4 +76,16 @@ export function planCall(
   expectFrameFits(capabilities, lr);
   const frame = planFrame(lr, { ...settings, origin: { x: window.x, y: window.y } });
   return { region, window, frame };
+}
+
+/** Bytes of the images that a call makes besides its frame's: a copy of what comes from the page, and the result. */
+export function imageBytes(
+  input: ImageSize,
+  { region, window }: Pick<CallPlan, 'region' | 'window'>,
+  { output, inputTransfer = 'srgb', outputTransfer = inputTransfer }: PlanOptions,
+): number {
+  const copy = isGpuImage(input) ? 0 : textureBytes({ ...window, format: 'rgba8unorm' });
+  if (output) return copy;
+  const [width, height] = [SCALE * region.width, SCALE * region.height];
+  return copy + textureBytes({ width, height, format: outputFormat(outputTransfer) });
 }

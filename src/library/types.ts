@@ -8,6 +8,7 @@ import type { GpuImage, Rectangle, Transfer } from '../engine/gpu-image.ts';
 import type { PageImage } from '../engine/image-upload.ts';
 import type { ColorFix } from '../invsr/image-graphs.ts';
 import type { Model } from '../invsr/model.ts';
+import type { PrecisionWarning } from '../invsr/stage-precision.ts';
 import type { Folder } from '../weights/folder.ts';
 
 export type { GpuImage, ImageBuffer, Transfer } from '../engine/gpu-image.ts';
@@ -31,7 +32,7 @@ export type Progress =
   | { readonly phase: 'run'; readonly done: number; readonly total: number };
 
 export interface Watched {
-  /** Ends the work within one submit, with the signal's reason. */
+  /** Ends the work with the signal's reason: nothing is submitted afterwards, and one submit may be under way. */
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
@@ -48,6 +49,14 @@ export interface LoadOptions extends NetworkOptions, Watched {
   readonly designs?: Designs;
   /** One network on the device at a time: less memory, weights read again for every 32 tiles. @default false */
   readonly lowMemory?: boolean;
+  /**
+   * Looks for NaN and Infinity after every layer, and reads four words back after every network: one that
+   * leaves the range of f16 is computed again in f32, which takes more memory than `plan` told, and goes on
+   * so. Where f32 does not help, calls reject with NonFiniteError. @default false
+   */
+  readonly check?: boolean;
+  /** With `check`: hears of networks that go on in f32. @default nobody */
+  readonly onWarning?: ((warning: PrecisionWarning) => void) | undefined;
 }
 
 /** What decides which networks are needed, and how much memory. */
@@ -87,14 +96,17 @@ export interface UpscaleOptions<Output extends GpuImage = GPUTexture>
   /**
    * What a picture of the page is converted to on its way to the device, and what the result is in. Bytes
    * (ImageData) and images on the device are taken as they are.
-   * @default what ImageData, VideoFrames and 2d canvases say they are in, else 'srgb'
+   * @default what ImageData, VideoFrames and canvases say they are in, else 'srgb'
    */
   readonly colorSpace?: PredefinedColorSpace;
   /** Of an input that is on the device. @default 'srgb' */
   readonly inputTransfer?: Transfer;
   /** @default that of the input */
   readonly outputTransfer?: Transfer;
-  /** GPU time per submit, so that the caller's own frames interleave. @default 8 (100 on a CPU adapter) */
+  /**
+   * GPU time per submit, of which one is under way at a time: how long the caller's own frames wait, and an
+   * abort. Less costs time between submits. @default 8 (100 on a CPU adapter)
+   */
   readonly budgetMs?: number;
   /**
    * A part of the output is there, in pixels of the output; already submitted: a frame drawn now shows it.
@@ -103,6 +115,13 @@ export interface UpscaleOptions<Output extends GpuImage = GPUTexture>
    */
   readonly onTile?: ((region: Region, output: Output) => void) | undefined;
 }
+
+/** What decides how much memory a call takes. */
+export type PlanOptions = NetworkOptions &
+  Pick<
+    UpscaleOptions<GpuImage>,
+    'colorFix' | 'region' | 'output' | 'inputTransfer' | 'outputTransfer'
+  >;
 
 /** Bytes on the device. */
 export interface MemoryUse {

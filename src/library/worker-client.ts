@@ -9,6 +9,7 @@
 import type { ImageSize } from '../engine/gpu-image.ts';
 import { colorSpaceOf, type PageImage } from '../engine/image-upload.ts';
 import type { MemoryPlan } from '../invsr/memory-plan.ts';
+import type { PrecisionWarning } from '../invsr/stage-precision.ts';
 import type { BlobFolder } from '../weights/folder.ts';
 import type { MemoryUse, NetworkOptions, Region, Watched } from './types.ts';
 import {
@@ -31,6 +32,8 @@ export interface WorkerLoadOptions extends OpenSettings, Watched {
    * invsr-webgpu/browser).
    */
   readonly weights: string | URL | BlobFolder;
+  /** With `check`: hears of networks that go on in f32. @default nobody */
+  readonly onWarning?: ((warning: PrecisionWarning) => void) | undefined;
   /**
    * A worker that runs `invsr-webgpu/worker-script`, where your bundler does not find it by itself; ended
    * by `dispose`. @default one made by the library
@@ -62,15 +65,20 @@ export class InvSRWorker implements Disposable {
   readonly #calls = new Map<number, Watcher>();
   readonly #canvases = new Map<OffscreenCanvas, number>();
   readonly #lost = new AbortController();
+  readonly #onWarning: WorkerLoadOptions['onWarning'];
   #memory: MemoryUse = { weightBytes: 0, otherBytes: 0, peakBytes: 0 };
   #count = 0;
   #ended: Error | undefined;
 
-  private constructor(worker: Worker) {
+  private constructor(worker: Worker, onWarning: WorkerLoadOptions['onWarning']) {
     this.#worker = worker;
+    this.#onWarning = onWarning;
     worker.addEventListener('message', ({ data }: MessageEvent<FromWorker>) => this.#hear(data));
     worker.addEventListener('error', ({ message }) =>
       this.#end(new Error(`the worker ended: ${message || 'its script did not load'}`)),
+    );
+    worker.addEventListener('messageerror', () =>
+      this.#end(new Error('the worker ended: what it says cannot be read')),
     );
   }
 
@@ -83,9 +91,10 @@ export class InvSRWorker implements Disposable {
     weights,
     signal,
     onProgress,
+    onWarning,
     ...settings
   }: WorkerLoadOptions): Promise<InvSRWorker> {
-    const client = new InvSRWorker(worker);
+    const client = new InvSRWorker(worker, onWarning);
     try {
       const call = { kind: 'open', weights: sentWeights(weights), settings } as const;
       await client.#call(call, { signal, onProgress });
@@ -96,12 +105,12 @@ export class InvSRWorker implements Disposable {
     }
   }
 
-  /** The same, with weights loaded and networks compiled for the default options. */
+  /** The same, with weights loaded and networks compiled for a batch of tiles with these options. */
   static async load(options: WorkerLoadOptions): Promise<InvSRWorker> {
     const client = await InvSRWorker.open(options);
     try {
       const { signal, onProgress } = options;
-      await client.prepare({ width: 1, height: 1 }, { signal, onProgress });
+      await client.prepare(undefined, { signal, onProgress });
       return client;
     } catch (error) {
       client.dispose();
@@ -126,12 +135,12 @@ export class InvSRWorker implements Disposable {
     return plan;
   }
 
-  /** Compiles and allocates for one input size ahead of the first call. */
+  /** Compiles and allocates for one input size ahead of the first call; without one for a full batch of tiles. */
   async prepare(
-    { width, height }: ImageSize,
+    given?: ImageSize,
     { signal, onProgress, ...settings }: NetworkOptions & Watched = {},
   ): Promise<void> {
-    const size = { width, height };
+    const size = given && { width: given.width, height: given.height };
     await this.#call({ kind: 'prepare', size, settings }, { signal, onProgress });
   }
 
@@ -211,6 +220,10 @@ export class InvSRWorker implements Disposable {
   #hear(message: FromWorker): void {
     if (message.kind === 'lost') {
       this.#lost.abort(receivedError(message.error));
+      return;
+    }
+    if (message.kind === 'warning') {
+      this.#onWarning?.(message.warning);
       return;
     }
     const watcher = this.#calls.get(message.call);

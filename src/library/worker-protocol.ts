@@ -3,7 +3,10 @@
  *
  *   page    open · plan · prepare · upscale   a call by its number; `abort` ends it
  *   worker  done | failed              one for each call, after any number of `progress` and `tile`
+ *           warning                    a network goes on in f32 (option `check`)
  *           lost                       the device went away; calls fail from then on
+ *
+ * `open` comes first, once. What does not follow fails: InvalidStateError.
  */
 import { CompileError, DeviceError, DeviceLostError } from '../engine/errors.ts';
 import type { ImageSize } from '../engine/gpu-image.ts';
@@ -19,6 +22,7 @@ import {
 import { CheckpointError } from '../weights/error.ts';
 import type { BlobFolder } from '../weights/folder.ts';
 import type { MemoryPlan } from '../invsr/memory-plan.ts';
+import type { PrecisionWarning } from '../invsr/stage-precision.ts';
 import type {
   LoadOptions,
   MemoryUse,
@@ -35,7 +39,7 @@ export type SentImage = ImageBitmap | PixelData | VideoFrame;
 export type SentWeights = string | Pick<BlobFolder, 'name' | 'files'>;
 
 export type OpenSettings = NetworkOptions &
-  Pick<LoadOptions, 'precision' | 'designs' | 'lowMemory'>;
+  Pick<LoadOptions, 'precision' | 'designs' | 'lowMemory' | 'check'>;
 
 export type PlanSettings = NetworkOptions & Pick<UpscaleOptions, 'region' | 'colorFix'>;
 
@@ -51,7 +55,11 @@ export interface SentCanvas {
 export type Call =
   | { readonly kind: 'open'; readonly weights: SentWeights; readonly settings: OpenSettings }
   | { readonly kind: 'plan'; readonly size: ImageSize; readonly settings: PlanSettings }
-  | { readonly kind: 'prepare'; readonly size: ImageSize; readonly settings: NetworkOptions }
+  | {
+      readonly kind: 'prepare';
+      readonly size?: ImageSize | undefined;
+      readonly settings: NetworkOptions;
+    }
   | {
       readonly kind: 'upscale';
       readonly input: SentImage;
@@ -78,6 +86,7 @@ export type FromWorker =
   | { readonly kind: 'failed'; readonly call: number; readonly error: SentError }
   | { readonly kind: 'progress'; readonly call: number; readonly progress: Progress }
   | { readonly kind: 'tile'; readonly call: number; readonly region: Region }
+  | { readonly kind: 'warning'; readonly warning: PrecisionWarning }
   | { readonly kind: 'lost'; readonly error: SentError };
 
 /** A Worker, what a worker sees of its page, and both ends of a MessageChannel. */

@@ -4,6 +4,7 @@
  */
 import { requiredDevice } from '../engine/device.ts';
 import { DeviceError, DeviceLostError } from '../engine/errors.ts';
+import type { PrecisionWarning } from '../invsr/stage-precision.ts';
 import { blobFolder } from '../weights/folder.ts';
 import { InvSR } from './invsr.ts';
 import type { MemoryUse, Progress, Region } from './types.ts';
@@ -44,6 +45,7 @@ class Server {
   readonly #tell: Tell;
   readonly #running = new Map<number, AbortController>();
   readonly #canvases = new Map<number, Screen>();
+  #wasOpened = false;
   #engine: Engine | undefined;
 
   constructor(tell: Tell) {
@@ -75,18 +77,22 @@ class Server {
   }
 
   async #run(asked: Call, { signal, onProgress, onTile }: Watch): Promise<Found> {
-    if (asked.kind === 'open') {
-      this.#engine = await openEngine(asked, signal, this.#tell);
-      return {};
+    switch (asked.kind) {
+      case 'open':
+        if (this.#wasOpened) throw invalidState('a model was opened before');
+        this.#wasOpened = true;
+        this.#engine = await openEngine(asked, signal, this.#tell);
+        return {};
+      case 'plan':
+        return { plan: await this.#opened().sr.plan(asked.size, asked.settings) };
+      case 'prepare':
+        await this.#opened().sr.prepare(asked.size, { ...asked.settings, signal, onProgress });
+        return {};
+      case 'upscale':
+        return {
+          image: await this.#upscale(this.#opened(), asked, { signal, onProgress, onTile }),
+        };
     }
-    if (asked.kind === 'plan') {
-      return { plan: await this.#opened().sr.plan(asked.size, asked.settings) };
-    }
-    if (asked.kind === 'prepare') {
-      await this.#opened().sr.prepare(asked.size, { ...asked.settings, signal, onProgress });
-      return {};
-    }
-    return { image: await this.#upscale(this.#opened(), asked, { signal, onProgress, onTile }) };
   }
 
   async #upscale(
@@ -116,18 +122,22 @@ class Server {
   }
 
   #opened(): Engine {
-    if (!this.#engine) throw new Error('nothing is open yet');
+    if (!this.#engine) throw invalidState('no model is open');
     return this.#engine;
   }
 
   #screen(device: GPUDevice, { number, canvas }: SentCanvas): Screen {
     const known = this.#canvases.get(number);
     if (known) return known;
+    if (!canvas) throw invalidState(`canvas ${number} is not there, or cannot be drawn to`);
     const screen = new Screen(device, canvas);
     this.#canvases.set(number, screen);
     return screen;
   }
 }
+
+const invalidState = (message: string): DOMException =>
+  new DOMException(message, 'InvalidStateError');
 
 async function openEngine(
   { weights, settings }: Extract<Call, { kind: 'open' }>,
@@ -142,7 +152,9 @@ async function openEngine(
   });
   try {
     const folder = typeof weights === 'string' ? weights : blobFolder(weights.name, weights.files);
-    return { device, sr: await InvSR.open({ ...settings, signal, device, weights: folder }) };
+    const onWarning = (warning: PrecisionWarning): void => tell({ kind: 'warning', warning });
+    const options = { ...settings, signal, device, weights: folder, onWarning };
+    return { device, sr: await InvSR.open(options) };
   } catch (error) {
     device.destroy();
     throw error;

@@ -144,7 +144,18 @@ const app = {
       copy.free();
       return apart(data, image.data);
     };
+    const shown = new OffscreenCanvas(width, height);
+    const context = shown.getContext('webgpu')!;
+    context.configure({
+      device,
+      format: 'rgba8unorm',
+      colorSpace: 'display-p3',
+      usage: GPUTextureUsage.COPY_DST,
+    });
+    const texture = context.getCurrentTexture();
+    device.queue.writeTexture({ texture }, image.data, { bytesPerRow: 4 * width }, image);
     return {
+      webgpu: await of(shown),
       canvas: await of(canvas),
       ImageData: await of(wide),
       toSrgb: await of(canvas, 'srgb'),
@@ -182,28 +193,48 @@ const app = {
     return differences;
   },
 
-  /** Aborts in the middle. What was submitted afterwards, what was under way, and whether it can go on. */
+  /**
+   * Aborts in the middle, in a task of its own as a button does: what was under way then, and at most while
+   * the networks ran; what was submitted afterwards; and whether it can go on.
+   */
   async abort(model: ServedModel) {
     const device = await sharedDevice();
     const input = textureOf(device, picture(LARGE));
     using sr = await open(device, model);
     const expected = await bytesOf(device, sr, input);
     const controller = new AbortController();
-    let [submits, underWay] = [0, 0];
+    let [submits, underWay, most] = [0, 0, 0];
     const run = sr.upscale(input, {
       ...OPTIONS,
       signal: controller.signal,
       onProgress(progress) {
-        if (!isMidway(progress) || controller.signal.aborted) return;
-        ({ submits, underWay } = seen);
-        controller.abort(new Error('enough'));
+        seen.submitted ??= () => (most = Math.max(most, seen.underWay));
+        if (!isMidway(progress)) return;
+        setTimeout(() => {
+          if (controller.signal.aborted) return;
+          ({ submits, underWay } = seen);
+          controller.abort(new Error('enough'));
+        });
       },
     });
     const error = await failure(run);
+    seen.submitted = undefined;
     await device.queue.onSubmittedWorkDone();
     const later = seen.submits - submits;
     const again = await bytesOf(device, sr, input);
-    return { error, later, underWay, apart: apart(again, expected) };
+    return { error, later, underWay, most, apart: apart(again, expected) };
+  },
+
+  /** A canvas that nobody has drawn into: the error, and whether its owner can still have any context. */
+  async blankCanvas(model: ServedModel) {
+    const device = await sharedDevice();
+    using sr = await open(device, model);
+    const blank = [document.createElement('canvas'), new OffscreenCanvas(16, 16)];
+    const seenOf = async (canvas: HTMLCanvasElement | OffscreenCanvas) => ({
+      error: await failure(sr.upscale(canvas, OPTIONS)),
+      isFree: canvas.getContext('webgpu') !== null,
+    });
+    return Promise.all(blank.map(seenOf));
   },
 
   /** Disposes of an instance after a run. Its objects that are left, and its account. */

@@ -114,7 +114,7 @@ const parts = {
     const session = await open(ROOM, model);
     const { sheets } = session.surface!;
     const order: (readonly number[])[] = [];
-    let atStep = (_: number): void => {};
+    let atStep: (index: number) => void = () => {};
     const stop = app.step.subscribe((step) => {
       if (step) {
         order.push([app.underWay.value[0]!.x, step.index, step.count]);

@@ -8,7 +8,7 @@ import {
   StorageError,
   type StoredModel,
 } from '../../src/browser.ts';
-import type { Folder } from '../../src/weights/folder.ts';
+import { blobFolder, type Folder } from '../../src/weights/folder.ts';
 
 /** Of a command that may fail as it should. */
 export interface Failure {
@@ -128,6 +128,17 @@ const commands = {
     } catch (error) {
       return failureOf(error);
     }
+  },
+  /** Keeps a file without name and time, and reads it there. */
+  async keepText(path: string, text: string): Promise<string> {
+    const given = blobFolder('given', new Map([[path, new Blob([text])]]));
+    const kept = await opfsStore().keep('text', given);
+    const at = path.split('/');
+    const file = at.pop() ?? '';
+    const source = await at
+      .reduce((folder, name) => folder.folder(name), kept as Folder)
+      .open(file);
+    return new TextDecoder().decode(await source.read(0, await source.size()));
   },
   /** What a reader is told when another tab removes the model. */
   async readRemoved(address: string): Promise<Failure | undefined> {

@@ -205,21 +205,53 @@ inBrowsers((browser) => {
     expect(hub.transfers.map(({ path }) => path)).toHaveLength(1);
   });
 
-  test('a note torn by a crash: that file is fetched again, and no other', async () => {
-    expectWhole(await fetchAll());
-    hub.reset();
-    await page.evaluate(async () => {
+  /** As a crash in the middle of writing leaves it. */
+  const tear = (...path: readonly string[]): Promise<void> =>
+    page.evaluate(async (names) => {
       let folder = await navigator.storage.getDirectory();
-      for (const name of ['invsr', 'sd-turbo', 'files', 'vae', 'config.json']) {
+      for (const name of ['invsr', 'sd-turbo', ...names.slice(0, -1)]) {
         folder = await folder.getDirectoryHandle(name);
       }
-      const stream = await (await folder.getFileHandle('note.json')).createWritable();
-      await stream.write('{"size":');
+      const stream = await (await folder.getFileHandle(names.at(-1) ?? '')).createWritable();
+      await stream.write('{"files":');
       await stream.close();
-    });
+    }, path);
+
+  test('notes torn by a crash: of a file, it is fetched again; of the model, it is listed and nothing is', async () => {
+    expectWhole(await fetchAll());
+    const [whole] = await call('list');
+    hub.reset();
+    await tear('files', 'vae', 'config.json', 'note.json');
     expect(await call('stored')).toBeUndefined();
     expectWhole(await fetchAll());
     expect(hub.transfers).toHaveLength(1);
+    hub.reset();
+    await tear('model.json');
+    expect(await call('stored')).toBeUndefined();
+    const [torn] = await call('list');
+    expect(torn).toMatchObject({
+      name: 'sd-turbo',
+      isComplete: false,
+      problem: expect.stringMatching(/^what it consists of cannot be read/) as string,
+    });
+    expect(torn?.storedBytes).toBeGreaterThan(LARGE_BYTES);
+    expectWhole(await fetchAll());
+    expect(hub.transfers).toEqual([]);
+    expect(await call('list')).toEqual([whole]);
+  });
+
+  test('a Blob is known by what is in it; what the model has no more is removed', async () => {
+    expect(await call('keepText', 'a', 'one')).toBe('one');
+    expect(await call('keepText', 'a', 'two')).toBe('two');
+    expect(await call('keepText', 'folder/b', 'three')).toBe('three');
+    const names = await page.evaluate(async () => {
+      let folder = await navigator.storage.getDirectory();
+      for (const name of ['invsr', 'text', 'files']) folder = await folder.getDirectoryHandle(name);
+      const found: string[] = [];
+      for await (const name of folder.keys()) found.push(name);
+      return found;
+    });
+    expect(names).toEqual(['folder']);
   });
 
   test('too small a quota is told before anything is fetched', async () => {

@@ -54,7 +54,7 @@ describe('full size', () => {
       const model = await open(promptOf(clip));
       try {
         const graph = graphOf(part, model, inputs, precision);
-        const plan = planFor(full.context, graph, { keep: (n) => n === 'result' });
+        const plan = await planFor(full.context, graph, { keep: (n) => n === 'result' });
         const blocks = part.hasBlocks ? blocksOf(golden) : [];
         const clock = startClock();
         const dump = await runGraph(full.context, tapped(graph, part, blocks), model, inputs);

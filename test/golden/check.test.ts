@@ -8,11 +8,10 @@ import { type Model, openModel, type Tensors } from '../../src/invsr/model.ts';
 import { NonFiniteError } from '../../src/invsr/errors.ts';
 import type { PrecisionWarning } from '../../src/invsr/stage-precision.ts';
 import { Upscaler, type UpscalerOptions } from '../../src/invsr/upscaler.ts';
-import { f16BitsToF32, f32ToF16Bits } from '../../src/weights/half.ts';
 import { pseudoNormal } from '../../src/weights/synthetic.ts';
 import { adapterNames } from '../harness/device.ts';
 import { openTestContext, psnr } from '../harness/networks.ts';
-import { type EditWeight, tinyModelWith } from '../harness/synthetic.ts';
+import { damaged, type EditWeight, scaled, tinyModelWith } from '../harness/synthetic.ts';
 
 const closers: (() => void)[] = [];
 afterEach(() => {
@@ -40,18 +39,6 @@ const prompt: Tensors = new Map([
     },
   ],
 ]);
-
-const scaled =
-  (weight: string, factor: number): EditWeight =>
-  (name, bits) => {
-    if (name !== weight) return;
-    for (const [i, b] of bits.entries()) bits[i] = f32ToF16Bits(f16BitsToF32(b) * factor);
-  };
-const damaged =
-  (weight: string): EditWeight =>
-  (name, bits) => {
-    if (name === weight) bits[5] = 0x7e00; // NaN
-  };
 
 async function upscalerOf(
   adapter: (typeof adapterNames)[number],

@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { tileGrid } from '../../src/invsr/tiles.ts';
 import { affine } from '../../src/kernels/affine.ts';
-import { waveletLow, ycbcrFix } from '../../src/kernels/color-fix.ts';
+import { waveletLow } from '../../src/kernels/wavelet-low.ts';
+import { ycbcrFix } from '../../src/kernels/ycbcr-fix.ts';
 import { reflectPad } from '../../src/kernels/reflect-pad.ts';
 import { bicubic, bicubicAntialias } from '../../src/kernels/resize.ts';
 import { blendTile } from '../../src/kernels/tiles.ts';

@@ -38,7 +38,7 @@ async function patchesOf(adapter: (typeof adapterNames)[number], lowMemory: bool
   const options = { precision: 'f32', tile: TILE, timesteps: [200], cfg: 1, lowMemory } as const;
   const networks = new TileNetworks(context, model, options);
   const source = patchSource(context, networks, { tile: TILE });
-  const { weightBytes, slotBytes, betweenBytes } = networks.memory(2, 5);
+  const { weightBytes, slotBytes, betweenBytes } = await networks.plans.memory(2, 5);
   const planned = weightBytes + slotBytes + betweenBytes;
   const stages = new Set<string>();
   const done: number[] = [];

@@ -5,6 +5,7 @@
 import type { ProfileRecord } from '../../bench/profile-record.ts';
 import type { KernelRecord, KernelRow } from '../../bench/record.ts';
 import type { DispatchTiming } from '../../src/engine/profiler.ts';
+import { NVIDIA, withMatrix } from './matrices.ts';
 
 const machine = {
   date: '2026-01-02T03:04',
@@ -312,7 +313,7 @@ const SKETCHES: readonly Sketch[] = [
 export const kernelRecord: KernelRecord = {
   bench: 'kernels',
   machine,
-  target: { family: 'alu', shaderF16: true, subgroupSize: 32, matrix: { m: 16, n: 16, k: 16 } },
+  target: withMatrix(NVIDIA),
   precision: 'f16',
   clock: { kind: 'timestamps', quantumNanoseconds: 0 },
   ceilings,

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Page } from 'playwright-core';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { serve, type Served } from './serve.ts';
 
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
@@ -26,6 +26,22 @@ export async function serveDemoPage(): Promise<Served> {
   };
 }
 
+/** In a context of its own, without the service worker, which would answer in the server's place. */
+export async function openPage(
+  browser: Browser,
+  url: string,
+  options: BrowserContextOptions = {},
+): Promise<Page> {
+  const context = await browser.newContext({
+    viewport: { width: 1280, height: 800 },
+    serviceWorkers: 'block',
+    ...options,
+  });
+  const page = await context.newPage();
+  await page.goto(url);
+  return page;
+}
+
 /** For people to look at. */
 export async function shoot(page: Page, name: string): Promise<void> {
   mkdirSync(SHOTS, { recursive: true });
@@ -33,15 +49,30 @@ export async function shoot(page: Page, name: string): Promise<void> {
 }
 
 /** A file dropped on the page. */
-export async function drop(page: Page, name: string, type: string, bytes: Buffer): Promise<void> {
+export const drop = (page: Page, name: string, type: string, bytes: Buffer): Promise<void> =>
+  give(page, 'drop', name, type, bytes);
+
+/** A file dropped on the page, or pasted. */
+export async function give(
+  page: Page,
+  how: 'drop' | 'paste',
+  name: string,
+  type: string,
+  bytes: Buffer,
+): Promise<void> {
   await page.evaluate(
-    async ({ base64, name, type }) => {
+    async ({ base64, how, name, type }) => {
       const bytes = await (await fetch(`data:;base64,${base64}`)).arrayBuffer();
-      const dataTransfer = new DataTransfer();
-      dataTransfer.items.add(new File([bytes], name, { type }));
-      dispatchEvent(new DragEvent('drop', { dataTransfer, bubbles: true, cancelable: true }));
+      const data = new DataTransfer();
+      data.items.add(new File([bytes], name, { type }));
+      const init = { bubbles: true, cancelable: true };
+      dispatchEvent(
+        how === 'drop'
+          ? new DragEvent('drop', { dataTransfer: data, ...init })
+          : new ClipboardEvent('paste', { clipboardData: data, ...init }),
+      );
     },
-    { base64: bytes.toString('base64'), name, type },
+    { base64: bytes.toString('base64'), how, name, type },
   );
 }
 

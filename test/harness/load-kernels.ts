@@ -1,4 +1,5 @@
-/** Before every test file: kernels are made for targets of all kinds (kernels/on-demand.ts). */
-import { loadKernels } from '../../src/kernels/on-demand.ts';
+/** Before every test file: kernels and plans are made by hand, for targets of all kinds (kernels/on-demand.ts). */
+import { loadPlanner } from '../../src/graph/lower.ts';
+import { NVIDIA } from './matrices.ts';
 
-await loadKernels({ family: 'cpu', matrix: { m: 16, n: 16, k: 16 } });
+await loadPlanner({ family: 'cpu', matrix: NVIDIA });

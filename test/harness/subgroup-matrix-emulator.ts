@@ -2,10 +2,11 @@
  * Subgroup matrices in plain WGSL, so that kernels written for them run on any adapter: a rewriter of
  * the shader's text. No f16, no subgroups, no extension is left.
  *
- * Subgroups are virtual: 32 invocations, in the order of local_invocation_index, whatever the adapter
- * has. Lane l owns column l mod N and rows ⌊l / N⌋, ⌊l / N⌋ + 32 / N, … of every result; of the
- * operands it holds the rows and the column that these need, taken when the kernel loads them. So
- * products, loads and stores need no talk between lanes, and nothing is computed twice.
+ * Subgroups are virtual: as many invocations as `@subgroup_size` or the caller says, L of them, in the
+ * order of local_invocation_index, whatever the adapter has. Lane l owns column l mod N and rows
+ * ⌊l / N⌋, ⌊l / N⌋ + L / N, … of every result; of the operands it holds the rows and the column that
+ * these need, taken when the kernel loads them. So products, loads and stores need no talk between
+ * lanes, and nothing is computed twice.
  *
  * f16 becomes f32 with `quantizeToF16` at every conversion. Arrays of vec4<f16> keep their bytes
  * (vec2u), hence storage bindings and the size of shared memory stay as they are; arrays of f16 are
@@ -22,17 +23,23 @@
  * throw, and so do copies (`let a = b;`) and functions of matrices. Bindings must be declared with their element types, not with aliases.
  */
 
-export const VIRTUAL_SUBGROUP = 32;
-
-/** Throws on WGSL that it does not understand; text without subgroup matrices comes back as it is. */
-export function emulateSubgroupMatrices(wgsl: string): string {
+/**
+ * Throws on WGSL that it does not understand; text without subgroup matrices comes back as it is.
+ * `lanes`: of a subgroup, where the shader asks for no size.
+ */
+export function emulateSubgroupMatrices(wgsl: string, lanes = 32): string {
   if (!wgsl.includes('chromium_experimental_subgroup_matrix')) return wgsl;
+  const pinned = /@subgroup_size\s*\((\d+)\)/.exec(wgsl)?.[1];
+  const asked = wgsl.includes('enable subgroup_size_control;');
+  if (asked !== (pinned !== undefined))
+    throw new Error('emulator: @subgroup_size needs its enable');
+  const subgroup = pinned === undefined ? lanes : Number(pinned);
   let text = wgsl
     .replace(/\/\/.*$/gm, '')
     .replace(/^\s*enable [^;]*;/gm, '')
     .replace(/^\s*diagnostic\s*\([^)]*\)\s*;/gm, '')
     .replace(/@subgroup_size\s*\([^)]*\)/g, '');
-  const shape = shapeOf(text);
+  const shape = shapeOf(text, subgroup);
   const arrays = arraysOf(text);
   expectAligned(text, arrays);
   const helpers = new Map<string, string>();
@@ -70,7 +77,7 @@ export function emulateSubgroupMatrices(wgsl: string): string {
   for (const array of arrays.values()) text = rewriteAccesses(text, array);
   const unknown = /var\s*<\s*storage[^>]*>\s*(\w+)\s*:\s*array\s*<\s*\w*<?f16/.exec(text);
   if (unknown) throw new Error(`emulator: elements of ${unknown[1]}`);
-  text = rewriteMain(replaceF16(text));
+  text = rewriteMain(replaceF16(text), subgroup);
   const rest = /\b(subgroup[A-Z]\w*|subgroup_matrix\w*|f16|vec[234]h)\b/.exec(text);
   if (rest) throw new Error(`emulator: ${rest[0]} in: ${lineAt(text, rest.index)}`);
   return [
@@ -96,9 +103,12 @@ interface Shape {
   readonly m: number;
   readonly n: number;
   readonly k: number;
+  /** Of a subgroup. */
+  readonly lanes: number;
 }
 
-function shapeOf(text: string): Shape {
+function shapeOf(text: string, lanes: number): Shape {
+  const component = /subgroup_matrix_left\s*<\s*f32/.test(text) ? 'f32' : 'f16';
   const found = (kind: Kind, type: string): readonly [columns: number, rows: number] => {
     const pattern = new RegExp(`subgroup_matrix_${kind}\\s*<\\s*([^>]*)>`, 'g');
     const all = new Set(
@@ -111,14 +121,14 @@ function shapeOf(text: string): Shape {
     }
     return [Number(match[2]), Number(match[3])];
   };
-  const [k, m] = found('left', 'f16');
-  const [n, k2] = found('right', 'f16');
+  const [k, m] = found('left', component);
+  const [n, k2] = found('right', component);
   const [n2, m2] = found('result', 'f32');
-  const rowsApart = VIRTUAL_SUBGROUP / n;
+  const rowsApart = lanes / n;
   if (k !== k2 || n !== n2 || m !== m2 || !Number.isInteger(m / rowsApart)) {
     throw new Error(`emulator: shapes do not match: ${JSON.stringify({ m, m2, n, n2, k, k2 })}`);
   }
-  return { m, n, k };
+  return { m, n, k, lanes };
 }
 
 /** Matrices of each kind, counted. */
@@ -270,24 +280,26 @@ function replaceF16(text: string): string {
   return result.replace(/\bvec([234])<f16>/g, 'vec$1f').replace(/\bf16\b/g, 'f32');
 }
 
-const BUILTINS: Readonly<Record<string, string>> = {
-  subgroup_id: `emu_index / ${VIRTUAL_SUBGROUP}u`,
-  subgroup_invocation_id: `emu_index % ${VIRTUAL_SUBGROUP}u`,
-  subgroup_size: `${VIRTUAL_SUBGROUP}u`,
-};
-
 /** Builtins of subgroups, from the index of the invocation. */
-function rewriteMain(text: string): string {
+function rewriteMain(text: string, lanes: number): string {
   const match = /\bfn\s+main\s*\(/.exec(text);
   if (!match) throw new Error('emulator: no main');
+  const invocations = Number(/@workgroup_size\((\d+)\)/.exec(text)?.[1]);
+  const builtins: Readonly<Record<string, string>> = {
+    subgroup_id: `emu_index / ${lanes}u`,
+    subgroup_invocation_id: `emu_index % ${lanes}u`,
+    subgroup_size: `${lanes}u`,
+    num_subgroups: `${invocations / lanes}u`,
+    local_invocation_index: 'emu_index',
+  };
   const open = match.index + match[0].length - 1;
   const close = closingOf(text, open);
   const kept: string[] = [];
-  let start = `  emu_lane = emu_index % ${VIRTUAL_SUBGROUP}u;\n  emu_zero = emu_index >> 16u;`;
+  let start = `  emu_lane = emu_index % ${lanes}u;\n  emu_zero = emu_index >> 16u;`;
   for (const [parameter, builtin = '', name = ''] of text
     .slice(open + 1, close)
     .matchAll(/@builtin\s*\(\s*(\w+)\s*\)\s*(\w+)\s*:\s*\w+/g)) {
-    const value = builtin === 'local_invocation_index' ? 'emu_index' : BUILTINS[builtin];
+    const value = builtins[builtin];
     if (value === undefined) kept.push(parameter);
     else start += `\n  let ${name} = ${value};`;
   }
@@ -323,8 +335,8 @@ ${isWritable ? setter : ''}`;
 }
 
 /** Rows of a result that one lane owns, and how far they lie apart. */
-function ownership({ m, n }: Shape): { readonly rows: number; readonly apart: number } {
-  const apart = VIRTUAL_SUBGROUP / n;
+function ownership({ m, n, lanes }: Shape): { readonly rows: number; readonly apart: number } {
+  const apart = lanes / n;
   return { rows: m / apart, apart };
 }
 

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { Tensors } from '../../src/invsr/model.ts';
 import { type Folder, memoryFolder } from '../../src/weights/folder.ts';
+import { f16BitsToF32, f32ToF16Bits } from '../../src/weights/half.ts';
 import {
   concatBytes,
   safetensorsParts,
@@ -21,6 +22,21 @@ export const tinyShapes = (part: TinyPart | 'text_encoder'): Readonly<Record<str
 
 /** Changes a weight, given its f16 bits; `name` begins with the part: `vae.decoder.conv_in.weight`. */
 export type EditWeight = (name: string, bits: Uint16Array) => void;
+
+/** Makes what a layer computes larger. */
+export const scaled =
+  (weight: string, factor: number): EditWeight =>
+  (name, bits) => {
+    if (name !== weight) return;
+    for (const [i, b] of bits.entries()) bits[i] = f32ToF16Bits(f16BitsToF32(b) * factor);
+  };
+
+/** One element is NaN. */
+export const damaged =
+  (weight: string): EditWeight =>
+  (name, bits) => {
+    if (name === weight) bits[5] = 0x7e00;
+  };
 
 /** A tiny network's weights as a safetensors file. */
 export function tinySafetensors(

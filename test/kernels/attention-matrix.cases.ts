@@ -2,18 +2,15 @@
  * Attention on subgroup matrices: every design, every shape of matrices. attention-matrix.test.ts runs
  * the cases through the emulator; the null backend compiles them as they are (test/wgsl).
  */
-import type { MatrixShape } from '../../src/engine/kernel.ts';
+import type { SubgroupMatrix } from '../../src/engine/kernel.ts';
+import { AMD, INTEL, INTEL_16, nameOfMatrix, NVIDIA, withMatrix } from '../harness/matrices.ts';
 import { attentionCase } from './attention.cases.ts';
 import type { KernelCase } from './cases.ts';
-
-const NVIDIA: MatrixShape = { m: 16, n: 16, k: 16 };
-const INTEL: MatrixShape = { m: 8, n: 16, k: 16 };
-const APPLE: MatrixShape = { m: 8, n: 8, k: 8 };
 
 const f16 = { dtype: 'f16' } as const;
 
 // Where std is 1, no maximum grows by 2^8 after the first keys; where it is more, some do.
-const ENTRIES: readonly (readonly [MatrixShape, KernelCase])[] = [
+const ENTRIES: readonly (readonly [SubgroupMatrix, KernelCase])[] = [
   [NVIDIA, attentionCase({ ...f16, q: [1, 1, 16], kv: [1, 1], design: 'matrix64' })],
   [NVIDIA, attentionCase({ ...f16, q: [1, 70, 64], kv: [1, 45], design: 'matrix64' })],
   [NVIDIA, attentionCase({ ...f16, q: [1, 70, 64], kv: [1, 45], design: 'matrix128ahead' })],
@@ -35,16 +32,16 @@ const ENTRIES: readonly (readonly [MatrixShape, KernelCase])[] = [
     attentionCase({ ...f16, q: [1, 130, 48], std: 8, causal: true, design: 'matrix64ahead' }),
   ],
   [
-    APPLE,
+    AMD,
     attentionCase({ ...f16, q: [2, 65, 32], kv: [2, 100], heads: 2, std: 8, design: 'matrix64' }),
   ],
   [NVIDIA, attentionCase({ ...f16, q: [1, 64, 128], kv: [1, 96], std: 8, design: 'wide' })],
-  [INTEL, attentionCase({ ...f16, q: [2, 32, 512], kv: [1, 64], heads: 2, design: 'wide' })],
+  [INTEL_16, attentionCase({ ...f16, q: [2, 32, 512], kv: [1, 64], heads: 2, design: 'wide' })],
 ];
 
 /** Whatever the target, a GPU with these matrices. */
 export const cases: readonly KernelCase[] = ENTRIES.map(([matrix, made]) => ({
   ...made,
-  name: `${made.name}, ${matrix.m}x${matrix.n}x${matrix.k}`,
-  kernel: () => made.kernel({ family: 'alu', shaderF16: true, subgroupSize: 32, matrix }),
+  name: `${made.name}, ${nameOfMatrix(matrix)}`,
+  kernel: () => made.kernel(withMatrix(matrix)),
 }));

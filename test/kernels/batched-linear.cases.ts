@@ -1,10 +1,12 @@
-import { format, sizeOf, type TensorType } from '../../src/engine/kernel.ts';
+import { type Blocks, format, sizeOf, type TensorType } from '../../src/engine/kernel.ts';
 import { batchedLinear, batchedLinearReference } from '../../src/kernels/batched-linear.ts';
 import { normal } from '../harness/random.ts';
+import { plainValues, storedType } from './in-blocks.ts';
 import { type KernelCase, sumNmse } from './cases.ts';
 
-function batchedLinearCase(x: TensorType, weight: TensorType): KernelCase {
+export function batchedLinearCase(x: TensorType, plain: TensorType, blocks?: Blocks): KernelCase {
   const inner = x.shape[2]!;
+  const weight = storedType(plain, blocks);
   return {
     name: `batchedLinear ${format(x)} · ${format(weight)}`,
     tags: ['edge'],
@@ -14,7 +16,10 @@ function batchedLinearCase(x: TensorType, weight: TensorType): KernelCase {
     kernel: (target) => batchedLinear({ x, weight }, {}, target),
     reference: (data) =>
       batchedLinearReference(
-        { x: data['x'] as Float32Array, weight: data['weight'] as Float32Array },
+        {
+          x: data['x'] as Float32Array,
+          weight: plainValues(data['weight'], plain.shape[2]!, blocks),
+        },
         x.shape,
       ),
     ...(x.dtype === 'f32' && { maxNmse: sumNmse(inner) }),

@@ -16,6 +16,7 @@ import { adapterNames } from '../harness/device.ts';
 import { roundF16 } from '../harness/half.ts';
 import { normal } from '../harness/random.ts';
 import { nmse, runKernel } from '../harness/run-kernel.ts';
+import { INTEL } from '../harness/matrices.ts';
 import { emulateSubgroupMatrices } from '../harness/subgroup-matrix-emulator.ts';
 import { sumNmse } from './cases.ts';
 
@@ -147,6 +148,23 @@ describe.each(adapterNames)('%s', (name) => {
     expect(rows[0]?.flops).toBe(2 * 8 * 4096 * 64);
   });
 
+  test("a product's second output is bound too", async () => {
+    const target = { ...context.target, family: 'alu' } as const;
+    const one = caseOf(
+      {
+        op: 'linear',
+        inputs: { x: f32(1, 64, 16), weight: { dtype: 'f16', shape: [16, 16] } },
+        constants: { moments: 4 },
+        output: f32(1, 64, 16),
+      },
+      { network: 'test', count: 1 },
+    );
+    expect(one.kernel(target).moments).toBeDefined();
+    const { rows, skipped } = await benchKernels({ ...context, target }, [one], quick);
+    expect(skipped).toEqual([]);
+    expect(rows).toHaveLength(1);
+  });
+
   test('an aborted run keeps what it has', async () => {
     const controller = new AbortController();
     const record = await bench([affineCase(8), affineCase(12), affineCase(16)], {
@@ -185,10 +203,9 @@ describe.each(adapterNames)('%s', (name) => {
   });
 
   test('products of matrices are all done, by an emulation of the units', async () => {
-    const shape = { m: 8, n: 16, k: 16 };
     const [rounds, workgroups] = [5, 2];
-    const kernel = matrixKernel(shape, { workgroups, rounds, subgroupSize: 32 });
-    const { a, b } = matrixInputs(shape);
+    const kernel = matrixKernel(INTEL, { workgroups, rounds });
+    const { a, b } = matrixInputs(INTEL);
     const left = roundF16(normal(8 * 16, 1));
     const right = roundF16(normal(16 * 16, 2));
     const emulated = { ...kernel, wgsl: emulateSubgroupMatrices(kernel.wgsl) };

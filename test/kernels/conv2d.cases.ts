@@ -1,15 +1,24 @@
-import { type DType, format, type Target, type TensorType } from '../../src/engine/kernel.ts';
+import {
+  type Blocks,
+  type DType,
+  format,
+  type Target,
+  type TensorType,
+} from '../../src/engine/kernel.ts';
 import { conv2d, type Conv2dConstants, conv2dReference } from '../../src/kernels/conv2d.ts';
 import type { Activation } from '../../src/kernels/epilogue.ts';
 import { groupNormApplyReference } from '../../src/kernels/group-norm.ts';
 import { normal } from '../harness/random.ts';
 import { groupNormed } from './group-normed.ts';
+import { plainValues, storedType } from './in-blocks.ts';
 import { inDesign, type KernelCase, sumNmse } from './cases.ts';
 
 interface Options extends Conv2dConstants {
   /** Side of the kernel. @default 3 */
   readonly size?: 1 | 3;
   readonly weight?: DType;
+  /** What the weight lies in. */
+  readonly blocks?: Blocks | undefined;
   readonly bias?: boolean;
   /** Rows of the shift: 1 or the batch. */
   readonly shift?: number;
@@ -53,10 +62,12 @@ export function conv2dCase(
   const ci = own! + others;
   const x2: TensorType | undefined =
     others > 0 ? { dtype: x.dtype, shape: [batch!, height0!, width0!, others] } : undefined;
-  const weight: TensorType = {
+  const { blocks } = options;
+  const plain: TensorType = {
     dtype: options.weight ?? 'f16',
     shape: [size, size, ci, channels],
   };
+  const weight = storedType(plain, blocks);
   const bias: TensorType | undefined =
     options.bias === false ? undefined : { dtype: 'f32', shape: [channels] };
   const shift: TensorType | undefined = options.shift
@@ -125,12 +136,12 @@ export function conv2dCase(
                   activation: norm,
                 })
               : (data['x'] as Float32Array),
-          weight: data['weight'] as Float32Array,
+          weight: plainValues(data['weight'], channels, blocks),
           bias: data['bias'] as Float32Array | undefined,
           shift: data['shift'] as Float32Array | undefined,
           residual: data['residual'] as Float32Array | undefined,
         },
-        { x: [...x.shape.slice(0, -1), ci], weight: weight.shape },
+        { x: [...x.shape.slice(0, -1), ci], weight: plain.shape },
         constants,
       ),
     ...(dtype === 'f32' && { maxNmse: sumNmse(inner) }),

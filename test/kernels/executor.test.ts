@@ -145,6 +145,40 @@ describe.each(adapterNames)('%s', (name) => {
     await expect(disposedMidRun).rejects.toThrow('disposed');
   });
 
+  test('one submit at a time: an abort at any moment leaves one under way, and nothing follows', async () => {
+    const { queue } = opened.device;
+    const executor = await createExecutor(context, longPlan(LARGE, 60, opened.target));
+    const externals = { image: buffer(LARGE), result: buffer(LARGE) };
+    const abort = new AbortController();
+    let [sent, underWay, most, reports, atAbort] = [0, 0, 0, 0, 0];
+    const original = queue.submit.bind(queue);
+    const submit = vi.spyOn(queue, 'submit').mockImplementation((commands) => {
+      original(commands);
+      sent++;
+      most = Math.max(most, ++underWay);
+      void queue.onSubmittedWorkDone().then(() => underWay--);
+    });
+    const run = executor.run({
+      externals,
+      budgetMs: 0,
+      signal: abort.signal,
+      onProgress: () => {
+        if (++reports !== 3) return;
+        setImmediate(() => {
+          atAbort = sent;
+          abort.abort(new Error('enough'));
+        });
+      },
+    });
+    await expect(run).rejects.toThrow('enough');
+    await queue.onSubmittedWorkDone();
+    submit.mockRestore();
+    executor.dispose();
+    expect(most).toBe(1);
+    expect(atAbort).toBeGreaterThan(3);
+    expect(sent).toBe(atAbort);
+  });
+
   test('WGSL that does not compile is reported with layer, kernel, message and lines', async () => {
     const plan = smallPlan(TYPE, opened.target);
     const [first, ...rest] = plan.dispatches;

@@ -1,8 +1,9 @@
-import { format, sizeOf, type TensorType } from '../../src/engine/kernel.ts';
+import { type Blocks, format, sizeOf, type TensorType } from '../../src/engine/kernel.ts';
 import { conv2dReference } from '../../src/kernels/conv2d.ts';
 import type { Activation } from '../../src/kernels/epilogue.ts';
 import { gemmPartial, gemmReduce, gemmReduceReference } from '../../src/kernels/gemm-split.ts';
 import { normal } from '../harness/random.ts';
+import { plainValues, storedType } from './in-blocks.ts';
 import { type KernelCase, sumNmse } from './cases.ts';
 
 const PADDING = { top: 1, left: 1, bottom: 1, right: 1 };
@@ -16,9 +17,11 @@ export function partialCase(
   channels: number,
   splits: number,
   by: 'taps' | 'channels' = 'taps',
+  blocks?: Blocks,
 ): KernelCase {
   const ci = x.shape[3]!;
-  const weight: TensorType = { dtype: 'f16', shape: [3, 3, ci, channels] };
+  const plain: TensorType = { dtype: 'f16', shape: [3, 3, ci, channels] };
+  const weight = storedType(plain, blocks);
   const constants = { padding: PADDING };
   const inner = 9 * ci;
   return {
@@ -31,12 +34,12 @@ export function partialCase(
     kernel: (target) =>
       gemmPartial({ x, weight }, { product: { op: 'conv2d', constants }, splits }, target),
     reference: (data) => {
-      const w = data['weight'] as Float32Array;
+      const w = plainValues(data['weight'], channels, blocks);
       const partials = Array.from({ length: splits }, (_, s) => {
         const partOf = (row: number): number =>
           by === 'taps' ? row / (inner / splits) : (row % ci) / (ci / splits);
         const part = w.map((v, i) => (Math.floor(partOf(Math.floor(i / channels))) === s ? v : 0));
-        const shapes = { x: x.shape, weight: weight.shape };
+        const shapes = { x: x.shape, weight: plain.shape };
         return conv2dReference({ x: data['x'] as Float32Array, weight: part }, shapes, constants);
       });
       return Float32Array.from(partials.flatMap((part) => [...part]));

@@ -1,11 +1,12 @@
 /** Weights from checkpoints to buffers: the device's way and the host's give the same bits. */
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createContext, type EngineContext } from '../../src/engine/context.ts';
-import { byteLength, type Shape } from '../../src/engine/kernel.ts';
+import { type Blocks, byteLength, type Shape } from '../../src/engine/kernel.ts';
 import type { PlanWeight } from '../../src/engine/plan.ts';
 import { readBuffer } from '../../src/engine/readback.ts';
 import { loadWeights } from '../../src/graph/load-weights.ts';
 import type { WeightSource } from '../../src/graph/weight-source.ts';
+import { packBlocks } from '../../src/weights/blocks.ts';
 import { convert, type Layout, layoutType, type RawTensor } from '../../src/weights/layout.ts';
 import { adapterNames, openTestDevice, type TestDevice } from '../harness/device.ts';
 import { rawWeight } from '../harness/raw-weights.ts';
@@ -17,10 +18,17 @@ interface Subject {
   readonly tensor: RawTensor;
 }
 
-function subject(layout: Layout, from: From, to: 'f16' | 'f32', shape: Shape, seed = 1): Subject {
-  const key = `unet/${layout}.${from}.${to}.${shape.join('x')}.${seed}`;
+function subject(
+  layout: Layout,
+  from: From,
+  to: 'f16' | 'f32',
+  shape: Shape,
+  { seed = 1, blocks }: { readonly seed?: number; readonly blocks?: Blocks } = {},
+): Subject {
+  const key = `unet/${layout}.${from}.${to}.${shape.join('x')}.${seed}${blocks ? ' in blocks' : ''}`;
   const tensor = rawWeight(from, shape, { name: key, seed });
-  return { weight: { key, layout, type: layoutType(layout, to, shape) }, tensor };
+  const type = layoutType(layout, to, shape);
+  return { weight: { key, layout, type, ...(blocks && { blocks }) }, tensor };
 }
 
 /** The tensors as a model gives them; `log` tells what was read. */
@@ -63,19 +71,30 @@ const SHAPES: readonly [Layout, ...Shape[]][] = [
   ['phase', [5, 3, 3, 3], [8, 4, 3, 3], [136, 8, 3, 3]],
 ];
 
-const ALL = SHAPES.flatMap(([layout, ...shapes]) =>
-  shapes.flatMap((shape) =>
-    (['F16', 'BF16', 'F32', 'F64'] as const).flatMap((from) =>
-      (['f16', 'f32'] as const).map((to) => subject(layout, from, to, shape)),
+const FROM = ['F16', 'BF16', 'F32', 'F64'] as const;
+const IN_BLOCKS: readonly [Layout, Shape][] = [
+  ['linear', [48, 80]],
+  ['conv', [32, 16, 3, 3]],
+  ['phase', [144, 16, 3, 3]],
+];
+const ALL = [
+  ...SHAPES.flatMap(([layout, ...shapes]) =>
+    shapes.flatMap((shape) =>
+      FROM.flatMap((from) =>
+        (['f16', 'f32'] as const).map((to) => subject(layout, from, to, shape)),
+      ),
     ),
   ),
-);
+  ...IN_BLOCKS.flatMap(([layout, shape]) =>
+    FROM.map((from) => subject(layout, from, 'f16', shape, { blocks: { k: 16, n: 16 } })),
+  ),
+];
 /** 22 MB, two batches: several pieces of a tensor, cut anywhere, and small ones among them. */
 const LARGE = [
   subject('linear', 'F32', 'f16', [1280, 2560]),
   subject('vector', 'F16', 'f32', [1280]),
   subject('conv', 'F16', 'f16', [264, 512, 3, 3]),
-  subject('linear', 'F16', 'f16', [2560, 1280], 2),
+  subject('linear', 'F16', 'f16', [2560, 1280], { seed: 2, blocks: { k: 8, n: 16 } }),
 ];
 
 describe.each(adapterNames)('%s', (name) => {
@@ -105,9 +124,10 @@ describe.each(adapterNames)('%s', (name) => {
   };
   const expectAll = async (subjects: readonly Subject[]) => {
     for (const { weight, tensor } of subjects) {
-      const { key, layout, type } = weight;
+      const { key, layout, type, blocks } = weight;
       const bytes = await readBuffer(opened.device, context.weights.at(weight), byteLength(type));
-      const expected = convert(layout as Layout, type.dtype as 'f16' | 'f32', tensor);
+      const plain = convert(layout as Layout, type.dtype as 'f16' | 'f32', tensor);
+      const expected = blocks ? packBlocks(plain, type.shape.at(-1)!, blocks) : plain;
       expect(Buffer.compare(new Uint8Array(bytes), expected), key).toBe(0);
     }
   };
@@ -170,22 +190,22 @@ describe.each(adapterNames)('%s', (name) => {
         [77, 'F32', -Infinity, 'element 77 is -Infinity'],
       ] as const) {
         const good = subject('linear', 'F16', 'f16', [64, 64]);
-        const bad = subject('linear', dtype, 'f16', [64, 64], 3);
+        const bad = subject('linear', dtype, 'f16', [64, 64], { seed: 3 });
         new Float32Array(bad.tensor.bytes.buffer)[i] = value;
         await expect(load([good, bad])).rejects.toThrow(told);
         expect(context.memory.bytes).toBe(before);
         expect(context.weights.has(good.weight)).toBe(false);
       }
       // Infinity that needs no rounding is moved, as `convert` does.
-      const moved = subject('linear', 'F16', 'f16', [64, 64], 4);
+      const moved = subject('linear', 'F16', 'f16', [64, 64], { seed: 4 });
       new Uint16Array(moved.tensor.bytes.buffer)[5] = 0x7c00;
       // Sums above f16 are found as well; large ones that it holds are not refused.
-      const held = subject('phase', 'F16', 'f16', [8, 8, 3, 3], 5);
+      const held = subject('phase', 'F16', 'f16', [8, 8, 3, 3], { seed: 5 });
       new Uint16Array(held.tensor.bytes.buffer)[0] = 0x7bff;
       await load([moved, held]);
       await expectAll([moved, held]);
       context.weights.dispose();
-      const over = subject('phase', 'F16', 'f16', [8, 8, 3, 3], 6);
+      const over = subject('phase', 'F16', 'f16', [8, 8, 3, 3], { seed: 6 });
       new Uint16Array(over.tensor.bytes.buffer).fill(0x7800, 0, 9);
       await expect(load([over])).rejects.toThrow('f16 ends at ±65504');
     });

@@ -1,14 +1,23 @@
-import { type DType, format, type Target, type TensorType } from '../../src/engine/kernel.ts';
+import {
+  type Blocks,
+  type DType,
+  format,
+  type Target,
+  type TensorType,
+} from '../../src/engine/kernel.ts';
 import { concatReference } from '../../src/kernels/concat.ts';
 import type { Activation } from '../../src/kernels/epilogue.ts';
 import { groupNormApplyReference } from '../../src/kernels/group-norm.ts';
 import { linear, linearReference } from '../../src/kernels/matmul.ts';
 import { normal } from '../harness/random.ts';
 import { groupNormed } from './group-normed.ts';
+import { plainValues, storedType } from './in-blocks.ts';
 import { CHUNK_NMSE, inDesign, type KernelCase, sumNmse } from './cases.ts';
 
 interface Options {
   readonly weight?: DType;
+  /** What the weight lies in. */
+  readonly blocks?: Blocks | undefined;
   readonly y?: DType;
   readonly bias?: boolean;
   readonly residual?: DType;
@@ -42,7 +51,8 @@ export function linearCase(
   const x2: TensorType | undefined =
     others > 0 ? { dtype: x.dtype, shape: [...x.shape.slice(0, -1), others] } : undefined;
   const dtype = options.y ?? x.dtype;
-  const weight: TensorType = { dtype: options.weight ?? 'f16', shape: [inner, columns] };
+  const { blocks } = options;
+  const weight = storedType({ dtype: options.weight ?? 'f16', shape: [inner, columns] }, blocks);
   const bias: TensorType | undefined =
     options.bias === false ? undefined : { dtype: 'f32', shape: [columns] };
   const residual: TensorType | undefined = options.residual && {
@@ -112,7 +122,7 @@ export function linearCase(
                     { channelsA: own, channelsB: others },
                   )
                 : (data['x'] as Float32Array),
-          weight: data['weight'] as Float32Array,
+          weight: plainValues(data['weight'], columns, blocks),
           gamma: data['gamma'] as Float32Array | undefined,
           columns: data['columns'] as Float32Array | undefined,
           bias: data['bias'] as Float32Array | undefined,

@@ -1,16 +1,10 @@
 /** The start-up check of subgroup matrices on emulated ones, right and wrong. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Capabilities, MATRIX_FEATURE } from '../../src/engine/device.ts';
-import type { MatrixShape } from '../../src/engine/kernel.ts';
+import type { SubgroupMatrix } from '../../src/engine/kernel.ts';
 import { checkMatrices } from '../../src/engine/matrix-check.ts';
 import { adapterNames, openTestDevice, type TestDevice } from '../harness/device.ts';
-import { emulateSubgroupMatrices, VIRTUAL_SUBGROUP } from '../harness/subgroup-matrix-emulator.ts';
-
-const SHAPES: readonly MatrixShape[] = [
-  { m: 16, n: 16, k: 16 },
-  { m: 8, n: 16, k: 16 },
-  { m: 8, n: 8, k: 8 },
-];
+import { AMD, APPLE, INTEL_16, nameOfMatrix, NVIDIA } from '../harness/matrices.ts';
+import { emulateSubgroupMatrices } from '../harness/subgroup-matrix-emulator.ts';
 
 describe.each(adapterNames)('%s', (name) => {
   let opened: TestDevice;
@@ -22,38 +16,42 @@ describe.each(adapterNames)('%s', (name) => {
   });
   afterAll(() => opened?.device.destroy());
 
-  /** What the check finds where matrices of these shapes are there, with the shader's text changed. */
+  /** What the check finds of these, with the shader's text changed. */
   const found = (
-    shapes: readonly MatrixShape[],
-    change: (wgsl: string) => string = (wgsl) => wgsl,
-  ): Promise<MatrixShape | undefined> => {
+    candidates: readonly SubgroupMatrix[],
+    change: (wgsl: string) => string = emulateSubgroupMatrices,
+  ): Promise<SubgroupMatrix | undefined> => {
     const { device } = opened;
     problems = [];
     device.createShaderModule = (descriptor) =>
-      createShaderModule({
-        ...descriptor,
-        code: change(emulateSubgroupMatrices(descriptor.code)),
-      });
-    const capabilities: Capabilities = {
-      ...opened.capabilities,
-      features: ['shader-f16', 'subgroups', MATRIX_FEATURE],
-      subgroupMinSize: VIRTUAL_SUBGROUP,
-      subgroupMaxSize: VIRTUAL_SUBGROUP,
-      matrixConfigs: shapes.map((shape) => ({
-        ...shape,
-        componentType: 'f16',
-        resultComponentType: 'f32',
-      })),
-    };
-    return checkMatrices(device, capabilities, {
+      createShaderModule({ ...descriptor, code: change(descriptor.code) });
+    return checkMatrices(device, candidates, {
       timeoutMs: 60_000,
       onProblem: (_, reason) => problems.push(reason),
     });
   };
 
-  test.each(SHAPES)('$m x $n x $k multiplies rightly', async (shape) => {
-    expect(await found([shape])).toEqual(shape);
-    expect(problems).toEqual([]);
+  test.each([NVIDIA, AMD, INTEL_16, APPLE].map((one) => [nameOfMatrix(one), one] as const))(
+    '%s multiplies rightly',
+    async (_, matrix) => {
+      expect(await found([matrix])).toEqual(matrix);
+      expect(problems).toEqual([]);
+    },
+  );
+  test('narrower subgroups than expected are seen', async () => {
+    const narrow = (wgsl: string): string => emulateSubgroupMatrices(wgsl, 16);
+    expect(await found([NVIDIA], narrow)).toBeUndefined();
+    expect(problems).toEqual([
+      'subgroups: invocation 0 has size, count, subgroup and lane 16, 8, 0, 0, not 32, 4, 0, 0',
+    ]);
+  });
+  test('so are subgroups that are not in the order of invocations', async () => {
+    const turned = (wgsl: string): string =>
+      emulateSubgroupMatrices(wgsl).replaceAll('emu_index / 32u', '(3u - emu_index / 32u)');
+    expect(await found([NVIDIA], turned)).toBeUndefined();
+    expect(problems).toEqual([
+      expect.stringMatching(/^subgroups: invocation 0 .* 32, 4, 3, 0, not/),
+    ]);
   });
   test.each([
     ['a wrong sum', 'sum += emu_left', 'sum -= emu_left'],
@@ -63,15 +61,16 @@ describe.each(adapterNames)('%s', (name) => {
       '(offset + (k) * stride) * 4u + (emu_lane % 16u)',
     ],
     ['a row too far', 'emu_lane / 16u + r', 'emu_lane / 16u + r + 1u'],
-  ])('%s is seen, and the next shape taken', async (_, right, wrong) => {
-    // Lanes of 16 columns are of the first shape only.
-    const change = (wgsl: string): string =>
-      wgsl.includes('emu_lane % 16u') ? wgsl.replaceAll(right, wrong) : wgsl;
-    const [first, , last] = SHAPES;
-    expect(await found([first!, last!], change)).toEqual(last);
+  ])('%s is seen, and the next kind taken', async (_, right, wrong) => {
+    // Lanes of 16 columns are of the first kind only.
+    const change = (text: string): string => {
+      const wgsl = emulateSubgroupMatrices(text);
+      return wgsl.includes('emu_lane % 16u') ? wgsl.replaceAll(right, wrong) : wgsl;
+    };
+    expect(await found([NVIDIA, APPLE], change)).toEqual(APPLE);
     expect(problems).toEqual([expect.stringMatching(/^element \d+ is [-\d]+, not \d+$/)]);
   });
   test('a shader that does not compile is no error', async () => {
-    expect(await found([SHAPES[2]!], () => 'fn main() {')).toBeUndefined();
+    expect(await found([APPLE], () => 'fn main() {')).toBeUndefined();
   });
 });

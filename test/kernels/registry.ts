@@ -5,19 +5,20 @@ import { cases as attention } from './attention.cases.ts';
 import { cases as batchedLinear } from './batched-linear.cases.ts';
 import { cases as blendEdges } from './blend-edges.cases.ts';
 import type { KernelCase } from './cases.ts';
-import { cases as colorFix } from './color-fix.cases.ts';
 import { cases as concat } from './concat.cases.ts';
 import { cases as conv2d } from './conv2d.cases.ts';
 import { cases as crop } from './crop.cases.ts';
 import { cases as geglu } from './geglu.cases.ts';
 import { cases as gemmSplit } from './gemm-split.cases.ts';
 import { cases as groupNorm } from './group-norm.cases.ts';
+import { cases as groupNormFinalize } from './group-norm-finalize.cases.ts';
+import { cases as groupNormPartial } from './group-norm-partial.cases.ts';
 import { cases as groupNormSmall } from './group-norm-small.cases.ts';
-import { cases as groupNormStats } from './group-norm-stats.cases.ts';
 import { cases as layerNorm } from './layer-norm.cases.ts';
 import { cases as matmul } from './matmul.cases.ts';
 import { cases as nonFinite } from './non-finite.cases.ts';
 import { cases as normalNoise } from './normal-noise.cases.ts';
+import { cases as packWeight } from './pack-weight.cases.ts';
 import { cases as posterior } from './posterior.cases.ts';
 import { cases as reflectPad } from './reflect-pad.cases.ts';
 import { cases as relayout } from './relayout.cases.ts';
@@ -27,9 +28,11 @@ import { cases as tiles } from './tiles.cases.ts';
 import { cases as timestepEmbedding } from './timestep-embedding.cases.ts';
 import { cases as upsample } from './upsample.cases.ts';
 import { cases as upsampleConv2d } from './upsample-conv2d.cases.ts';
+import { cases as waveletLow } from './wavelet-low.cases.ts';
 import { cases as winogradInput } from './winograd-input.cases.ts';
 import { cases as winogradOutput } from './winograd-output.cases.ts';
 import { cases as winogradWeight } from './winograd-weight.cases.ts';
+import { cases as ycbcrFix } from './ycbcr-fix.cases.ts';
 
 export const REGISTRY: Readonly<Record<string, readonly KernelCase[]>> = {
   activation,
@@ -37,19 +40,20 @@ export const REGISTRY: Readonly<Record<string, readonly KernelCase[]>> = {
   attention,
   'batched-linear': batchedLinear,
   'blend-edges': blendEdges,
-  'color-fix': colorFix,
   concat,
   conv2d,
   crop,
   geglu,
   'gemm-split': gemmSplit,
   'group-norm': groupNorm,
+  'group-norm-finalize': groupNormFinalize,
+  'group-norm-partial': groupNormPartial,
   'group-norm-small': groupNormSmall,
-  'group-norm-stats': groupNormStats,
   'layer-norm': layerNorm,
   matmul,
   'non-finite': nonFinite,
   'normal-noise': normalNoise,
+  'pack-weight': packWeight,
   posterior,
   'reflect-pad': reflectPad,
   relayout,
@@ -59,7 +63,9 @@ export const REGISTRY: Readonly<Record<string, readonly KernelCase[]>> = {
   'timestep-embedding': timestepEmbedding,
   upsample,
   'upsample-conv2d': upsampleConv2d,
+  'wavelet-low': waveletLow,
   'winograd-input': winogradInput,
   'winograd-output': winogradOutput,
   'winograd-weight': winogradWeight,
+  'ycbcr-fix': ycbcrFix,
 };

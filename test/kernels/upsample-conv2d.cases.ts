@@ -1,14 +1,23 @@
-import { type DType, format, type Target, type TensorType } from '../../src/engine/kernel.ts';
+import {
+  type Blocks,
+  type DType,
+  format,
+  type Target,
+  type TensorType,
+} from '../../src/engine/kernel.ts';
 import {
   upsampleConv2d,
   type UpsampleConv2dConstants,
   upsampleConv2dReference,
 } from '../../src/kernels/upsample-conv2d.ts';
 import { normal } from '../harness/random.ts';
+import { plainValues, storedType } from './in-blocks.ts';
 import { type KernelCase, sumNmse } from './cases.ts';
 
 interface Options extends UpsampleConv2dConstants {
   readonly weight?: DType;
+  /** What the weight lies in. */
+  readonly blocks?: Blocks | undefined;
   readonly bias?: boolean;
   /** Overrides of the target, to reach programs that no adapter at hand selects. */
   readonly target?: Partial<Target>;
@@ -22,14 +31,16 @@ export function upsampleConv2dCase(
 ): KernelCase {
   const { activation = 'none', dtype = x.dtype, moments } = options;
   const ci = x.shape[3]!;
-  const weight: TensorType = {
+  const { blocks } = options;
+  const plain: TensorType = {
     dtype: options.weight ?? 'f16',
     shape: [2, 2, 2, 2, ci, channels],
   };
+  const weight = storedType(plain, blocks);
   const bias: TensorType | undefined =
     options.bias === false ? undefined : { dtype: 'f32', shape: [channels] };
   return {
-    name: `upsampleConv2d ${format(x)} · ${weight.dtype} ${channels} → ${dtype}${bias ? ' bias' : ''}${
+    name: `upsampleConv2d ${format(x)} · ${weight.dtype} ${channels}${blocks ? ' in blocks' : ''} → ${dtype}${bias ? ' bias' : ''}${
       activation === 'none' ? '' : ` ${activation}`
     }${moments ? ` + moments of ${moments}` : ''}${options.target ? ` ${JSON.stringify(options.target)}` : ''}`,
     tags,
@@ -51,10 +62,10 @@ export function upsampleConv2dCase(
       upsampleConv2dReference(
         {
           x: data['x'] as Float32Array,
-          weight: data['weight'] as Float32Array,
+          weight: plainValues(data['weight'], channels, blocks),
           bias: data['bias'] as Float32Array | undefined,
         },
-        { x: x.shape, weight: weight.shape },
+        { x: x.shape, weight: plain.shape },
         { activation },
       ),
     ...(dtype === 'f32' && { maxNmse: sumNmse(4 * ci) }),

@@ -1,12 +1,15 @@
 /** Class InvSR over time: memory, aborts, calls that wait, disposal, a device that goes away. */
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { DeviceLostError } from '../../src/engine/errors.ts';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { DeviceError, DeviceLostError } from '../../src/engine/errors.ts';
+import type { GpuImage, ImageSize } from '../../src/engine/gpu-image.ts';
 import { type Model, openModel } from '../../src/invsr/model.ts';
 import { InvSR } from '../../src/library/invsr.ts';
 import { readImage } from '../../src/library/read-image.ts';
+import type { ImageInput, UpscaleOptions } from '../../src/library/types.ts';
 import { nodeFolder } from '../../src/weights/node-file.ts';
 import { adapterNames, openTestDevice } from '../harness/device.ts';
-import { picture } from '../harness/pictures.ts';
+import { picture, textureOf } from '../harness/pictures.ts';
+import { anyPrompt, tinyModel } from '../harness/synthetic.ts';
 
 const TILE = 16;
 
@@ -155,6 +158,95 @@ describe.each(adapterNames.slice(-1))('%s', (adapter) => {
     expect(sr.memory.peakBytes).toBeLessThanOrEqual(plan.peakBytes);
     // Measured: 0.99, and 0.91 with one network at a time.
     expect(sr.memory.peakBytes).toBeGreaterThan(0.8 * plan.peakBytes);
+  });
+
+  test('a plan counts the images that a call makes, by their formats', async () => {
+    const sr = await ready();
+    const small = picture(12, 10);
+    const [pixels, results] = [12 * 10, 48 * 40];
+    const { STORAGE } = GPUBufferUsage;
+    const made: GPUTexture[] = [];
+    const buffer = device.createBuffer({ size: 16 * results, usage: STORAGE });
+    const create = device.createTexture.bind(device);
+    const spy = vi.spyOn(device, 'createTexture').mockImplementation((descriptor) => {
+      const texture = create(descriptor);
+      if (texture.label.startsWith('invsr/')) made.push(texture);
+      return texture;
+    });
+    try {
+      const onDevice = textureOf(device, small);
+      textures.push(onDevice);
+      const floats = { buffer, width: 48, height: 40, format: 'rgba32float' } as const;
+      const least = (await sr.plan(onDevice, { tile: TILE, output: floats })).imageBytes;
+      const cases: [ImageInput & ImageSize, UpscaleOptions<GpuImage>, bytes: number][] = [
+        [small, {}, 4 * pixels + 4 * results],
+        [onDevice, {}, 4 * results],
+        [onDevice, { outputTransfer: 'linear' }, 8 * results],
+        [onDevice, { inputTransfer: 'linear' }, 8 * results],
+        [small, { output: floats }, 4 * pixels],
+        [onDevice, { output: floats, outputTransfer: 'linear' }, 0],
+      ];
+      for (const [input, options, bytes] of cases) {
+        const plan = await sr.plan(input, { tile: TILE, ...options });
+        expect(plan.imageBytes - least).toBe(bytes);
+        const output = await sr.upscale(input, { tile: TILE, ...options });
+        if ('createView' in output) textures.push(output);
+        const sizes = made
+          .splice(0)
+          .map(({ width, height, format }) => width * height * (format === 'rgba16float' ? 8 : 4));
+        expect(sizes.reduce((a, b) => a + b, 0)).toBe(bytes);
+        expect(sr.memory.peakBytes).toBeLessThanOrEqual(plan.peakBytes);
+      }
+    } finally {
+      spy.mockRestore();
+      buffer.destroy();
+    }
+  });
+
+  test("load prepares a full batch of tiles: its first call compiles the images' passes only", async () => {
+    const { device: own } = await openTestDevice(adapter);
+    const tiny = await openModel(tinyModel(), anyPrompt);
+    const options = { device: own, weights: tiny, tile: TILE, tileBatch: 2, overlap: 0 };
+    const sr = await InvSR.load(options);
+    const { otherBytes } = sr.memory;
+    const compile = vi.spyOn(own, 'createComputePipelineAsync');
+    const output = await sr.upscale(picture(2 * TILE, TILE));
+    expect(compile.mock.calls.map(([{ label }]) => label)).toEqual(['invsr/image']);
+    expect(sr.memory.otherBytes).toBe(otherBytes);
+    output.destroy();
+    sr.dispose();
+    own.destroy();
+  });
+
+  test('no memory left on the device: DeviceError that says so, nothing stays, and the next call can go on', async () => {
+    const { device: own } = await openTestDevice(adapter);
+    const sr = await ready(own);
+    const before = sr.memory.otherBytes;
+    // Shortage cannot be had on demand: what the scopes of allocations say is replaced.
+    const filters: GPUErrorFilter[] = [];
+    const [push, pop] = [own.pushErrorScope.bind(own), own.popErrorScope.bind(own)];
+    let allocations = 0;
+    own.pushErrorScope = (filter) => (filters.push(filter), push(filter));
+    own.popErrorScope = async () => {
+      const isFull = filters.pop() === 'out-of-memory' && ++allocations === fullAt;
+      const error = await pop();
+      return isFull ? new GPUOutOfMemoryError('no room') : error;
+    };
+    let fullAt = 0;
+    let calls = 0;
+    for (fullAt = 1; ; fullAt++) {
+      allocations = 0;
+      const error = await sr.upscale(image, { tile: TILE }).catch((e: unknown) => e);
+      if (!(error instanceof Error)) break;
+      calls++;
+      expect(error).toBeInstanceOf(DeviceError);
+      expect((error as DeviceError).problem).toMatchObject({ isMemory: true, got: 'no room' });
+      expect(sr.memory.otherBytes).toBe(before);
+    }
+    expect(calls).toBe(allocations);
+    expect(calls).toBeGreaterThan(5);
+    sr.dispose();
+    own.destroy();
   });
 
   test('a lost device: DeviceLostError, for what runs, what waits and what comes', async () => {

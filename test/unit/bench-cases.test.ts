@@ -2,13 +2,24 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { idOf, sizeTextOf } from '../../bench/case-name.ts';
-import { type BenchCase, modelCases, selectCases, withinFlops } from '../../bench/cases.ts';
+import {
+  type BenchCase,
+  layerCases,
+  modelCases,
+  selectCases,
+  withinFlops,
+} from '../../bench/cases.ts';
 import { cutTo } from '../../bench/cut.ts';
-import type { TensorType } from '../../src/engine/kernel.ts';
-import { FULL_SIZE } from '../../src/invsr/full-size.ts';
+import type { Kernel, TensorType } from '../../src/engine/kernel.ts';
+import { lower } from '../../src/graph/lower.ts';
+import { FULL_SIZE, fullSizeGraph } from '../../src/invsr/full-size.ts';
+import { STAGES } from '../../src/invsr/tile-graph.ts';
 
-const options = { precision: 'f16', tile: 128, timesteps: [200], family: 'alu' } as const;
-const cases = modelCases({ model: FULL_SIZE, name: '' }, options);
+const alu = { family: 'alu', shaderF16: true, subgroupSize: 32 } as const;
+const official = { model: FULL_SIZE, name: '' };
+const options = { precision: 'f16', tile: 128, timesteps: [200], target: alu } as const;
+const cases = modelCases(official, options);
+const layers = layerCases(official, options, { compact: false });
 const cpu = { family: 'cpu', shaderF16: true, subgroupSize: 8 } as const;
 
 const f16 = (...shape: number[]): TensorType => ({ dtype: 'f16', shape });
@@ -44,15 +55,9 @@ describe('the table of shapes', () => {
     };
     const op = heads ? 'attention' : ops[kind];
     const stride = kind === 'conv3x3s2' ? 2 : 1;
-    // A layer norm's gamma times the weights, once (graph/row-norms.ts), is no layer.
-    const isNormVector = ({ inputs, isPrepared }: BenchCase): boolean =>
-      isPrepared === true && inputs['bias'] === undefined && inputs['x']?.shape.length === 2;
-    const found = cases.filter(
+    const found = layers.filter(
       (one) =>
-        !isNormVector(one) &&
-        one.op === op &&
-        one.size === size &&
-        Number(one.constants['stride'] ?? 1) === stride,
+        one.op === op && one.size === size && Number(one.constants['stride'] ?? 1) === stride,
     );
     // The VAE's two 1x1 convolutions around the latent belong to no network of ours.
     const network = Number(n) <= 8 && kind === 'linear' ? 'other' : NETWORK[part ?? ''];
@@ -63,6 +68,32 @@ describe('the table of shapes', () => {
   });
 
   test('is all there', () => expect(shapes).toHaveLength(98));
+
+  test('is among what is timed', () => {
+    const timed = new Set(cases.map(({ id }) => id));
+    expect(layers.filter(({ id }) => !timed.has(id))).toEqual([]);
+  });
+});
+
+test('every dispatch of the plans is a case, as often as they have it', () => {
+  const plans = STAGES.map((stage) =>
+    lower(fullSizeGraph(stage, options), alu, { keep: () => false, compact: false }),
+  );
+  const dispatches = plans.flatMap((plan) => [...plan.prepare, ...plan.dispatches]);
+  // Without params: values such as eps make no case of their own.
+  const keyOf = ({ name, wgsl, workgroups, cost }: Kernel): string =>
+    [name, wgsl.length, workgroups.join('x'), cost.flops, cost.bytes].join(' ');
+  const wanted = new Set(dispatches.map(({ kernel }) => keyOf(kernel)));
+  const timed = cases.filter(({ count }) => count > 0);
+  const steps = timed.flatMap((one) => one.steps?.(alu) ?? []);
+  expect(steps).toHaveLength(timed.length);
+  const known = new Set(steps.map(({ kernel }) => keyOf(kernel)));
+  expect([...wanted].filter((key) => !known.has(key))).toEqual([]);
+  expect(timed.reduce((sum, { count }) => sum + count, 0)).toBe(dispatches.length);
+  // Products that write moments, read them, are split, or are two.
+  for (const part of ['moments 10', 'moments f32', 'of conv2d', 'x2 f16 [1,4096,320]']) {
+    expect(timed.filter(({ id }) => id.includes(part)).length, part).toBeGreaterThan(0);
+  }
 });
 
 describe('names', () => {
@@ -139,7 +170,7 @@ describe('cuts', () => {
   };
 
   test('keep width, channels, terms and keys, and the limit where whole tiles allow it', () => {
-    for (const from of cases) {
+    for (const from of layers) {
       const one = cut(from);
       const { flops } = one.kernel(cpu).cost;
       if (one === from) {

@@ -1,6 +1,6 @@
 /** The colour matrices are each other's inverse, which neither kernel nor reference can show. */
 import { expect, test } from 'vitest';
-import { ycbcrFixReference } from '../../src/kernels/color-fix.ts';
+import { ycbcrFixReference } from '../../src/kernels/ycbcr-fix.ts';
 
 const LEVELS = [0, 0.25, 0.5, 0.75, 1];
 const colors = Float32Array.from(

@@ -1,7 +1,15 @@
 /** The check of subgroup matrices on devices that are none; real products in test/kernels. */
 import { describe, expect, test, vi } from 'vitest';
-import { capabilitiesOf, type Capabilities, MATRIX_FEATURE } from '../../src/engine/device.ts';
-import { checkMatrices, matrixCandidates } from '../../src/engine/matrix-check.ts';
+import {
+  capabilitiesOf,
+  type Capabilities,
+  MATRIX_FEATURE,
+  SIZE_FEATURE,
+} from '../../src/engine/device.ts';
+import { matrixCandidates, whyNoCandidate } from '../../src/engine/matrix-candidates.ts';
+import { checkMatrices } from '../../src/engine/matrix-check.ts';
+import { reportMatrices } from '../../src/engine/matrix-report.ts';
+import { AMD, APPLE, INTEL, INTEL_16, NVIDIA } from '../harness/matrices.ts';
 
 const config = (M: number, N: number, K: number, result = 'f32') => ({
   componentType: 'f16',
@@ -32,28 +40,66 @@ const ABLE: Capabilities = capabilitiesOf({
   limits: { maxComputeWorkgroupStorageSize: 49_152, maxComputeInvocationsPerWorkgroup: 1024 },
 } as unknown as GPUAdapter);
 
-/** Candidates of ABLE: each is given a try. */
-const TRIED = 2;
+const CANDIDATES = matrixCandidates(ABLE);
 
 const WEAK = { ...ABLE.limits, maxComputeWorkgroupStorageSize: 16_384 };
+
+/** As Vulkan tells of Intel's and AMD's, and Metal of Apple's. */
+const VARYING: Capabilities = {
+  ...ABLE,
+  vendor: 'intel',
+  subgroupMinSize: 8,
+  subgroupMaxSize: 32,
+  features: [...ABLE.features, SIZE_FEATURE],
+  matrixConfigs: ABLE.matrixConfigs.slice(0, 1),
+};
+const METAL: Capabilities = {
+  ...ABLE,
+  vendor: 'apple',
+  subgroupMinSize: 4,
+  subgroupMaxSize: 64,
+  matrixConfigs: (['f16', 'f32'] as const).map((type) => ({
+    m: 8,
+    n: 8,
+    k: 8,
+    componentType: type,
+    resultComponentType: type,
+  })),
+};
 
 describe('candidates', () => {
   test('what kernels know of what is listed, the best first', () => {
     expect(ABLE.matrixConfigs).toHaveLength(LISTED.length);
     expect(structuredClone(ABLE)).toEqual(ABLE);
-    expect(matrixCandidates(ABLE)).toEqual([
-      { m: 16, n: 16, k: 16 },
-      { m: 8, n: 16, k: 16 },
-    ]);
+    expect(CANDIDATES).toEqual([NVIDIA, { ...NVIDIA, m: 8 }]);
+  });
+  test('where compilers choose the size of subgroups, kernels ask for one', () => {
+    expect(matrixCandidates(VARYING)).toEqual([INTEL, INTEL_16]);
+    const amd = { subgroupMinSize: 32, subgroupMaxSize: 64, matrixConfigs: ABLE.matrixConfigs };
+    expect(matrixCandidates({ ...VARYING, ...amd })).toContainEqual(AMD);
+  });
+  test("Apple's have one size, which is to be found out", () => {
+    const sizes = [32, 16, 64];
+    expect(matrixCandidates(METAL)).toEqual(
+      sizes.map((subgroupSize) => ({ ...APPLE, subgroupSize })),
+    );
   });
   test.each([
-    ['the feature', { features: ['shader-f16', 'subgroups'] }],
-    ['f16', { features: ['subgroups', MATRIX_FEATURE] }],
-    ['a fixed subgroup size', { subgroupMinSize: 8 }],
-    ['shared memory', { limits: WEAK }],
-    ['f32 sums', { matrixConfigs: ABLE.matrixConfigs.slice(1, 2) }],
-  ])('none without %s', (_, lacking) => {
-    expect(matrixCandidates({ ...ABLE, ...lacking })).toEqual([]);
+    ['the feature', { features: ['shader-f16', 'subgroups'] }, `no ${MATRIX_FEATURE}`],
+    ['f16', { features: ['subgroups', MATRIX_FEATURE] }, 'no shader-f16'],
+    ['a known size', { subgroupMinSize: 8 }, `subgroups of 8 to 32, and no ${SIZE_FEATURE}`],
+    ['wide subgroups', { subgroupMinSize: 8, subgroupMaxSize: 8 }, 'subgroups of 8'],
+    ['shared memory', { limits: WEAK }, '16384 bytes of shared memory, not 32768'],
+  ])('none without %s, and why', (_, lacking, why) => {
+    const capabilities = { ...ABLE, ...lacking };
+    expect(matrixCandidates(capabilities)).toEqual([]);
+    const [, , config] = ABLE.matrixConfigs;
+    expect(whyNoCandidate(capabilities, config!)).toBe(why);
+  });
+  test('nor without f32 sums', () => {
+    const matrixConfigs = ABLE.matrixConfigs.slice(1, 2);
+    expect(matrixCandidates({ ...ABLE, matrixConfigs })).toEqual([]);
+    expect(whyNoCandidate(ABLE, matrixConfigs[0]!)).toBe('no kernels for it');
   });
 });
 
@@ -68,7 +114,7 @@ describe('silently off', () => {
 
   test('where absent, without touching the device', async () => {
     const createShaderModule = vi.fn<() => object>();
-    const found = checkMatrices(deviceOf({ createShaderModule }), { ...ABLE, matrixConfigs: [] });
+    const found = checkMatrices(deviceOf({ createShaderModule }), []);
     expect(await found).toBeUndefined();
     expect(createShaderModule).not.toHaveBeenCalled();
   });
@@ -76,20 +122,49 @@ describe('silently off', () => {
     const createShaderModule = vi.fn<() => object>(() => {
       throw new Error('lost');
     });
-    expect(await checkMatrices(deviceOf({ createShaderModule }), ABLE)).toBeUndefined();
-    expect(createShaderModule).toHaveBeenCalledTimes(TRIED);
+    expect(await checkMatrices(deviceOf({ createShaderModule }), CANDIDATES)).toBeUndefined();
+    expect(createShaderModule).toHaveBeenCalledTimes(CANDIDATES.length);
   });
   test('where pipelines are refused', async () => {
     const createComputePipelineAsync = vi.fn<() => Promise<never>>(() =>
       Promise.reject(new Error('no such matrix')),
     );
-    expect(await checkMatrices(deviceOf({ createComputePipelineAsync }), ABLE)).toBeUndefined();
-    expect(createComputePipelineAsync).toHaveBeenCalledTimes(TRIED);
+    expect(
+      await checkMatrices(deviceOf({ createComputePipelineAsync }), CANDIDATES),
+    ).toBeUndefined();
+    expect(createComputePipelineAsync).toHaveBeenCalledTimes(CANDIDATES.length);
   });
   test('where it hangs', async () => {
     const createComputePipelineAsync = vi.fn<() => Promise<never>>(() => new Promise(() => {}));
     const device = deviceOf({ createComputePipelineAsync });
-    expect(await checkMatrices(device, ABLE, { timeoutMs: 10 })).toBeUndefined();
+    expect(await checkMatrices(device, CANDIDATES, { timeoutMs: 10 })).toBeUndefined();
     expect(createComputePipelineAsync).toHaveBeenCalledOnce();
+  });
+});
+
+describe('what becomes of each kind', () => {
+  const destroy = vi.fn<() => void>();
+  const createShaderModule = (): never => {
+    throw new Error('refused');
+  };
+  const open = (): Promise<GPUDevice> =>
+    Promise.resolve({ pushErrorScope() {}, createShaderModule, destroy } as never);
+
+  test('why it is not used, by the check and without', async () => {
+    const found = await reportMatrices(ABLE, { open });
+    expect(found.map(({ used, why }) => used ?? why)).toEqual([
+      'subgroups of 32: Error: refused',
+      'no kernels for it',
+      'subgroups of 32: Error: refused',
+      'no kernels for it',
+      'no kernels for it',
+    ]);
+    expect(destroy).toHaveBeenCalledOnce();
+  });
+  test('no device where matrices are off', async () => {
+    const openNone = vi.fn<() => Promise<GPUDevice>>();
+    const found = await reportMatrices(ABLE, { whyOff: 'INVSR_MATRIX=off', open: openNone });
+    expect(new Set(found.map(({ why }) => why))).toEqual(new Set(['INVSR_MATRIX=off']));
+    expect(openNone).not.toHaveBeenCalled();
   });
 });

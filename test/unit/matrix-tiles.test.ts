@@ -1,18 +1,22 @@
 /** Which products of InvSR-1 run on subgroup matrices, and that every tile fits a device. */
 import { describe, expect, test } from 'vitest';
-import type { Kernel, MatrixShape, Target, TensorType } from '../../src/engine/kernel.ts';
+import type {
+  Designs,
+  Kernel,
+  SubgroupMatrix,
+  Target,
+  TensorType,
+} from '../../src/engine/kernel.ts';
 import { lower } from '../../src/graph/lower.ts';
 import { FULL_SIZE } from '../../src/invsr/full-size.ts';
 import { stageGraph, STAGES } from '../../src/invsr/tile-graph.ts';
 import { attention } from '../../src/kernels/attention.ts';
+import { conv2d } from '../../src/kernels/conv2d.ts';
 import { linear } from '../../src/kernels/matmul.ts';
+import { AMD, APPLE, INTEL, INTEL_16, NVIDIA, withMatrix } from '../harness/matrices.ts';
+import { groupNormed } from '../kernels/group-normed.ts';
 
-const TARGET: Target = {
-  family: 'alu',
-  shaderF16: true,
-  subgroupSize: 32,
-  matrix: { m: 16, n: 16, k: 16 },
-};
+const TARGET = withMatrix(NVIDIA);
 const PRODUCTS = new Set(['linear', 'conv2d', 'upsampleConv2d', 'gemmPartial']);
 
 const kernelsOf = (precision: 'f16' | 'f32', target: Target): Kernel[] =>
@@ -26,13 +30,22 @@ const isMatrix = ({ choice }: Kernel): boolean => /^(matrix|halo)/.test(choice?.
 const flopsOf = (kernels: readonly Kernel[]): number =>
   kernels.reduce((sum, { cost }) => sum + cost.flops, 0);
 
+/** Of workgroup memory, by its declarations. */
+const sharedBytesOf = (wgsl: string): number =>
+  [...wgsl.matchAll(/var<workgroup> \w+: array<(vec4<f16>|vec4f|f32), (\d+)>/g)]
+    .map(([, type, count]) => Number(count) * { 'vec4<f16>': 8, vec4f: 16, f32: 4 }[type!]!)
+    .reduce((sum, size) => sum + size, 0);
+
 describe('what would not fit 32 KiB is no candidate', () => {
   const x: TensorType = { dtype: 'f16', shape: [1, 256, 512] };
-  const attentionDesigns = (subgroupSize: number) =>
-    attention({ q: x, k: x, v: x }, { heads: 1 }, { ...TARGET, subgroupSize }).choice?.candidates;
+  const attentionDesigns = (matrix: SubgroupMatrix, heads = 1) =>
+    attention({ q: x, k: x, v: x }, { heads }, withMatrix(matrix)).choice?.candidates;
   test('attention of 64 rows for four subgroups', () => {
-    expect(attentionDesigns(32)).toContain('wide');
-    expect(attentionDesigns(64)).not.toContain('wide');
+    expect(attentionDesigns(NVIDIA)).toContain('wide');
+    expect(attentionDesigns(AMD)).not.toContain('wide');
+  });
+  test('attention in f32', () => {
+    expect(attentionDesigns(APPLE, 8)?.join()).not.toContain('matrix');
   });
   test('attention of rows that begin within 16 bytes', () => {
     const packed: TensorType = { dtype: 'f16', shape: [1, 256, 516] };
@@ -43,15 +56,37 @@ describe('what would not fit 32 KiB is no candidate', () => {
     ).choice?.candidates;
     expect(designs).not.toContain('wide');
   });
+  const products = (matrix: SubgroupMatrix) =>
+    linear(
+      { x, weight: { dtype: 'f16', shape: [512, 512] } },
+      {},
+      withMatrix(matrix),
+    ).choice?.candidates.filter((name) => name.startsWith('matrix'));
   test('products of eight subgroups, 16 rows each', () => {
-    const designs = (matrix: MatrixShape) =>
-      linear(
-        { x, weight: { dtype: 'f16', shape: [512, 512] } },
-        {},
-        { ...TARGET, subgroupSize: 16, matrix },
-      ).choice?.candidates.filter((name) => name.startsWith('matrix'));
-    expect(designs({ m: 8, n: 16, k: 16 })).not.toEqual([]);
-    expect(designs({ m: 16, n: 16, k: 16 })).toEqual([]);
+    expect(products(INTEL_16)).not.toEqual([]);
+    expect(products({ ...INTEL_16, m: 16 })).toEqual([]);
+  });
+  test('products in f32 of direct weights, or of more sums than registers', () => {
+    expect(products(APPLE)).toEqual(['matrix64x64', 'matrix128x64']);
+  });
+  // With all that takes shared memory beside the tiles: moments of x and of y.
+  test.each([NVIDIA, AMD, INTEL, INTEL_16, APPLE])('and all that are fit: %j', (matrix) => {
+    const image: TensorType = { dtype: 'f16', shape: [1, 64, 64, 320] };
+    const normed = groupNormed(image, 32);
+    const make = (designs: Designs): Kernel =>
+      conv2d(
+        { x: image, ...normed.inputs, weight: { dtype: 'f16', shape: [3, 3, 320, 320] } },
+        { padding: { top: 1, left: 1, bottom: 1, right: 1 }, moments: 10, ...normed.constants },
+        { ...withMatrix(matrix), designs },
+      );
+    const { key, candidates } = make({}).choice!;
+    const designs = candidates.filter((name) => /^(matrix|halo)/.test(name));
+    expect(designs.length).toBeGreaterThan(3);
+    for (const design of designs) {
+      const { wgsl } = make({ [key]: design });
+      expect(sharedBytesOf(wgsl), design).toBeGreaterThan(8192);
+      expect(sharedBytesOf(wgsl), design).toBeLessThanOrEqual(32_768);
+    }
   });
 });
 
@@ -74,18 +109,12 @@ describe('InvSR-1', () => {
     expect(wide.length).toBeGreaterThan(50);
     expect(wide.map(({ choice }) => choice?.design.slice(0, 4))).toEqual(wide.map(() => 'halo'));
   });
-  test('its f32 activations are not: matrices are f16', () => {
+  test('its f32 activations are not: operands are f16', () => {
     expect(kernelsOf('f32', TARGET).filter(isMatrix)).toEqual([]);
   });
   test('no shared memory beyond 32 KiB', () => {
     const texts = new Set(kernels.filter(isMatrix).map(({ wgsl }) => wgsl));
     expect(texts.size).toBeGreaterThan(3);
-    for (const text of texts) {
-      const bytes = [...text.matchAll(/var<workgroup> \w+: array<(vec4<f16>|vec4f), (\d+)>/g)].map(
-        ([, type, count]) => Number(count) * (type === 'vec4f' ? 16 : 8),
-      );
-      expect(bytes.length).toBeGreaterThan(1);
-      expect(bytes.reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(32_768);
-    }
+    for (const text of texts) expect(sharedBytesOf(text)).toBeLessThanOrEqual(32_768);
   });
 });

@@ -7,19 +7,20 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { minifyTemplates, minifyWgslPlugin } from '../../scripts/minify-wgsl.mjs';
 import type { Target } from '../../src/engine/kernel.ts';
 import * as source from '../harness/all-kernels.ts';
+import { NVIDIA, withMatrix } from '../harness/matrices.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const TARGETS: readonly Target[] = [
   { family: 'cpu', shaderF16: true, subgroupSize: 8 },
   { family: 'cpu', shaderF16: false, subgroupSize: 0 },
   { family: 'alu', shaderF16: false, subgroupSize: 0 },
-  { family: 'alu', shaderF16: true, subgroupSize: 32, matrix: { m: 16, n: 16, k: 16 } },
+  withMatrix(NVIDIA),
 ];
 
 /** Comments and the amount of white space are no tokens. */
 const tokensOf = (wgsl: string): string =>
   wgsl
-    .replace(/\/\/.*$/gm, '')
+    .replace(/\/\/.*$|\/\*[^]*?\*\//gm, '')
     .replace(/\s+/g, ' ')
     .trim();
 
@@ -58,6 +59,12 @@ describe('template literals', () => {
   test('comments, indentation and empty lines go; lines stay', () => {
     expect(minify('const a = `\n  let a = 1;  // why\n\n  // what\n  b();\n`;')).toBe(
       'const a = `\nlet a = 1;\nb();\n`;',
+    );
+  });
+
+  test('block comments go, over several lines too', () => {
+    expect(minify('const a = `\n/** What\n * it does. */\nfn f() { } /* why */\nb;\n`;')).toBe(
+      'const a = `\nfn f() { }\nb;\n`;',
     );
   });
 

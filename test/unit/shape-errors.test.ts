@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { type Kernel, type Shape, ShapeError, type TensorType } from '../../src/engine/kernel.ts';
 import { activation } from '../../src/kernels/activation.ts';
 import { attention } from '../../src/kernels/attention.ts';
-import { ycbcrFix } from '../../src/kernels/color-fix.ts';
+import { ycbcrFix } from '../../src/kernels/ycbcr-fix.ts';
 import { concat } from '../../src/kernels/concat.ts';
 import { normalNoise } from '../../src/kernels/normal-noise.ts';
 import { posterior } from '../../src/kernels/posterior.ts';

@@ -1,6 +1,6 @@
 /** Work in slices: the same result, with other tasks in between, and an end where it is aborted. */
 import { expect, test } from 'vitest';
-import { atOnce, inSlices } from '../../src/engine/slices.ts';
+import { atOnce, createPauses, inSlices } from '../../src/engine/slices.ts';
 
 /** `steps` steps of `milliseconds` each. */
 function* work(steps: number, milliseconds: number): Generator<void, string> {
@@ -22,6 +22,18 @@ test('other tasks run between slices', async () => {
   const timer = setInterval(() => turns++, 1);
   try {
     await inSlices(work(20, 5));
+    expect(turns).toBeGreaterThan(3);
+  } finally {
+    clearInterval(timer);
+  }
+});
+
+test('other tasks run between the steps of async work', async () => {
+  let turns = 0;
+  const timer = setInterval(() => turns++, 1);
+  const pause = createPauses();
+  try {
+    for (const _ of work(20, 5)) await pause();
     expect(turns).toBeGreaterThan(3);
   } finally {
     clearInterval(timer);

@@ -18,6 +18,7 @@ import { noiseOf } from '../../src/tune/noise.ts';
 import { type Reference, referenceOf, samplePixels } from '../../src/tune/sampled-reference.ts';
 import { nmse } from '../../src/tune/tolerance.ts';
 import { modelSubjects } from '../../src/tune/tune-model.ts';
+import { NVIDIA, withMatrix } from '../harness/matrices.ts';
 import { nodeFolder } from '../../src/weights/node-file.ts';
 import { normal, uniform } from '../harness/random.ts';
 
@@ -255,7 +256,7 @@ const TARGETS: readonly Target[] = [
   { family: 'cpu', shaderF16: true, subgroupSize: 8 },
   { family: 'cpu', shaderF16: false, subgroupSize: 4 },
   { family: 'alu', shaderF16: true, subgroupSize: 32 },
-  { family: 'alu', shaderF16: true, subgroupSize: 32, matrix: { m: 16, n: 16, k: 16 } },
+  withMatrix(NVIDIA),
 ];
 
 test.each(TARGETS)(

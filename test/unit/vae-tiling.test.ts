@@ -4,8 +4,9 @@ import { GraphBuilder } from '../../src/graph/builder.ts';
 import type { Graph } from '../../src/graph/graph.ts';
 import { lower } from '../../src/graph/lower.ts';
 import { type Model, openModel } from '../../src/invsr/model.ts';
-import { type Stage, stageGraph } from '../../src/invsr/tile-graph.ts';
-import { OFFICIAL_VAE_TILING, vaeEncodeTiled } from '../../src/invsr/vae-tiling.ts';
+import { type Stage, stageGraph, tiledVae } from '../../src/invsr/tile-graph.ts';
+import { OFFICIAL_VAE_TILING } from '../../src/invsr/upscaler-options.ts';
+import { vaeEncodeTiled } from '../../src/invsr/vae-tiling.ts';
 import { anyPrompt, tinyModel } from '../harness/synthetic.ts';
 
 const target = { family: 'alu', shaderF16: true, subgroupSize: 32 } as const;
@@ -13,6 +14,7 @@ const target = { family: 'alu', shaderF16: true, subgroupSize: 32 } as const;
 let model: Model;
 beforeAll(async () => {
   model = await openModel(tinyModel(), anyPrompt);
+  await tiledVae.load();
 });
 afterAll(() => model.close());
 

@@ -1,6 +1,6 @@
 /** Weights are there when all of their bytes are, whoever uploads them, and uploaded once. */
 import { beforeAll, expect, test } from 'vitest';
-import type { Allocator } from '../../src/engine/memory.ts';
+import type { Allocator } from '../../src/engine/allocator.ts';
 import type { PlanWeight } from '../../src/engine/plan.ts';
 import { WeightStore } from '../../src/engine/weight-store.ts';
 

@@ -1,7 +1,7 @@
 /** The page's side of the worker: calls, aborts and errors as messages (test/browser/worker.test.ts has the rest). */
 import { describe, expect, test } from 'vitest';
 import { DeviceError, DeviceLostError } from '../../src/engine/errors.ts';
-import { InvSRWorker } from '../../src/library/worker-client.ts';
+import { InvSRWorker, type WorkerLoadOptions } from '../../src/library/worker-client.ts';
 import {
   type FromPage,
   type FromWorker,
@@ -42,7 +42,10 @@ class FakeWorker extends EventTarget {
 }
 
 /** Opened, with a worker that answers upscale calls as told; other calls are done at once. */
-async function open(upscale: (call: number) => readonly FromWorker[] = () => []) {
+async function open(
+  upscale: (call: number) => readonly FromWorker[] = () => [],
+  options: Partial<WorkerLoadOptions> = {},
+) {
   const worker = new FakeWorker((message) => {
     if (message.kind === 'upscale') return upscale(message.call);
     return 'call' in message && message.kind !== 'abort'
@@ -52,6 +55,7 @@ async function open(upscale: (call: number) => readonly FromWorker[] = () => [])
   const sr = await InvSRWorker.open({
     worker: worker as unknown as Worker,
     weights: 'https://example.org/model/',
+    ...options,
   });
   return { worker, sr };
 }
@@ -142,6 +146,36 @@ test('a lost device is told by its error', async () => {
   worker.say({ kind: 'lost', error: sentError(new DeviceLostError('gone')) });
   expect(sr.lost.aborted).toBe(true);
   expect(sr.lost.reason).toBeInstanceOf(DeviceLostError);
+});
+
+test('check is told to the worker, its warnings to the page', async () => {
+  const warnings: unknown[] = [];
+  const options = { check: true, onWarning: (one: unknown) => void warnings.push(one) };
+  const { worker } = await open(undefined, options);
+  expect(worker.heard[0]).toMatchObject({ kind: 'open', settings: { check: true } });
+  const warning = { stage: 'decode', layer: 'vae.conv_in', message: 'goes on in f32' } as const;
+  worker.say({ kind: 'warning', warning });
+  expect(warnings).toEqual([warning]);
+});
+
+test('what comes from the worker after the end of a call, or of all, is passed over', async () => {
+  const { sr, worker } = await open((call) => [{ kind: 'done', call, memory: MEMORY }]);
+  const seen: unknown[] = [];
+  await sr.upscale(PICTURE, { onProgress: (progress) => seen.push(progress) });
+  worker.say({ kind: 'progress', call: 1, progress: { phase: 'run', done: 1, total: 1 } });
+  worker.say({ kind: 'failed', call: 1, error: sentError(new Error('late')) });
+  sr.dispose();
+  worker.say({ kind: 'tile', call: 7, region: { x: 0, y: 0, width: 1, height: 1 } });
+  expect(seen).toEqual([]);
+});
+
+test('a message that cannot be read ends the worker', async () => {
+  const { sr, worker } = await open();
+  const call = sr.upscale(PICTURE);
+  await new Promise(setImmediate);
+  worker.dispatchEvent(new MessageEvent('messageerror'));
+  await expect(call).rejects.toThrow('cannot be read');
+  expect(worker.isEnded).toBe(true);
 });
 
 test('dispose ends the worker and what is under way; later calls say so', async () => {

@@ -3,24 +3,18 @@
  * behind the ceilings, subgroup matrices included.
  */
 import { beforeAll, describe, expect, test } from 'vitest';
-import { create } from 'webgpu';
 import { modelCases } from '../../bench/cases.ts';
 import { copyKernel } from '../../bench/copy-kernel.ts';
 import { matrixKernel } from '../../bench/matrix-kernel.ts';
 import { spinKernel } from '../../bench/spin-kernel.ts';
 import type { Kernel, Target } from '../../src/engine/kernel.ts';
 import { FULL_SIZE } from '../../src/invsr/full-size.ts';
+import { openNullDevice } from '../harness/device.ts';
+import { AMD, APPLE, INTEL, NVIDIA } from '../harness/matrices.ts';
 
-const FEATURES = ['shader-f16', 'subgroups', 'chromium-experimental-subgroup-matrix'];
-const kept: unknown[] = []; // see `instances` in engine/node-device.ts
 let device: GPUDevice;
-
 beforeAll(async () => {
-  const gpu = create(['backend=null', 'enable-dawn-features=allow_unsafe_apis']);
-  kept.push(gpu);
-  const adapter = await gpu.requestAdapter();
-  if (!adapter) throw new Error('no null adapter');
-  device = await adapter.requestDevice({ requiredFeatures: FEATURES as GPUFeatureName[] });
+  device = await openNullDevice();
 });
 
 async function errorsOf({ wgsl, name }: Pick<Kernel, 'wgsl' | 'name'>): Promise<string[]> {
@@ -45,20 +39,13 @@ test.each([
 });
 
 describe('products of matrices', () => {
-  test.each([
-    { m: 16, n: 16, k: 16 },
-    { m: 8, n: 16, k: 16 },
-    { m: 8, n: 8, k: 8 },
-  ])('$m x $n x $k', async (shape) => {
-    const kernel = matrixKernel(shape, { workgroups: 4, rounds: 8, subgroupSize: 32 });
+  test.each([NVIDIA, AMD, INTEL, APPLE])('$component $m x $n x $k', async (matrix) => {
+    const kernel = matrixKernel(matrix, { workgroups: 4, rounds: 8 });
     expect(await errorsOf(kernel)).toEqual([]);
   });
 
   test('the check sees an error', async () => {
-    const kernel = matrixKernel(
-      { m: 16, n: 16, k: 16 },
-      { workgroups: 4, rounds: 8, subgroupSize: 32 },
-    );
+    const kernel = matrixKernel(NVIDIA, { workgroups: 4, rounds: 8 });
     const wgsl = kernel.wgsl.replace('subgroup_matrix_right', 'subgroup_matrix_left');
     expect(await errorsOf({ ...kernel, wgsl })).not.toEqual([]);
   });
@@ -71,7 +58,7 @@ const TARGETS: readonly (readonly [Target, 'f16' | 'f32'])[] = [
 ];
 
 test.each(TARGETS)('every case for %j in %s', async (target, precision) => {
-  const options = { precision, tile: 128, timesteps: [200], family: target.family };
+  const options = { precision, tile: 128, timesteps: [200], target };
   const cases = modelCases({ model: FULL_SIZE, name: '' }, options);
   const kernels = cases.flatMap(({ steps }) => steps?.(target) ?? []).map(({ kernel }) => kernel);
   const texts = new Map(kernels.map((kernel) => [kernel.wgsl, kernel]));

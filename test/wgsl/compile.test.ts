@@ -3,8 +3,7 @@
  * backend, for every kind of target.
  */
 import { beforeAll, describe, expect, test } from 'vitest';
-import { capabilitiesOf } from '../../src/engine/device.ts';
-import type { MatrixShape, Target } from '../../src/engine/kernel.ts';
+import type { Target } from '../../src/engine/kernel.ts';
 import { checkMatrices } from '../../src/engine/matrix-check.ts';
 import { GraphBuilder } from '../../src/graph/builder.ts';
 import { lower } from '../../src/graph/lower.ts';
@@ -23,6 +22,7 @@ import { textEncoder } from '../../src/invsr/text-encoder.ts';
 import { openTextModel } from '../../src/invsr/text-model.ts';
 import { nodeFolder } from '../../src/weights/node-file.ts';
 import { openNullDevice } from '../harness/device.ts';
+import { AMD, APPLE, INTEL, INTEL_16, NVIDIA, withMatrix } from '../harness/matrices.ts';
 import { tinyTextEncoder } from '../harness/synthetic.ts';
 import { cases as attentionMatrixCases } from '../kernels/attention-matrix.cases.ts';
 import { cases as matrixCases } from '../kernels/matrix.cases.ts';
@@ -30,18 +30,14 @@ import { REGISTRY } from '../kernels/registry.ts';
 
 const CPU: Target = { family: 'cpu', shaderF16: true, subgroupSize: 8 };
 const GPU: Target = { family: 'alu', shaderF16: true, subgroupSize: 32 };
-/** Of NVIDIA and of Intel. */
-const MATRICES = [
-  { m: 16, n: 16, k: 16 },
-  { m: 8, n: 16, k: 16 },
-] as const satisfies readonly MatrixShape[];
+const MATRICES = [NVIDIA, INTEL, APPLE];
 const TARGETS: readonly Target[] = [
   CPU,
   { family: 'cpu', shaderF16: false, subgroupSize: 4 },
   { family: 'cpu', shaderF16: false, subgroupSize: 0 },
   GPU,
   { family: 'alu', shaderF16: false, subgroupSize: 0 },
-  ...MATRICES.map((matrix): Target => ({ ...GPU, matrix })),
+  ...MATRICES.map(withMatrix),
 ];
 
 let device: GPUDevice;
@@ -82,25 +78,13 @@ test.each([...matrixCases, ...attentionMatrixCases].map((c) => [c.name, c] as co
 );
 
 test('the start-up check of subgroup matrices', async () => {
-  const capabilities = capabilitiesOf(device);
+  const matrices = [NVIDIA, AMD, INTEL, INTEL_16, APPLE];
   const problems: string[] = [];
-  await checkMatrices(
-    device,
-    {
-      ...capabilities,
-      subgroupMinSize: 32,
-      subgroupMaxSize: 32,
-      limits: { ...capabilities.limits, maxComputeWorkgroupStorageSize: MATRIX_SHARED_BYTES },
-      matrixConfigs: MATRICES.map((shape) => ({
-        ...shape,
-        componentType: 'f16',
-        resultComponentType: 'f32',
-      })),
-    },
-    { onProblem: (_, reason) => problems.push(reason) },
-  );
+  await checkMatrices(device, matrices, { onProblem: (_, reason) => problems.push(reason) });
   // It compiles and runs; this backend computes nothing.
-  expect(problems).toEqual(MATRICES.map(() => expect.stringMatching(/^element \d+ is .* not \d/)));
+  expect(problems).toEqual(
+    matrices.map(() => expect.stringMatching(/^subgroups: invocation 0 has .* not \d/)),
+  );
 });
 
 describe.each(Object.entries(REGISTRY))('%s', (_, cases) => {

@@ -1,19 +1,23 @@
-/** Checksums of Blobs, which may be larger than memory: browsers have SHA-256 of a whole only. */
+/** Checksums of Blobs. Browsers hash, on a thread of their own, what is whole in memory; more is hashed here in pieces. */
 import { sha256 } from '@noble/hashes/sha2.js';
 import type { Algorithm, HashOptions } from '../hub/checksum.ts';
 
+/** Left to the browser. */
+const WHOLE = 16 * 2 ** 20;
 /** Hashed without a pause: a page that does this stays alive. */
-const CHUNK = 2 * 2 ** 20;
+const CHUNK = 2 ** 19;
 
 export async function digestOfBlob(
   blob: Blob,
   algorithm: Algorithm,
   { signal, onBytes = () => {} }: HashOptions = {},
 ): Promise<string> {
-  if (algorithm === 'git-sha1') {
-    // Those are small.
-    const whole = new Blob([`blob ${blob.size}\0`, blob]);
-    const digest = await crypto.subtle.digest('SHA-1', await whole.arrayBuffer());
+  const isGit = algorithm === 'git-sha1';
+  // Those of git are small.
+  if (isGit || blob.size <= WHOLE) {
+    const whole = isGit ? new Blob([`blob ${blob.size}\0`, blob]) : blob;
+    const name = isGit ? 'SHA-1' : 'SHA-256';
+    const digest = await crypto.subtle.digest(name, await whole.arrayBuffer());
     onBytes(blob.size);
     return hexOf(new Uint8Array(digest));
   }

@@ -15,6 +15,7 @@ import { download } from '../hub/download.ts';
 import { createLimit } from '../hub/limit.ts';
 import { lengthOf, missing } from '../hub/ranges.ts';
 import type { RetryPolicy } from '../hub/retry.ts';
+import { digestOfBlob } from './blob-digest.ts';
 import { opfsRoot, type OpfsStoreOptions } from './opfs-root.ts';
 import type { RemoteModel } from './remote-model.ts';
 import { StorageError, storageError } from './storage-error.ts';
@@ -37,7 +38,7 @@ export interface DownloadOptions extends StoreOptions {
 }
 
 export interface ModelStore {
-  /** Models that are here, complete or begun. */
+  /** Models that are here, complete, begun or damaged. */
   list(): Promise<readonly StoredModel[]>;
   /** What a download would take. */
   plan(model: RemoteModel): Promise<DownloadPlan>;
@@ -48,7 +49,8 @@ export interface ModelStore {
    */
   download(model: RemoteModel, options?: DownloadOptions): Promise<BlobFolder>;
   /**
-   * Copies a model of files at hand, such as dropped ones, under a name without slashes. StorageError: no
+   * Copies a model of files at hand, such as dropped ones, under a name without slashes. What is there
+   * already is known by name, size and time of its File, or by the checksum of a Blob. StorageError: no
    * room, or no storage.
    */
   keep(name: string, model: BlobFolder, options?: StoreOptions): Promise<BlobFolder>;
@@ -88,17 +90,18 @@ export function opfsStore(options: OpfsStoreOptions = {}): ModelStore {
         await partial.finish();
       }
     },
-    keep: (name, { files }, asked = {}) => {
-      const known = [...files].map(([path, blob]) => [path, keptFile(blob)] as const);
-      const note = { name, licences: [], own: {}, files: Object.fromEntries(known) };
+    keep: async (name, { files }, asked = {}) => {
+      const kept: Record<string, StoredFile> = {};
+      for (const [path, blob] of files) kept[path] = await keptFile(blob, asked.signal);
+      const note = { name, licences: [], own: {}, files: kept };
       return storeModel(
         root,
         note,
         async (path, at, job) => {
-          const blob = files.get(path);
-          if (!blob) return;
+          const [blob, file] = [files.get(path), kept[path]];
+          if (!blob || !file) return;
           const { partBytes } = root;
-          await copy(blob, await openStored(at, keptFile(blob), { name: path, partBytes }), job);
+          await copy(blob, await openStored(at, file, { name: path, partBytes }), job);
         },
         asked,
       );
@@ -130,10 +133,13 @@ const noteOf = ({ files, own, licences }: RemoteModel): ModelNote => ({
   ),
 });
 
-/** Dropped again, a file is known by these. */
-const keptFile = (blob: Blob): StoredFile => ({
+/** Given again, a file is known by its name and time; a Blob that has neither by what is in it. */
+const keptFile = async (blob: Blob, signal: AbortSignal | undefined): Promise<StoredFile> => ({
   size: blob.size,
-  id: blob instanceof File ? `${blob.name} ${blob.lastModified}` : 'blob',
+  id:
+    blob instanceof File
+      ? `${blob.name} ${blob.lastModified}`
+      : `sha256 ${await digestOfBlob(blob, 'sha256', { signal })}`,
 });
 
 const COPY_BYTES = 4 * 2 ** 20;

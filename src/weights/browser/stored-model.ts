@@ -32,19 +32,28 @@ export async function readModelNote(
   }
 }
 
-/** Files of an older state of the model that it does not have any more are removed. */
+/** What the model does not consist of, such as files of an older state of it, is removed. */
 export async function writeModelNote(
   folder: FileSystemDirectoryHandle,
   note: ModelNote,
 ): Promise<void> {
-  const old = await readModelNote(folder);
   await writeText(folder, NOTE, JSON.stringify(note));
-  for (const path of Object.keys(old?.files ?? {})) {
-    if (path in note.files) continue;
-    const at = path.split('/');
-    const name = at.pop() ?? '';
-    const parent = await folderAt(folder, ['files', ...at], false);
-    await parent?.removeEntry(name, { recursive: true });
+  const files = await folderAt(folder, ['files'], false);
+  if (files) await removeOthers(files, Object.keys(note.files));
+}
+
+/** All but `paths`, which begin at `folder`. */
+async function removeOthers(
+  folder: FileSystemDirectoryHandle,
+  paths: readonly string[],
+): Promise<void> {
+  for (const name of await namesIn(folder)) {
+    if (paths.includes(name)) continue;
+    const inner = paths.flatMap((path) =>
+      path.startsWith(`${name}/`) ? path.slice(name.length + 1) : [],
+    );
+    if (inner.length > 0) await removeOthers(await folder.getDirectoryHandle(name), inner);
+    else await folder.removeEntry(name, { recursive: true });
   }
 }
 
@@ -121,23 +130,35 @@ export async function missingBytesOf(
 
 export interface StoredModel {
   readonly name: string;
-  /** Of all its files. */
+  /** Of all its files; of those that are there, where `problem` hides which there should be. */
   readonly bytes: number;
   /** Of those that are there. */
   readonly storedBytes: number;
   /** All files are there, and right. */
   readonly isComplete: boolean;
   readonly licences: readonly ModelLicence[];
+  /** Why it cannot be opened although it takes room: one sentence, with what to do. */
+  readonly problem?: string;
 }
 
-/** Complete or begun. */
+const UNREADABLE =
+  'what it consists of cannot be read: a crash tore the note, or a newer version of this page wrote it; download or drop the model again, which keeps the files that are right, or remove it';
+
+/** Complete, begun or damaged. */
 export async function listModels(root: FileSystemDirectoryHandle): Promise<StoredModel[]> {
   const result: StoredModel[] = [];
   for (const name of (await namesIn(root)).toSorted()) {
     // Another tab may have removed it since.
     const folder = await root.getDirectoryHandle(name).catch(() => undefined);
-    const note = folder && (await readModelNote(folder));
-    if (!note) continue;
+    if (!folder) continue;
+    const note = await readModelNote(folder);
+    if (!note) {
+      const bytes = await bytesIn(folder);
+      const damaged = { isComplete: false, licences: [], problem: UNREADABLE };
+      // Nothing: another tab is about to begin it.
+      if (bytes > 0) result.push({ name, bytes, storedBytes: bytes, ...damaged });
+      continue;
+    }
     const bytes = Object.values(note.files).reduce((sum, { size }) => sum + size, 0);
     result.push({
       name,
@@ -148,4 +169,14 @@ export async function listModels(root: FileSystemDirectoryHandle): Promise<Store
     });
   }
   return result;
+}
+
+/** Of all that lies in a folder. */
+async function bytesIn(folder: FileSystemDirectoryHandle): Promise<number> {
+  let bytes = 0;
+  for await (const entry of folder.values()) {
+    bytes +=
+      entry instanceof FileSystemFileHandle ? (await entry.getFile()).size : await bytesIn(entry);
+  }
+  return bytes;
 }

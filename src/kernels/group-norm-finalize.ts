@@ -1,17 +1,12 @@
 /**
- * The statistics of group normalization (see group-norm.ts), in two kernels.
+ * Moments → a group norm's statistics: the second of its three kernels. `partial` is what
+ * groupNormPartial makes, or a product (moments.ts); a group's entries are merged (Chan et al. 1979).
  *
- *   partial    moments (moments.ts) of each channel over each chunk of pixels
- *   finalize   merges a group's moments (Chan et al. 1979) → mean and rstd·gamma of each channel
- *
- *   x         [N, H, W, C]           f16 or f32; C a multiple of 4
- *   partial   [N, chunks, 3, E]      f32; of partial E = C, chunks from `groupNormChunks`
+ *   partial   [N, chunks, 3, E]      f32: count, mean and M2; E a multiple of the groups
  *   gamma     [C]                    f32; C / groups need not be a multiple of 4
- *   stats     [N, 2, C]              f32
+ *   stats     [N, 2, C]              f32: mean and rstd·gamma of each channel's group
  *
- * Variance is never E[x²] - E[x]². A chunk's values are taken relative to its first pixel and
- * merged one by one (Welford), so that a large mean costs no precision and constant input gives
- * exactly zero.
+ * A team of invocations (team.ts) takes a group: its weighted mean, then the spread around it.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
 import {
@@ -27,93 +22,8 @@ import {
   type TensorType,
   u32,
 } from '../engine/kernel.ts';
-import { FLAT_MAIN, flatGrid, imageOf } from './elementwise.ts';
 import { expectMoments, MOMENTS } from './moments.ts';
-import { enableF16, readWgsl, writeWgsl } from './storage.ts';
 import { teamMain, teamOf } from './team.ts';
-
-/** Invocations that keep a large GPU busy; each takes four channels of one chunk. */
-const INVOCATIONS = 32_768;
-const MIN_CHUNK_PIXELS = 32;
-
-/** How partial cuts an image's pixels into chunks of equal size (the last may be shorter). */
-export function groupNormChunks(
-  pixels: number,
-  channels: number,
-): { readonly chunks: number; readonly chunkPixels: number } {
-  const wanted = Math.ceil(INVOCATIONS / (channels / 4));
-  const chunkPixels = Math.max(MIN_CHUNK_PIXELS, Math.ceil(pixels / wanted));
-  return { chunks: Math.ceil(pixels / chunkPixels), chunkPixels };
-}
-
-export interface GroupNormPartialInputs {
-  readonly x: TensorType;
-}
-
-export interface GroupNormPartialConstants {
-  /** Pixels per chunk, for a window that begins with a chunk of its image. @default groupNormChunks */
-  readonly chunkPixels?: number;
-}
-
-export function groupNormPartial(
-  { x }: GroupNormPartialInputs,
-  { chunkPixels: given }: GroupNormPartialConstants,
-  target: Target,
-): Kernel {
-  const { n: batch, height, width, channels, groups: columns } = imageOf('x', x);
-  const pixels = height * width;
-  const chunkPixels = given ?? groupNormChunks(pixels, channels).chunkPixels;
-  const chunks = Math.ceil(pixels / chunkPixels);
-  const partial: TensorType = { dtype: 'f32', shape: [batch, chunks, MOMENTS, channels] };
-  const vectors = batch * chunks * columns;
-  const params = {
-    vectors: u32(vectors),
-    columns: u32(columns),
-    chunks: u32(chunks),
-    chunk_pixels: u32(chunkPixels),
-    pixels: u32(pixels),
-  };
-  return {
-    name: 'groupNormPartial',
-    variant: format(x),
-    bindings: { x: 1 },
-    params,
-    output: { binding: 2, type: partial },
-    workgroups: flatGrid(vectors),
-    cost: { flops: 6 * sizeOf(x.shape), bytes: byteLength(x) + byteLength(partial) },
-    wgsl: wgsl`
-${enableF16(target, x.dtype)}
-${paramsWgsl(params)}
-${readWgsl('x', 1, x.dtype, target)}
-${writeWgsl('y', 2, 'f32', target)}
-
-fn element(i: u32) {
-  let column = i % params.columns;
-  let chunk = i / params.columns % params.chunks;
-  let image = i / params.columns / params.chunks;
-  let first = chunk * params.chunk_pixels;
-  let n = min(params.chunk_pixels, params.pixels - first);
-  var at = (image * params.pixels + first) * params.columns + column;
-
-  let origin = load_x(at);
-  var mean = vec4f();
-  var m2 = vec4f();
-  for (var k = 1u; k < n; k++) {
-    at += params.columns;
-    let value = load_x(at) - origin;
-    let d = value - mean;
-    mean += d / f32(k + 1u);
-    m2 += d * (value - mean);
-  }
-  let out = (image * params.chunks + chunk) * 3u * params.columns + column;
-  store_y(out, vec4f(f32(n)));
-  store_y(out + params.columns, origin + mean);
-  store_y(out + 2u * params.columns, m2);
-}
-${FLAT_MAIN}
-`,
-  };
-}
 
 export interface GroupNormFinalizeInputs {
   /** Of a tensor of gamma's channels: [N, chunks, 3, E]. */
@@ -217,38 +127,6 @@ ${teamMain(target)} {
 }
 `,
   };
-}
-
-/** Moments over chunks of pixels of each run of channels; one chunk after another, rows as stored. */
-export function groupNormPartialReference(
-  { x }: { x: Float32Array },
-  {
-    batch,
-    pixels,
-    channels,
-    chunkPixels = groupNormChunks(pixels, channels).chunkPixels,
-  }: { batch: number; pixels: number; channels: number; chunkPixels?: number },
-): Float32Array {
-  const chunks = Math.ceil(pixels / chunkPixels);
-  const y = new Float32Array(batch * chunks * MOMENTS * channels);
-  for (let n = 0; n < batch; n++) {
-    for (let chunk = 0; chunk < chunks; chunk++) {
-      const first = chunk * chunkPixels;
-      const count = Math.min(chunkPixels, pixels - first);
-      for (let c = 0; c < channels; c++) {
-        const at = (k: number) => x[(n * pixels + first + k) * channels + c] ?? 0;
-        let mean = 0;
-        for (let k = 0; k < count; k++) mean += at(k) / count;
-        let m2 = 0;
-        for (let k = 0; k < count; k++) m2 += (at(k) - mean) ** 2;
-        const out = (n * chunks + chunk) * MOMENTS * channels + c;
-        y[out] = count;
-        y[out + channels] = mean;
-        y[out + 2 * channels] = m2;
-      }
-    }
-  }
-  return y;
 }
 
 export function groupNormFinalizeReference(

@@ -1,0 +1,82 @@
+/** The button that begins a run, the progress that takes its place, and what a run gives and takes. */
+import { cancel } from '../actions/execution.ts';
+import { sharpen } from '../actions/runs.ts';
+import * as app from '../state/app.ts';
+import { options } from '../state/options.ts';
+import { bytesInWords, durationInWords, remainingMs } from '../state/progress.ts';
+import { Bar, IconButton } from './controls.tsx';
+
+export function PanelFoot() {
+  const { value: picture } = app.picture;
+  if (!picture) return null;
+  const planned = app.plannedBytes.value;
+  const { value: result } = app.result;
+  // Other options: what the next run takes is of more use than what the last one took.
+  const isShown = result !== null && result.options === options.value;
+  const { width, height } = picture;
+  return (
+    <div class="panel-foot">
+      {app.isBusy.value ? <Progress /> : <Begin />}
+      <p class="hint facts-line">
+        <span>
+          {width} × {height} → {4 * width} × {4 * height}
+        </span>
+        {isShown && !app.isBusy.value && result.milliseconds > 0 && (
+          <span>{durationInWords(result.milliseconds)}</span>
+        )}
+        {planned !== null && !app.isBusy.value && !isShown && (
+          <span title="Memory that a run takes on the graphics card">{bytesInWords(planned)}</span>
+        )}
+      </p>
+    </div>
+  );
+}
+
+function Begin() {
+  const { value: result } = app.result;
+  const isDone = result?.isWhole === true && result.options === options.value;
+  return (
+    <button
+      type="button"
+      class={`button wide ${isDone ? '' : 'primary'}`}
+      onClick={() => void sharpen()}
+    >
+      {app.followsView.value ? 'Sharpen what I see' : aimOf(result)}
+    </button>
+  );
+}
+
+function aimOf(result: app.Result | null): string {
+  if (!result) return 'Sharpen';
+  return result.isWhole ? 'Sharpen again' : 'Sharpen all of it';
+}
+
+function Progress() {
+  const { value: run } = app.run;
+  const share = app.fraction.value ?? 0;
+  const left = run.kind === 'running' ? remainingMs(run.pace) : null;
+  const title = run.kind === 'preparing' ? 'Getting ready' : `${Math.floor(100 * share)} %`;
+  return (
+    <div class="progress">
+      <div class="progress-text">
+        <b>{title}</b>
+        <span class="hint">
+          {[placeOf(run), left === null ? undefined : `${durationInWords(left)} left`]
+            .filter((part) => part !== undefined)
+            .join(' · ')}
+        </span>
+      </div>
+      <IconButton icon="close" label="Cancel" keys="Escape" onClick={cancel} />
+      <Bar label="Sharpening" share={share} />
+    </div>
+  );
+}
+
+/** Of several runs, or of several tiles, the one under way. */
+function placeOf(run: app.Run): string | undefined {
+  const { value: step } = app.step;
+  if (step) return `part ${step.index + 1} of ${step.count}`;
+  if (run.kind !== 'running' || run.pace.total <= 1) return undefined;
+  const { done, total } = run.pace;
+  return `tile ${Math.min(total, Math.floor(done) + 1)} of ${total}`;
+}

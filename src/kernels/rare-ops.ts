@@ -1,0 +1,19 @@
+/**
+ * Ops that only some graphs have: on-demand.ts. On a GPU, graph rewriting leaves none of them in a small
+ * network; the others are those of options and of large networks.
+ */
+export { activation } from './activation.ts';
+export { batchedLinear } from './batched-linear.ts';
+export { blendEdges } from './blend-edges.ts';
+export { concat } from './concat.ts';
+export { crop } from './crop.ts';
+export { geglu } from './geglu.ts';
+export { gemmPartial, gemmReduce } from './gemm-split.ts';
+export { groupNormPartial } from './group-norm-partial.ts';
+export { layerNorm } from './layer-norm.ts';
+export { packWeight } from './pack-weight.ts';
+export { upsampleNearest } from './upsample.ts';
+export { winogradInput } from './winograd-input.ts';
+export { winogradOutput } from './winograd-output.ts';
+export { winogradWeight } from './winograd-weight.ts';
+export { ycbcrFix } from './ycbcr-fix.ts';

@@ -1,0 +1,83 @@
+/** docs/architecture.md names every file of src in its folder's section, and no file that is not there. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import { describe, expect, test } from 'vitest';
+
+const document = readFileSync('docs/architecture.md', 'utf8');
+
+const between = (text: string, start: string, end: string): string => {
+  const at = text.indexOf(start);
+  expect(at, start).toBeGreaterThanOrEqual(0);
+  const after = text.slice(at + start.length);
+  const stop = after.indexOf(end);
+  return stop < 0 ? after : after.slice(0, stop);
+};
+
+/** File names in prose and tables: `a.ts`, `b*.ts`, `c-<name>.ts`, `d.plan.txt`. */
+const namesIn = (text: string): string[] =>
+  [...text.matchAll(/[\w*<>/.-]+\.(?:tsx?|mjs|css|csv|plan\.txt)\b/g)].map(([name]) => name);
+
+const patternOf = (name: string): RegExp =>
+  new RegExp(
+    `^${basename(name)
+      .replaceAll('.', '\\.')
+      .replaceAll(/\*|<\w+>/g, '[\\w-]*')}$`,
+  );
+
+/** Folder of src → the part of the document that lists its files. */
+const tree = between(document, '    src/\n', '    demo/');
+const sections = new Map<string, string>(
+  [...tree.matchAll(/^ {6}(?:(\w+)\/|index\.ts).*\n(?: {8,}.*\n)*/gm)].map(
+    ([text, folder = '']) => [folder, text],
+  ),
+);
+sections.set('weights/hub', between(document, '## Weights from the hub', '\n## '));
+sections.set('weights/browser', between(document, '## Weights in a page', '\n## '));
+
+describe.each([...sections])('src/%s', (folder, text) => {
+  const files = readdirSync(`src/${folder}`).filter((name) => name.endsWith('.ts'));
+
+  test('every file is named', () => {
+    const patterns = namesIn(text).map(patternOf);
+    const missing = files.filter((file) => !patterns.some((pattern) => pattern.test(file)));
+    expect(missing).toEqual([]);
+  });
+});
+
+test('every folder has a section', () => {
+  const folders = readdirSync('src', { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+    .map(({ parentPath }) => parentPath.replace(/^src\/?/, ''));
+  expect([...new Set(folders)].toSorted()).toEqual([...sections.keys()].toSorted());
+});
+
+test('every named file is there', () => {
+  const files = ['src', 'demo', 'bench', 'test', 'scripts', 'examples'].flatMap((root) =>
+    readdirSync(root, { recursive: true, encoding: 'utf8' })
+      .filter((path) => !path.includes('node_modules'))
+      .map((path) => `${root}/${path}`),
+  );
+  const names = files.map((path) => basename(path));
+  const known = (name: string): boolean =>
+    /[*<]/.test(name) || !name.includes('/')
+      ? names.some((file) => patternOf(name).test(file))
+      : existsSync(name) || files.some((file) => file.endsWith(`/${name}`));
+  expect(namesIn(document).filter((name) => !known(name))).toEqual([]);
+});
+
+test.each(['README.md', 'CHANGELOG.md', 'bench/README.md', 'examples/README.md', 'docs'])(
+  'links in %s lead somewhere',
+  (place) => {
+    const pages = place.endsWith('.md')
+      ? [place]
+      : readdirSync(place, { recursive: true, encoding: 'utf8' })
+          .filter((name) => name.endsWith('.md'))
+          .map((name) => `${place}/${name}`);
+    const dead = pages.flatMap((page) =>
+      [...readFileSync(page, 'utf8').matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)/g)]
+        .map(([, link = '']) => `${page.slice(0, page.lastIndexOf('/') + 1)}${link}`)
+        .filter((target) => !existsSync(target)),
+    );
+    expect(dead).toEqual([]);
+  },
+);
