@@ -172,7 +172,7 @@ export class Session {
     if (!surface || !engine) return undefined;
     const { colorFix } = options;
     const region = this.#typicalRun(surface, options);
-    const plan = await engine.plan(surface.size, {
+    const plan = await engine.plan(surface.before, {
       ...networkOptions(options),
       colorFix,
       region,

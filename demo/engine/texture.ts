@@ -1,5 +1,5 @@
 /** Textures of the page's, with a sentence where there is no memory for one. */
-import { closeScope } from '../../src/engine/error-scope.ts';
+import { inScope } from '../../src/engine/error-scope.ts';
 
 /** The graphics card has no memory for a picture. The message is for people. */
 export class NoRoomError extends Error {
@@ -23,15 +23,12 @@ export function createTexture(
   device: GPUDevice,
   { label, width, height, usage, refusal }: TextureRequest,
 ): { readonly texture: GPUTexture; readonly ready: Promise<void> } {
-  device.pushErrorScope('out-of-memory');
-  const texture = device.createTexture({
-    label: `page/${label}`,
-    size: [width, height],
-    format: FORMAT,
-    usage,
-  });
-  const ready = closeScope(device).then((error) => {
-    if (error === undefined) return;
+  const size = [width, height];
+  const { result: texture, error } = inScope(device, 'out-of-memory', () =>
+    device.createTexture({ label: `page/${label}`, size, format: FORMAT, usage }),
+  );
+  const ready = error.then((message) => {
+    if (message === undefined) return;
     texture.destroy();
     throw new NoRoomError(refusal);
   });

@@ -55,8 +55,8 @@ export interface Part {
   /** Of the input. */
   readonly region: Region;
   /**
-   * What of `region` is drawn. Filters read beyond it, so that parts whose `shows` lie side by side look like
-   * one texture as far as their regions overlap: by half of a device pixel's length, two texels at least.
+   * What of `region` is drawn; the rest is there for filters. Parts whose `shows` lie side by side look like one
+   * texture where their regions overlap by two texels, and by half a device pixel's length, on either side.
    * @default region
    */
   readonly shows?: Region | undefined;
