@@ -8,8 +8,8 @@ import { currentSession } from './current-session.ts';
 export async function encodeResult(how: SaveOptions): Promise<Blob> {
   const { value: picture } = app.picture;
   const { value: result } = app.result;
-  const after = currentSession()?.surface?.bitmap();
-  if (!picture || !result || !after) throw new Error('there is no result yet');
+  const surface = currentSession()?.surface;
+  if (!picture || !result || !surface) throw new Error('there is no result yet');
   const { steps, seed, colorFix, tile, overlap } = result.options;
   const settings = {
     model: result.model,
@@ -20,5 +20,7 @@ export async function encodeResult(how: SaveOptions): Promise<Blob> {
     tile,
     overlap,
   };
-  return encode(picture, after, settings, how).finally(() => after.close());
+  const blob = await encode(picture, surface.sheets.bitmaps(how.region), settings, how);
+  if (currentSession()?.surface !== surface) throw new Error('another photo was opened meanwhile');
+  return blob;
 }

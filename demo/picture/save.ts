@@ -1,4 +1,6 @@
 /** The result as a file: encoded by the browser, with metadata, then kept, copied or shared. */
+import { inSlices } from '../../src/engine/slices.ts';
+import type { Region } from '../../src/index.ts';
 import { resultNote, resultXmp, type Settings } from '../../src/library/result-note.ts';
 import { VERSION } from '../../src/version.ts';
 import { resultExif } from './exif.ts';
@@ -8,6 +10,8 @@ import { type Picture, PictureError } from './open.ts';
 export type Format = 'png' | 'jpeg' | 'webp';
 
 export interface SaveOptions {
+  /** What of the photo. */
+  readonly region: Region;
   readonly format: Format;
   /** 1 to 100, of JPEG and WebP. */
   readonly quality: number;
@@ -25,30 +29,40 @@ export const EXTENSIONS: Readonly<Record<Format, string>> = {
 
 const TOOL = `invsr-webgpu ${VERSION}`;
 
+/** What is sharp, for a region of the photo. Its owner is who takes it. */
+interface SharpPart {
+  readonly bitmap: ImageBitmap;
+  readonly region: Region;
+}
+
 /**
- * `after` is transparent where nothing is sharp: there the photo shows,
- * enlarged by the browser. The photo's own alpha cuts the result out.
+ * `sharp` has no parts, or transparent ones, where nothing is sharp: there the photo shows, enlarged by
+ * the browser. The photo's own alpha cuts the result out.
  */
 export async function encode(
   picture: Picture,
-  after: ImageBitmap,
+  sharp: Iterable<SharpPart>,
   settings: Settings,
-  { format, quality, scale, metadata }: SaveOptions,
+  { region, format, quality, scale, metadata }: SaveOptions,
 ): Promise<Blob> {
-  const [width, height] = [scale * picture.width, scale * picture.height];
+  const [width, height] = [scale * region.width, scale * region.height];
   const canvas = new OffscreenCanvas(width, height);
   const context = canvas.getContext('2d');
   if (!context) throw new PictureError('This browser has no memory for a picture of that size.');
   context.imageSmoothingQuality = 'high';
-  context.drawImage(picture.bitmap, 0, 0, width, height);
-  context.drawImage(after, 0, 0, width, height);
+  const drawPhoto = (): void => {
+    const { x, y } = region;
+    context.drawImage(picture.bitmap, x, y, region.width, region.height, 0, 0, width, height);
+  };
+  drawPhoto();
+  await inSlices(drawParts(context, sharp, { origin: region, scale }));
   if (format === 'jpeg') {
     context.globalCompositeOperation = 'destination-over';
     context.fillStyle = '#fff';
     context.fillRect(0, 0, width, height);
   } else {
     context.globalCompositeOperation = 'destination-in';
-    context.drawImage(picture.bitmap, 0, 0, width, height);
+    drawPhoto();
   }
   const type = `image/${format}`;
   const blob = await canvas.convertToBlob({ type, quality: quality / 100 });
@@ -72,6 +86,19 @@ export async function encode(
     { width, height },
   );
   return new Blob([bytes], { type });
+}
+
+function* drawParts(
+  context: OffscreenCanvasRenderingContext2D,
+  parts: Iterable<SharpPart>,
+  { origin, scale }: { readonly origin: Region; readonly scale: number },
+): Generator<void, void> {
+  for (const { bitmap, region } of parts) {
+    const [x, y] = [scale * (region.x - origin.x), scale * (region.y - origin.y)];
+    context.drawImage(bitmap, x, y, scale * region.width, scale * region.height);
+    bitmap.close();
+    yield;
+  }
 }
 
 interface FilePicker {
