@@ -1,6 +1,12 @@
 /** The large model and models of one's own: found in the browser's storage, fetched, dropped. */
 import { signal } from '@preact/signals';
-import { droppedFolder, hubModel, opfsStore, type RemoteModel } from '../../src/browser.ts';
+import {
+  droppedFolder,
+  hubModel,
+  opfsStore,
+  type RemoteModel,
+  StorageError,
+} from '../../src/browser.ts';
 import type { Folder } from '../../src/index.ts';
 import type { ModelRequest } from '../engine/session.ts';
 import { explain } from '../explain.ts';
@@ -36,7 +42,10 @@ const store = opfsStore();
 let downloading: AbortController | null = null;
 
 const fail = (error: unknown): void => {
-  const text = explain(error).text.replace(/^sd-turbo\b/i, SD_TURBO_STATE.name);
+  const text =
+    app.isOffline.value && !(error instanceof StorageError)
+      ? 'There is no connection, and SD-Turbo comes over the network.'
+      : explain(error).text.replace(/^sd-turbo\b/i, SD_TURBO_STATE.name);
   large.value = { kind: 'failed', text };
 };
 

@@ -22,10 +22,12 @@ export function PanelFoot() {
           {width} × {height} → {4 * width} × {4 * height}
         </span>
         {isShown && !app.isBusy.value && result.milliseconds > 0 && (
-          <span>{durationInWords(result.milliseconds)}</span>
+          <span>took {durationInWords(result.milliseconds)}</span>
         )}
         {planned !== null && !app.isBusy.value && !isShown && (
-          <span title="Memory that a run takes on the graphics card">{bytesInWords(planned)}</span>
+          <span title="Memory that a run takes on the graphics card">
+            needs {bytesInWords(planned)}
+          </span>
         )}
       </p>
     </div>

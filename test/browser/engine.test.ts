@@ -12,7 +12,7 @@ import { errorsOf } from '../harness/chromium.ts';
 import { adapterNames, openTestDevice, type TestDevice } from '../harness/device.ts';
 import { comparePath, parityFile, pixelsOf, TINY } from '../harness/golden-path.ts';
 import { openGolden } from '../harness/goldens.ts';
-import { inBrowsers } from '../harness/in-browsers.ts';
+import { inAllBrowsers } from '../harness/in-browsers.ts';
 import { openTestContext, psnr } from '../harness/networks.ts';
 import { type DumpedResult, type OneUpscale, upscaleOnce } from '../harness/upscale-once.ts';
 import type { KernelCase } from '../kernels/cases.ts';
@@ -60,7 +60,7 @@ function affordable(cases: readonly KernelCase[], family: 'cpu' | 'alu'): string
 /** Two steps with guidance; padding and colours. */
 const GOLDENS = ['e2e_cfg2_s2', 'e2e_pad20x27_wavelet'];
 
-inBrowsers((browser) => {
+inAllBrowsers((browser, isWhole) => {
   let page: Page;
   let errors: readonly string[];
   beforeAll(async () => {
@@ -83,7 +83,7 @@ inBrowsers((browser) => {
     return { result, dump: new Map(dump) };
   }
 
-  describe.each(['cpu', 'alu'] as const)('kernels of %s', (family) => {
+  describe.runIf(isWhole).each(['cpu', 'alu'] as const)('kernels of %s', (family) => {
     test.each(Object.keys(REGISTRY))('%s', async (file) => {
       const names = affordable(REGISTRY[file]!, family);
       const measured = await page.evaluate(

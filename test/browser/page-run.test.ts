@@ -1,14 +1,16 @@
 /**
- * The page at work, as a person uses it: a photo dropped, sharpened, stopped, compared, a part tried
- * again, saved; a device that is lost meanwhile. Small photos and tiles: SwiftShader computes them.
+ * The page at work, as a person uses it: a photo dropped, sharpened, stopped, compared, saved, copied,
+ * shared, a part tried again; too little memory, a device that is lost meanwhile, a tab that nobody sees.
+ * Small photos and tiles: SwiftShader computes them.
  */
 import type { BrowserContextOptions, Download, Page } from 'playwright-core';
 import sharp from 'sharp';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { errorsOf } from '../harness/chromium.ts';
-import { drop, serveDemoPage, shoot, violations } from '../harness/demo-page.ts';
-import { inBrowsers } from '../harness/in-browsers.ts';
+import { drop, openPage, serveDemoPage, shoot, violations } from '../harness/demo-page.ts';
+import { inAllBrowsers } from '../harness/in-browsers.ts';
 import type { Served } from '../harness/serve.ts';
+import { prepareDevice } from './device-faults.ts';
 
 /** As the camera stored it: 24 wide, 32 high, lying on its side. */
 const [WIDTH, HEIGHT] = [32, 24];
@@ -59,36 +61,32 @@ const distance = (a: Buffer, b: Buffer): number => {
   return a.reduce((sum, value, i) => sum + Math.abs(value - (b[i] ?? 0)), 0) / a.length;
 };
 
-inBrowsers((browser) => {
+inAllBrowsers((browser, isWhole) => {
   /** With the photo on it, and tiles of its size. */
-  async function openPhoto(options: BrowserContextOptions = {}): Promise<Page> {
-    const context = await browser().newContext({
-      viewport: { width: 1280, height: 800 },
-      serviceWorkers: 'block',
+  async function openPhoto(
+    options: BrowserContextOptions & { memoryBytes?: number } = {},
+  ): Promise<Page> {
+    const { memoryBytes = Number.MAX_SAFE_INTEGER, ...rest } = options;
+    const page = await openPage(browser(), 'about:blank', {
       // SwiftShader has no time for outlines that pulse while it computes: canvases stop being shown.
       reducedMotion: 'reduce',
-      ...options,
+      ...rest,
     });
-    const page = await context.newPage();
-    await page.addInitScript(() => {
-      // Downloads can be looked at, files that a person places cannot.
-      Object.defineProperty(globalThis, 'showSaveFilePicker', { value: undefined });
-    });
-    // To be lost on purpose.
-    await page.addInitScript(`
-      const request = GPUAdapter.prototype.requestDevice;
-      GPUAdapter.prototype.requestDevice = async function (...given) {
-        return (globalThis.testDevice = await request.apply(this, given));
-      };
-    `);
+    page.setDefaultTimeout(RUN_MS);
+    // Downloads can be looked at, places that a person chooses cannot.
+    await page.addInitScript('globalThis.showSaveFilePicker = undefined');
+    await page.addInitScript(prepareDevice, memoryBytes);
     await page.goto(served.url);
     await drop(page, 'IMG 7.jpg', 'image/jpeg', photo);
     await page.getByText(`${WIDTH} × ${HEIGHT} → ${4 * WIDTH} × ${4 * HEIGHT}`).waitFor();
     await page.getByText('More', { exact: true }).click();
-    await page.getByLabel('Tile').selectOption('32 × 32');
     return page;
   }
 
+  const useSmallTiles = (page: Page): Promise<unknown> =>
+    page.getByLabel('Tile').selectOption('32 × 32');
+  const alertOf = (page: Page): Promise<string | null> => page.getByRole('alert').textContent();
+  const statusOf = (page: Page): Promise<string | null> => page.getByRole('status').textContent();
   const idle = (page: Page): Promise<void> =>
     page.getByRole('button', { name: 'Cancel' }).waitFor({ state: 'detached', timeout: RUN_MS });
   const begin = async (page: Page): Promise<void> => {
@@ -107,41 +105,66 @@ inBrowsers((browser) => {
   };
   const pixels = (bytes: Buffer): Promise<Buffer> => sharp(bytes).removeAlpha().raw().toBuffer();
 
-  test(
-    'drop, run, stop, run, compare, try a part again, undo, save',
-    async () => {
-      const page = await openPhoto();
-      await using _ = page.context();
-      const errors = errorsOf(page);
-      const [large, small] = [await plain('#10a040', 100), await plain(PURPLE, 1)];
+  // One page: each test goes on where the one before has ended.
+  describe('a photo', () => {
+    let page: Page;
+    let errors: readonly string[];
+    /** The result as PNG. */
+    let first: Buffer;
+    beforeAll(async () => {
+      page = await openPhoto();
+      errors = errorsOf(page);
+      await useSmallTiles(page);
+    });
+    afterAll(async () => {
+      expect(errors).toEqual([]);
+      await page?.context().close();
+    });
 
-      await begin(page);
-      await page.waitForFunction(() => /^\d+ % · InvSR$/.test(document.title));
-      await page.keyboard.press('Escape');
-      await idle(page);
-      expect(await page.getByRole('alert').textContent()).toBe('');
-      expect(await page.getByRole('button', { name: 'Save' }).isDisabled()).toBe(true);
+    test(
+      'stopped; taken the place of by another one; sharpened',
+      { timeout: 3 * RUN_MS },
+      async () => {
+        const [large, small] = [await plain('#10a040', 100), await plain(PURPLE, 1)];
+        await begin(page);
+        await page.waitForFunction(() => /^\d+ % · InvSR$/.test(document.title));
+        await page.keyboard.press('Escape');
+        await idle(page);
+        expect(await alertOf(page)).toBe('');
+        expect(await page.getByRole('button', { name: 'Save' }).isDisabled()).toBe(true);
 
-      // Another photo takes the place of the one at work, and is planned; of two the later one stays.
-      await begin(page);
-      await page.waitForFunction(() => /^\d+ % · InvSR$/.test(document.title));
-      await drop(page, 'large.png', 'image/png', large);
-      await drop(page, 'small.png', 'image/png', small);
-      await page.getByRole('heading', { name: 'small' }).waitFor();
-      await idle(page);
-      await page.getByTitle('Memory that a run takes').waitFor();
-      await expect.poll(() => middleOf(page), { timeout: RUN_MS }).toBe(PURPLE);
-      expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe('small');
-      expect(await page.getByRole('alert').textContent()).toBe('');
-      await drop(page, 'IMG 7.jpg', 'image/jpeg', photo);
-      await page.getByRole('heading', { name: 'IMG 7' }).waitFor();
+        // Another photo takes the place of the one at work, and is planned.
+        await begin(page);
+        await drop(page, 'large.png', 'image/png', large);
+        await drop(page, 'small.png', 'image/png', small);
+        await page.getByRole('heading', { name: 'small' }).waitFor();
+        await idle(page);
+        await page.getByTitle('Memory that a run takes').waitFor();
+        await expect.poll(() => middleOf(page), { timeout: RUN_MS }).toBe(PURPLE);
+        expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe('small');
+        expect(await alertOf(page)).toBe('');
+        await drop(page, 'IMG 7.jpg', 'image/jpeg', photo);
+        await page.getByRole('heading', { name: 'IMG 7' }).waitFor();
 
-      await begin(page);
-      await idle(page);
-      expect(await page.getByRole('status').textContent()).toMatch(/^Done in /);
-      expect(await page.title()).toBe('InvSR: sharpen a photo');
-      await shoot(page, 'result');
-      expect(await violations(page)).toEqual([]);
+        await begin(page);
+        await idle(page);
+        expect(await statusOf(page)).toMatch(/^Done in /);
+        expect(await page.title()).toBe('InvSR: sharpen a photo');
+        await shoot(page, 'result');
+        expect(await violations(page)).toEqual([]);
+      },
+    );
+
+    test('compared, by keyboard', async () => {
+      const slider = page.getByRole('slider', { name: 'Compare before and after' });
+      await slider.focus();
+      await page.keyboard.press('Home');
+      await expect.poll(() => slider.getAttribute('aria-valuenow')).toBe('0');
+      await page.getByRole('radio', { name: 'Lens' }).check({ force: true });
+      await shoot(page, 'lens');
+    });
+
+    test('saved as PNG, JPEG and WebP, with what it says about itself', async () => {
       await page.keyboard.press('Control+s');
       await page.getByRole('dialog', { name: 'Save' }).waitFor();
       await shoot(page, 'save');
@@ -149,15 +172,7 @@ inBrowsers((browser) => {
       await page.keyboard.press('Escape');
       await page.getByRole('dialog').waitFor({ state: 'detached' });
 
-      // Compare, by keyboard.
-      const slider = page.getByRole('slider', { name: 'Compare before and after' });
-      await slider.focus();
-      await page.keyboard.press('Home');
-      await expect.poll(() => slider.getAttribute('aria-valuenow')).toBe('0');
-      await page.getByRole('radio', { name: 'Lens' }).check({ force: true });
-      await shoot(page, 'lens');
-
-      const first = await save(page, 'PNG');
+      first = await save(page, 'PNG');
       const facts = await sharp(first).metadata();
       expect([facts.width, facts.height, facts.orientation]).toEqual([4 * WIDTH, 4 * HEIGHT, 1]);
       expect(facts.exif?.toString('latin1')).toContain('Somebody');
@@ -176,8 +191,99 @@ inBrowsers((browser) => {
         expect((await sharp(other).metadata()).format).toBe(format.toLowerCase());
         expect(distance(await pixels(other), await pixels(first))).toBeLessThan(4);
       }
+    });
 
-      // A part of it with another seed.
+    /** Presses a button of the dialog for saving. */
+    const press = async (name: string): Promise<void> => {
+      const dialog = page.getByRole('dialog', { name: 'Save' });
+      if (!(await dialog.isVisible())) await page.keyboard.press('Control+s');
+      await dialog.getByRole('button', { name }).click();
+    };
+    const says = (text: RegExp | string): Promise<void> =>
+      page.getByRole('alert').getByText(text).waitFor();
+
+    test('copied; where the browser does not let a page copy, that is said', async () => {
+      await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+      await press('Copy');
+      await says('Copied.');
+      const copied = await page.evaluate(async () => {
+        const [item] = await navigator.clipboard.read();
+        const bytes = new Uint8Array(await (await item!.getType('image/png')).arrayBuffer());
+        return Array.from(bytes);
+      });
+      expect(await pixels(Buffer.from(copied))).toEqual(await pixels(first));
+      await page.evaluate(() => {
+        const write = (): Promise<never> =>
+          Promise.reject(new DOMException('Write permission denied.', 'NotAllowedError'));
+        Object.defineProperty(navigator.clipboard, 'write', { value: write, configurable: true });
+      });
+      await press('Copy');
+      await says(/does not let this page copy/);
+    });
+
+    test('shared, unless the person changes their mind or the browser its', async () => {
+      await page.evaluate(() => {
+        const share = async ({ files = [] }: ShareData): Promise<void> => {
+          document.documentElement.dataset['shared'] = files
+            .map(({ name, type, size }) => `${name} ${type} ${size > 0}`)
+            .join();
+          const { shareError } = globalThis as { shareError?: string };
+          if (shareError !== undefined) throw new DOMException('no', shareError);
+        };
+        Object.assign(navigator, { canShare: () => true, share });
+      });
+      const isShared = (): Promise<void> =>
+        page.locator('html[data-shared="IMG 7-x4.png image/png true"]').waitFor();
+      await press('Share');
+      await isShared();
+      await page.getByRole('dialog').waitFor({ state: 'detached' });
+      await page.evaluate('globalThis.shareError = "AbortError"');
+      await press('Share');
+      await page.getByRole('button', { name: 'Share' }).and(page.locator(':enabled')).waitFor();
+      expect(await page.getByRole('dialog', { name: 'Save' }).isVisible()).toBe(true);
+      await page.evaluate('globalThis.shareError = "NotAllowedError"');
+      await press('Share');
+      await says(/ready too late/);
+      const now = page.getByRole('alert').getByRole('button', { name: 'Share now' });
+      await now.click();
+      await says(/does not let this page share/);
+      await press('Share');
+      await now.waitFor();
+      await page.evaluate('globalThis.shareError = undefined');
+      await page.locator('html').evaluate((html) => html.removeAttribute('data-shared'));
+      await now.click();
+      await isShared();
+      expect(await alertOf(page)).toBe('');
+    });
+
+    test('placed where the person wants it, unless they change their mind', async () => {
+      await page.evaluate(() =>
+        Object.assign(globalThis, {
+          async showSaveFilePicker({ suggestedName = '' }: { suggestedName?: string }) {
+            const { pickError } = globalThis as { pickError?: string };
+            if (pickError !== undefined) throw new DOMException('no', pickError);
+            return (await navigator.storage.getDirectory()).getFileHandle(suggestedName, {
+              create: true,
+            });
+          },
+          pickError: 'AbortError',
+        }),
+      );
+      await press('Save');
+      await page.getByRole('dialog').getByRole('button', { name: 'Save', exact: true }).waitFor();
+      await page.evaluate('globalThis.pickError = undefined');
+      await press('Save');
+      await says('Saved as IMG 7-x4.png.');
+      const placed = await page.evaluate(async () => {
+        const folder = await navigator.storage.getDirectory();
+        const file = await (await folder.getFileHandle('IMG 7-x4.png')).getFile();
+        return Array.from(new Uint8Array(await file.arrayBuffer()));
+      });
+      expect(await pixels(Buffer.from(placed))).toEqual(await pixels(first));
+      await page.evaluate('globalThis.showSaveFilePicker = undefined');
+    });
+
+    test('with a part of it tried again, and put back', { timeout: RUN_MS }, async () => {
       await page.getByRole('radio', { name: 'Result' }).check({ force: true });
       await page.getByRole('button', { name: 'Select a part' }).click();
       const box = await page.locator('.viewer').boundingBox();
@@ -206,46 +312,60 @@ inBrowsers((browser) => {
       expect([changed(0, 0), changed(4 * WIDTH - 1, 4 * HEIGHT - 1)]).toEqual([false, false]);
       await page.keyboard.press('Control+z');
       expect(await pixels(await save(page, 'PNG'))).toEqual(a);
-      expect(errors).toEqual([]);
-    },
-    4 * RUN_MS,
-  );
+    });
+  });
 
-  test(
-    'a lost device: the photo is there again, and can be sharpened',
+  test.runIf(isWhole)(
+    'too little memory: what helps is offered; a lost device: the photo is there again; a hidden tab: the run ends',
     async () => {
-      const page = await openPhoto();
+      const page = await openPhoto({ memoryBytes: 2 ** 20 });
       await using _ = page.context();
+      const alert = page.getByRole('alert');
+      await alert.getByText('The graphics card ran out of memory.').waitFor({ timeout: RUN_MS });
+      await shoot(page, 'out of memory');
+      expect(await violations(page)).toEqual([]);
+      await alert.getByRole('button', { name: 'Use tiles of 96' }).click();
+      expect(await page.getByLabel('Tile').inputValue()).toBe('96');
+      expect(await alertOf(page)).toBe('');
+      await page.evaluate('testMemory.bytes = Infinity');
+      await useSmallTiles(page);
+
       await begin(page);
-      await page.evaluate(() =>
-        (globalThis as unknown as { testDevice: GPUDevice }).testDevice.destroy(),
-      );
+      await page.evaluate('testDevice.destroy()');
       const again = page.getByRole('button', { name: 'Sharpen again' });
       await again.waitFor({ timeout: RUN_MS });
-      expect(await page.getByRole('alert').textContent()).toMatch(/was reset.*ready again/);
+      expect(await alertOf(page)).toMatch(/was reset.*ready again/);
       await shoot(page, 'lost device');
       await again.click();
       await page.getByRole('progressbar').waitFor();
-      await idle(page);
-      expect(await page.getByRole('status').textContent()).toMatch(/^Done in /);
+      // What browsers do to a tab that is not seen.
+      await page.evaluate(() => {
+        const { setTimeout: wait } = globalThis;
+        const rarely = (work: TimerHandler, ms = 0): number => wait(work, Math.max(1000, ms));
+        Object.assign(globalThis, { requestAnimationFrame: () => 0, setTimeout: rarely });
+        Object.defineProperty(document, 'visibilityState', { value: 'hidden' });
+        Object.defineProperty(document, 'hidden', { value: true });
+        document.dispatchEvent(new Event('visibilitychange'));
+      });
+      await expect.poll(() => statusOf(page), { timeout: RUN_MS }).toMatch(/^Done in /);
+      await page.waitForFunction(() => document.title === 'InvSR: sharpen a photo');
     },
     2 * RUN_MS,
   );
 
-  test(
+  test.runIf(isWhole)(
     'what I look at: zoomed in, only that is computed, and it can be saved over the rest',
     async () => {
       const page = await openPhoto();
       await using _ = page.context();
+      await useSmallTiles(page);
       for (let i = 0; i < 3; i++) await page.getByRole('button', { name: 'Zoom in' }).click();
       await page.getByRole('switch', { name: 'Sharpen what I look at' }).check();
       await page.getByRole('progressbar').waitFor();
       // Other options meanwhile: the same part begins anew with those.
       await page.getByRole('textbox', { name: 'Seed' }).fill('777');
       await page.keyboard.press('Enter');
-      await expect
-        .poll(() => page.getByRole('status').textContent(), { timeout: RUN_MS })
-        .toBe('This part is sharp');
+      await expect.poll(() => statusOf(page), { timeout: RUN_MS }).toBe('This part is sharp');
       await shoot(page, 'what I look at');
       const saved = await save(page, 'PNG');
       expect((await sharp(saved).metadata()).xmp?.toString()).toContain('777');

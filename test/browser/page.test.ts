@@ -241,5 +241,9 @@ inBrowsers((browser) => {
     expect(weights).toBeGreaterThan(1e6);
     const missing = await page.evaluate(() => fetch('not-there').then(() => '', String));
     expect(missing).toMatch(/Failed to fetch/);
+    const photo = await sharp('examples/images/garden-lr.png').toBuffer();
+    await drop(page, 'garden.png', 'image/png', photo);
+    await page.getByRole('button', { name: /^Model/ }).click();
+    await page.getByText('There is no connection, and SD-Turbo comes over the network.').waitFor();
   });
 });

@@ -1,7 +1,7 @@
 /**
  * Headless browsers with WebGPU on SwiftShader for tests of pages, through playwright-core: Chromium from
- * @sparticuz/chromium, and Debian's where it is installed. INVSR_TEST_BROWSER names other ones, or
- * fewer: `npm`, paths, both with a comma between, or nothing.
+ * @sparticuz/chromium, and Debian's where it is installed, for some of the tests. INVSR_TEST_BROWSER
+ * names those that take all of them: `npm`, paths, both with a comma between, or nothing.
  */
 import { createReadStream, createWriteStream, existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -14,12 +14,16 @@ import { cacheFolder, makeWhole, packageRoot } from '../../src/engine/swiftshade
 const NPM = 'npm';
 const DEBIAN = '/usr/bin/chromium';
 
+const ASKED = process.env['INVSR_TEST_BROWSER'];
+
 /** Browsers at hand: `npm`, or the path of an executable. */
 export const BROWSERS: readonly string[] = browsers();
 
+/** Those that take every test; the others take some (in-browsers.ts). */
+export const WHOLE: readonly string[] = ASKED === undefined ? BROWSERS.slice(0, 1) : BROWSERS;
+
 function browsers(): string[] {
-  const asked = process.env['INVSR_TEST_BROWSER'];
-  if (asked !== undefined) return asked.split(',').filter((name) => name !== '');
+  if (ASKED !== undefined) return ASKED.split(',').filter((name) => name !== '');
   const skip = (why: string): string[] => {
     console.warn(`browser: SKIPPED ${why}`);
     return [];

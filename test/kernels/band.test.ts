@@ -10,7 +10,7 @@ import type { Graph, Tensor } from '../../src/graph/graph.ts';
 import { lower } from '../../src/graph/lower.ts';
 import { BOTTOM_RIGHT } from '../../src/invsr/blocks.ts';
 import type { Padding } from '../../src/kernels/conv2d.ts';
-import { groupNormChunks } from '../../src/kernels/group-norm-partial.ts';
+import { groupNormChunks } from '../../src/kernels/moments.ts';
 import { adapterNames, openTestDevice, type TestDevice } from '../harness/device.ts';
 import { toF16Bits } from '../harness/half.ts';
 import { toSingle } from '../../src/weights/half.ts';
