@@ -1,6 +1,6 @@
 /**
  * Large photos on the page of demo/, without its interface: what parts.test.ts calls from outside as
- * `window.app`. The room for pictures is small, so that a small photo has many sheets and runs.
+ * `window.parts`. The room for pictures is small, so that a small photo has many sheets and runs.
  */
 import { currentSession, setSession } from '../../demo/actions/current-session.ts';
 import { cancel } from '../../demo/actions/execution.ts';
@@ -155,6 +155,29 @@ const parts = {
     const hasOld = sheets.parts.some(({ region }) => region.x === 0);
     const shown = app.images.value?.parts.length === sheets.parts.length;
     return { order, stopped, noMemory, rest, opaque, changed, undone, hasOld, shown };
+  },
+
+  /** Stopped between a first paste and its end; then another model elsewhere: is anything left of the first? */
+  async stoppedLate(model: ServedModel) {
+    const session = await open(ROOM, model);
+    const { sheets } = session.surface!;
+    const { queue } = session.device;
+    const done = queue.onSubmittedWorkDone.bind(queue);
+    queue.onSubmittedWorkDone = () => {
+      if (sheets.parts.length > 0) cancel();
+      return done();
+    };
+    app.visible.value = { x: 0, y: 0, width: 8, height: 8 };
+    await sharpenView();
+    Reflect.deleteProperty(queue, 'onSubmittedWorkDone');
+    const hadParts = sheets.parts.length > 0;
+    const { value: result } = app.result;
+
+    use(model, 'another');
+    app.visible.value = { x: 40, y: 8, width: 8, height: 8 };
+    await sharpenView();
+    const hasOld = sheets.parts.some(({ region }) => region.x === 0);
+    return { hadParts, result, hasNew: sheets.parts.length > 0, hasOld };
   },
 };
 window.parts = parts;
