@@ -7,7 +7,7 @@ class LongFirst extends BaseSequencer {
     // oxlint-disable-next-line unicorn/no-array-sort -- no array's
     const sorted = await super.sort(files);
     const isLong = ({ moduleId }: TestSpecification): boolean =>
-      /conformance-|golden\/end-to-end|browser\/invsr/.test(moduleId);
+      /conformance-|golden\/(end-to-end|rewrites)|browser\/invsr/.test(moduleId);
     return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))];
   }
 }

@@ -8,6 +8,7 @@ import {
   ImageSizeError,
   MemoryError,
 } from '../src/index.ts';
+import { NoRoomError } from './engine/texture.ts';
 import { PictureError } from './picture/open.ts';
 import type { Notice } from './state/app.ts';
 import { change, options, smallerTile } from './state/options.ts';
@@ -18,7 +19,7 @@ export function explain(error: unknown): Notice {
     text,
     ...(action && { action }),
   });
-  if (error instanceof PictureError) return problem(error.message);
+  if (error instanceof PictureError || error instanceof NoRoomError) return problem(error.message);
   if (error instanceof DeviceLostError)
     return problem('The graphics card was reset by the system.');
   if (error instanceof ImageSizeError) {

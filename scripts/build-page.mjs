@@ -1,46 +1,77 @@
 /**
- * Code for pages: bundled by esbuild with the short WGSL of minify-wgsl.mjs, minified by Vite's minifier,
- * whose names compress better. Without source maps: dist/index.js and its like are the readable build.
+ * Code for pages, with the short WGSL of minify-wgsl.mjs. Bundled by rolldown, which is what Vite bundles
+ * with: its minifier's names compress better than esbuild's, and it can put all that `index` loads at once into one
+ * chunk. Left to itself a bundler makes one of every few modules that the entries and the chunks of later share, and
+ * so does the application's; many small ones compress worse.
+ *
+ * Without source maps: dist/index.js and its like are the readable build.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { build } from 'esbuild';
-import { minifySync } from 'vite';
+import { dirname, join, resolve } from 'node:path';
+import { rolldown } from 'rolldown';
 import { minifyWgslPlugin } from './minify-wgsl.mjs';
 
 /** The worker's script lies beside the entries in dist/browser. */
 const workerAddress = {
   name: 'worker-address',
-  setup: ({ onLoad }) =>
-    onLoad({ filter: /[/\\]worker-client\.ts$/ }, ({ path }) => ({
-      contents: readFileSync(path, 'utf8').replace("'../worker-script.ts'", "'./worker-script.js'"),
-      loader: 'ts',
-    })),
+  load: {
+    filter: { id: /[/\\]worker-client\.ts$/ },
+    handler: (id) =>
+      readFileSync(id, 'utf8').replace("'../worker-script.ts'", "'./worker-script.js'"),
+  },
 };
 
-const OPTIONS = {
-  bundle: true,
-  format: 'esm',
-  platform: 'browser',
-  target: 'es2023',
-  // Loaded where a prompt is tokenized, from `invsr-webgpu/prompt` only.
-  external: ['@huggingface/tokenizers'],
-  plugins: [minifyWgslPlugin, workerAddress],
-  minifySyntax: true,
-  chunkNames: 'chunks/[name]-[hash]',
-  legalComments: 'none',
-  logLevel: 'warning',
-  write: false,
-};
+/**
+ * `entries` by name → what to write where. `core`: an entry; what it loads at once is in one chunk. Without
+ * it every entry is one file, with all in it that it loads later.
+ */
+export async function buildPage({ entries, core, define, folder }) {
+  if (!core) {
+    const files = Object.entries(entries).map(([name, path]) =>
+      generate({ input: { [name]: path }, define, folder }, { codeSplitting: false }),
+    );
+    return (await Promise.all(files)).flat();
+  }
+  const atOnce = new Set();
+  const look = {
+    name: 'at-once',
+    buildEnd() {
+      const visit = (id) => {
+        if (atOnce.has(id)) return;
+        atOnce.add(id);
+        this.getModuleInfo(id)?.importedIds.forEach(visit);
+      };
+      visit(resolve(entries[core]));
+    },
+  };
+  const groups = [{ name: 'core', test: (id) => atOnce.has(id) }];
+  return generate(
+    { input: entries, define, folder, plugins: [look] },
+    { codeSplitting: { groups } },
+  );
+}
 
-/** esbuild's options → what to write where. */
-export async function buildPage(options) {
-  const { outputFiles } = await build({ ...OPTIONS, ...options });
-  return outputFiles.map(({ path, text }) => {
-    const { code, errors } = minifySync(path, text, { module: true });
-    if (errors.length > 0) throw new Error(`${path}: ${errors[0].message}`);
-    return { path, code };
+async function generate({ input, define, folder, plugins = [] }, output) {
+  const bundle = await rolldown({
+    input,
+    platform: 'browser',
+    checks: { pluginTimings: false },
+    // Loaded where a prompt is tokenized, from `invsr-webgpu/prompt` only.
+    external: ['@huggingface/tokenizers'],
+    plugins: [minifyWgslPlugin, workerAddress, ...plugins],
+    transform: { target: 'es2023', define },
   });
+  const { output: files } = await bundle.generate({
+    ...output,
+    format: 'esm',
+    minify: true,
+    comments: { legal: false },
+    hashCharacters: 'hex',
+    entryFileNames: '[name].js',
+    chunkFileNames: 'chunks/[name]-[hash].js',
+  });
+  await bundle.close();
+  return files.map(({ fileName, code }) => ({ path: join(folder, fileName), code }));
 }
 
 export function writePage(files) {

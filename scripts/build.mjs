@@ -79,11 +79,10 @@ async function buildForPages() {
   const { define } = everywhere;
   const { index, ...others } = SHARED;
   const entries = { ...others, browser: 'src/browser.ts', worker: 'src/worker.ts' };
-  const entryPoints = { index, ...entries };
-  const outdir = join(out, 'browser');
-  writePage(await buildPage({ define, entryPoints, outdir, splitting: true }));
+  const folder = join(out, 'browser');
+  writePage(await buildPage({ define, entries: { index, ...entries }, core: 'index', folder }));
   const whole = { 'browser/worker-script': 'src/worker-script.ts', 'invsr.min': index };
-  const files = await buildPage({ define, entryPoints: whole, outdir: out });
+  const files = await buildPage({ define, entries: whole, folder: out });
   writePage(files);
   await printSizes(out, Object.keys(entries), files);
 }

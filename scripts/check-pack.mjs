@@ -1,5 +1,6 @@
 /**
- * Builds, packs, and fails when the tarball holds anything unexpected or lacks anything needed.
+ * Builds, packs, and fails when the tarball holds anything unexpected or lacks anything needed, or a page
+ * would load more at once than it did.
  * `--install` also installs it into an empty folder and upscales a picture with it (a minute; takes
  * the dependencies from npm's cache where it can). Software adapters come with a development
  * checkout only: there, a Vulkan driver of the system is used, or the checkout's SwiftShader.
@@ -15,6 +16,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { measure } from './sizes.mjs';
 
 const NEEDED = [
   'README.md',
@@ -40,6 +42,9 @@ const ALLOWED = [
 ];
 
 const MAX_BYTES = 5 * 2 ** 20;
+
+/** Of what a page loads at once, gzipped: 3 % above what it was, so that it does not grow unseen. */
+const MAX_CORE_BYTES = 67_100;
 
 /** What `exports` of package.json points to, patterns apart. */
 const EXPORTED = Object.values(JSON.parse(readFileSync('package.json', 'utf8')).exports)
@@ -71,6 +76,12 @@ try {
     if (!ALLOWED.some((pattern) => pattern.test(path))) fail(`the package should not have ${path}`);
   }
   if (size > MAX_BYTES) fail(`the package has ${size} bytes, expected at most ${MAX_BYTES}`);
+  const { core } = await measure('dist/browser');
+  if (core > MAX_CORE_BYTES) {
+    fail(
+      `a page loads ${core} bytes at once, expected at most ${MAX_CORE_BYTES}; docs/decisions/0010`,
+    );
+  }
   checkTypes(paths.filter((path) => path.endsWith('.d.ts')));
   console.log(`${filename}: ${paths.length} files, ${(size / 2 ** 20).toFixed(2)} MiB`);
   if (process.argv.includes('--install')) tryOut(join(folder, filename));

@@ -1,5 +1,5 @@
-import type { Plugin } from 'esbuild';
+import type { Plugin } from 'rolldown';
 
-export function minifyWgsl(raw: string): string;
+export function minifyWgsl(raw: string, hasLines?: boolean): string;
 export function minifyTemplates(path: string, text: string): string;
 export const minifyWgslPlugin: Plugin;

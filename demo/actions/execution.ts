@@ -3,29 +3,31 @@
  * goes wrong ends as one sentence in `notice`, and the page stays usable.
  */
 import { DeviceLostError } from '../../src/index.ts';
-import type { RunRequest } from '../engine/session.ts';
+import type { RunRequest, Session } from '../engine/session.ts';
 import type { Surface } from '../engine/surface.ts';
 import { explain } from '../explain.ts';
 import * as app from '../state/app.ts';
-import { type Options, options } from '../state/options.ts';
+import type { Look } from '../state/look.ts';
+import { options } from '../state/options.ts';
 import { advance, announcementOf, beginPace, fractionOf } from '../state/progress.ts';
+import type { Part } from '../viewer/types.ts';
 import { currentSession } from './current-session.ts';
 import { planMemory, stopPreparing } from './memory.ts';
-import { chosenModel } from './model-choice.ts';
+import { chosenModel, currentLook } from './model-choice.ts';
 
 interface Current {
   readonly controller: AbortController;
   readonly ended: Promise<void>;
-  readonly options: Options;
+  readonly look: Look;
 }
 
 let current: Current | null = null;
 /** A lost device has ended a run; its recovery tells. */
 let wasInterrupted = false;
 
-/** The options of the work under way; undefined where there is none, or it is being stopped. */
-export const optionsUnderWay = (): Options | undefined =>
-  current?.controller.signal.aborted ? undefined : current?.options;
+/** What the work under way looks like; undefined where there is none, or it is being stopped. */
+export const lookUnderWay = (): Look | undefined =>
+  current?.controller.signal.aborted ? undefined : current?.look;
 
 export function cancel(): void {
   current?.controller.abort();
@@ -45,31 +47,32 @@ export async function stop(): Promise<boolean> {
 }
 
 /** A run that was stopped for another photo ends after that photo is there: its textures are gone. */
-export function show(surface: Surface, after: GPUTexture | undefined): void {
-  if (currentSession()?.surface === surface) app.images.value = { before: surface.before, after };
+export function show(surface: Surface, parts: readonly Part[]): void {
+  if (currentSession()?.surface === surface) app.images.value = { before: surface.before, parts };
 }
 
 /** Runs one piece of work with progress, after the one under way has ended. */
 export async function execute(
   aim: app.Aim,
-  work: (request: RunRequest, at: { readonly surface: Surface }) => Promise<void>,
+  work: (request: RunRequest, session: Session, surface: Surface) => Promise<void>,
 ): Promise<void> {
   const controller = new AbortController();
   const previous = current;
   previous?.controller.abort();
   const { promise: ended, resolve } = withResolvers();
-  const { value: asked } = options;
-  current = { controller, ended, options: asked };
+  const request = requestOf(aim, controller.signal);
+  current = { controller, ended, look: currentLook() };
   // The run does the same, and tells how far it is.
   stopPreparing();
   await previous?.ended;
   try {
-    const surface = currentSession()?.surface;
-    if (!surface || controller.signal.aborted) return;
+    const session = currentSession();
+    const surface = session?.surface;
+    if (!session || !surface || controller.signal.aborted) return;
     app.notice.value = null;
     app.run.value = { kind: 'preparing', aim, fraction: 0 };
-    await work(requestOf(aim, asked, controller.signal), { surface });
-    if (surface.after) show(surface, surface.after);
+    const onParts = (parts: readonly Part[]): void => show(surface, parts);
+    await work({ ...request, onParts }, session, surface);
   } catch (error) {
     if (controller.signal.aborted) app.say('Stopped');
     else if (error instanceof DeviceLostError) wasInterrupted = true;
@@ -77,6 +80,7 @@ export async function execute(
   } finally {
     app.run.value = { kind: 'idle' };
     app.underWay.value = [];
+    app.step.value = null;
     app.changes.value++;
     app.memoryBytes.value = currentSession()?.memoryBytes ?? null;
     void planMemory();
@@ -85,10 +89,11 @@ export async function execute(
   }
 }
 
-function requestOf(aim: app.Aim, of: Options, signal: AbortSignal): RunRequest {
+/** With what is chosen now. */
+function requestOf(aim: app.Aim, signal: AbortSignal): Omit<RunRequest, 'onParts'> {
   return {
     model: chosenModel(),
-    options: of,
+    options: options.value,
     signal,
     onProgress(progress) {
       if (signal.aborted) return;

@@ -19,14 +19,12 @@ export async function prepare(after: Promise<void> | undefined): Promise<void> {
   await after;
   const session = currentSession();
   if (!session || !app.picture.value || signal.aborted) return;
-  const none = (): void => {};
   try {
     await session.prepare({
       model: chosenModel(),
       options: options.value,
       signal,
-      onProgress: none,
-      onTile: none,
+      onProgress: () => {},
     });
     void planMemory();
     app.memoryBytes.value = session.memoryBytes;

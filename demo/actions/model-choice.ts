@@ -2,6 +2,8 @@
 import { fetchFolder } from '../../src/browser.ts';
 import type { ModelRequest } from '../engine/session.ts';
 import * as app from '../state/app.ts';
+import type { Look } from '../state/look.ts';
+import { options } from '../state/options.ts';
 
 export const NANO_REQUEST: ModelRequest = {
   id: 'nano',
@@ -12,6 +14,9 @@ export const NANO_REQUEST: ModelRequest = {
 let chosen: ModelRequest = NANO_REQUEST;
 
 export const chosenModel = (): ModelRequest => chosen;
+
+/** Of what is made from now on. */
+export const currentLook = (): Look => ({ model: chosen.id, options: options.value });
 
 export function choose(state: app.ModelState, request: ModelRequest): void {
   chosen = request;

@@ -1,8 +1,10 @@
-/** The photo: opened, cut out of a larger one, put on the device. */
+/** The photo: opened, put on the device. */
+import type { Session } from '../engine/session.ts';
+import { NoRoomError } from '../engine/texture.ts';
 import { explain } from '../explain.ts';
 import { openPicture, type Picture } from '../picture/open.ts';
 import * as app from '../state/app.ts';
-import { fitOf } from '../state/fit.ts';
+import { fitOf } from '../state/cut.ts';
 import { currentSession } from './current-session.ts';
 import { cancel, ended } from './execution.ts';
 import { prepare } from './memory.ts';
@@ -49,23 +51,6 @@ const deviceSettled = (): Promise<void> =>
     });
   });
 
-/** Only what is looked at becomes the photo. */
-export async function cropToView(): Promise<void> {
-  const { value: picture } = app.picture;
-  const { value: visible } = app.visible;
-  if (!picture || !visible) return;
-  asked++;
-  const turn = asked;
-  const { x, y, width, height } = visible;
-  const bitmap = await createImageBitmap(picture.bitmap, x, y, width, height);
-  if (turn !== asked) {
-    bitmap.close();
-    return;
-  }
-  adopt({ ...picture, name: `${picture.name}-part`, bitmap, width, height });
-  picture.bitmap.close();
-}
-
 function adopt(picture: Picture): void {
   cancel();
   app.picture.value = picture;
@@ -85,19 +70,30 @@ export function showPicture(): void {
   app.images.value = null;
   app.plannedBytes.value = null;
   if (!session || !picture) return;
-  const { limits } = session.device;
-  app.fit.value = fitOf(picture, limits);
+  app.fit.value = fitOf(picture, session.room);
   if (app.fit.value === 'none') {
-    session.clear();
-    picture.bitmap.close();
-    app.picture.value = null;
-    app.memoryBytes.value = session.memoryBytes;
-    app.notice.value = {
-      kind: 'problem',
-      text: `“${picture.name}” has ${picture.width} × ${picture.height} pixels; this graphics card shows up to ${limits.maxTextureDimension2D} a side. Make it smaller first.`,
-    };
+    giveUp(
+      session,
+      `“${picture.name}” has ${picture.width} × ${picture.height} pixels; this graphics card shows up to ${session.room.textureSide} a side. Make it smaller first.`,
+    );
     return;
   }
-  app.images.value = { before: session.show(picture.bitmap).before, after: undefined };
+  const surface = session.show(picture.bitmap);
+  app.images.value = { before: surface.before, parts: [] };
+  surface.ready.catch((error: unknown) => {
+    // A lost device is told, and the photo uploaded again, where it is asked for anew.
+    if (session.surface === surface && error instanceof NoRoomError) giveUp(session, error.message);
+  });
   void prepare(ended());
+}
+
+/** The photo cannot be shown. */
+function giveUp(session: Session, text: string): void {
+  cancel();
+  app.images.value = null;
+  session.clear();
+  app.picture.value?.bitmap.close();
+  app.picture.value = null;
+  app.memoryBytes.value = session.memoryBytes;
+  app.notice.value = { kind: 'problem', text };
 }

@@ -1,5 +1,6 @@
 /** The result as a file. */
-import { encode, type SaveOptions } from '../picture/save.ts';
+import type { SaveOptions } from '../picture/encode.ts';
+import { encode } from '../picture/encoder.ts';
 import * as app from '../state/app.ts';
 import { startOf } from '../state/options.ts';
 import { currentSession } from './current-session.ts';
@@ -8,8 +9,8 @@ import { currentSession } from './current-session.ts';
 export async function encodeResult(how: SaveOptions): Promise<Blob> {
   const { value: picture } = app.picture;
   const { value: result } = app.result;
-  const after = currentSession()?.surface?.bitmap();
-  if (!picture || !result || !after) throw new Error('there is no result yet');
+  const surface = currentSession()?.surface;
+  if (!picture || !result || !surface) throw new Error('there is no result yet');
   const { steps, seed, colorFix, tile, overlap } = result.options;
   const settings = {
     model: result.model,
@@ -20,5 +21,9 @@ export async function encodeResult(how: SaveOptions): Promise<Blob> {
     tile,
     overlap,
   };
-  return encode(picture, after, settings, how).finally(() => after.close());
+  const { bitmap: photo, metadata } = picture;
+  const sharp = surface.sheets.bitmaps(how.region);
+  const blob = await encode({ photo, metadata, settings, how }, sharp);
+  if (currentSession()?.surface !== surface) throw new Error('another photo was opened meanwhile');
+  return blob;
 }

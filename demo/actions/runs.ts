@@ -1,84 +1,128 @@
 /** Runs: all of the photo, what is looked at, or a part once more. */
-import type { Region } from '../../src/index.ts';
+import type { Progress, Region } from '../../src/index.ts';
+import type { RunRequest, Session } from '../engine/session.ts';
+import type { Copy } from '../engine/sheets.ts';
 import * as app from '../state/app.ts';
-import { change, newSeed, type Options, options } from '../state/options.ts';
+import { runsOf } from '../state/cut.ts';
+import { type Look, sameLook } from '../state/look.ts';
+import { change, newSeed, options } from '../state/options.ts';
 import { durationInWords } from '../state/progress.ts';
-import { clip, missing, sameRegion, whole } from '../state/regions.ts';
+import { areaOf, missing, nearestFirst, sameRegion, type Size, whole } from '../state/regions.ts';
 import { currentSession } from './current-session.ts';
-import { execute, optionsUnderWay, show } from './execution.ts';
+import { execute, lookUnderWay, show } from './execution.ts';
+import { currentLook } from './model-choice.ts';
 
-/** Parts of `after` that are sharp, all with the options of the result. */
+/** Parts of the result that are sharp, all of them made as `look` says. */
 let sharp: readonly Region[] = [];
-let undoable: { readonly region: Region; readonly texture: GPUTexture } | null = null;
+/** Set before the first part is there: a run that is stopped may leave something of it. */
+let look: Look | null = null;
+let undoable: Copy | null = null;
+/** What is being made for the view, and what was sharp before. */
+let view: { readonly wanted: Region; readonly before: readonly Region[] } | null = null;
 
 /** Nothing is sharp any more, and nothing can be undone. */
 export function forget(): void {
   sharp = [];
-  undoable?.texture.destroy();
+  look = null;
+  undoable?.destroy();
   undoable = null;
   app.canUndo.value = false;
 }
 
 /** What the main button does: all of the photo, or what is looked at. */
 export async function sharpen(): Promise<void> {
-  if (app.fit.value !== 'whole' || app.followsView.value) {
-    app.followsView.value = true;
-    await sharpenView();
-    return;
-  }
-  await execute('whole', async (request, { surface }) => {
-    const size = surface.size;
+  if (app.followsView.value) await sharpenView();
+  else if (app.fit.value === 'whole') await sharpenAtOnce();
+  else await sharpenRest();
+}
+
+async function sharpenAtOnce(): Promise<void> {
+  await execute('whole', async (request, session, { size }) => {
     const startedAt = performance.now();
-    await currentSession()?.sharpenWhole(request, (after) => show(surface, after));
+    await session.sharpenAtOnce(request);
     forget();
-    sharp = [whole(size)];
-    const milliseconds = performance.now() - startedAt;
-    app.result.value = resultOf(request.options, true, milliseconds);
-    app.say(`Done in ${durationInWords(milliseconds)}`);
+    finished(request, whole(size), { size, startedAt });
+    sayDone(startedAt);
+  });
+}
+
+/** All of a photo that cannot be made at once, from where the person looks outwards; all anew where all is sharp. */
+async function sharpenRest(): Promise<void> {
+  const size = currentSession()?.surface?.size;
+  if (!size) return;
+  const all = whole(size);
+  if (isOtherLook() || !missing(all, sharp)) startOver();
+  const looked = app.visible.value ?? all;
+  await execute('whole', async (request, session) => {
+    const startedAt = performance.now();
+    const runs = nearestFirst(runsOf(all, size, session.room, request.options), looked);
+    await sharpenRuns(request, session, { runs, size });
+    sayDone(startedAt);
   });
 }
 
 /** What is looked at, where it is not sharp yet. */
 export async function sharpenView(): Promise<void> {
   const { value: visible } = app.visible;
-  const { value: picture } = app.picture;
-  if (!visible || !picture || !currentSession()?.surface) return;
-  if (app.result.value && !sameLook(app.result.value.options, options.value)) startOver();
+  const size = currentSession()?.surface?.size;
+  if (!visible || !size) return;
+  if (isOtherLook()) startOver();
   const wanted = missing(visible, sharp);
-  if (!wanted) return;
-  // A margin that fades into what is there already.
-  const margin = 8;
-  const region = clip(
-    {
-      x: wanted.x - margin,
-      y: wanted.y - margin,
-      width: wanted.width + 2 * margin,
-      height: wanted.height + 2 * margin,
-    },
-    picture,
-  );
-  if (!region || isUnderWay(wanted)) return;
-  await execute('view', async (request) => {
-    app.underWay.value = [wanted];
-    const startedAt = performance.now();
-    await currentSession()?.sharpenPart(request, region);
-    sharp = [...sharp, wanted];
-    const isWhole = missing(whole(picture), sharp) === null;
-    app.result.value = resultOf(request.options, isWhole, performance.now() - startedAt);
+  if (!wanted || isUnderWay(visible)) return;
+  const mine = { wanted, before: sharp };
+  view = mine;
+  await execute('view', async (request, session) => {
+    const runs = nearestFirst(runsOf(wanted, size, session.room, request.options), visible);
+    await sharpenRuns(request, session, { runs, size });
     app.say('This part is sharp');
+  });
+  if (view === mine) view = null;
+}
+
+/** Whether just that is being made, with the look that is chosen now. */
+function isUnderWay(visible: Region): boolean {
+  const underWay = lookUnderWay();
+  if (!underWay || !view) return false;
+  const wanted = missing(visible, view.before);
+  return wanted !== null && sameRegion(wanted, view.wanted) && sameLook(underWay, currentLook());
+}
+
+/** What of the runs is not sharp yet, one after another; each stays, whatever becomes of the next. */
+async function sharpenRuns(
+  request: RunRequest,
+  session: Session,
+  { runs, size }: { readonly runs: readonly Region[]; readonly size: Size },
+): Promise<void> {
+  const startedAt = performance.now();
+  look ??= lookOf(request);
+  const parts = runs.flatMap((run) => missing(run, sharp) ?? []);
+  await eachInTurn(request, parts, async (part, own) => {
+    await session.sharpenPart(own, part, whole(size));
+    finished(request, part, { size, startedAt });
   });
 }
 
-/** Whether just that is being made, with the options as they are now. */
-function isUnderWay(wanted: Region): boolean {
-  const [part] = app.underWay.value;
-  const underWay = optionsUnderWay();
-  return (
-    underWay !== undefined &&
-    part !== undefined &&
-    sameRegion(part, wanted) &&
-    sameLook(underWay, options.value)
-  );
+/** Shares the progress among parts, by their areas. */
+async function eachInTurn(
+  request: RunRequest,
+  parts: readonly Region[],
+  work: (part: Region, request: RunRequest) => Promise<void>,
+): Promise<void> {
+  const total = parts.reduce((sum, part) => sum + areaOf(part), 0);
+  let before = 0;
+  for (const [index, part] of parts.entries()) {
+    app.underWay.value = [part];
+    if (parts.length > 1) app.step.value = { index, count: parts.length };
+    const area = areaOf(part);
+    const begun = before;
+    const onProgress = (progress: Progress): void => {
+      if (progress.phase !== 'run' || parts.length === 1) return request.onProgress(progress);
+      const done = begun + (area * progress.done) / Math.max(1, progress.total);
+      request.onProgress({ phase: 'run', done, total });
+    };
+    await work(part, { ...request, onProgress });
+    before += area;
+  }
 }
 
 /** The selected part with another seed. */
@@ -86,45 +130,49 @@ export async function reroll(): Promise<void> {
   const { value: region } = app.selection;
   if (!region) return;
   const seed = newSeed();
-  await execute('part', async (request, { surface }) => {
-    app.underWay.value = [region];
-    const before = surface.copy(region);
+  await execute('part', async (request, session, { size, sheets }) => {
+    const before = await sheets.copy(region, request.signal);
+    const again = { ...request, options: { ...request.options, seed } };
+    const parts = runsOf(region, size, session.room, again.options);
     try {
-      const again = { ...request, options: { ...request.options, seed } };
-      await currentSession()?.sharpenPart(again, region);
+      await eachInTurn(again, parts, (part, own) => session.sharpenPart(own, part, region));
     } catch (error) {
+      before.restore();
       before.destroy();
       throw error;
     }
-    undoable?.texture.destroy();
-    undoable = { region, texture: before };
+    undoable?.destroy();
+    undoable = before;
     app.canUndo.value = true;
-    app.result.value ??= resultOf(request.options, false, 0);
+    look ??= lookOf(request);
+    app.result.value ??= resultOf(request, false, 0);
     app.say('The part was made again');
   });
 }
 
 /** The last part as it was before. */
 export function undo(): void {
-  const surface = currentSession()?.surface;
-  if (!undoable || !surface) return;
-  surface.restore(undoable.texture, undoable.region);
-  undoable.texture.destroy();
+  if (!undoable) return;
+  undoable.restore();
+  undoable.destroy();
   undoable = null;
   app.canUndo.value = false;
   app.changes.value++;
   app.say('Undone');
 }
 
-/** Everything that was sharp is so no more: the options are others. */
+/** Everything that was sharp is so no more. */
 function startOver(): void {
   const surface = currentSession()?.surface;
   if (!surface) return;
   forget();
-  surface.replace(undefined);
   app.result.value = null;
-  show(surface, undefined);
+  show(surface, []);
+  surface.sheets.clear();
 }
+
+/** What is sharp, or left of a run that was stopped, was made with another model or other options. */
+const isOtherLook = (): boolean => look !== null && !sameLook(look, currentLook());
 
 /** Other options while a part is being made for the view: it is made with those. */
 let changing = 0;
@@ -136,20 +184,27 @@ options.subscribe(() => {
   }, 250);
 });
 
-const resultOf = (of: Options, isWhole: boolean, milliseconds: number): app.Result => ({
-  isWhole,
-  options: of,
-  model: app.model.value.name,
-  milliseconds,
-});
+/** A part is sharp, and can be saved. */
+function finished(
+  request: RunRequest,
+  part: Region,
+  { size, startedAt }: { readonly size: Size; readonly startedAt: number },
+): void {
+  sharp = [...sharp, part];
+  look = lookOf(request);
+  const isWhole = missing(whole(size), sharp) === null;
+  app.result.value = resultOf(request, isWhole, performance.now() - startedAt);
+}
 
-/** Whether results of both belong side by side. */
-const sameLook = (a: Options, b: Options): boolean =>
-  a.steps === b.steps &&
-  a.startTimestep === b.startTimestep &&
-  a.seed === b.seed &&
-  a.colorFix === b.colorFix &&
-  a.tile === b.tile &&
-  a.overlap === b.overlap;
+const sayDone = (startedAt: number): void =>
+  app.say(`Done in ${durationInWords(performance.now() - startedAt)}`);
+
+const lookOf = ({ model, options: of }: RunRequest): Look => ({ model: model.id, options: of });
+
+const resultOf = (
+  { options: of }: RunRequest,
+  isWhole: boolean,
+  milliseconds: number,
+): app.Result => ({ isWhole, options: of, model: app.model.value.name, milliseconds });
 
 export const rollSeed = (): void => change({ seed: newSeed() });

@@ -5,9 +5,12 @@
 import { createQueue } from '../../src/engine/queue.ts';
 import { type Folder, InvSR, type Model, type Progress, type Region } from '../../src/index.ts';
 import { networkOptions, type Options } from '../state/options.ts';
+import { fitOf, MARGIN, type Room, roomOf, runsOf, SURROUND } from '../state/cut.ts';
+import { grow, nearestFirst, whole } from '../state/regions.ts';
+import type { Part } from '../viewer/types.ts';
 import { openDevice, type PageDevice } from './device.ts';
 import { openWithPrompt } from './prompt.ts';
-import { SCALE, Surface } from './surface.ts';
+import { Surface } from './surface.ts';
 
 export interface ModelRequest {
   /** Models of one id are the same. */
@@ -18,32 +21,39 @@ export interface ModelRequest {
   ) => Promise<Folder>;
 }
 
-export interface RunRequest {
+/** What the networks need before a run. */
+export interface PrepareRequest {
   readonly model: ModelRequest;
   readonly options: Options;
   readonly signal: AbortSignal;
   readonly onProgress: (progress: Progress) => void;
-  /** Something new can be seen. */
-  readonly onTile: (region: Region) => void;
 }
 
-/** Pixels of the result over which a part fades into what surrounds it. */
-const FEATHER = 16;
+export interface RunRequest extends PrepareRequest {
+  /** What there is of the result, with what is under way, lies in other textures. */
+  readonly onParts: (parts: readonly Part[]) => void;
+  /** There is more to be seen in those. */
+  readonly onTile: () => void;
+}
 
 export class Session {
   readonly device: GPUDevice;
   readonly capabilities: PageDevice['capabilities'];
+  /** For pictures. */
+  readonly room: Room;
   surface: Surface | null = null;
   readonly #queue = createQueue();
   #loaded: { readonly key: string; readonly engine: InvSR; readonly model: Model } | null = null;
 
-  private constructor({ device, capabilities }: PageDevice) {
+  private constructor({ device, capabilities }: PageDevice, room: Partial<Room>) {
     this.device = device;
     this.capabilities = capabilities;
+    this.room = { ...roomOf(device.limits), ...room };
   }
 
-  static async open(): Promise<Session> {
-    return new Session(await openDevice());
+  /** @param room less than the device has, for tests */
+  static async open(room: Partial<Room> = {}): Promise<Session> {
+    return new Session(await openDevice(), room);
   }
 
   /** Frees the photo and its result. */
@@ -55,26 +65,33 @@ export class Session {
   /** Uploads a photo; the one before is freed. */
   show(image: ImageBitmap): Surface {
     this.clear();
-    this.surface = new Surface(this.device, image);
+    this.surface = new Surface(this.device, image, this.room);
     return this.surface;
   }
 
   /** Weights on the device and kernels compiled, ahead of the first run. */
-  async prepare(request: RunRequest): Promise<void> {
+  async prepare(request: PrepareRequest): Promise<void> {
     const engine = await this.#engine(request);
     const { signal, onProgress, options } = request;
-    if (this.surface) {
-      await engine.prepare(this.surface.size, { ...networkOptions(options), signal, onProgress });
-    }
+    if (!this.surface) return;
+    const size = this.#typicalRun(this.surface, options, SURROUND);
+    await engine.prepare(size, { ...networkOptions(options), signal, onProgress });
+  }
+
+  /** One that has neighbours, if any has; with its margin and `more` around it. */
+  #typicalRun({ size }: Surface, options: Options, more = 0): Region {
+    const all = whole(size);
+    const [run = all] = nearestFirst(runsOf(all, size, this.room, options), all);
+    return grow(run, MARGIN + more, all);
   }
 
   /** One after another: each finds what the one before has loaded. */
-  #engine(request: RunRequest): Promise<InvSR> {
+  #engine(request: PrepareRequest): Promise<InvSR> {
     return this.#queue(() => this.#load(request));
   }
 
   /** The model with these options, opened once; another one takes its place. */
-  async #load({ model: wanted, options, signal, onProgress }: RunRequest): Promise<InvSR> {
+  async #load({ model: wanted, options, signal, onProgress }: PrepareRequest): Promise<InvSR> {
     const { precision, lowMemory } = options;
     const key = `${wanted.id} ${precision} ${lowMemory}`;
     if (this.#loaded?.key === key) return this.#loaded.engine;
@@ -101,58 +118,74 @@ export class Session {
     await loaded?.model.close();
   }
 
-  /** The whole photo. The result before stays until this one is complete; `onTexture` is told where it grows. */
-  async sharpenWhole(
-    request: RunRequest,
-    onTexture: (after: GPUTexture | undefined) => void,
-  ): Promise<void> {
-    const surface = this.#surface();
+  /** The whole photo in one run. The result before stays until this one is complete. */
+  async sharpenAtOnce(request: RunRequest): Promise<void> {
+    const { before, size, sheets } = this.#surface();
     const engine = await this.#engine(request);
-    const after = surface.blank();
-    onTexture(after);
+    const output = await sheets.blank(size);
+    request.onParts([{ texture: output, region: whole(size) }]);
     try {
-      await engine.upscale(surface.before, { ...upscaleOptions(request), output: after });
+      await engine.upscale(before, { ...upscaleOptions(request), output });
       await this.device.queue.onSubmittedWorkDone();
       request.signal.throwIfAborted();
     } catch (error) {
-      onTexture(surface.after);
-      after.destroy();
+      request.onParts(sheets.parts);
+      output.destroy();
       throw error;
     }
-    surface.replace(after);
+    sheets.replace(output);
+    request.onParts(sheets.parts);
   }
 
-  /** A part, blended into the result that is there. */
-  async sharpenPart(request: RunRequest, region: Region): Promise<void> {
-    const surface = this.#surface();
+  /**
+   * A part, blended into the result that is there.
+   * @param within what of the photo may change: `part` fades over a margin in it
+   */
+  async sharpenPart(request: RunRequest, part: Region, within: Region): Promise<void> {
+    request.signal.throwIfAborted();
+    const { before, sheets } = this.#surface();
     const engine = await this.#engine(request);
-    const part = await engine.upscale(surface.before, { ...upscaleOptions(request), region });
+    const region = grow(part, MARGIN, within);
+    let output: GPUTexture | undefined;
     try {
+      // Ahead of the work, which would be for nothing where memory runs out after it.
+      await sheets.reserve(region, request.signal);
+      output = await sheets.blank(region);
+      request.onParts([...sheets.parts, { texture: output, region, shows: part }]);
+      await engine.upscale(before, { ...upscaleOptions(request), region, output });
       request.signal.throwIfAborted();
-      surface.paste(part, region, FEATHER);
+      sheets.paste(output, region, Math.min(MARGIN, region.width / 4, region.height / 4));
       await this.device.queue.onSubmittedWorkDone();
-      // Stopped for another photo: there is nothing left that would be sharp.
-      if (this.surface !== surface) request.signal.throwIfAborted();
+      // Stopped for other options or another photo: there is nothing left that would be sharp.
+      request.signal.throwIfAborted();
     } finally {
-      part.destroy();
+      sheets.trim();
+      request.onParts(sheets.parts);
+      output?.destroy();
     }
   }
 
-  /** Bytes that a run of the whole photo takes; undefined before a model is open. RangeError, ImageSizeError: it cannot be. */
+  /** Bytes that all of the photo takes; undefined before a model is open. RangeError, ImageSizeError: it cannot be. */
   async plannedBytes(options: Options): Promise<number | undefined> {
     const engine = this.#loaded?.engine;
-    if (!this.surface || !engine) return undefined;
+    const { surface } = this;
+    if (!surface || !engine) return undefined;
     const { colorFix } = options;
-    const plan = await engine.plan(this.surface.size, { ...networkOptions(options), colorFix });
-    return plan.peakBytes;
+    const region = this.#typicalRun(surface, options);
+    const plan = await engine.plan(surface.before, {
+      ...networkOptions(options),
+      colorFix,
+      region,
+    });
+    // Made at once, the result is what the plan counts.
+    const isAtOnce = fitOf(surface.size, this.room) === 'whole';
+    return plan.peakBytes + (isAtOnce ? 0 : surface.sheets.plannedBytes);
   }
 
   /** Bytes on the device: the model, its working memory, the pictures. */
   get memoryBytes(): number {
     const { weightBytes = 0, otherBytes = 0 } = this.#loaded?.engine.memory ?? {};
-    const pixels = this.surface ? this.surface.size.width * this.surface.size.height : 0;
-    const results = this.surface?.after ? SCALE * SCALE : 0;
-    return weightBytes + otherBytes + 4 * pixels * (1 + results);
+    return weightBytes + otherBytes + (this.surface?.bytes ?? 0);
   }
 
   dispose(): void {

@@ -2,7 +2,8 @@
 import { computed, signal } from '@preact/signals';
 import type { Capabilities, Region } from '../../src/index.ts';
 import type { Picture } from '../picture/open.ts';
-import type { Fit } from './fit.ts';
+import type { Part } from '../viewer/types.ts';
+import type { Fit } from './cut.ts';
 import type { Options } from './options.ts';
 import { fractionOf, type Pace } from './progress.ts';
 
@@ -61,7 +62,7 @@ export const plannedBytes = signal<number | null>(null);
 /** What the viewer shows. */
 export const images = signal<{
   readonly before: GPUTexture;
-  readonly after: GPUTexture | undefined;
+  readonly parts: readonly Part[];
 } | null>(null);
 /** Counts changes of the textures' contents. */
 export const changes = signal(0);
@@ -69,7 +70,9 @@ export const changes = signal(0);
 export const underWay = signal<readonly Region[]>([]);
 /** Of the photo, in its pixels; null while none is shown. */
 export const visible = signal<Region | null>(null);
-/** What of the photo this device can sharpen. */
+/** Of several runs the one under way, counted from 0; null where there is one. */
+export const step = signal<{ readonly index: number; readonly count: number } | null>(null);
+/** Whether this device makes all of the photo's result at once. */
 export const fit = signal<Fit>('whole');
 /** Said by screen readers. */
 export const announcement = signal('');

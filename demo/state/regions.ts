@@ -11,23 +11,53 @@ export const whole = ({ width, height }: Size): Region => ({ x: 0, y: 0, width, 
 export const sameRegion = (a: Region, b: Region): boolean =>
   a.x === b.x && a.y === b.y && a.width === b.width && a.height === b.height;
 
-/** The part of `region` inside an image; null where there is none. */
-export function clip(region: Region, { width, height }: Size): Region | null {
-  const left = Math.max(0, Math.floor(region.x));
-  const top = Math.max(0, Math.floor(region.y));
-  const right = Math.min(width, Math.ceil(region.x + region.width));
-  const bottom = Math.min(height, Math.ceil(region.y + region.height));
-  if (right <= left || bottom <= top) return null;
-  return { x: left, y: top, width: right - left, height: bottom - top };
+export const areaOf = ({ width, height }: Size): number => width * height;
+
+/** What two regions share; null where that is nothing. */
+export function meet(a: Region, b: Region): Region | null {
+  const x = Math.max(a.x, b.x);
+  const y = Math.max(a.y, b.y);
+  const right = Math.min(a.x + a.width, b.x + b.width);
+  const bottom = Math.min(a.y + a.height, b.y + b.height);
+  return right > x && bottom > y ? { x, y, width: right - x, height: bottom - y } : null;
+}
+
+/** `region` and `by` pixels more on each side, as far as `within` goes. `region` meets `within`. */
+export const grow = ({ x, y, width, height }: Region, by: number, within: Region): Region =>
+  meet({ x: x - by, y: y - by, width: width + 2 * by, height: height + 2 * by }, within) ?? within;
+
+/** Cells of `side` squared, row by row; the last ones are what is left. */
+export function cellsOf({ x, y, width, height }: Region, side: number): readonly Region[] {
+  const starts = (length: number): readonly number[] =>
+    Array.from({ length: Math.ceil(length / side) }, (_, i) => i * side);
+  return starts(height).flatMap((top) =>
+    starts(width).map((left) => ({
+      x: x + left,
+      y: y + top,
+      width: Math.min(side, width - left),
+      height: Math.min(side, height - top),
+    })),
+  );
+}
+
+/** Those around the middle of `looked` before those further away. */
+export function nearestFirst(regions: readonly Region[], looked: Region): readonly Region[] {
+  const middle = ({ x, y, width, height }: Region) => [x + width / 2, y + height / 2] as const;
+  const [atX, atY] = middle(looked);
+  const distance = (region: Region): number => {
+    const [x, y] = middle(region);
+    return Math.hypot(x - atX, y - atY);
+  };
+  return regions.toSorted((a, b) => distance(a) - distance(b));
 }
 
 /** `a` without `b`, as up to four rectangles that do not overlap. */
 export function subtract(a: Region, b: Region): readonly Region[] {
-  const left = Math.max(a.x, b.x);
-  const top = Math.max(a.y, b.y);
-  const right = Math.min(a.x + a.width, b.x + b.width);
-  const bottom = Math.min(a.y + a.height, b.y + b.height);
-  if (right <= left || bottom <= top) return [a];
+  const shared = meet(a, b);
+  if (!shared) return [a];
+  const { x: left, y: top } = shared;
+  const right = left + shared.width;
+  const bottom = top + shared.height;
   return [
     { x: a.x, y: a.y, width: a.width, height: top - a.y },
     { x: a.x, y: bottom, width: a.width, height: a.y + a.height - bottom },

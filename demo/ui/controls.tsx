@@ -57,7 +57,7 @@ export function Row({
   children,
 }: {
   readonly label: string;
-  readonly hint?: string;
+  readonly hint?: string | undefined;
   readonly value?: string;
   readonly children: ComponentChildren;
 }) {

@@ -1,6 +1,5 @@
 /** The button that begins a run, the progress that takes its place, and what a run gives and takes. */
 import { cancel } from '../actions/execution.ts';
-import { cropToView } from '../actions/photo.ts';
 import { sharpen } from '../actions/runs.ts';
 import * as app from '../state/app.ts';
 import { options } from '../state/options.ts';
@@ -36,28 +35,22 @@ export function PanelFoot() {
 }
 
 function Begin() {
-  if (app.fit.value === 'crop') {
-    return (
-      <>
-        <p class="hint">This photo is too large for one result. Zoom in, then take what you see.</p>
-        <button type="button" class="button primary wide" onClick={() => void cropToView()}>
-          Take what I see
-        </button>
-      </>
-    );
-  }
-  const isPart = app.followsView.value || app.fit.value === 'view';
-  const isDone = app.result.value?.isWhole === true && app.result.value.options === options.value;
-  const label = isPart ? 'Sharpen what I see' : app.result.value ? 'Sharpen again' : 'Sharpen';
+  const { value: result } = app.result;
+  const isDone = result?.isWhole === true && result.options === options.value;
   return (
     <button
       type="button"
       class={`button wide ${isDone ? '' : 'primary'}`}
       onClick={() => void sharpen()}
     >
-      {label}
+      {app.followsView.value ? 'Sharpen what I see' : aimOf(result)}
     </button>
   );
+}
+
+function aimOf(result: app.Result | null): string {
+  if (!result) return 'Sharpen';
+  return result.isWhole ? 'Sharpen again' : 'Sharpen all of it';
 }
 
 function Progress() {
@@ -65,16 +58,12 @@ function Progress() {
   const share = app.fraction.value ?? 0;
   const left = run.kind === 'running' ? remainingMs(run.pace) : null;
   const title = run.kind === 'preparing' ? 'Getting ready' : `${Math.floor(100 * share)} %`;
-  const tiles =
-    run.kind === 'running' && run.pace.total > 1
-      ? `tile ${Math.min(run.pace.total, Math.floor(run.pace.done) + 1)} of ${run.pace.total}`
-      : undefined;
   return (
     <div class="progress">
       <div class="progress-text">
         <b>{title}</b>
         <span class="hint">
-          {[tiles, left === null ? undefined : `${durationInWords(left)} left`]
+          {[placeOf(run), left === null ? undefined : `${durationInWords(left)} left`]
             .filter((part) => part !== undefined)
             .join(' · ')}
         </span>
@@ -83,4 +72,13 @@ function Progress() {
       <Bar label="Sharpening" share={share} />
     </div>
   );
+}
+
+/** Of several runs, or of several tiles, the one under way. */
+function placeOf(run: app.Run): string | undefined {
+  const { value: step } = app.step;
+  if (step) return `part ${step.index + 1} of ${step.count}`;
+  if (run.kind !== 'running' || run.pace.total <= 1) return undefined;
+  const { done, total } = run.pace;
+  return `tile ${Math.min(total, Math.floor(done) + 1)} of ${total}`;
 }

@@ -2,8 +2,12 @@
 import { useSignal } from '@preact/signals';
 import { encodeResult } from '../actions/result.ts';
 import { explain } from '../explain.ts';
-import { canShare, copy, EXTENSIONS, type Format, saveAs, share } from '../picture/save.ts';
+import { EXTENSIONS, type Format } from '../picture/encode.ts';
+import { canShare, copy, saveAs, share } from '../picture/save.ts';
+import type { Region } from '../../src/index.ts';
 import * as app from '../state/app.ts';
+import { fileAreaOf } from '../state/file-area.ts';
+import { areaOf, whole } from '../state/regions.ts';
 import { Row, Segmented, Switch } from './controls.tsx';
 import { Dialog } from './dialog.tsx';
 import { Icon } from './icons.tsx';
@@ -22,9 +26,13 @@ export function SaveDialog({ onClose }: { readonly onClose: () => void }) {
   const isWorking = useSignal(false);
   const { value: picture } = app.picture;
   if (!picture) return null;
-  const name = `${picture.name}-x${scale.value}.${EXTENSIONS[format.value]}`;
+  const areaAt = (by: 2 | 4): Region | null => fileAreaOf(picture, app.visible.value, by);
+  const region = areaAt(scale.value);
+  const isAll = region !== null && areaOf(region) === areaOf(picture);
+  const name = `${picture.name}${isAll ? '' : '-part'}-x${scale.value}.${EXTENSIONS[format.value]}`;
   const make = (): Promise<Blob> =>
     encodeResult({
+      region: region ?? whole(picture),
       format: format.value,
       quality: quality.value,
       scale: scale.value,
@@ -71,14 +79,14 @@ export function SaveDialog({ onClose }: { readonly onClose: () => void }) {
           />
         </Row>
       )}
-      <Row label="Size">
+      <Row label="Size" hint={areaHint(region, isAll)}>
         <Segmented
           label="Size"
           value={scale.value}
-          choices={([4, 2] as const).map((value) => ({
-            value,
-            label: `${value * picture.width} × ${value * picture.height}`,
-          }))}
+          choices={([4, 2] as const).map((value) => {
+            const { width, height } = areaAt(value) ?? picture;
+            return { value, label: `${value * width} × ${value * height}` };
+          })}
           onChange={(value) => (scale.value = value)}
         />
       </Row>
@@ -92,11 +100,17 @@ export function SaveDialog({ onClose }: { readonly onClose: () => void }) {
         <button
           type="button"
           class="button"
-          disabled={isWorking.value}
+          disabled={isWorking.value || !region}
           onClick={() =>
             void work(async () => {
               await copy(() =>
-                encodeResult({ format: 'png', quality: 100, scale: scale.value, metadata: false }),
+                encodeResult({
+                  region: region ?? whole(picture),
+                  format: 'png',
+                  quality: 100,
+                  scale: scale.value,
+                  metadata: false,
+                }),
               );
               return said('Copied.');
             })
@@ -109,7 +123,7 @@ export function SaveDialog({ onClose }: { readonly onClose: () => void }) {
           <button
             type="button"
             class="button"
-            disabled={isWorking.value}
+            disabled={isWorking.value || !region}
             onClick={() => void work(async () => shareNow(name, await make()))}
           >
             <Icon name="share" />
@@ -119,7 +133,7 @@ export function SaveDialog({ onClose }: { readonly onClose: () => void }) {
         <button
           type="button"
           class="button primary"
-          disabled={isWorking.value}
+          disabled={isWorking.value || !region}
           onClick={() =>
             void work(
               async () =>
@@ -133,6 +147,12 @@ export function SaveDialog({ onClose }: { readonly onClose: () => void }) {
       </div>
     </Dialog>
   );
+}
+
+/** What is said where all of it is too large. */
+function areaHint(region: Region | null, isAll: boolean): string | undefined {
+  if (!region) return 'All of it is too large for one file, and so is what you see. Zoom in first.';
+  return isAll ? undefined : 'All of it is too large for one file: this is what you see.';
 }
 
 const said = (text: string): app.Notice => ({ kind: 'done', text });

@@ -77,7 +77,6 @@ export function Follow() {
         label="Sharpen what I look at"
         hint="Zoom and pan: only what you see is computed."
         checked={app.followsView.value}
-        disabled={app.fit.value === 'crop'}
         onChange={(checked) => {
           app.followsView.value = checked;
           if (checked) void sharpenView();

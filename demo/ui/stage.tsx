@@ -11,6 +11,8 @@ import { Icon } from './icons.tsx';
 /** A view has settled when nothing moved for this long. */
 const SETTLED_MS = 350;
 
+const hasParts = (): boolean => (app.images.value?.parts ?? []).length > 0;
+
 export function Stage() {
   const canvas = useRef<HTMLCanvasElement>(null);
   const viewer = useSignal<Viewer | null>(null);
@@ -47,7 +49,7 @@ export function Stage() {
       }),
       effect(() => {
         // Without a result there is nothing to compare with.
-        made.mode = app.images.value?.after ? mode.value : 'single';
+        made.mode = hasParts() ? mode.value : 'single';
       }),
       effect(() => {
         made.tiles = app.underWay.value;
@@ -65,7 +67,7 @@ export function Stage() {
   }, [app.device.value]);
 
   const { value: made } = viewer;
-  const hasResult = app.images.value?.after !== undefined;
+  const hasResult = hasParts();
   return (
     <div class="stage">
       <div class="viewer">

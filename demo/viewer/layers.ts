@@ -1,16 +1,17 @@
 /** The textures of a picture as layers, the lowest first; and what is wrong with textures that cannot be one. */
-import type { Images, Part, Size } from './types.ts';
+import type { Images, Part, Region, Size } from './types.ts';
 
 export interface Layer extends Part {
+  readonly shows: Region;
   readonly isResult: boolean;
 }
 
 export function layersOf({ before, after, parts = [] }: Images): readonly Layer[] {
   const region = { x: 0, y: 0, width: before.width, height: before.height };
   return [
-    { texture: before, region, isResult: false },
-    ...(after ? [{ texture: after, region, isResult: true }] : []),
-    ...parts.map((part) => ({ ...part, isResult: true })),
+    { texture: before, region, shows: region, isResult: false },
+    ...(after ? [{ texture: after, region, shows: region, isResult: true }] : []),
+    ...parts.map((part) => ({ ...part, shows: part.shows ?? part.region, isResult: true })),
   ];
 }
 

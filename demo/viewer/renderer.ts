@@ -1,5 +1,5 @@
 /** Draws a frame of the viewer into its canvas: one render pass, a draw for each layer, the caller's textures as they are. */
-import { checkImages, layersOf } from './layers.ts';
+import { checkImages, type Layer, layersOf } from './layers.ts';
 import { IS_LINEAR, IS_RESULT, viewerShader } from './shader.ts';
 import type { Images, Lens, Point, Size } from './types.ts';
 
@@ -26,7 +26,7 @@ export interface Renderer {
 const OVER = { srcFactor: 'one', dstFactor: 'one-minus-src-alpha' } as const;
 
 const FRAME_BYTES = 48;
-const LAYER_BYTES = 24;
+const LAYER_BYTES = 40;
 
 export interface RendererOptions {
   readonly device: GPUDevice;
@@ -80,13 +80,11 @@ export function createRenderer(canvas: HTMLCanvasElement, options: RendererOptio
       const stride = device.limits.minUniformBufferOffsetAlignment;
       const buffer = uniforms('layers', layers.length * stride);
       layerUniforms = buffer;
-      bindGroups = layers.map(({ texture, region, isResult }, index) => {
-        const { width, height } = images.before;
+      bindGroups = layers.map((layer, index) => {
+        const { texture } = layer;
         const isLinear = images.transfer === 'linear' || texture.format.endsWith('-srgb');
-        const bytes = new ArrayBuffer(LAYER_BYTES);
-        new Float32Array(bytes).set([region.x / width, region.y / height]);
-        new Float32Array(bytes).set([region.width / width, region.height / height], 2);
-        new Uint32Array(bytes)[4] = (isResult ? IS_RESULT : 0) | (isLinear ? IS_LINEAR : 0);
+        const flags = (layer.isResult ? IS_RESULT : 0) | (isLinear ? IS_LINEAR : 0);
+        const bytes = layerBytes(layer, images.before, flags);
         device.queue.writeBuffer(buffer, index * stride, bytes);
         const view = texture.createView({
           dimension: '2d',
@@ -140,5 +138,31 @@ function frameBytes(frame: Frame): ArrayBuffer {
   floats.set([second.x, second.y, split], 4);
   floats.set([lens.x, lens.y, lens.radius, lens.magnify], 8);
   new Uint32Array(bytes)[7] = frame.flags;
+  return bytes;
+}
+
+/** As struct Layer of the shader. */
+function layerBytes({ region, shows }: Layer, { width, height }: Size, flags: number): ArrayBuffer {
+  const bytes = new ArrayBuffer(LAYER_BYTES);
+  const fractions = new Float32Array(bytes);
+  fractions.set([
+    region.x / width,
+    region.y / height,
+    region.width / width,
+    region.height / height,
+  ]);
+  // An end of the texture is no border: it is as soft as its pixels.
+  const from = (at: number, end: number, all: number): number => (at > end ? at / all : -1);
+  const to = (at: number, end: number, all: number): number => (at < end ? at / all : 2);
+  const { x, y } = shows;
+  fractions.set([from(x, region.x, width), from(y, region.y, height)], 4);
+  fractions.set(
+    [
+      to(x + shows.width, region.x + region.width, width),
+      to(y + shows.height, region.y + region.height, height),
+    ],
+    6,
+  );
+  new Uint32Array(bytes)[8] = flags;
   return bytes;
 }

@@ -32,6 +32,8 @@ struct Frame {
 struct Layer {
   corner: vec2f,  // as fractions of the picture
   size: vec2f,
+  from_edge: vec2f,  // of what is drawn; outside where that ends with the layer
+  to_edge: vec2f,
   flags: u32,
 }
 
@@ -138,6 +140,11 @@ fn show(@builtin(position) position: vec4f) -> @location(0) vec4f {
   }
   let is_result = (layer.flags & IS_RESULT) != 0;
   if (is_result && (has(SHOWS_BEFORE) || !shows_after)) {
+    return vec4f(0);
+  }
+  // Of two that share a border each pixel is one's: the same numbers for both.
+  if (any(at < frame.origin + layer.from_edge * frame.size) ||
+      any(at >= frame.origin + layer.to_edge * frame.size)) {
     return vec4f(0);
   }
   let corner = frame.origin + layer.corner * frame.size;

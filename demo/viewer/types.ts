@@ -54,6 +54,12 @@ export interface Part {
   readonly texture: GPUTexture;
   /** Of the input. */
   readonly region: Region;
+  /**
+   * What of `region` is drawn; the rest is there for filters. Parts whose `shows` lie side by side look like one
+   * texture where their regions overlap by two texels, and by half a device pixel's length, on either side.
+   * @default region
+   */
+  readonly shows?: Region | undefined;
 }
 
 export interface Lens extends Point {

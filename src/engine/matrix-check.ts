@@ -26,7 +26,7 @@ export interface MatrixCheckOptions {
 
 /**
  * The first of `matrixCandidates(capabilities)` that is right: what `createContext` takes as `matrix`.
- * Never rejects.
+ * One kind per device, so keys of tuned designs need not tell kinds apart. Never rejects.
  */
 export async function checkMatrices(
   device: GPUDevice,

@@ -4,6 +4,9 @@
  */
 import type { SubgroupMatrix, Target } from './kernel.ts';
 
+/** Where a matrix begins in an array, and how far its rows lie apart. */
+export type MatrixPlace = readonly [array: string, offset: string, stride: string];
+
 export interface MatrixWgsl extends SubgroupMatrix {
   /** Directives, after `enable f16;`. */
   readonly enables: string;
@@ -12,12 +15,12 @@ export interface MatrixWgsl extends SubgroupMatrix {
   /** Four operands in a row: what arrays that are loaded from consist of. */
   readonly vector: 'vec4<f16>' | 'vec4f';
   /** [m, k] of an array, by rows. */
-  readonly left: (array: string, offset: string, stride: string) => string;
+  readonly left: (...at: MatrixPlace) => string;
   /** [k, n]; `col`: the array has columns in a row. */
-  readonly right: (major: 'row' | 'col', array: string, offset: string, stride: string) => string;
+  readonly right: (major: 'row' | 'col', ...at: MatrixPlace) => string;
   /** Type of [m, n] in f32; called without arguments, it is zero. */
   readonly result: string;
-  readonly loadResult: (array: string, offset: string, stride: string) => string;
+  readonly loadResult: (...at: MatrixPlace) => string;
 }
 
 /** In place of none, for text that nobody uses. */
@@ -33,8 +36,10 @@ const NONE: SubgroupMatrix = {
 /** Throws nothing, not even without matrices. */
 export function matrixWgsl({ matrix = NONE }: Pick<Target, 'matrix'>): MatrixWgsl {
   const { m, n, k, component, subgroupSize, isPinned } = matrix;
-  const load = (type: string, major: string) => (array: string, offset: string, stride: string) =>
-    `subgroupMatrixLoad<${type}, ${major}_major>(&${array}, ${offset}, ${stride})`;
+  const load =
+    (type: string, major: string) =>
+    (...[array, offset, stride]: MatrixPlace) =>
+      `subgroupMatrixLoad<${type}, ${major}_major>(&${array}, ${offset}, ${stride})`;
   const result = `subgroup_matrix_result<f32, ${n}, ${m}>`;
   return {
     ...matrix,

@@ -9,7 +9,7 @@
  * memory is free again when `submit` returns.
  */
 import type { EngineContext } from './context.ts';
-import { closeScope } from './error-scope.ts';
+import { inScope } from './error-scope.ts';
 import { type Kernel, packParams } from './kernel.ts';
 import type { Compiled } from './pipelines.ts';
 
@@ -19,20 +19,19 @@ export interface UploadJob {
 }
 
 export interface UploaderOptions {
+  /** Of the largest batch. */
+  readonly batchBytes: number;
   /** Most jobs of a batch. */
   readonly jobs: number;
   /** Pipelines of the jobs' kernels by their text. */
   readonly compiled: ReadonlyMap<string, Compiled>;
 }
 
-/** The largest batch. */
-export const BATCH_BYTES = 16 * 2 ** 20;
-
 /** One is filled while the device works on the other; the third hides the wake-ups between. */
 const SLOTS = 3;
 
 /** Memory that uploads take on the device besides the weights, at most: with the queue's copies. */
-export const UPLOAD_STAGING_BYTES = 2 * SLOTS * BATCH_BYTES;
+export const stagingBytesOf = (batchBytes: number): number => 2 * SLOTS * batchBytes;
 
 interface Slot {
   readonly raw: GPUBuffer;
@@ -59,11 +58,11 @@ export class Uploader {
 
   static async create(
     context: EngineContext,
-    { jobs, compiled }: UploaderOptions,
+    { batchBytes, jobs, compiled }: UploaderOptions,
   ): Promise<Uploader> {
     const { COPY_DST, STORAGE, UNIFORM } = GPUBufferUsage;
     const requests = Array.from({ length: SLOTS }, (_, i) => [
-      { label: `upload ${i}`, bytes: BATCH_BYTES, usage: STORAGE | COPY_DST },
+      { label: `upload ${i}`, bytes: batchBytes, usage: STORAGE | COPY_DST },
       { label: `upload params ${i}`, bytes: jobs * strideOf(context), usage: UNIFORM | COPY_DST },
     ]);
     const buffers = await context.allocator.create(requests.flat());
@@ -99,9 +98,7 @@ export class Uploader {
     const { device } = this.#context;
     const stride = strideOf(this.#context);
     const packed = new Uint8Array(jobs.length * stride);
-    device.pushErrorScope('validation');
-    let scope: Promise<string | undefined>;
-    try {
+    const { error } = inScope(device, 'validation', () => {
       device.queue.writeBuffer(raw, offset, batch);
       const encoder = device.createCommandEncoder({ label: 'invsr/upload' });
       const pass = encoder.beginComputePass({ label: 'invsr/upload' });
@@ -132,11 +129,9 @@ export class Uploader {
       pass.end();
       device.queue.writeBuffer(params, 0, packed);
       device.queue.submit([encoder.finish()]);
-    } finally {
-      scope = closeScope(device);
-    }
+    });
     const finished = device.queue.onSubmittedWorkDone();
-    return Promise.all([scope, finished]).then(([error]) => error);
+    return Promise.all([error, finished]).then(([message]) => message);
   }
 
   /** Waits for everything submitted and frees the buffers; throws where the device refused some. */

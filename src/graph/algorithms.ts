@@ -10,14 +10,15 @@
  * measurement supports yet: parts until there are about 256 workgroups, for products of a size that a
  * second dispatch does not matter to.
  */
-import { type Choice, sizeOf, type Target } from '../engine/kernel.ts';
+import { byteLength, type Choice, sizeOf, type Target } from '../engine/kernel.ts';
+import { onDemand } from '../engine/on-demand.ts';
 import { columnsOf, gemmKey, pixelsOf, TILES } from '../kernels/alu-tiles.ts';
 import { choose } from '../kernels/designs.ts';
 import type { ImplicitGemm } from '../kernels/gemm-program.ts';
 import { gemmOf, type Product } from '../kernels/product.ts';
+import { pointsType, storageOf } from '../kernels/winograd.ts';
 import { type Graph, inputsOf, newIds, type Node, type Tensor } from './graph.ts';
 import { DEFAULT_MAX_BINDING_BYTES } from './limits.ts';
-import { winograd, winogradBytes } from './winograd.ts';
 
 const SPLITS = [2, 4, 8, 16] as const;
 /** From so many workgroups on, a GPU has enough of them. */
@@ -46,6 +47,8 @@ const isProduct = (node: Node): node is ProductNode =>
 
 const productOf = ({ op, constants }: ProductNode): Product => ({ op, constants }) as Product;
 
+export const winogradNodes = onDemand("Winograd's algorithm", () => import('./winograd.ts'));
+
 /** The choice for one node; undefined where there is none to make. */
 export function algorithmOf(
   node: Node,
@@ -69,13 +72,13 @@ export function algorithmOf(
   return choose(`algorithm ${gemmKey(gemm)}`, [guess, ...others], target);
 }
 
-function hasWinograd(node: ProductNode, maxBindingBytes: number): node is Node<'conv2d'> {
-  if (node.op !== 'conv2d' || node.inputs.x2) return false;
-  const bytes = winogradBytes(node);
-  const [ci = 0, co = 0] = node.inputs.weight.shape.slice(-2);
-  return (
-    bytes !== undefined && bytes <= maxBindingBytes && Math.min(ci, co) >= MIN_WINOGRAD_CHANNELS
-  );
+function hasWinograd(node: ProductNode, maxBindingBytes: number): boolean {
+  if (node.op !== 'conv2d' || node.inputs.x2 || (node.constants.stride ?? 1) !== 1) return false;
+  const { x, weight } = node.inputs;
+  const [kh, kw, ...channels] = weight.shape;
+  if (kh !== 3 || kw !== 3) return false;
+  const between = channels.map((c) => byteLength(pointsType(node.output, c, storageOf(x))));
+  return Math.max(...between) <= maxBindingBytes && Math.min(...channels) >= MIN_WINOGRAD_CHANNELS;
 }
 
 function guessOf(gemm: ImplicitGemm, inner: number): string {
@@ -92,7 +95,7 @@ function guessOf(gemm: ImplicitGemm, inner: number): string {
   return `split${parts}`;
 }
 
-/** The graph with every product in the nodes of its algorithm. */
+/** The graph with every product in the nodes of its algorithm. NotLoadedError: `winogradNodes`. */
 export function chooseAlgorithms(
   graph: Graph,
   target: Target,
@@ -104,7 +107,9 @@ export function chooseAlgorithms(
   const nodes = graph.nodes.flatMap((node): Node[] => {
     if (!isProduct(node)) return [node];
     const design = algorithmOf(node, target, options)?.design ?? 'whole';
-    if (design === 'winograd' && node.op === 'conv2d') return winograd(node, next, weights);
+    if (design === 'winograd' && node.op === 'conv2d') {
+      return winogradNodes.get().winograd(node, next, weights);
+    }
     const [, parts] = /^split(\d+)$/.exec(design) ?? [];
     return parts === undefined ? [node] : split(node, Number(parts), next());
   });

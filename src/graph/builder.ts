@@ -14,8 +14,7 @@ import {
 import type { PlanWeight } from '../engine/plan.ts';
 import type { Padding } from '../kernels/conv2d.ts';
 import type { Activation } from '../kernels/epilogue.ts';
-import { groupNormChunks } from '../kernels/group-norm-partial.ts';
-import { MOMENTS } from '../kernels/moments.ts';
+import { groupNormChunks, MOMENTS } from '../kernels/moments.ts';
 import { layoutType, type Layout } from '../weights/layout.ts';
 import type { Graph, Name, Node, Tensor } from './graph.ts';
 import { type CheckpointShapes, WeightError, type Weights, weightsOf } from './weights.ts';

@@ -9,14 +9,13 @@ import type { EngineContext } from '../engine/context.ts';
 import { byteLength, type Kernel, type Target } from '../engine/kernel.ts';
 import type { PlanWeight } from '../engine/plan.ts';
 import { createPauses } from '../engine/slices.ts';
-import { BATCH_BYTES, type UploadJob, Uploader } from '../engine/uploader.ts';
+import type { UploadJob, Uploader } from '../engine/uploader.ts';
 import type { relayout, RelayoutConstants } from '../kernels/relayout.ts';
 import { packBlocks } from '../weights/blocks.ts';
 import { holdsBeyond } from '../weights/half.ts';
 import { convert, convertRows, type Layout } from '../weights/layout.ts';
 import { allDone } from '../weights/read-ahead.ts';
-import type { LoadBatch, LoadPiece } from './load-plan.ts';
-import { readWhole } from './weight-parts.ts';
+import { BATCH_BYTES, type LoadBatch, type LoadPiece } from './load-plan.ts';
 import type { WeightPlace, WeightSource } from './weight-source.ts';
 
 export interface LoadItem {
@@ -66,13 +65,18 @@ export class BatchUploader {
       pieces.filter(({ way }) => way === 'device'),
     );
     if (onDevice.length === 0) return made;
-    // Small models never need its code.
-    made.#relayout = (await import('../kernels/relayout.ts')).relayout;
+    // Small models never need this code.
+    const [{ relayout }, { Uploader }] = await Promise.all([
+      import('../kernels/relayout.ts'),
+      import('../engine/uploader.ts'),
+    ]);
+    made.#relayout = relayout;
     const requests = onDevice.map((piece) => ({
       path: made.#itemOf(piece).weight.key,
       kernel: made.#kernelOf(piece),
     }));
     made.#uploader = await Uploader.create(context, {
+      batchBytes: BATCH_BYTES,
       jobs: batchPieces,
       compiled: await context.pipelines.compile(requests, { signal: work.signal }),
     });
@@ -149,6 +153,7 @@ export class BatchUploader {
   /** By the source, which names an element that f16 cannot hold or finds that there is none. */
   async #convertWhole(item: LoadItem): Promise<void> {
     const { source, signal } = this.#work;
+    const { readWhole } = await import('./whole-weight.ts');
     await this.#write(item, await readWhole(source, item.weight, signal));
   }
 

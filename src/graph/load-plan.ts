@@ -10,6 +10,9 @@
 import { canRelayout } from '../kernels/relayout-rows.ts';
 import type { FileDType } from '../weights/safetensors-header.ts';
 
+/** The largest batch. */
+export const BATCH_BYTES = 16 * 2 ** 20;
+
 export interface LoadTensor {
   readonly layout: string;
   /** How the kernels store it. */

@@ -14,11 +14,10 @@
 import type { EngineContext } from '../engine/context.ts';
 import { byteLength } from '../engine/kernel.ts';
 import type { PlanWeight } from '../engine/plan.ts';
-import { BATCH_BYTES } from '../engine/uploader.ts';
 import { weightId } from '../engine/weight-store.ts';
 import { readAhead } from '../weights/read-ahead.ts';
 import { BatchUploader, type LoadItem } from './load-batch.ts';
-import { type LoadTensor, planLoad } from './load-plan.ts';
+import { BATCH_BYTES, type LoadTensor, planLoad } from './load-plan.ts';
 import { placeOf } from './weight-parts.ts';
 import type { WeightSource } from './weight-source.ts';
 

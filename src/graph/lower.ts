@@ -4,7 +4,7 @@ import { NotLoadedError, onDemand } from '../engine/on-demand.ts';
 import type { Dispatch, Location, NamedTensor, Plan } from '../engine/plan.ts';
 import { atOnce, whenLoaded, type Work } from '../engine/slices.ts';
 import { loadKernels } from '../kernels/on-demand.ts';
-import { chooseAlgorithms } from './algorithms.ts';
+import { chooseAlgorithms, winogradNodes } from './algorithms.ts';
 import { chainProducts } from './chain.ts';
 import { fuse } from './fuse.ts';
 import { foldGates } from './gate.ts';
@@ -32,7 +32,12 @@ const packing = onDemand('weights in blocks', () => import('./pack.ts'));
 
 /** All code that plans for a target may call for: before `lower`, which cannot wait for it. */
 export async function loadPlanner(target: Pick<Target, 'family' | 'matrix'>): Promise<void> {
-  await Promise.all([loadKernels(target), bands.load(), target.matrix && packing.load()]);
+  await Promise.all([
+    loadKernels(target),
+    bands.load(),
+    winogradNodes.load(),
+    target.matrix && packing.load(),
+  ]);
 }
 
 /** The graph of a run, but for products in the nodes of their algorithms. */
@@ -61,7 +66,7 @@ export const rewritten = (built: Graph, target: Target, options: LowerOptions = 
 function* rewriting(built: Graph, target: Target, options: LowerOptions): Work<Graph> {
   const whole = yield* banding(built, target, options);
   yield;
-  const graph = chooseAlgorithms(whole, target, options);
+  const graph = yield* whenLoaded(() => chooseAlgorithms(whole, target, options));
   yield;
   return target.family === 'cpu' ? graph : yield* takingMoments(graph, target);
 }

@@ -27,46 +27,53 @@ export function* packingWeights(graph: Graph, target: Target): Work<Graph> {
   const { matrix } = target;
   if (!matrix) return graph;
   const blocks: Blocks = { k: matrix.k, n: matrix.n };
+  const packable = yield* packableProducts(graph, target);
   const loaded = loadable(graph);
-  const constants = new Set(graph.weights.keys());
-  for (const node of constantNodes(graph)) for (const { id } of outputsOf(node)) constants.add(id);
-
-  const direct = new Set<Node>();
-  for (const node of graph.nodes) {
-    if (!isProduct(node) || !constants.has(node.inputs.weight.id)) continue;
-    if (yield* whenLoaded(() => isDirect(node, target))) direct.add(node);
-    yield;
-  }
-  const { consumers } = usesOf(graph);
-  const nextId = newIds(graph);
   const weights = new Map<number, PlanWeight>(graph.weights);
+  const nextId = newIds(graph);
   /** Ids of those that the plan packs, by the id of what they are made from. */
   const made = new Map<number, number>();
   const nodes = graph.nodes.flatMap((node): Node[] => {
-    if (!isProduct(node) || !direct.has(node)) return [node];
+    if (!isProduct(node) || !packable.has(node)) return [node];
     const { weight } = node.inputs;
-    const { id } = weight;
-    if (!(consumers.get(id) ?? []).every((reader) => direct.has(reader) && readsOnce(reader, id))) {
-      return [node];
-    }
-    const reading = (from: number): Node => ({
+    const packed = (id: number): Tensor => ({ id, ...packedType(weight, blocks) });
+    const reading = (id: number): Node => ({
       ...node,
-      inputs: { ...node.inputs, weight: { id: from, ...packedType(weight, blocks) } },
+      inputs: { ...node.inputs, weight: packed(id) },
     });
-    const stored = loaded.get(id);
+    const stored = loaded.get(weight.id);
     if (stored) {
-      weights.set(id, { ...stored, blocks });
-      return [reading(id)];
+      weights.set(weight.id, { ...stored, blocks });
+      return [reading(weight.id)];
     }
-    const known = made.get(id);
+    const known = made.get(weight.id);
     if (known !== undefined) return [reading(known)];
-    const output: Tensor = { id: nextId(), ...packedType(weight, blocks) };
-    made.set(id, output.id);
+    const output = packed(nextId());
+    made.set(weight.id, output.id);
     const path = `${node.path}.packWeight`;
     const pack: Node = { op: 'packWeight', path, inputs: { weight }, constants: blocks, output };
     return [pack, reading(output.id)];
   });
   return { ...graph, weights, nodes };
+}
+
+/** Those of a constant weight that has no other readers. */
+function* packableProducts(graph: Graph, target: Target): Work<ReadonlySet<Node>> {
+  const constants = new Set(graph.weights.keys());
+  for (const node of constantNodes(graph)) for (const { id } of outputsOf(node)) constants.add(id);
+  const direct = new Map<Node, number>();
+  for (const node of graph.nodes) {
+    if (!isProduct(node) || !constants.has(node.inputs.weight.id)) continue;
+    if (yield* whenLoaded(() => isDirect(node, target))) direct.set(node, node.inputs.weight.id);
+    yield;
+  }
+  const { consumers } = usesOf(graph);
+  const readsAsWeight = (node: Node, id: number): boolean =>
+    direct.get(node) === id && inputsOf(node).filter(([, tensor]) => tensor.id === id).length === 1;
+  const packable = [...direct].filter(([, id]) =>
+    consumers.get(id)?.every((reader) => readsAsWeight(reader, id)),
+  );
+  return new Set(packable.map(([node]) => node));
 }
 
 /** Weights that nobody sees but the nodes. */
@@ -79,6 +86,3 @@ function isDirect(node: Product, target: Target): boolean {
   const { choice } = kernelOf(node.op, { ...node.inputs }, node.constants, target);
   return choice?.design.endsWith(' direct') === true;
 }
-
-const readsOnce = (node: Node, id: number): boolean =>
-  inputsOf(node).filter(([, tensor]) => tensor.id === id).length === 1;

@@ -11,8 +11,7 @@
  *   'all'      on everything: weights and vectors
  */
 import { byteLength, sizeOf, type TensorType } from '../engine/kernel.ts';
-import { groupNormChunks } from '../kernels/group-norm-partial.ts';
-import { gcd, MOMENTS } from '../kernels/moments.ts';
+import { gcd, groupNormChunks, MOMENTS } from '../kernels/moments.ts';
 import type { Node, Tensor } from './graph.ts';
 import type { OpInputs, OpName } from './ops.ts';
 

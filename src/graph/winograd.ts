@@ -3,8 +3,7 @@
  *
  *   conv2d → winogradWeight (constant: once for a plan) · winogradInput · batchedLinear · winogradOutput
  */
-import { byteLength, type DType } from '../engine/kernel.ts';
-import { POINTS, tilesOf } from '../kernels/winograd.ts';
+import { POINTS, pointsType, storageOf } from '../kernels/winograd.ts';
 import type { Node, Tensor } from './graph.ts';
 
 type Convolution = Node<'conv2d'>;
@@ -13,23 +12,6 @@ type Convolution = Node<'conv2d'>;
 type Next = () => number;
 
 const PADDING = { top: 0, left: 0, bottom: 0, right: 0 } as const;
-
-/** Bytes of the largest tensor in between; undefined where the algorithm does not apply. */
-export function winogradBytes({ inputs, constants, output }: Convolution): number | undefined {
-  const [kh, kw, ci = 0, co = 0] = inputs.weight.shape;
-  if (kh !== 3 || kw !== 3 || (constants.stride ?? 1) !== 1) return undefined;
-  return Math.max(
-    ...[ci, co].map((channels) => byteLength(pointsOf(output, channels, storageOf(inputs.x)))),
-  );
-}
-
-/** All in between is stored like x: transformed weights in f16 would cost an f32 plan its accuracy. */
-const storageOf = ({ dtype }: Tensor): DType => (dtype === 'f16' ? 'f16' : 'f32');
-
-function pointsOf({ shape: [n = 0, h = 0, w = 0] }: Tensor, channels: number, dtype: DType) {
-  const { rows, columns } = tilesOf(h, w);
-  return { dtype, shape: [POINTS, n * rows * columns, channels] };
-}
 
 /** `weights` holds the weights transformed so far, by the id of what they were made from. */
 export function winograd(node: Convolution, next: Next, weights: Map<number, Tensor>): Node[] {
@@ -40,8 +22,8 @@ export function winograd(node: Convolution, next: Next, weights: Map<number, Ten
   const known = weights.get(weight.id);
   const u: Tensor = known ?? { id: next(), dtype, shape: [POINTS, ci, co] };
   weights.set(weight.id, u);
-  const v: Tensor = { id: next(), ...pointsOf(node.output, ci, dtype) };
-  const m: Tensor = { id: next(), ...pointsOf(node.output, co, dtype) };
+  const v: Tensor = { id: next(), ...pointsType(node.output, ci, dtype) };
+  const m: Tensor = { id: next(), ...pointsType(node.output, co, dtype) };
   const prepare: Node = {
     op: 'winogradWeight',
     path: `${node.path}.winogradWeight`,

@@ -12,7 +12,8 @@ import { packPlanParams, slotRequests } from '../engine/binder.ts';
 import { byteLength, type TensorType } from '../engine/kernel.ts';
 import type { Location, Plan } from '../engine/plan.ts';
 import { pooledBytes } from '../engine/slot-pool.ts';
-import { UPLOAD_STAGING_BYTES } from '../engine/uploader.ts';
+import { stagingBytesOf } from '../engine/uploader.ts';
+import { BATCH_BYTES } from '../graph/load-plan.ts';
 import { weightId } from '../engine/weight-store.ts';
 import type { Stage } from './tile-graph.ts';
 
@@ -110,7 +111,7 @@ export function planMemory(
     slotBytes: s,
     betweenBytes: jobs * perJob + patch + paramBytes,
     imageBytes: images + frame.otherBytes,
-    stagingBytes: Math.max(Math.min(UPLOAD_STAGING_BYTES, w) - s, patch),
+    stagingBytes: Math.max(Math.min(stagingBytesOf(BATCH_BYTES), w) - s, patch),
   }));
   const worst = moments.reduce((a, b) => (totalOf(b) > totalOf(a) ? b : a));
   return {

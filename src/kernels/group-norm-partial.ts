@@ -3,7 +3,7 @@
  * first of its three kernels (group-norm-finalize.ts, group-norm.ts), where no product has them already.
  *
  *   x         [N, H, W, C]           f16 or f32; C a multiple of 4
- *   partial   [N, chunks, 3, C]      f32; chunks from `groupNormChunks`
+ *   partial   [N, chunks, 3, C]      f32; chunks from `groupNormChunks` (moments.ts)
  *
  * Variance is never E[x²] - E[x]². A chunk's values are taken relative to its first pixel and
  * merged one by one (Welford), so that a large mean costs no precision and constant input gives
@@ -21,22 +21,8 @@ import {
   u32,
 } from '../engine/kernel.ts';
 import { FLAT_MAIN, flatGrid, imageOf } from './elementwise.ts';
-import { MOMENTS } from './moments.ts';
+import { groupNormChunks, MOMENTS } from './moments.ts';
 import { enableF16, readWgsl, writeWgsl } from './storage.ts';
-
-/** As many keep a large GPU busy. */
-const INVOCATIONS = 32_768;
-const MIN_CHUNK_PIXELS = 32;
-
-/** How partial cuts an image's pixels into chunks of equal size (the last may be shorter). */
-export function groupNormChunks(
-  pixels: number,
-  channels: number,
-): { readonly chunks: number; readonly chunkPixels: number } {
-  const wanted = Math.ceil(INVOCATIONS / (channels / 4));
-  const chunkPixels = Math.max(MIN_CHUNK_PIXELS, Math.ceil(pixels / wanted));
-  return { chunks: Math.ceil(pixels / chunkPixels), chunkPixels };
-}
 
 export interface GroupNormPartialInputs {
   readonly x: TensorType;

@@ -21,7 +21,7 @@
 import { type Choice, gridOf, type Target } from '../engine/kernel.ts';
 import { matrixWgsl } from '../engine/subgroup-matrix.ts';
 import { type ImplicitGemm, type Program, SPLIT_BLOCK, WEIGHT_BINDING } from './gemm-program.ts';
-import { stagingOf } from './matrix-staging.ts';
+import { type Products, stagingOf } from './matrix-staging.ts';
 import { HALO_WIDTH, type MatrixDesign, THREADS } from './matrix-tiles.ts';
 import { readWgsl } from './storage.ts';
 import { mergeMoments, momentVectors, tileMomentsWgsl } from './tile-moments.ts';
@@ -208,17 +208,17 @@ ${hasMoments ? '      count += 1f;\n' : ''}${rights.map(finish).join('\n')}
 }
 
 /** The products of one depth: fragments of weights, then row by row of x. */
-function products({ matrix, subgroupPixels, subgroupColumns }: MatrixDesign) {
-  const { m, n, k, component } = matrix;
-  return (loadWeight: (g: number) => string, loadX: (r: number) => string): string => {
-    const groups = subgroupColumns / n;
-    return `${unroll(groups, (g) => `let b${g} = subgroupMatrixLoad<subgroup_matrix_right<${component}, ${n}, ${k}>, row_major>(&${loadWeight(g)});`)}
+function products(design: MatrixDesign): Products {
+  const matrix = matrixWgsl(design);
+  const groups = design.subgroupColumns / matrix.n;
+  const rows = design.subgroupPixels / matrix.m;
+  return (
+    weightAt,
+    xAt,
+  ) => `${unroll(groups, (g) => `let b${g} = ${matrix.right('row', ...weightAt(g))};`)}
 ${unroll(
-  subgroupPixels / m,
-  (
-    r,
-  ) => `let a${r} = subgroupMatrixLoad<subgroup_matrix_left<${component}, ${k}, ${m}>, row_major>(&${loadX(r)});
+  rows,
+  (r) => `let a${r} = ${matrix.left(...xAt(r))};
 ${unroll(groups, (g) => `sum${r}_${g} = subgroupMatrixMultiplyAccumulate(a${r}, b${g}, sum${r}_${g});`)}`,
 )}`;
-  };
 }

@@ -1,7 +1,6 @@
 /**
- * What the product on subgroup matrices stages in shared memory, step by step: x as a row of pixels
- * gathered for one tap (flat) or as a block of pixels with its border for all taps (halo); weights as
- * rows of as many channels, or not at all (direct): rows `co4` vectors apart, or in
+ * What the product on subgroup matrices stages in shared memory, step by step: x as matrix-gather.ts
+ * has it; weights as rows of as many channels, or not at all (direct): rows `co4` vectors apart, or in
  * blocks of one matrix (blocks.ts).
  *
  *   x_tile       [pixels, depth + pad]        halo: [rows + 2, 18, depth + pad]
@@ -9,32 +8,10 @@
  *
  * Four channels of x pass through `load_input` on the way, once per staged element.
  */
-import type { SubgroupMatrix } from '../engine/kernel.ts';
-import { matrixWgsl } from '../engine/subgroup-matrix.ts';
-import { HALO_WIDTH, type MatrixDesign, THREADS } from './matrix-tiles.ts';
+import { type MatrixPlace, matrixWgsl } from '../engine/subgroup-matrix.ts';
+import { flatOf, HALO_PITCH, haloOf, stepOf } from './matrix-gather.ts';
+import { type MatrixDesign, THREADS } from './matrix-tiles.ts';
 import { unroll } from './unroll.ts';
-
-interface Step {
-  /** Input channels of one step. */
-  readonly depth: number;
-  /** The same in vectors of four. */
-  readonly vectors: number;
-  /** Vectors by which staged rows are longer than their content. */
-  readonly pad: number;
-  /** Vectors from one staged pixel to the next. */
-  readonly pitch: number;
-  /** Pixels whose vectors are fetched at a time. */
-  readonly apart: number;
-}
-
-/** 64 bytes of channels in one step, and 16 bytes between staged rows. */
-function stepOf({ component }: SubgroupMatrix): Step {
-  const [vectors, pad] = component === 'f16' ? [8, 2] : [4, 1];
-  return { depth: 4 * vectors, vectors, pad, pitch: vectors + pad, apart: THREADS / vectors };
-}
-
-/** Staged pixels of one row of a halo tile: two more for 3 taps. */
-const HALO_PITCH = HALO_WIDTH + 2;
 
 /** Statements of `main`, in the order of their use. */
 export interface Staging {
@@ -49,8 +26,11 @@ export interface Staging {
   readonly put: string;
 }
 
-/** Arguments of matrix loads, without their ampersands: by group of columns, by row of pixels. */
-type Products = (loadWeight: (g: number) => string, loadX: (r: number) => string) => string;
+/** Where matrices are loaded from: by group of columns, by row of pixels. */
+export type Products = (
+  weightAt: (g: number) => MatrixPlace,
+  xAt: (r: number) => MatrixPlace,
+) => string;
 
 /** `isSplit`: only the workgroup's `part` of the steps, of `params.splits` (gemm-split.ts). */
 export function stagingOf(design: MatrixDesign, isSplit: boolean): Staging {
@@ -84,18 +64,24 @@ if (k >= params.ci4) {
 ${x.locate}
 }`;
 
-  const loadX = (at: string) => (r: number) =>
-    `x_tile, ${at} + ${x.matrixAt(r)} + d / 4u, ${pitch}u`;
-  const loadStaged = (g: number) =>
-    `weight_tile, d * ${weightPitch}u + right * ${subgroupColumns / 4}u + ${(g * n) / 4}u, ${weightPitch}u`;
+  const xAt =
+    (at: string) =>
+    (r: number): MatrixPlace => ['x_tile', `${at} + ${x.matrixAt(r)} + d / 4u`, `${pitch}u`];
+  const staged = (g: number): MatrixPlace => [
+    'weight_tile',
+    `d * ${weightPitch}u + right * ${subgroupColumns / 4}u + ${(g * n) / 4}u`,
+    `${weightPitch}u`,
+  ];
   // Rows above and columns before are as many vectors either way; only whole matrices are counted.
-  const loadDirect = (row: string) => (g: number) => {
-    const column = `min(tile_c + right * ${subgroupColumns / 4}u + ${(g * n) / 4}u, params.co4 - ${n / 4}u)`;
-    const first = `weight, (${row} + d) * params.co4`;
-    return inBlocks
-      ? `${first} + ${column} * ${k}u, ${n / 4}u`
-      : `${first} + ${column}, params.co4`;
-  };
+  const direct =
+    (row: string) =>
+    (g: number): MatrixPlace => {
+      const column = `min(tile_c + right * ${subgroupColumns / 4}u + ${(g * n) / 4}u, params.co4 - ${n / 4}u)`;
+      const first = `(${row} + d) * params.co4`;
+      return inBlocks
+        ? ['weight', `${first} + ${column} * ${k}u`, `${n / 4}u`]
+        : ['weight', `${first} + ${column}`, 'params.co4'];
+    };
   const eachDepth = (body: string) => `for (var d = 0u; d < ${depth}u; d += ${k}u) {\n${body}\n}`;
 
   return {
@@ -133,16 +119,16 @@ ${eachWeight(
 if (is_column && k * 4u + weight_row + ${s * rowsApart}u < ci) { w${s} = ${loadWeight(`(row + ${s * rowsApart}u) * params.co4 + tile_c + weight_c`)}; }`,
 )}`,
     multiply: (products) => {
-      if (!isDirect) return eachDepth(products(loadStaged, loadX('staged_at')));
+      if (!isDirect) return eachDepth(products(staged, xAt('staged_at')));
       const inside = (body: string) => `if (staged_k + d < ci) {\n${body}\n}`;
       if (!isHalo) {
-        return eachDepth(inside(products(loadDirect('staged_row'), loadX('staged_at'))));
+        return eachDepth(inside(products(direct('staged_row'), xAt('staged_at'))));
       }
       return `var tap_row = staged_row;
 for (var tap_y = 0u; tap_y < params.taps_y; tap_y++) {
 for (var tap_x = 0u; tap_x < params.taps_x; tap_x++) {
 let tap_at = (tap_y * ${HALO_PITCH}u + tap_x) * ${pitch}u;
-${eachDepth(inside(products(loadDirect('tap_row'), loadX('tap_at'))))}
+${eachDepth(inside(products(direct('tap_row'), xAt('tap_at'))))}
 tap_row += ci;
 }
 }`;
@@ -178,81 +164,4 @@ let tap = begin / chunks;
 var ty = tap / params.taps_x;
 var tx = tap - ty * params.taps_x;
 var k = (begin - tap * chunks) * ${vectors}u;`;
-}
-
-/** How x is gathered. Slot s of an invocation is vector kx of the staged pixel q + apart·s. */
-interface Gather {
-  /** Staged. */
-  readonly pixels: number;
-  readonly slots: number;
-  readonly setup: string;
-  /** Where the slots' pixels lie in x for the tap (ty, tx): at0, at1, … */
-  readonly locate: string;
-  readonly put: string;
-  /** Where row r of a subgroup's matrices begins in the tile. */
-  readonly matrixAt: (r: number) => string;
-}
-
-function flatOf({ pixels, matrix, subgroupPixels }: MatrixDesign, { pitch, apart }: Step): Gather {
-  const slots = pixels / apart;
-  const each = (make: (s: number) => string) => unroll(slots, make);
-  return {
-    pixels,
-    slots,
-    setup: `const OUTSIDE: u32 = 0xffffffffu;
-let first = (workgroup.y * grid.x + workgroup.x) * ${pixels}u;
-${each(
-  (s) => `let py${s} = (first + q + ${apart * s}u) / params.width;
-let iy${s} = py${s} * params.stride + block.phase_y - u32(params.top);
-let ix${s} = (first + q + ${apart * s}u - py${s} * params.width) * params.stride + block.phase_x - u32(params.left);
-var at${s} = OUTSIDE;`,
-)}`,
-    // Below zero wraps around and fails the comparison too.
-    locate: each(
-      (s) => `at${s} = OUTSIDE;
-if (iy${s} + ty < params.in_height && ix${s} + tx < params.in_width) {
-  at${s} = ((block.image * params.in_height + iy${s} + ty) * params.in_width + ix${s} + tx) * params.ci4;
-}`,
-    ),
-    put: each((s) => `x_tile[(q + ${apart * s}u) * ${pitch}u + kx] = x${s};`),
-    matrixAt: (r) => `(down * ${subgroupPixels}u + ${r * matrix.m}u) * ${pitch}u`,
-  };
-}
-
-function haloOf({ pixels, matrix, subgroupPixels }: MatrixDesign, { pitch, apart }: Step): Gather {
-  const height = pixels / HALO_WIDTH;
-  const staged = (height + 2) * HALO_PITCH;
-  const slots = Math.ceil(staged / apart);
-  const each = (make: (s: number) => string) => unroll(slots, make);
-  return {
-    pixels: staged,
-    slots,
-    setup: `const OUTSIDE: u32 = 0xffffffffu;
-let first_y = workgroup.y * ${height}u;
-let first_x = workgroup.x * ${HALO_WIDTH}u;
-${each((s) => `var at${s} = OUTSIDE;`)}`,
-    locate: each(
-      (s) => `{
-  let hy = (q + ${apart * s}u) / ${HALO_PITCH}u;
-  let hx = q + ${apart * s}u - hy * ${HALO_PITCH}u;
-  // Below zero wraps around and fails the comparison too.
-  let iy = first_y + hy + block.phase_y - u32(params.top);
-  let ix = first_x + hx + block.phase_x - u32(params.left);
-  let is_used = hy < ${height - 1}u + params.taps_y && hx < ${HALO_WIDTH - 1}u + params.taps_x;
-  if (is_used && iy < params.in_height && ix < params.in_width) {
-    at${s} = ((block.image * params.in_height + iy) * params.in_width + ix) * params.ci4;
-  }
-}`,
-    ),
-    put: each((s) => {
-      const store = `x_tile[(q + ${apart * s}u) * ${pitch}u + kx] = x${s};`;
-      const isRagged = apart * (s + 1) > staged;
-      return isRagged ? `if (q < ${staged - apart * s}u) { ${store} }` : store;
-    }),
-    matrixAt: (r) => {
-      const pixel = r * matrix.m;
-      const rows = `down * ${subgroupPixels / HALO_WIDTH}u + ${Math.floor(pixel / HALO_WIDTH)}u`;
-      return `((${rows}) * ${HALO_PITCH}u + ${pixel % HALO_WIDTH}u) * ${pitch}u`;
-    },
-  };
 }

@@ -13,6 +13,20 @@ import { expectShape, format, ShapeError, type TensorType } from '../engine/kern
 /** Count, mean, M2. */
 export const MOMENTS = 3;
 
+/** As many keep a large GPU busy. */
+const INVOCATIONS = 32_768;
+const MIN_CHUNK_PIXELS = 32;
+
+/** How groupNormPartial cuts an image's pixels into chunks of equal size (the last may be shorter). */
+export function groupNormChunks(
+  pixels: number,
+  channels: number,
+): { readonly chunks: number; readonly chunkPixels: number } {
+  const wanted = Math.ceil(INVOCATIONS / (channels / 4));
+  const chunkPixels = Math.max(MIN_CHUNK_PIXELS, Math.ceil(pixels / wanted));
+  return { chunks: Math.ceil(pixels / chunkPixels), chunkPixels };
+}
+
 /** ShapeError unless they are moments of `channels` channels. */
 export function expectMoments(
   what: string,

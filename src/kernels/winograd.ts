@@ -22,6 +22,7 @@
  * many (the products grow with their square) and the ALUs are the limit; expected from 256 channels
  * on and not measured, hence never a first guess. What it costs in accuracy: docs/numerics.md.
  */
+import type { DType, TensorType } from '../engine/kernel.ts';
 import { unroll } from './unroll.ts';
 
 /** Products per tile: 4×4. */
@@ -32,6 +33,19 @@ export const tilesOf = (height: number, width: number): { rows: number; columns:
   rows: Math.ceil(height / 2),
   columns: Math.ceil(width / 2),
 });
+
+/** All in between is stored like x: transformed weights in f16 would cost an f32 plan its accuracy. */
+export const storageOf = ({ dtype }: TensorType): DType => (dtype === 'f16' ? 'f16' : 'f32');
+
+/** v, m: of `channels` channels, for an output y. */
+export function pointsType(
+  { shape: [n = 0, h = 0, w = 0] }: TensorType,
+  channels: number,
+  dtype: DType,
+): TensorType {
+  const { rows, columns } = tilesOf(h, w);
+  return { dtype, shape: [POINTS, n * rows * columns, channels] };
+}
 
 export const four = (make: (i: number) => string, separator = '\n'): string =>
   unroll(4, make, separator);

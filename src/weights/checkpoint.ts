@@ -1,22 +1,15 @@
 /**
- * A folder's weights as one name space, from one *.safetensors file or from shards under an index
- * (`*.index.json`: `{ "weight_map": { tensor name: file name } }`), else from the only PyTorch
- * checkpoint (*.pth, *.pt); checkpoint-files.ts chooses.
+ * A folder's weights as one name space, from one *.safetensors file or from shards under an index (shards.ts),
+ * else from the only PyTorch checkpoint (*.pth, *.pt); checkpoint-files.ts chooses.
  */
-import { chooseFile, isIndex, isShard, isTorchFile } from './checkpoint-files.ts';
+import { chooseFile, isIndex, isTorchFile } from './checkpoint-files.ts';
 import { CheckpointError, grouped } from './error.ts';
 import type { Folder } from './folder.ts';
 import type { RawTensor } from './layout.ts';
 import type { StoredTensor } from './pth.ts';
 import type { FileDType } from './safetensors-header.ts';
-import {
-  readChunks,
-  readHeader,
-  readTensor,
-  type TensorEntry,
-  type TensorIndex,
-} from './safetensors.ts';
-import { type ByteSource, readInto } from './source.ts';
+import { readHeader, readTensor, stored, type TensorIndex } from './safetensors.ts';
+import type { ByteSource } from './source.ts';
 
 export interface CheckpointTensor {
   readonly dtype: FileDType;
@@ -84,7 +77,8 @@ export async function openFile(
   signal?: AbortSignal,
 ): Promise<Checkpoint> {
   if (isIndex(file)) {
-    return openShards(folder, file, await folder.list(), signal);
+    const { openShards } = await import('./shards.ts');
+    return assemble(`${folder.name}/${file}`, await openShards(folder, file, signal));
   }
   const source = await folder.open(file);
   try {
@@ -99,88 +93,14 @@ export async function openFile(
   }
 }
 
-interface Assembly {
+/** What a checkpoint is made of. */
+export interface Assembly {
   readonly sources: readonly ByteSource[];
   readonly tensors: ReadonlyMap<string, StoredTensor>;
 }
 
-const stored = (source: ByteSource, entry: TensorEntry): StoredTensor => ({
-  ...entry,
-  chunks: (signal) => readChunks(source, entry, signal),
-  part: (begin, length, signal) => source.read(entry.offset + begin, length, signal),
-  fill: (begin, target, signal) => readInto(source, entry.offset + begin, target, signal),
-});
-
 const storedTensors = (source: ByteSource, entries: TensorIndex): Map<string, StoredTensor> =>
   new Map([...entries].map(([name, entry]) => [name, stored(source, entry)]));
-
-async function openShards(
-  folder: Folder,
-  index: string,
-  files: readonly string[],
-  signal: AbortSignal | undefined,
-): Promise<Checkpoint> {
-  const where = `${folder.name}/${index}`;
-  const weightMap = parseIndex(where, await folder.readText(index));
-  const sources: ByteSource[] = [];
-  try {
-    const headers = new Map<
-      string,
-      { source: ByteSource; tensors: ReadonlyMap<string, TensorEntry> }
-    >();
-    for (const shard of new Set(weightMap.values())) {
-      // A URL folder without a list of files cannot know the shards' names; opening them tells.
-      if (files.some(isShard) && !files.includes(shard)) {
-        throw new CheckpointError(
-          `${where}: needs ${shard}, which is not in ${folder.name}; download it`,
-        );
-      }
-      const source = await folder.open(shard);
-      sources.push(source);
-      headers.set(shard, { source, tensors: (await readHeader(source, signal)).tensors });
-    }
-    const tensors = new Map<string, StoredTensor>();
-    for (const [name, shard] of weightMap) {
-      const header = headers.get(shard);
-      const entry = header?.tensors.get(name);
-      if (!header || !entry) {
-        throw new CheckpointError(
-          `${where}: puts ${name} into ${shard}, which has no such tensor; download both again`,
-        );
-      }
-      tensors.set(name, stored(header.source, entry));
-    }
-    return await assemble(where, { sources, tensors });
-  } catch (error) {
-    await Promise.all(sources.map((source) => source.close()));
-    throw error;
-  }
-}
-
-function parseIndex(where: string, text: string): Map<string, string> {
-  let index: unknown;
-  try {
-    index = JSON.parse(text);
-  } catch (error) {
-    throw new CheckpointError(`${where}: is not JSON (${String(error)})`, { cause: error });
-  }
-  const map: unknown =
-    typeof index === 'object' && index !== null && 'weight_map' in index ? index.weight_map : null;
-  if (typeof map !== 'object' || map === null) {
-    throw new CheckpointError(`${where}: has no "weight_map"`);
-  }
-  return new Map(
-    Object.entries(map).map(([name, file]: [string, unknown]) => {
-      // Beside the index and nowhere else: an index must not make us open /etc/passwd.
-      if (typeof file !== 'string' || !/^[^/\\]+\.safetensors$/.test(file)) {
-        throw new CheckpointError(
-          `${where}: weight_map puts ${name} into ${JSON.stringify(file)}, expected the name of a *.safetensors file beside it`,
-        );
-      }
-      return [name, file];
-    }),
-  );
-}
 
 async function assemble(name: string, { sources, tensors }: Assembly): Promise<Checkpoint> {
   const sizes = await Promise.all(sources.map((source) => source.size()));

@@ -9,8 +9,9 @@
  * file's name and not as noise in the picture.
  */
 import { CheckpointError, grouped } from './error.ts';
+import type { StoredTensor } from './pth.ts';
 import { type FileDType, parseHeader } from './safetensors-header.ts';
-import { type ByteSource, cutShort } from './source.ts';
+import { type ByteSource, cutShort, readInto } from './source.ts';
 
 /** Dtypes with a plain typed-array (or half.ts) reading; the others are refused by `readTensor`. */
 const READABLE = new Set<FileDType>([
@@ -137,6 +138,14 @@ export async function* inChunks(
     yield await read(at, Math.min(step, bytes - at));
   }
 }
+
+/** A tensor as checkpoints of either kind have it. */
+export const stored = (source: ByteSource, entry: TensorEntry): StoredTensor => ({
+  ...entry,
+  chunks: (signal) => readChunks(source, entry, signal),
+  part: (begin, length, signal) => source.read(entry.offset + begin, length, signal),
+  fill: (begin, target, signal) => readInto(source, entry.offset + begin, target, signal),
+});
 
 /** All bytes of a tensor, aligned to 8. */
 export async function readTensor(

@@ -125,6 +125,7 @@ const app = {
   /** How far the values that reach the device are from those of Display-P3 images, and of one in sRGB. */
   async wideColours(): Promise<Record<string, number>> {
     const device = await openDevice();
+    const engine = await openContext(device);
     const image = picture(SMALL);
     const { width, height } = image;
     const wide = new ImageData(image.data, width, height, { colorSpace: 'display-p3' });
@@ -133,29 +134,13 @@ const app = {
     const of = async (input: PageImage, colorSpace?: PredefinedColorSpace): Promise<number> => {
       const size = { width, height };
       const from = { x: 0, y: 0, ...size };
-      const copy = sourceOf(
-        await openContext(device),
-        input,
-        from,
-        colorSpace ? { colorSpace } : {},
-      );
+      const copy = sourceOf(engine, input, from, colorSpace ? { colorSpace } : {});
       await copy.ready;
       const { data } = await readImage(device, copy.image);
       copy.free();
       return apart(data, image.data);
     };
-    const shown = new OffscreenCanvas(width, height);
-    const context = shown.getContext('webgpu')!;
-    context.configure({
-      device,
-      format: 'rgba8unorm',
-      colorSpace: 'display-p3',
-      usage: GPUTextureUsage.COPY_DST,
-    });
-    const texture = context.getCurrentTexture();
-    device.queue.writeTexture({ texture }, image.data, { bytesPerRow: 4 * width }, image);
     return {
-      webgpu: await of(shown),
       canvas: await of(canvas),
       ImageData: await of(wide),
       toSrgb: await of(canvas, 'srgb'),

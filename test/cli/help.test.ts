@@ -59,6 +59,7 @@ test('info: one object with what each adapter would get', async () => {
       precision: expect.stringMatching(/^f(16|32)$/),
       features: expect.arrayContaining(['core-features-and-limits']),
       limits: { maxStorageBufferBindingSize: expect.any(Number) },
+      matrices: expect.any(Array),
     });
   }
 });

@@ -2,7 +2,7 @@
  * What rewriting a graph into fewer dispatches changes: nothing. Where every tensor is named, each
  * keeps its node; that graph's result, of the kernels for software adapters, is the reference.
  */
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { EngineContext } from '../../src/engine/context.ts';
 import { readBuffer } from '../../src/engine/readback.ts';
 import { fuse } from '../../src/graph/fuse.ts';
@@ -15,11 +15,6 @@ import { type Stage, stageGraph, STAGES } from '../../src/invsr/tile-graph.ts';
 import { nodeFolder } from '../../src/weights/node-file.ts';
 import { GATE, openTestContext, relativeError, RUNS } from '../harness/networks.ts';
 import { uniform } from '../harness/random.ts';
-
-const closers: (() => void)[] = [];
-afterEach(() => {
-  for (const close of closers.splice(0)) close();
-});
 
 const OUTPUT = {
   noise_predictor: 'noise',
@@ -75,26 +70,35 @@ async function resultOf(
 }
 
 /**
- * Compiling the GPUs' programs takes software adapters up to a minute for each stage, so each is run once: where there
- * are two adapters, two stages by SwiftShader in f32 and two by the other in f16.
+ * Compiling the GPUs' programs takes software adapters up to a minute for each stage: where there are two
+ * adapters, all stages by SwiftShader, which has no f16, and two by the other in f16.
  */
 function stagesForGpus(adapter: string, precision: 'f16' | 'f32'): readonly Stage[] {
   const isShared = new Set(RUNS.map((run) => run.adapter)).size > 1;
-  if (adapter === 'swiftshader') return isShared ? ['noise_predictor', 'denoise'] : STAGES;
+  if (adapter === 'swiftshader') return STAGES;
   if (precision === 'f32') return [];
   return isShared ? ['encode', 'decode'] : STAGES;
 }
 
 describe.each(RUNS)('$adapter, $precision', ({ adapter, precision }) => {
+  // One for all: stages share most of what is compiled.
+  let context: EngineContext;
+  let model: Model;
+  let close: () => void;
+  beforeAll(async () => {
+    ({ context, close } = await openTestContext(adapter));
+    model = await openModel(nodeFolder('weights/invsr-nano'));
+  });
+  afterAll(async () => {
+    close();
+    await model.close();
+  });
   const cases = [
     ...STAGES.map((stage) => ({ family: 'cpu', stage }) as const),
     ...stagesForGpus(adapter, precision).map((stage) => ({ family: 'alu', stage }) as const),
   ];
 
   test.each(cases)('$stage, rewritten for $family', async ({ stage, family }) => {
-    const { context, close } = await openTestContext(adapter, 'cpu');
-    closers.push(close);
-    const model = await openModel(nodeFolder('weights/invsr-nano'));
     const options = { precision, batch: 2, tile: 16, timesteps: [200], cfg: 1 } as const;
     const graph = stageGraph(stage, model, { ...options, noise: 'given' });
     const expected = await resultOf(context, stage, named(graph), model);
@@ -106,6 +110,5 @@ describe.each(RUNS)('$adapter, $precision', ({ adapter, precision }) => {
       expect(dispatches).toBeLessThan(expected.dispatches);
       expect(relativeError(values, expected.values)).toBeLessThan(GATE[precision]);
     }
-    await model.close();
   });
 });

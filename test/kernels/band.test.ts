@@ -10,7 +10,7 @@ import type { Graph, Tensor } from '../../src/graph/graph.ts';
 import { lower } from '../../src/graph/lower.ts';
 import { BOTTOM_RIGHT } from '../../src/invsr/blocks.ts';
 import type { Padding } from '../../src/kernels/conv2d.ts';
-import { groupNormChunks } from '../../src/kernels/group-norm-partial.ts';
+import { groupNormChunks } from '../../src/kernels/moments.ts';
 import { adapterNames, openTestDevice, type TestDevice } from '../harness/device.ts';
 import { toF16Bits } from '../harness/half.ts';
 import { toSingle } from '../../src/weights/half.ts';
@@ -248,9 +248,11 @@ describe.each(adapterNames)('%s', (name) => {
   };
 
   const dtypes = name === 'lavapipe' ? (['f16', 'f32'] as const) : (['f32'] as const);
+  // Bands move windows, whatever runs over them: the kernels of GPUs, slow to compile, on one adapter.
+  const families = name === adapterNames.at(-1) ? (['cpu', 'alu'] as const) : (['cpu'] as const);
   describe.each(dtypes)('%s', (dtype) => {
     test.each(Object.entries(CASES))('%s', async (_, make) => {
-      for (const family of ['cpu', 'alu'] as const) {
+      for (const family of families) {
         const target = { ...opened.target, family };
         const whole = lower(graphOf(make, dtype), target, { maxBindingBytes: Infinity });
         const banded = lower(graphOf(make, dtype), target, { maxBindingBytes: LIMIT });

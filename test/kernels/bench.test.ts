@@ -1,5 +1,5 @@
 /** The bench of kernels on real adapters: what it records, whatever the clock, and what goes wrong. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type BenchCase, caseOf } from '../../bench/cases.ts';
 import { openClock } from '../../bench/clock.ts';
 import { copyKernel } from '../../bench/copy-kernel.ts';
@@ -10,8 +10,9 @@ import type { Machine } from '../../bench/record.ts';
 import { spinKernel } from '../../bench/spin-kernel.ts';
 import { stepOf } from '../../bench/steps.ts';
 import { createContext, type EngineContext } from '../../src/engine/context.ts';
-import { f32 as asF32, type TensorType } from '../../src/engine/kernel.ts';
+import { byteLength, f32 as asF32, type TensorType } from '../../src/engine/kernel.ts';
 import { createDevice, type NodeDevice } from '../../src/engine/node-device.ts';
+import { readBuffer } from '../../src/engine/readback.ts';
 import { adapterNames } from '../harness/device.ts';
 import { roundF16 } from '../harness/half.ts';
 import { normal } from '../harness/random.ts';
@@ -163,6 +164,34 @@ describe.each(adapterNames)('%s', (name) => {
     const { rows, skipped } = await benchKernels({ ...context, target }, [one], quick);
     expect(skipped).toEqual([]);
     expect(rows).toHaveLength(1);
+  });
+
+  test('what a plan prepares once is done before, and not again', async () => {
+    const x = f32(16, 256, 4);
+    const step = stepOf(copyKernel(x, 1));
+    const steps = [
+      { ...step, output: 'between', isPrepared: true },
+      { ...step, inputs: { x: 'between' } },
+    ];
+    const create = vi.spyOn(context.allocator, 'create');
+    const work = await openDispatches(context, steps, { inputs: { x }, cacheBytes: 0 });
+    const buffers: readonly GPUBuffer[] = (
+      await Promise.all(create.mock.results.map(({ value }) => value))
+    ).flat();
+    create.mockRestore();
+    const read = async (name: string) => {
+      const buffer = buffers.find(({ label }) => label === `invsr/bench ${name}`);
+      return new Float32Array(await readBuffer(made.device, buffer!, byteLength(x)));
+    };
+    const encoder = made.device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    const dispatch = vi.spyOn(pass, 'dispatchWorkgroups');
+    work.encode(pass, 3);
+    expect(dispatch).toHaveBeenCalledTimes(3);
+    pass.end();
+    made.device.queue.submit([encoder.finish()]);
+    expect(await read('output')).toEqual(await read('x'));
+    work.dispose();
   });
 
   test('an aborted run keeps what it has', async () => {

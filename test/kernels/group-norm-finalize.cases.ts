@@ -3,7 +3,7 @@ import {
   groupNormFinalize,
   groupNormFinalizeReference,
 } from '../../src/kernels/group-norm-finalize.ts';
-import { groupNormChunks } from '../../src/kernels/group-norm-partial.ts';
+import { groupNormChunks } from '../../src/kernels/moments.ts';
 import { normal } from '../harness/random.ts';
 import type { KernelCase } from './cases.ts';
 import { AT_MEAN_1000, describe, type Dims, type Values } from './group-norm-partial.cases.ts';

@@ -1,7 +1,9 @@
 /** The start-up check of subgroup matrices on emulated ones, right and wrong. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { type Capabilities, MATRIX_FEATURE, type MatrixConfig } from '../../src/engine/device.ts';
 import type { SubgroupMatrix } from '../../src/engine/kernel.ts';
 import { checkMatrices } from '../../src/engine/matrix-check.ts';
+import { reportMatrices } from '../../src/engine/matrix-report.ts';
 import { adapterNames, openTestDevice, type TestDevice } from '../harness/device.ts';
 import { AMD, APPLE, INTEL_16, nameOfMatrix, NVIDIA } from '../harness/matrices.ts';
 import { emulateSubgroupMatrices } from '../harness/subgroup-matrix-emulator.ts';
@@ -69,6 +71,34 @@ describe.each(adapterNames)('%s', (name) => {
     };
     expect(await found([NVIDIA, APPLE], change)).toEqual(APPLE);
     expect(problems).toEqual([expect.stringMatching(/^element \d+ is [-\d]+, not \d+$/)]);
+  });
+  test('what is used is told, and what is left for it', async () => {
+    const { device, capabilities } = opened;
+    device.createShaderModule = (descriptor) =>
+      createShaderModule({ ...descriptor, code: emulateSubgroupMatrices(descriptor.code) });
+    const listed = ({ m, n, k, component }: SubgroupMatrix): MatrixConfig => ({
+      m,
+      n,
+      k,
+      componentType: component,
+      resultComponentType: 'f32',
+    });
+    const gpu: Capabilities = {
+      ...capabilities,
+      vendor: 'apple',
+      features: ['shader-f16', 'subgroups', MATRIX_FEATURE],
+      subgroupMinSize: 4,
+      subgroupMaxSize: 64,
+      matrixConfigs: [listed(APPLE), listed(NVIDIA)],
+    };
+    const destroy = vi.spyOn(device, 'destroy').mockReturnValue(undefined);
+    const found = await reportMatrices(gpu, { open: () => Promise.resolve(device) });
+    expect(destroy).toHaveBeenCalledOnce();
+    destroy.mockRestore();
+    expect(found).toEqual([
+      { ...listed(APPLE), why: 'a better one is right' },
+      { ...listed(NVIDIA), used: NVIDIA },
+    ]);
   });
   test('a shader that does not compile is no error', async () => {
     expect(await found([APPLE], () => 'fn main() {')).toBeUndefined();

@@ -29,7 +29,6 @@ export const cases: readonly KernelCase[] = [
   softmaxCase({ dtype: 'f32', shape: [2, 1028] }, { scale: 0.1768 }, { std: 20 }),
   // logits near ±1e4: the differences that matter are exact
   softmaxCase({ dtype: 'f32', shape: [5, 80] }, {}, { mean: 1e4, std: 100 }),
-  softmaxCase({ dtype: 'f16', shape: [66_000, 4] }),
   // a quarter of the scores of the VAE's 512-wide head at 64x64 latent pixels
   softmaxCase({ dtype: 'f16', shape: [1024, 4096] }, { scale: 512 ** -0.5 }, { std: 22 }, [
     'real',

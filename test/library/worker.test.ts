@@ -77,3 +77,16 @@ test('calls before a model is open, a second model, and a canvas that was never 
     close();
   }
 });
+
+test('no WebGPU in a worker, or no adapter', async () => {
+  const real = globalThis.navigator;
+  const open = { kind: 'open', weights: 'https://example.org/', settings: {} } as const;
+  for (const gpu of [undefined, { requestAdapter: async () => null }]) {
+    vi.stubGlobal('navigator', { gpu });
+    const { ask, close } = start();
+    const error = { name: 'DeviceError', message: expect.stringContaining('WebGPU in a worker') };
+    expect(await ask({ ...open, call: 0 })).toMatchObject({ kind: 'failed', error });
+    close();
+  }
+  vi.stubGlobal('navigator', real);
+});

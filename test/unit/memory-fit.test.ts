@@ -2,7 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import { type Capabilities, targetOf } from '../../src/engine/device.ts';
 import type { EngineContext } from '../../src/engine/context.ts';
-import { UPLOAD_STAGING_BYTES } from '../../src/engine/uploader.ts';
+import { stagingBytesOf } from '../../src/engine/uploader.ts';
+import { BATCH_BYTES } from '../../src/graph/load-plan.ts';
 import { fitMemory } from '../../src/invsr/memory-fit.ts';
 import { MemoryError } from '../../src/invsr/errors.ts';
 import type { MemoryPlan } from '../../src/invsr/memory-plan.ts';
@@ -52,7 +53,7 @@ describe('one tile of 128 at full size, in f16', () => {
     const denoise = stages.find(({ stage }) => stage === 'denoise')!;
     expect(weightBytes).toBe(denoise.weightBytes);
     // Its weights' arrival takes more than its activations, which come later.
-    expect(slotBytes + stagingBytes).toBe(UPLOAD_STAGING_BYTES);
+    expect(slotBytes + stagingBytes).toBe(stagingBytesOf(BATCH_BYTES));
     expect(slotBytes).toBe(denoise.slotBytes);
   });
 

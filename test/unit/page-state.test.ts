@@ -1,7 +1,14 @@
-/** The page's pure parts: progress, regions, options, what fits. */
+/** The page's pure parts: progress, regions, options, looks. */
 import { describe, expect, test } from 'vitest';
-import { fitOf } from '../../demo/state/fit.ts';
-import { MAX_SEED, newSeed, readSeed, smallerTile, startOf } from '../../demo/state/options.ts';
+import { sameLook } from '../../demo/state/look.ts';
+import {
+  DEFAULTS,
+  MAX_SEED,
+  newSeed,
+  readSeed,
+  smallerTile,
+  startOf,
+} from '../../demo/state/options.ts';
 import {
   advance,
   announcementOf,
@@ -10,9 +17,15 @@ import {
   durationInWords,
   remainingMs,
 } from '../../demo/state/progress.ts';
-import { clip, missing, subtract } from '../../demo/state/regions.ts';
-
-const area = ({ width, height }: { width: number; height: number }): number => width * height;
+import {
+  areaOf,
+  cellsOf,
+  grow,
+  meet,
+  missing,
+  nearestFirst,
+  subtract,
+} from '../../demo/state/regions.ts';
 
 describe('progress', () => {
   test('the time left follows the tiles, not the preparation before them', () => {
@@ -55,10 +68,10 @@ describe('regions', () => {
       { x: 9, y: 9, width: 1, height: 1 },
       { x: 20, y: 0, width: 5, height: 5 },
     ]) {
-      const inside = clip(b, a);
+      const inside = meet(a, b);
       const left = subtract(a, b);
-      expect(left.reduce((sum, part) => sum + area(part), 0)).toBe(
-        100 - (inside ? area(inside) : 0),
+      expect(left.reduce((sum, part) => sum + areaOf(part), 0)).toBe(
+        100 - (inside ? areaOf(inside) : 0),
       );
       for (const part of left) expect(subtract(part, b)).toEqual([part]);
     }
@@ -75,14 +88,30 @@ describe('regions', () => {
     ).toBeNull();
   });
 
-  test('a part outside the picture is none', () => {
-    expect(clip({ x: 12, y: 0, width: 3, height: 3 }, a)).toBeNull();
-    expect(clip({ x: 8.5, y: -2, width: 9, height: 4.2 }, a)).toEqual({
+  test('what is shared, and a margin as far as the picture goes', () => {
+    expect(meet(a, { x: 10, y: 0, width: 3, height: 3 })).toBeNull();
+    expect(meet(a, { x: 8, y: -2, width: 9, height: 4 })).toEqual({
       x: 8,
       y: 0,
       width: 2,
-      height: 3,
+      height: 2,
     });
+    expect(grow({ x: 1, y: 5, width: 3, height: 2 }, 2, a)).toEqual({
+      x: 0,
+      y: 3,
+      width: 6,
+      height: 6,
+    });
+  });
+
+  test('cells tile a region, and those near the middle come first', () => {
+    const region = { x: 3, y: 1, width: 7, height: 6 };
+    const cells = cellsOf(region, 3);
+    expect(cells).toHaveLength(6);
+    expect(cells.reduce((sum, cell) => sum + areaOf(cell), 0)).toBe(42);
+    expect(missing(region, cells)).toBeNull();
+    const looked = { x: 6, y: 4, width: 1, height: 1 };
+    expect(nearestFirst(cells, looked)[0]).toEqual({ x: 6, y: 4, width: 3, height: 3 });
   });
 });
 
@@ -106,15 +135,9 @@ describe('options', () => {
   });
 });
 
-test('what fits a graphics card', () => {
-  const limits = { maxTextureDimension2D: 8192, maxStorageBufferBindingSize: 2 ** 27 };
-  // 16 bytes of each of the 16 W H result's pixels: 2^27 bytes are 2^19 pixels of the photo.
-  expect(fitOf({ width: 1024, height: 512 }, limits)).toBe('whole');
-  expect(fitOf({ width: 1024, height: 513 }, limits)).toBe('view');
-  expect(fitOf({ width: 2048, height: 2048 }, limits)).toBe('view');
-  expect(fitOf({ width: 2049, height: 10 }, limits)).toBe('crop');
-  expect(fitOf({ width: 8193, height: 10 }, limits)).toBe('none');
-  expect(fitOf({ width: 4096, height: 4097 }, { ...limits, maxTextureDimension2D: 32_768 })).toBe(
-    'crop',
-  );
+test('parts of other models or options do not belong side by side; how they were computed does not count', () => {
+  const look = { model: 'nano', options: DEFAULTS };
+  expect(sameLook(look, { model: 'nano', options: { ...DEFAULTS, lowMemory: true } })).toBe(true);
+  expect(sameLook(look, { ...look, model: 'own 1' })).toBe(false);
+  expect(sameLook(look, { model: 'nano', options: { ...DEFAULTS, seed: 7 } })).toBe(false);
 });

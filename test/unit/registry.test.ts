@@ -35,6 +35,7 @@ test('shared files are known', () => {
     'implicit-gemm-cpu',
     'implicit-gemm-gpu',
     'implicit-gemm-matrix',
+    'matrix-gather',
     'matrix-staging',
     'matrix-tiles',
     'moments',

@@ -1,6 +1,7 @@
 /** Work in slices: the same result, with other tasks in between, and an end where it is aborted. */
 import { expect, test } from 'vitest';
-import { atOnce, createPauses, inSlices } from '../../src/engine/slices.ts';
+import { NotLoadedError, onDemand } from '../../src/engine/on-demand.ts';
+import { atOnce, createPauses, inSlices, whenLoaded, type Work } from '../../src/engine/slices.ts';
 
 /** `steps` steps of `milliseconds` each. */
 function* work(steps: number, milliseconds: number): Generator<void, string> {
@@ -15,6 +16,38 @@ function* work(steps: number, milliseconds: number): Generator<void, string> {
 test('at once and in slices give the same', async () => {
   expect(atOnce(work(5, 0))).toBe('done');
   expect(await inSlices(work(5, 0))).toBe('done');
+});
+
+test('work in slices waits for code, once; work at once says what is missing', async () => {
+  let loads = 0;
+  const load = async (): Promise<{ double(n: number): number }> => {
+    loads++;
+    await Promise.resolve();
+    return { double: (n) => 2 * n };
+  };
+  const code = onDemand('doubling', load);
+  function* doubled(n: number): Work<number> {
+    const twice = yield* whenLoaded(() => code.get().double(n));
+    return yield* whenLoaded(() => code.get().double(twice));
+  }
+  expect(() => atOnce(doubled(1))).toThrow(NotLoadedError);
+  expect(() => atOnce(doubled(1))).toThrow(/^doubling: not loaded; /);
+  expect(loads).toBe(0);
+  expect(await inSlices(doubled(1))).toBe(4);
+  expect(atOnce(doubled(2))).toBe(8);
+  expect(loads).toBe(1);
+});
+
+test('code that cannot be loaded ends the work with that error', async () => {
+  const code = onDemand('code', () => Promise.reject(new TypeError('offline')));
+  await expect(inSlices(whenLoaded(() => code.get()))).rejects.toThrow('offline');
+});
+
+test('an error of the work itself is its own', async () => {
+  const fail = (): never => {
+    throw new RangeError('too large');
+  };
+  await expect(inSlices(whenLoaded(fail))).rejects.toThrow(RangeError);
 });
 
 test('other tasks run between slices', async () => {
