@@ -2,7 +2,7 @@
  * Charts of a record as SVG files that stand alone, for documents: light and dark by the reader's
  * preference, with what was measured, where and when in the picture.
  *
- *   npm run bench -- charts RECORD --to docs/img
+ *   npm run bench -- charts RECORD --to docs/images
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

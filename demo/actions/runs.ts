@@ -7,13 +7,14 @@ import { runsOf } from '../state/cut.ts';
 import { type Look, sameLook } from '../state/look.ts';
 import { change, newSeed, options } from '../state/options.ts';
 import { durationInWords } from '../state/progress.ts';
-import { areaOf, missing, nearestFirst, sameRegion, whole } from '../state/regions.ts';
+import { areaOf, missing, nearestFirst, sameRegion, type Size, whole } from '../state/regions.ts';
 import { currentSession } from './current-session.ts';
 import { execute, lookUnderWay, show } from './execution.ts';
 import { currentLook } from './model-choice.ts';
 
 /** Parts of the result that are sharp, all of them made as `look` says. */
 let sharp: readonly Region[] = [];
+/** Set before the first part is there: a run that is stopped may leave something of it. */
 let look: Look | null = null;
 let undoable: Copy | null = null;
 /** What is being made for the view, and what was sharp before. */
@@ -40,38 +41,39 @@ async function sharpenAtOnce(): Promise<void> {
     const startedAt = performance.now();
     await session.sharpenAtOnce(request);
     forget();
-    const milliseconds = finished(request, whole(size), startedAt);
-    app.say(`Done in ${durationInWords(milliseconds)}`);
+    finished(request, whole(size), { size, startedAt });
+    sayDone(startedAt);
   });
 }
 
 /** All of a photo that cannot be made at once, from where the person looks outwards; all anew where all is sharp. */
 async function sharpenRest(): Promise<void> {
-  const { value: picture } = app.picture;
-  if (!picture) return;
-  const all = whole(picture);
+  const size = currentSession()?.surface?.size;
+  if (!size) return;
+  const all = whole(size);
   if (isOtherLook() || !missing(all, sharp)) startOver();
   const looked = app.visible.value ?? all;
   await execute('whole', async (request, session) => {
-    const runs = nearestFirst(runsOf(all, picture, session.room, request.options), looked);
-    const milliseconds = await sharpenRuns(request, session, runs);
-    app.say(`Done in ${durationInWords(milliseconds)}`);
+    const startedAt = performance.now();
+    const runs = nearestFirst(runsOf(all, size, session.room, request.options), looked);
+    await sharpenRuns(request, session, { runs, size });
+    sayDone(startedAt);
   });
 }
 
 /** What is looked at, where it is not sharp yet. */
 export async function sharpenView(): Promise<void> {
   const { value: visible } = app.visible;
-  const { value: picture } = app.picture;
-  if (!visible || !picture || !currentSession()?.surface) return;
+  const size = currentSession()?.surface?.size;
+  if (!visible || !size) return;
   if (isOtherLook()) startOver();
   const wanted = missing(visible, sharp);
   if (!wanted || isUnderWay(visible)) return;
   const mine = { wanted, before: sharp };
   view = mine;
   await execute('view', async (request, session) => {
-    const runs = nearestFirst(runsOf(wanted, picture, session.room, request.options), visible);
-    await sharpenRuns(request, session, runs);
+    const runs = nearestFirst(runsOf(wanted, size, session.room, request.options), visible);
+    await sharpenRuns(request, session, { runs, size });
     app.say('This part is sharp');
   });
   if (view === mine) view = null;
@@ -85,22 +87,19 @@ function isUnderWay(visible: Region): boolean {
   return wanted !== null && sameRegion(wanted, view.wanted) && sameLook(underWay, currentLook());
 }
 
-/** Parts of the photo one after another, where they are not sharp yet; each stays, whatever becomes of the next. */
+/** What of the runs is not sharp yet, one after another; each stays, whatever becomes of the next. */
 async function sharpenRuns(
   request: RunRequest,
   session: Session,
-  runs: readonly Region[],
-): Promise<number> {
+  { runs, size }: { readonly runs: readonly Region[]; readonly size: Size },
+): Promise<void> {
   const startedAt = performance.now();
-  const { value: picture } = app.picture;
-  const within = picture ? whole(picture) : undefined;
+  look ??= lookOf(request);
   const parts = runs.flatMap((run) => missing(run, sharp) ?? []);
-  let milliseconds = 0;
   await eachInTurn(request, parts, async (part, own) => {
-    await session.sharpenPart(own, part, within ?? part);
-    milliseconds = finished(request, part, startedAt);
+    await session.sharpenPart(own, part, whole(size));
+    finished(request, part, { size, startedAt });
   });
-  return milliseconds;
 }
 
 /** Shares the progress among parts, by their areas. */
@@ -132,8 +131,7 @@ export async function reroll(): Promise<void> {
   if (!region) return;
   const seed = newSeed();
   await execute('part', async (request, session, { size, sheets }) => {
-    await sheets.reserve(region, request.signal);
-    const before = await sheets.copy(region);
+    const before = await sheets.copy(region, request.signal);
     const again = { ...request, options: { ...request.options, seed } };
     const parts = runsOf(region, size, session.room, again.options);
     try {
@@ -173,7 +171,7 @@ function startOver(): void {
   surface.sheets.clear();
 }
 
-/** What is sharp was made with another model or other options. */
+/** What is sharp, or left of a run that was stopped, was made with another model or other options. */
 const isOtherLook = (): boolean => look !== null && !sameLook(look, currentLook());
 
 /** Other options while a part is being made for the view: it is made with those. */
@@ -186,16 +184,20 @@ options.subscribe(() => {
   }, 250);
 });
 
-/** Tells of a part that is sharp now; the milliseconds since `startedAt`. */
-function finished(request: RunRequest, part: Region, startedAt: number): number {
-  const { value: picture } = app.picture;
-  const milliseconds = performance.now() - startedAt;
+/** A part is sharp, and can be saved. */
+function finished(
+  request: RunRequest,
+  part: Region,
+  { size, startedAt }: { readonly size: Size; readonly startedAt: number },
+): void {
   sharp = [...sharp, part];
   look = lookOf(request);
-  const isWhole = picture !== null && missing(whole(picture), sharp) === null;
-  app.result.value = resultOf(request, isWhole, milliseconds);
-  return milliseconds;
+  const isWhole = missing(whole(size), sharp) === null;
+  app.result.value = resultOf(request, isWhole, performance.now() - startedAt);
 }
+
+const sayDone = (startedAt: number): void =>
+  app.say(`Done in ${durationInWords(performance.now() - startedAt)}`);
 
 const lookOf = ({ model, options: of }: RunRequest): Look => ({ model: model.id, options: of });
 

@@ -121,8 +121,8 @@ export class Sheets {
     sheet.hasContent = true;
   }
 
-  /** What is in `region` of the sheets that are there. NoRoomError. */
-  async copy(region: Region): Promise<Copy> {
+  /** What is in `region`, whose sheets it reserves; destroyed by who takes it. Errors as `reserve`. */
+  async copy(region: Region, signal: AbortSignal): Promise<Copy> {
     const pieces: { texture: GPUTexture; sheet: Held; origin: [number, number] }[] = [];
     const transfer = (isBack: boolean): void => {
       const encoder = this.#device.createCommandEncoder({ label: 'page/undo' });
@@ -137,14 +137,17 @@ export class Sheets {
     };
     const destroy = (): void => pieces.forEach(({ texture }) => texture.destroy());
     try {
+      await this.reserve(region, signal);
       for (const sheet of this.#around(region)) {
         const shared = meet(region, sheet.region);
-        if (!shared || !sheet.texture) continue;
+        if (!shared) continue;
         const texture = await this.blank(shared);
         pieces.push({ texture, sheet, origin: placeIn(sheet, shared) });
       }
+      signal.throwIfAborted();
     } catch (error) {
       destroy();
+      this.trim();
       throw error;
     }
     transfer(false);

@@ -43,7 +43,7 @@ export function tuneCommand(context: CommandContext): Command {
       choice('--precision <kind>', 'storage of activations', ['auto', 'f16', 'f32'], 'auto'),
     )
     .option('--adapter <name>', 'as for upscale', 'auto')
-    .option('--minutes <n>', 'time to take at most; a further run goes on', number(0.1, 600), 5)
+    .option('--minutes <n>', 'time to take at most; a further run goes on', number(0.01, 600), 5)
     .option('--dry-run', 'list what would be measured')
     .option('--reset', 'forget what is known on this adapter')
     .option('--json', 'one JSON object on stdout')

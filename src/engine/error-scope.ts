@@ -1,29 +1,18 @@
 /**
- * The end of an error scope. Scopes open and close between two awaits, never across one: the device is
- * somebody else's, and a scope left open would catch their errors.
+ * Error scopes. They open and close between two awaits, never across one: the device is somebody else's, and
+ * a scope left open would catch their errors.
  */
 import { DeviceLostError } from './errors.ts';
 
-/** The message of what the scope caught, or nothing. DeviceLostError where the device ended meanwhile. */
-export const closeScope = (device: GPUDevice): Promise<string | undefined> =>
-  device.popErrorScope().then(
-    (error) => error?.message,
-    // Every scope of ours was opened: browsers reject when their GPU process is gone, before `device.lost` tells.
-    (cause: unknown) => {
-      const message = cause instanceof Error ? cause.message : String(cause);
-      throw new DeviceLostError(`the device was lost: ${message}`, { cause });
-    },
-  );
+/** What work gives, and what WebGPU has against it. */
+export interface Scoped<T> {
+  readonly result: T;
+  /** A message, or nothing. Rejects with DeviceLostError where the device ended meanwhile. */
+  readonly error: Promise<string | undefined>;
+}
 
-/**
- * What `work` gives, and the message of what WebGPU has against it, or nothing. `work` is synchronous, and
- * what it throws is thrown. DeviceLostError as `closeScope`.
- */
-export function inScope<T>(
-  device: GPUDevice,
-  filter: GPUErrorFilter,
-  work: () => T,
-): { readonly result: T; readonly error: Promise<string | undefined> } {
+/** Does `work`, which is synchronous; what it throws is thrown. */
+export function inScope<T>(device: GPUDevice, filter: GPUErrorFilter, work: () => T): Scoped<T> {
   device.pushErrorScope(filter);
   let error: Promise<string | undefined>;
   let result: T;
@@ -35,3 +24,13 @@ export function inScope<T>(
   }
   return { result, error };
 }
+
+const closeScope = (device: GPUDevice): Promise<string | undefined> =>
+  device.popErrorScope().then(
+    (error) => error?.message,
+    // Every scope of ours was opened: browsers reject when their GPU process is gone, before `device.lost` tells.
+    (cause: unknown) => {
+      const message = cause instanceof Error ? cause.message : String(cause);
+      throw new DeviceLostError(`the device was lost: ${message}`, { cause });
+    },
+  );

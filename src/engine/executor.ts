@@ -6,7 +6,8 @@
  *
  * Work goes to the queue in submits of about `budgetMs` (submits.ts), one after another, so that the
  * owner's own frames interleave, aborting takes one submit and no watchdog fires. The next one is
- * encoded while the device works: between two it idles for as long as the news takes that one is done.
+ * encoded while the device works: between two it idles for as long as the news takes that one is done
+ * (docs/decisions/0012).
  *
  *   host     encode 0 · submit 0 · encode 1 ┄┄ submit 1 · encode 2 ┄┄ …
  *   device              ▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒     ▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒     ▒

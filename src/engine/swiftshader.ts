@@ -59,23 +59,34 @@ export function packageRoot(): string | undefined {
  * Folder with `vk_swiftshader_icd.json`, `libvk_swiftshader.so` and `libvulkan.so.1`, unpacked if
  * need be, or undefined where the package is not installed.
  */
-export async function swiftShaderFolder(): Promise<string | undefined> {
+export const swiftShaderFolder = (): Promise<string | undefined> =>
+  unpackedFolder('swiftshader', (unpack) => unpack('swiftshader.tar.br'));
+
+/** A file of the package's `bin` into a stream, an archive into the folder. */
+type Unpack = (file: string, to?: NodeJS.WritableStream) => Promise<void>;
+
+/**
+ * A folder of the cache for this version of the package, which `fill` fills if need be, or undefined
+ * where the package is not installed.
+ */
+export async function unpackedFolder(
+  name: string,
+  fill: (unpack: Unpack, folder: string) => Promise<void>,
+): Promise<string | undefined> {
   const root = packageRoot();
   if (root === undefined) return undefined;
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
     version: string;
   };
-  const folder = join(cacheFolder(), `swiftshader-${version}`);
-  await makeWhole(folder, async (partial) => {
+  const folder = join(cacheFolder(), `${name}-${version}`);
+  await makeWhole(folder, (partial) => {
     // The package depends on tar-fs, so it is there whenever the package is.
     const { extract } = createRequire(join(root, 'package.json'))('tar-fs') as {
       extract: (folder: string) => NodeJS.WritableStream;
     };
-    await pipeline(
-      createReadStream(join(root, 'bin', 'swiftshader.tar.br')),
-      createBrotliDecompress(),
-      extract(partial),
-    );
+    const unpack: Unpack = (file, to = extract(partial)) =>
+      pipeline(createReadStream(join(root, 'bin', file)), createBrotliDecompress(), to);
+    return fill(unpack, partial);
   });
   return folder;
 }
@@ -104,7 +115,7 @@ export async function makeWhole(
 }
 
 /** Where unpacked drivers are kept: the user's cache, or a private temporary folder. */
-export function cacheFolder(): string {
+function cacheFolder(): string {
   const folder = join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'invsr');
   try {
     mkdirSync(folder, { recursive: true });

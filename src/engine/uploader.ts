@@ -9,7 +9,7 @@
  * memory is free again when `submit` returns.
  */
 import type { EngineContext } from './context.ts';
-import { closeScope } from './error-scope.ts';
+import { inScope } from './error-scope.ts';
 import { type Kernel, packParams } from './kernel.ts';
 import type { Compiled } from './pipelines.ts';
 
@@ -98,9 +98,7 @@ export class Uploader {
     const { device } = this.#context;
     const stride = strideOf(this.#context);
     const packed = new Uint8Array(jobs.length * stride);
-    device.pushErrorScope('validation');
-    let scope: Promise<string | undefined>;
-    try {
+    const { error } = inScope(device, 'validation', () => {
       device.queue.writeBuffer(raw, offset, batch);
       const encoder = device.createCommandEncoder({ label: 'invsr/upload' });
       const pass = encoder.beginComputePass({ label: 'invsr/upload' });
@@ -131,11 +129,9 @@ export class Uploader {
       pass.end();
       device.queue.writeBuffer(params, 0, packed);
       device.queue.submit([encoder.finish()]);
-    } finally {
-      scope = closeScope(device);
-    }
+    });
     const finished = device.queue.onSubmittedWorkDone();
-    return Promise.all([scope, finished]).then(([error]) => error);
+    return Promise.all([error, finished]).then(([message]) => message);
   }
 
   /** Waits for everything submitted and frees the buffers; throws where the device refused some. */

@@ -3,10 +3,8 @@ import type { Kernel, Target, TensorType } from '../engine/kernel.ts';
 import { NotLoadedError } from '../engine/on-demand.ts';
 import { affine } from '../kernels/affine.ts';
 import { attention } from '../kernels/attention.ts';
-import { waveletLow } from '../kernels/wavelet-low.ts';
+import { concat } from '../kernels/concat.ts';
 import { conv2d } from '../kernels/conv2d.ts';
-import { groupNormFinalize } from '../kernels/group-norm-finalize.ts';
-import { groupNormApply } from '../kernels/group-norm.ts';
 import { groupNorm } from '../kernels/group-norm-small.ts';
 import { linear } from '../kernels/matmul.ts';
 import { normalNoise } from '../kernels/normal-noise.ts';
@@ -17,6 +15,7 @@ import { bicubic, bicubicAntialias } from '../kernels/resize.ts';
 import { blendTile, cropTiles } from '../kernels/tiles.ts';
 import { timestepEmbedding } from '../kernels/timestep-embedding.ts';
 import { upsampleConv2d } from '../kernels/upsample-conv2d.ts';
+import { waveletLow } from '../kernels/wavelet-low.ts';
 import type { Node, Tensor } from './graph.ts';
 
 const COMMON = {
@@ -25,11 +24,10 @@ const COMMON = {
   bicubic,
   bicubicAntialias,
   blendTile,
+  concat,
   conv2d,
   cropTiles,
   groupNorm,
-  groupNormApply,
-  groupNormFinalize,
   linear,
   normalNoise,
   posterior,

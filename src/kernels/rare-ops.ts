@@ -1,15 +1,16 @@
 /**
- * Ops that only some graphs have: on-demand.ts. On a GPU, graph rewriting leaves none of them in a small
- * network; the others are those of options and of large networks.
+ * Ops that only some graphs have: on-demand.ts. On a GPU, graph rewriting leaves none of them in the networks of
+ * invsr-nano (test/unit/rare-ops.test.ts); they are those of options, tuning, large networks and tiles.
  */
 export { activation } from './activation.ts';
 export { batchedLinear } from './batched-linear.ts';
 export { blendEdges } from './blend-edges.ts';
-export { concat } from './concat.ts';
 export { crop } from './crop.ts';
 export { geglu } from './geglu.ts';
 export { gemmPartial, gemmReduce } from './gemm-split.ts';
+export { groupNormFinalize } from './group-norm-finalize.ts';
 export { groupNormPartial } from './group-norm-partial.ts';
+export { groupNormApply } from './group-norm.ts';
 export { layerNorm } from './layer-norm.ts';
 export { packWeight } from './pack-weight.ts';
 export { upsampleNearest } from './upsample.ts';

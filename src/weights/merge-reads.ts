@@ -17,7 +17,7 @@ type Read = (
 const KIB = 1024;
 /** What is sooner read than asked for again: a millisecond at 500 Mbit/s. */
 const GAP_BYTES = 64 * KIB;
-/** No range grows beyond it: connections side by side, as browsers have six, are faster than one. */
+/** No range grows beyond it, so that large reads go side by side: browsers have six connections to a server. */
 const RANGE_BYTES = 4 * KIB * KIB;
 
 interface Asked {

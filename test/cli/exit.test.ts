@@ -13,7 +13,10 @@ import { adapterNames } from '../harness/device.ts';
 import { invsr } from './invsr.ts';
 
 const run = promisify(execFile);
-const REPEATS = Number(process.env['INVSR_TEST_REPEATS'] ?? 3);
+const { INVSR_TEST_REPEATS } = process.env;
+const REPEATS = Number(INVSR_TEST_REPEATS ?? 3);
+/** Every test of the command line looks at its code. */
+const CLI_REPEATS = Number(INVSR_TEST_REPEATS ?? 1);
 const ADAPTER = { swiftshader: 'SwiftShader', lavapipe: 'llvmpipe' } as const;
 
 /** Uses every kind of object, collects garbage on the way, then ends as `ending` says. */
@@ -88,7 +91,7 @@ for (const name of adapterNames) {
     const size = { width: 20, height: 12, channels: 3, background: '#654' } as const;
     await sharp({ create: size }).png().toFile(join(folder, 'in.png'));
     const args = ['upscale', 'in.png', '-o', 'out.png', '--tile', '16'];
-    for (let i = 0; i < REPEATS; i++) {
+    for (let i = 0; i < CLI_REPEATS; i++) {
       const upscaled = await invsr([...args, '--adapter', ADAPTER[name]], { cwd: folder });
       expect(upscaled, upscaled.stderr).toMatchObject({ code: 0, signal: null });
     }
@@ -96,7 +99,7 @@ for (const name of adapterNames) {
 }
 
 test('info ends with 0', async () => {
-  for (let i = 0; i < REPEATS; i++) {
+  for (let i = 0; i < CLI_REPEATS; i++) {
     const info = await invsr(['info', '--json'], { cwd: folder });
     expect(info, info.stderr).toMatchObject({ code: 0, signal: null });
   }

@@ -44,7 +44,7 @@ test('--dry-run lists classes and candidates, and writes nothing', async () => {
 });
 
 test('a table is kept, grows from run to run, and is used without a word', async () => {
-  const first = await invsr(['tune', '--minutes', '0.1', ...TINY, '--json'], { cwd, env });
+  const first = await invsr(['tune', '--minutes', '0.01', ...TINY, '--json'], { cwd, env });
   expect(first.code, first.stderr).toBe(0);
   const { classes, file } = resultOf(first.stdout);
   expect(file).toBe(tableFile());
@@ -89,7 +89,7 @@ test.each([
 
 test('the next tuning replaces a damaged table', async () => {
   expect(() => readTable()).toThrow(SyntaxError);
-  const again = await invsr(['tune', '--minutes', '0.1', ...TINY], { cwd, env });
+  const again = await invsr(['tune', '--minutes', '0.01', ...TINY], { cwd, env });
   expect(again.code).toBe(0);
   expect(Object.keys(readTable().designs).length).toBeGreaterThan(0);
 });
@@ -97,7 +97,7 @@ test('the next tuning replaces a damaged table', async () => {
 test('a cache that cannot be written: a line, and the table is printed all the same', async () => {
   rmSync(cache, { recursive: true });
   writeFileSync(cache, 'in the way');
-  const args = ['tune', '--minutes', '0.1', ...TINY];
+  const args = ['tune', '--minutes', '0.01', ...TINY];
   const { code, stdout, stderr } = await invsr(args, { cwd, env });
   expect(code).toBe(0);
   expect(stderr).toMatch(/^tuned designs cannot be kept in .*: /m);
@@ -126,5 +126,5 @@ test('upscale --tune measures after the picture, until it is interrupted', async
 
 test('wrong values are refused in one sentence', async () => {
   const { code, stderr, ...rest } = await invsr(['tune', '--minutes', 'soon'], { cwd, env });
-  expectRefusal({ code, stderr, ...rest }, 2, /expected a number from 0\.1 to 600/);
+  expectRefusal({ code, stderr, ...rest }, 2, /expected a number from 0\.01 to 600/);
 });

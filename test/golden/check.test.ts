@@ -2,17 +2,20 @@
  * `check`: a layer that overflows f16 is named and its network computed in f32; one that is wrong in
  * f32 ends the work by its name; a model without either is left alone.
  */
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { createContext } from '../../src/engine/context.ts';
 import type { Pixels } from '../../src/invsr/pixels.ts';
 import { type Model, openModel, type Tensors } from '../../src/invsr/model.ts';
 import { NonFiniteError } from '../../src/invsr/errors.ts';
 import type { PrecisionWarning } from '../../src/invsr/stage-precision.ts';
 import { Upscaler, type UpscalerOptions } from '../../src/invsr/upscaler.ts';
 import { pseudoNormal } from '../../src/weights/synthetic.ts';
-import { adapterNames } from '../harness/device.ts';
-import { openTestContext, psnr } from '../harness/networks.ts';
+import { adapterNames, openTestDevice } from '../harness/device.ts';
+import { psnr } from '../harness/networks.ts';
 import { damaged, type EditWeight, scaled, tinyModelWith } from '../harness/synthetic.ts';
 
+// What is compiled for a device serves all contexts on it.
+let device: GPUDevice;
 const closers: (() => void)[] = [];
 afterEach(() => {
   for (const close of closers.splice(0)) close();
@@ -40,13 +43,9 @@ const prompt: Tensors = new Map([
   ],
 ]);
 
-async function upscalerOf(
-  adapter: (typeof adapterNames)[number],
-  edit: EditWeight | undefined,
-  options: UpscalerOptions,
-) {
-  const { context, close } = await openTestContext(adapter);
-  closers.push(close);
+async function upscalerOf(edit: EditWeight | undefined, options: UpscalerOptions) {
+  const context = createContext(device);
+  closers.push(() => context.dispose());
   const model: Model = await openModel(tinyModelWith(edit), prompt);
   const warnings: PrecisionWarning[] = [];
   const onWarning = (warning: PrecisionWarning) => warnings.push(warning);
@@ -55,16 +54,21 @@ async function upscalerOf(
 }
 
 describe.each(adapterNames)('%s', (adapter) => {
+  beforeAll(async () => {
+    ({ device } = await openTestDevice(adapter));
+  });
+  afterAll(() => device.destroy());
+
   // A group norm follows: in f32 nobody would notice. 2^15 times outputs of some units overflow.
   test.each([
     ['decode', 'vae.decoder.up_blocks.1.resnets.0.conv1'],
     ['noise_predictor', 'noise_predictor.encoder.down_blocks.1.resnets.2.conv1'],
   ] as const)('%s leaves the range of f16: named once, then in f32', async (stage, layer) => {
     const edit = scaled(`${layer}.weight`, 2 ** 15);
-    const exact = await upscalerOf(adapter, edit, { precision: 'f32' });
+    const exact = await upscalerOf(edit, { precision: 'f32' });
     const expected = (await exact.upscaler.upscale(picture)).pixels;
 
-    const { upscaler, warnings } = await upscalerOf(adapter, edit, {
+    const { upscaler, warnings } = await upscalerOf(edit, {
       precision: 'f16',
       check: true,
     });
@@ -80,7 +84,7 @@ describe.each(adapterNames)('%s', (adapter) => {
     expect(psnr(pixels, expected, 255)).toBeGreaterThan(50);
 
     // Without the check nothing is said, and the picture is not this one.
-    const blind = await upscalerOf(adapter, edit, { precision: 'f16' });
+    const blind = await upscalerOf(edit, { precision: 'f16' });
     const wrong = (await blind.upscaler.upscale(picture)).pixels;
     expect(blind.warnings).toEqual([]);
     expect(psnr(wrong, expected, 255)).toBeLessThan(30);
@@ -93,7 +97,7 @@ describe.each(adapterNames)('%s', (adapter) => {
     const layer = weight.replace(/\.weight$/, '');
     for (const precision of ['f16', 'f32'] as const) {
       const options = { precision, check: true };
-      const { upscaler, warnings } = await upscalerOf(adapter, damaged(weight), options);
+      const { upscaler, warnings } = await upscalerOf(damaged(weight), options);
       const failure = await upscaler.upscale(picture).catch((error: unknown) => error);
       expect(failure).toBeInstanceOf(NonFiniteError);
       expect(String(failure)).toContain(`${layer} gives NaN or Infinity in f32`);
@@ -102,11 +106,11 @@ describe.each(adapterNames)('%s', (adapter) => {
   });
 
   test('nothing to find: the same picture with and without, also in low memory', async () => {
-    const plain = await upscalerOf(adapter, undefined, { precision: 'f16' });
+    const plain = await upscalerOf(undefined, { precision: 'f16' });
     const { pixels } = await plain.upscaler.upscale(picture);
     for (const lowMemory of [false, true]) {
       const options = { precision: 'f16', check: true, lowMemory } as const;
-      const { upscaler, warnings } = await upscalerOf(adapter, undefined, options);
+      const { upscaler, warnings } = await upscalerOf(undefined, options);
       expect((await upscaler.upscale(picture)).pixels).toEqual(pixels);
       expect(warnings).toEqual([]);
     }

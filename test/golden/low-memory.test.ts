@@ -1,17 +1,18 @@
 /** One network at a time on the device: the same picture in less memory, and nothing left behind. */
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { createContext } from '../../src/engine/context.ts';
 import { patchSource } from '../../src/invsr/patch-source.ts';
 import { openModel } from '../../src/invsr/model.ts';
 import { TileNetworks } from '../../src/invsr/tile-networks.ts';
 import type { TileBatch } from '../../src/invsr/tile-source.ts';
 import { nodeFolder } from '../../src/weights/node-file.ts';
-import { adapterNames } from '../harness/device.ts';
+import { adapterNames, openTestDevice } from '../harness/device.ts';
 import { roundF16 } from '../harness/half.ts';
-import { openTestContext } from '../harness/networks.ts';
 import { uniform } from '../harness/random.ts';
 
 const TILE = 16;
 
+let device: GPUDevice;
 const closers: (() => void)[] = [];
 afterEach(() => {
   for (const close of closers.splice(0)) close();
@@ -31,9 +32,9 @@ async function* batches(): AsyncGenerator<TileBatch> {
   }
 }
 
-async function patchesOf(adapter: (typeof adapterNames)[number], lowMemory: boolean) {
-  const { context, close } = await openTestContext(adapter);
-  closers.push(close);
+async function patchesOf(lowMemory: boolean) {
+  const context = createContext(device);
+  closers.push(() => context.dispose());
   const model = await openModel(nodeFolder('weights/invsr-nano'));
   const options = { precision: 'f32', tile: TILE, timesteps: [200], cfg: 1, lowMemory } as const;
   const networks = new TileNetworks(context, model, options);
@@ -65,9 +66,14 @@ async function patchesOf(adapter: (typeof adapterNames)[number], lowMemory: bool
 }
 
 describe.each(adapterNames)('%s', (adapter) => {
+  beforeAll(async () => {
+    ({ device } = await openTestDevice(adapter));
+  });
+  afterAll(() => device.destroy());
+
   test('low memory gives the same patches with one network at a time', async () => {
-    const resident = await patchesOf(adapter, false);
-    const low = await patchesOf(adapter, true);
+    const resident = await patchesOf(false);
+    const low = await patchesOf(true);
     expect(resident.patches.map(({ length }) => length)).toEqual(
       [2, 2, 1].map((count) => count * (4 * TILE) ** 2 * 4),
     );
@@ -95,8 +101,8 @@ describe.each(adapterNames)('%s', (adapter) => {
   });
 
   test('low memory leaves no weights behind where the caller stops early', async () => {
-    const { context, close } = await openTestContext(adapter);
-    closers.push(close);
+    const context = createContext(device);
+    closers.push(() => context.dispose());
     const model = await openModel(nodeFolder('weights/invsr-nano'));
     const options = { precision: 'f32', tile: TILE, timesteps: [200], cfg: 1 } as const;
     const networks = new TileNetworks(context, model, { ...options, lowMemory: true });

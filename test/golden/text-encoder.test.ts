@@ -79,7 +79,8 @@ describe.each(RUNS)('$adapter $precision', ({ adapter, precision }) => {
   });
 });
 
-test.each(adapterNames)("%s with GPUs' kernels", async (adapter) => {
+// One adapter: each kernel runs on all of them in the conformance sweep.
+test.each(adapterNames.slice(-1))("%s with GPUs' kernels", async (adapter) => {
   const { context, close } = await openTestContext(adapter, 'alu');
   try {
     const dump = await run(context, graphOf('f32', model.config), 'positive');

@@ -3,13 +3,10 @@
  * @sparticuz/chromium, and Debian's where it is installed, for some of the tests. INVSR_TEST_BROWSER
  * names those that take all of them: `npm`, paths, both with a comma between, or nothing.
  */
-import { createReadStream, createWriteStream, existsSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { createWriteStream, existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
-import { createBrotliDecompress } from 'node:zlib';
 import { type Browser, chromium, type Page } from 'playwright-core';
-import { cacheFolder, makeWhole, packageRoot } from '../../src/engine/swiftshader.ts';
+import { packageRoot, unpackedFolder } from '../../src/engine/swiftshader.ts';
 
 const NPM = 'npm';
 const DEBIAN = '/usr/bin/chromium';
@@ -76,24 +73,12 @@ export function errorsOf(page: Page): readonly string[] {
 
 /** Unpacked once per user and version, beside SwiftShader. */
 async function npmFolder(): Promise<string> {
-  const root = packageRoot();
-  if (root === undefined) {
-    throw new Error('@sparticuz/chromium is not installed, or has no binaries for this system');
-  }
-  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
-    version: string;
-  };
-  const folder = join(cacheFolder(), `chromium-${version}`);
-  await makeWhole(folder, async (partial) => {
-    const { extract } = createRequire(join(root, 'package.json'))('tar-fs') as {
-      extract: (folder: string) => NodeJS.WritableStream;
-    };
-    const unpack = (file: string, to: NodeJS.WritableStream): Promise<void> =>
-      pipeline(createReadStream(join(root, 'bin', file)), createBrotliDecompress(), to);
+  const folder = await unpackedFolder('chromium', async (unpack, partial) => {
     await unpack('chromium.br', createWriteStream(join(partial, 'chromium'), { mode: 0o755 }));
     // Its Vulkan driver, and the libraries that bare systems lack (in lib/).
-    await unpack('swiftshader.tar.br', extract(partial));
-    await unpack('al2023.tar.br', extract(partial));
+    await unpack('swiftshader.tar.br');
+    await unpack('al2023.tar.br');
   });
-  return folder;
+  if (folder !== undefined) return folder;
+  throw new Error('@sparticuz/chromium is not installed, or has no binaries for this system');
 }

@@ -248,9 +248,11 @@ describe.each(adapterNames)('%s', (name) => {
   };
 
   const dtypes = name === 'lavapipe' ? (['f16', 'f32'] as const) : (['f32'] as const);
+  // Bands move windows, whatever runs over them: the kernels of GPUs, slow to compile, on one adapter.
+  const families = name === adapterNames.at(-1) ? (['cpu', 'alu'] as const) : (['cpu'] as const);
   describe.each(dtypes)('%s', (dtype) => {
     test.each(Object.entries(CASES))('%s', async (_, make) => {
-      for (const family of ['cpu', 'alu'] as const) {
+      for (const family of families) {
         const target = { ...opened.target, family };
         const whole = lower(graphOf(make, dtype), target, { maxBindingBytes: Infinity });
         const banded = lower(graphOf(make, dtype), target, { maxBindingBytes: LIMIT });

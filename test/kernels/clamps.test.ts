@@ -24,11 +24,13 @@ function designs(target: Target): { name: string; wgsl: string }[] {
   return dtypes.flatMap((dtype) => [...kernelsOf(dtype, 64), ...kernelsOf(dtype, 32)]);
 }
 
-describe.each(adapterNames)('%s', (name) => {
+// One adapter: clamps are put in by Dawn, not by drivers.
+describe.each(adapterNames.slice(-1))('%s', (name) => {
   test('no design of a product clamps indices into its tiles', async () => {
     const { device, target } = await openTestDevice(name);
     device.destroy();
-    const tested = designs({ ...target, family: 'alu' });
+    const both = target.shaderF16 ? [true, false] : [false];
+    const tested = both.flatMap((shaderF16) => designs({ ...target, shaderF16, family: 'alu' }));
     const dumps = await dumpSpirv(
       ADAPTERS[name],
       tested.map(({ wgsl }) => wgsl),

@@ -160,7 +160,9 @@ describe.each(adapterNames)('%s', (name) => {
     expect(designs).toEqual({ linear: 'same' });
   });
 
-  test('every design that a GPU would choose from gives right values', async () => {
+  // On one adapter: the conformance sweep has each design on all of them.
+  const isLast = name === adapterNames.at(-1);
+  test.runIf(isLast)('every design that a GPU would choose from gives right values', async () => {
     const gpu: EngineContext = { ...context, target: { ...context.target, family: 'alu' } };
     const g = new GraphBuilder({ precision: 'f32' });
     const x = g.external('x', f32(1, 8, 16, 64));

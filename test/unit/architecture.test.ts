@@ -65,8 +65,10 @@ test('every named file is there', () => {
   expect(namesIn(document).filter((name) => !known(name))).toEqual([]);
 });
 
+const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: object };
+
 test.each(['README.md', 'CHANGELOG.md', 'bench/README.md', 'examples/README.md', 'docs'])(
-  'links in %s lead somewhere',
+  'links and commands in %s lead somewhere',
   (place) => {
     const pages = place.endsWith('.md')
       ? [place]
@@ -78,6 +80,10 @@ test.each(['README.md', 'CHANGELOG.md', 'bench/README.md', 'examples/README.md',
         .map(([, link = '']) => `${page.slice(0, page.lastIndexOf('/') + 1)}${link}`)
         .filter((target) => !existsSync(target)),
     );
+    const commands = pages.flatMap((page) =>
+      [...readFileSync(page, 'utf8').matchAll(/npm run ([\w:-]+)/g)].map(([, name = '']) => name),
+    );
+    expect(commands.filter((name) => !(name in scripts))).toEqual([]);
     expect(dead).toEqual([]);
   },
 );

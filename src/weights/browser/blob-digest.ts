@@ -15,6 +15,7 @@ export async function digestOfBlob(
   const isGit = algorithm === 'git-sha1';
   // Those of git are small.
   if (isGit || blob.size <= WHOLE_BYTES) {
+    signal?.throwIfAborted();
     const whole = isGit ? new Blob([`blob ${blob.size}\0`, blob]) : blob;
     const name = isGit ? 'SHA-1' : 'SHA-256';
     const digest = await crypto.subtle.digest(name, await whole.arrayBuffer());

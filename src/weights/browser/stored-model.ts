@@ -153,9 +153,9 @@ export async function listModels(root: FileSystemDirectoryHandle): Promise<Store
     if (!folder) continue;
     const note = await readModelNote(folder);
     if (!note) {
-      const bytes = await bytesIn(folder).catch(() => 0);
+      const bytes = await bytesIn(folder).catch(() => 0); // removed meanwhile
       const damaged = { isComplete: false, licences: [], problem: UNREADABLE };
-      // Nothing: another tab is about to begin it, or removes it now.
+      // Nothing: another tab is about to begin it.
       if (bytes > 0) result.push({ name, bytes, storedBytes: bytes, ...damaged });
       continue;
     }
