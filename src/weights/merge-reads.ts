@@ -34,7 +34,7 @@ interface Range {
   readonly parts: readonly Asked[];
 }
 
-/** `read`, with calls of one task that share a signal put together. What fails fails for all of a range. */
+/** `read`, with calls before the next microtask that share a signal put together. What fails fails for all of a range. */
 export function mergeReads(read: Read): Read {
   const waiting = new Map<AbortSignal | undefined, Asked[]>();
   const send = (): void => {
