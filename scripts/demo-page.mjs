@@ -35,7 +35,7 @@ export async function buildDemoPage(folder) {
   };
   await build({
     ...common,
-    entryPoints: { page: 'demo/main.tsx' },
+    entryPoints: { page: 'demo/main.tsx', encoder: 'demo/picture/encoder-worker.ts' },
     format: 'esm',
     splitting: true,
     chunkNames: 'chunks/[name]-[hash]',

@@ -1,5 +1,6 @@
 /** The result as a file. */
-import { encode, type SaveOptions } from '../picture/save.ts';
+import type { SaveOptions } from '../picture/encode.ts';
+import { encode } from '../picture/encoder.ts';
 import * as app from '../state/app.ts';
 import { startOf } from '../state/options.ts';
 import { currentSession } from './current-session.ts';
@@ -20,7 +21,9 @@ export async function encodeResult(how: SaveOptions): Promise<Blob> {
     tile,
     overlap,
   };
-  const blob = await encode(picture, surface.sheets.bitmaps(how.region), settings, how);
+  const { bitmap: photo, metadata } = picture;
+  const sharp = surface.sheets.bitmaps(how.region);
+  const blob = await encode({ photo, metadata, settings, how }, sharp);
   if (currentSession()?.surface !== surface) throw new Error('another photo was opened meanwhile');
   return blob;
 }

@@ -14,6 +14,7 @@ import { currentLook } from './model-choice.ts';
 
 /** Parts of the result that are sharp, all of them made as `look` says. */
 let sharp: readonly Region[] = [];
+/** Set before the first part is there: a run that is stopped may leave something of it. */
 let look: Look | null = null;
 let undoable: Copy | null = null;
 /** What is being made for the view, and what was sharp before. */
@@ -93,6 +94,7 @@ async function sharpenRuns(
   { runs, size }: { readonly runs: readonly Region[]; readonly size: Size },
 ): Promise<void> {
   const startedAt = performance.now();
+  look ??= lookOf(request);
   const parts = runs.flatMap((run) => missing(run, sharp) ?? []);
   await eachInTurn(request, parts, async (part, own) => {
     await session.sharpenPart(own, part, whole(size));
@@ -169,7 +171,7 @@ function startOver(): void {
   surface.sheets.clear();
 }
 
-/** What is sharp was made with another model or other options. */
+/** What is sharp, or left of a run that was stopped, was made with another model or other options. */
 const isOtherLook = (): boolean => look !== null && !sameLook(look, currentLook());
 
 /** Other options while a part is being made for the view: it is made with those. */

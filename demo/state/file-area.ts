@@ -2,7 +2,10 @@
 import type { Region } from '../../src/index.ts';
 import { areaOf, type Size, whole } from './regions.ts';
 
-/** Chromium's; other browsers have no more, some phones less. */
+/**
+ * Chromium's area, and a side within it. Not ours to measure: Firefox is said to have more, Safari on
+ * phones a sixteenth of the area.
+ */
 const CANVAS_SIDE = 16_384;
 const CANVAS_PIXELS = 2 ** 28;
 

@@ -2,7 +2,8 @@
 import { useSignal } from '@preact/signals';
 import { encodeResult } from '../actions/result.ts';
 import { explain } from '../explain.ts';
-import { canShare, copy, EXTENSIONS, type Format, saveAs, share } from '../picture/save.ts';
+import { EXTENSIONS, type Format } from '../picture/encode.ts';
+import { canShare, copy, saveAs, share } from '../picture/save.ts';
 import type { Region } from '../../src/index.ts';
 import * as app from '../state/app.ts';
 import { fileAreaOf } from '../state/file-area.ts';

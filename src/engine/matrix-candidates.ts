@@ -52,6 +52,7 @@ export function whyNoCandidate(
   return lackOf(capabilities) ?? lacksF16(kind, capabilities);
 }
 
+/** Whether what an adapter lists is of this kind, with f32 sums. */
 export const isOf = ({ m, n, k, component }: Kind, config: MatrixConfig): boolean =>
   config.m === m &&
   config.n === n &&
@@ -71,7 +72,8 @@ function lackOf(capabilities: Capabilities): string | undefined {
   if (missing !== undefined) return `no ${missing}`;
   const knowsSize = least === most || features.includes(SIZE_FEATURE) || isApple(capabilities);
   if (!knowsSize) return `subgroups of ${least} to ${most}, and no ${SIZE_FEATURE}`;
-  if (!SUBGROUP_SIZES.some((n) => n >= least && n <= most)) return `subgroups of ${most}`;
+  if (!SUBGROUP_SIZES.some((n) => n >= least && n <= most))
+    return `subgroups of ${least === most ? most : `${least} to ${most}`}`;
   const { maxComputeWorkgroupStorageSize: shared, maxComputeInvocationsPerWorkgroup: threads } =
     limits;
   if (shared < SHARED_BYTES) return `${shared} bytes of shared memory, not ${SHARED_BYTES}`;

@@ -204,6 +204,7 @@ export interface ListedAdapter extends Capabilities {
 
 /** Adapters on this machine, software ones included; makes a device where there are matrices to check. */
 export async function listAdapters(): Promise<ListedAdapter[]> {
+  installGlobals();
   const list: ListedAdapter[] = [];
   for await (const adapter of candidates()) {
     const capabilities = capabilitiesOf(adapter);

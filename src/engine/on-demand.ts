@@ -24,7 +24,7 @@ export class NotLoadedError extends Error {
 
   constructor(what: string, load: () => Promise<unknown>) {
     super(
-      `${what}: not loaded; make plans in slices, which wait for it, or await loadPlanner(target)`,
+      `${what}: not loaded; make graphs and plans in slices, which wait for it, or load it before (loadPlanner for plans)`,
     );
     this.load = load;
   }

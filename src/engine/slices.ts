@@ -4,6 +4,7 @@
  */
 import { NotLoadedError } from './on-demand.ts';
 
+/** Yields where it can be interrupted; an error, where that code has to come first. */
 export type Work<T> = Generator<NotLoadedError | void, T>;
 
 /** Milliseconds of work at a time: with what one step of it takes, well within a frame. */

@@ -47,6 +47,7 @@ const isProduct = (node: Node): node is ProductNode =>
 
 const productOf = ({ op, constants }: ProductNode): Product => ({ op, constants }) as Product;
 
+/** What design `winograd` calls for. */
 export const winogradNodes = onDemand("Winograd's algorithm", () => import('./winograd.ts'));
 
 /** The choice for one node; undefined where there is none to make. */

@@ -16,7 +16,6 @@ import { holdsBeyond } from '../weights/half.ts';
 import { convert, convertRows, type Layout } from '../weights/layout.ts';
 import { allDone } from '../weights/read-ahead.ts';
 import { BATCH_BYTES, type LoadBatch, type LoadPiece } from './load-plan.ts';
-import { readWhole } from './weight-parts.ts';
 import type { WeightPlace, WeightSource } from './weight-source.ts';
 
 export interface LoadItem {
@@ -154,6 +153,7 @@ export class BatchUploader {
   /** By the source, which names an element that f16 cannot hold or finds that there is none. */
   async #convertWhole(item: LoadItem): Promise<void> {
     const { source, signal } = this.#work;
+    const { readWhole } = await import('./whole-weight.ts');
     await this.#write(item, await readWhole(source, item.weight, signal));
   }
 

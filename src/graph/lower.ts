@@ -1,6 +1,6 @@
 /** Graph → Plan: fuse, band, choose algorithms, take statistics from products, pack weights, split off what is constant, place tensors in slots, make kernels. */
 import { byteLength, type Target } from '../engine/kernel.ts';
-import { NotLoadedError, onDemand } from '../engine/on-demand.ts';
+import { onDemand } from '../engine/on-demand.ts';
 import type { Dispatch, Location, NamedTensor, Plan } from '../engine/plan.ts';
 import { atOnce, whenLoaded, type Work } from '../engine/slices.ts';
 import { loadKernels } from '../kernels/on-demand.ts';
@@ -13,7 +13,7 @@ import { type Graph, inputsOf, type Node, type Tensor, wholeOf } from './graph.t
 import { DEFAULT_MAX_BINDING_BYTES, needsBands } from './limits.ts';
 import { constantNodes, lifetimes } from './liveness.ts';
 import { dropConcats, foldNorms, joinSmallNorms } from './norms.ts';
-import { kernelOf } from './ops.ts';
+import { kernelOfNode } from './ops.ts';
 import { foldLayerNorms } from './row-norms.ts';
 import { takingMoments } from './statistics.ts';
 import { assignSlots, PART_BYTES } from './slots.ts';
@@ -109,9 +109,7 @@ export function* lowering(built: Graph, target: Target, options: LowerOptions = 
   };
   const dispatchOf = (node: Node): Dispatch => ({
     path: node.path,
-    kernel: withPath(node.path, () =>
-      kernelOf(node.op, { ...node.inputs }, node.constants, target),
-    ),
+    kernel: kernelOfNode(node, target),
     inputs: Object.fromEntries(inputsOf(node).map(([name, t]) => [name, locate(t, node.path)])),
     output: locate(node.output, node.path),
     ...(node.moments && { moments: locate(node.moments, node.path) }),
@@ -176,18 +174,4 @@ function externalTypes({ nodes, externals }: Graph): Plan['externals'] {
     }
   }
   return types;
-}
-
-/** Runs a kernel factory; an error gets the layer's path in front and stays as `cause`. */
-function withPath<T>(path: string, make: () => T): T {
-  try {
-    return make();
-  } catch (cause) {
-    if (cause instanceof Error && !(cause instanceof NotLoadedError)) {
-      const located = new Error(`${path}: ${cause.message}`, { cause });
-      located.name = cause.name;
-      throw located;
-    }
-    throw cause;
-  }
 }

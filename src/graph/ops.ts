@@ -1,5 +1,6 @@
 /** Every op a graph may contain and the kernel factory it lowers to: those below, and those of kernels/rare-ops.ts. */
 import type { Kernel, Target, TensorType } from '../engine/kernel.ts';
+import { NotLoadedError } from '../engine/on-demand.ts';
 import { affine } from '../kernels/affine.ts';
 import { attention } from '../kernels/attention.ts';
 import { concat } from '../kernels/concat.ts';
@@ -15,7 +16,7 @@ import { blendTile, cropTiles } from '../kernels/tiles.ts';
 import { timestepEmbedding } from '../kernels/timestep-embedding.ts';
 import { upsampleConv2d } from '../kernels/upsample-conv2d.ts';
 import { waveletLow } from '../kernels/wavelet-low.ts';
-import type { Tensor } from './graph.ts';
+import type { Node, Tensor } from './graph.ts';
 
 const COMMON = {
   affine,
@@ -54,7 +55,7 @@ export type OpConstants<K extends OpName> = Parameters<Factory<K>>[1] extends un
   : Parameters<Factory<K>>[1];
 
 /**
- * The kernel of one node. The tables pair op and arguments; TypeScript cannot follow that pairing.
+ * The kernel of one op. The tables pair op and arguments; TypeScript cannot follow that pairing.
  * NotLoadedError: kernels/on-demand.ts.
  */
 export function kernelOf(
@@ -66,4 +67,16 @@ export function kernelOf(
   const ops: Partial<Ops> = op in COMMON ? COMMON : rareOps.get();
   const factory = ops[op] as unknown as (i: unknown, c: unknown, t: Target) => Kernel;
   return factory(inputs, constants, target);
+}
+
+/** The same of a node: an error gets the layer's path in front and stays as `cause`. */
+export function kernelOfNode({ op, path, inputs, constants }: Node, target: Target): Kernel {
+  try {
+    return kernelOf(op, { ...inputs }, constants, target);
+  } catch (cause) {
+    if (!(cause instanceof Error) || cause instanceof NotLoadedError) throw cause;
+    const located = new Error(`${path}: ${cause.message}`, { cause });
+    located.name = cause.name;
+    throw located;
+  }
 }

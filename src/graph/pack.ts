@@ -15,7 +15,7 @@ import { whenLoaded, type Work } from '../engine/slices.ts';
 import { packedType } from '../kernels/blocks.ts';
 import { type Graph, inputsOf, newIds, type Node, outputsOf, type Tensor } from './graph.ts';
 import { constantNodes } from './liveness.ts';
-import { kernelOf } from './ops.ts';
+import { kernelOfNode } from './ops.ts';
 import { usesOf } from './uses.ts';
 
 type Product = Extract<Node, { readonly inputs: { readonly weight: Tensor; readonly x: Tensor } }>;
@@ -83,6 +83,6 @@ function loadable({ weights, externals, names }: Graph): ReadonlyMap<number, Pla
 }
 
 function isDirect(node: Product, target: Target): boolean {
-  const { choice } = kernelOf(node.op, { ...node.inputs }, node.constants, target);
+  const { choice } = kernelOfNode(node, target);
   return choice?.design.endsWith(' direct') === true;
 }

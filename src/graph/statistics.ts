@@ -19,7 +19,7 @@ import type { Activation } from '../kernels/epilogue.ts';
 import { MAX_GROUPS } from '../kernels/norm-groups.ts';
 import { type Graph, inputsOf, newIds, type Node, type Tensor } from './graph.ts';
 import { channelsOf, isReader, MAX_BINDINGS, NormSites } from './norm-sites.ts';
-import { kernelOf } from './ops.ts';
+import { kernelOfNode } from './ops.ts';
 import { stacked } from './weight-parts.ts';
 
 /**
@@ -181,7 +181,7 @@ class Writer {
     const width = this.#sites.wantedOf(node);
     if (width === undefined || inputsOf(node).length + 2 > MAX_BINDINGS) return node;
     const made = { ...node, constants: { ...node.constants, moments: width } } as Node;
-    const { moments } = kernelOf(made.op, { ...made.inputs }, made.constants, this.#target);
+    const { moments } = kernelOfNode(made, this.#target);
     if (!moments) return node;
     const tensor: Tensor = { id: this.#nextId(), ...moments.type };
     this.#moments.set(node.output.id, tensor);

@@ -1,5 +1,5 @@
 /**
- * The colour fixes of kernels/color-fix.ts on the host, for a strip of rows of an image of any height.
+ * The colour fixes of kernels/wavelet-low.ts and ycbcr-fix.ts on the host, for a strip of rows of an image of any height.
  *
  *   wavelet   content + low(style − content); low = five passes of [1 2 1]⊗[1 2 1]/16, dilations 1 … 16
  *   ycbcr     Y of the content, Cb and Cr of the style
@@ -94,7 +94,7 @@ function lowAlong(x: Float32Array, y: Float32Array, reach: number): void {
 
 const clamp = (v: number): number => Math.min(1, Math.max(0, v));
 
-/** MATLAB's rgb2ycbcr and its inverse as rounded in InvSR; see kernels/color-fix.ts. */
+/** MATLAB's rgb2ycbcr and its inverse as rounded in InvSR; see kernels/ycbcr-fix.ts. */
 function ycbcr(
   { first: top, content, style, width }: FixStrip,
   first: number,

@@ -13,8 +13,8 @@ import { byteLength, type TensorType } from '../engine/kernel.ts';
 import type { Location, Plan } from '../engine/plan.ts';
 import { pooledBytes } from '../engine/slot-pool.ts';
 import { stagingBytesOf } from '../engine/uploader.ts';
-import { BATCH_BYTES } from '../graph/load-plan.ts';
 import { weightId } from '../engine/weight-store.ts';
+import { BATCH_BYTES } from '../graph/load-plan.ts';
 import type { Stage } from './tile-graph.ts';
 
 export interface StageMemory {

@@ -20,7 +20,7 @@ import {
   type Target,
   type TensorType,
 } from '../engine/kernel.ts';
-import { plainType } from './blocks.ts';
+import { plainType } from './gemm-program.ts';
 import { implicitGemm } from './implicit-gemm.ts';
 
 export interface BatchedLinearInputs {

@@ -19,20 +19,6 @@ export function packedType(weight: TensorType, { k, n }: Blocks): TensorType {
   return { dtype: 'f16', shape: [...weight.shape.slice(0, -2), rows / k, columns / n, k, n] };
 }
 
-/** A weight that has `rank` axes where it is plain: its plain type, and the blocks that it lies in. */
-export function plainType(
-  weight: TensorType,
-  rank: number,
-): { readonly plain: TensorType; readonly blocks?: Blocks } {
-  const { dtype, shape } = weight;
-  if (shape.length !== rank + 2) return { plain: weight };
-  const [down = 0, across = 0, k = 0, n = 0] = shape.slice(-4);
-  return {
-    plain: { dtype, shape: [...shape.slice(0, -4), down * k, across * n] },
-    blocks: { k, n },
-  };
-}
-
 /**
  * `place(row, group, groups)`: where `width` columns of a row of a weight lie, counted in as many; a
  * row has `groups` of them.

@@ -26,13 +26,13 @@ import {
   type Target,
   type TensorType,
 } from '../engine/kernel.ts';
-import { plainType } from './blocks.ts';
 import { type Activation, activate } from './epilogue.ts';
 import {
   type ImplicitGemm,
   inputNorms,
   type NormConstants,
   type NormInputs,
+  plainType,
 } from './gemm-program.ts';
 import { implicitGemm } from './implicit-gemm.ts';
 

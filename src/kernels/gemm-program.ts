@@ -156,3 +156,17 @@ export function inputNorm(
   expectShape('beta', beta, [channels]);
   return { stats, beta, activation };
 }
+
+/** A weight that has `rank` axes where it is plain: its plain type, and the blocks (blocks.ts) that it lies in. */
+export function plainType(
+  weight: TensorType,
+  rank: number,
+): { readonly plain: TensorType; readonly blocks?: Blocks } {
+  const { dtype, shape } = weight;
+  if (shape.length !== rank + 2) return { plain: weight };
+  const [down = 0, across = 0, k = 0, n = 0] = shape.slice(-4);
+  return {
+    plain: { dtype, shape: [...shape.slice(0, -4), down * k, across * n] },
+    blocks: { k, n },
+  };
+}

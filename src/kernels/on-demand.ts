@@ -6,8 +6,11 @@
 import type { Target } from '../engine/kernel.ts';
 import { onDemand } from '../engine/on-demand.ts';
 
+/** What target `cpu` calls for. */
 export const cpuDesigns = onDemand('designs for CPU adapters', () => import('./designs-cpu.ts'));
+/** Attention with heads wider than other designs take, and on CPU adapters without subgroups. */
 export const tiledAttention = onDemand('attention in tiles', () => import('./attention-tiles.ts'));
+/** Ops that only some graphs have. */
 export const rareOps = onDemand('the kernels of rare ops', () => import('./rare-ops.ts'));
 
 const matrix = onDemand('designs on subgroup matrices', () => import('./designs-matrix.ts'));

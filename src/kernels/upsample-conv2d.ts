@@ -26,9 +26,8 @@ import {
   type Target,
   type TensorType,
 } from '../engine/kernel.ts';
-import { plainType } from './blocks.ts';
 import { type Activation, activate } from './epilogue.ts';
-import type { ImplicitGemm } from './gemm-program.ts';
+import { type ImplicitGemm, plainType } from './gemm-program.ts';
 import { implicitGemm } from './implicit-gemm.ts';
 
 export interface UpsampleConv2dInputs {

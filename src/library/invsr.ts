@@ -81,7 +81,8 @@ export class InvSR implements Disposable {
     expectCallOptions(options);
     const settings = this.#settings(options);
     const plan = planCall(this.context, input, settings, options.region);
-    const { frame } = plan;
+    const { frame, region } = plan;
+    if (!options.output) expectTextureFits(this.context.device, 'the result', resultSize(region));
     const around = {
       plans: await framePlans(this.context, frame, settings.colorFix),
       otherBytes: imageBytes(input, plan, options),
@@ -135,8 +136,7 @@ export class InvSR implements Disposable {
     expectCallOptions(options);
     const settings = this.#settings(options);
     const plan = planCall(this.context, inputSize(input), settings, options.region);
-    const { width, height } = plan.region;
-    const result = { width: SCALE * width, height: SCALE * height };
+    const result = resultSize(plan.region);
     const { device, allocator } = this.context;
     if (options.output) expectOutput(device, options.output, result);
     else expectTextureFits(device, 'the result', result);
@@ -226,6 +226,11 @@ export class InvSR implements Disposable {
     });
   }
 }
+
+const resultSize = ({ width, height }: ImageSize): ImageSize => ({
+  width: SCALE * width,
+  height: SCALE * height,
+});
 
 /** Tiles of its batches: of all, and of a smaller last one. */
 const countsOf = ({ batches }: FramePlan): ReadonlySet<number> =>

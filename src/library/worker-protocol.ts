@@ -12,6 +12,7 @@ import { CompileError, DeviceError, DeviceLostError } from '../engine/errors.ts'
 import type { ImageSize } from '../engine/gpu-image.ts';
 import { ShapeError } from '../engine/kernel.ts';
 import type { PixelData } from '../engine/image-upload.ts';
+import { WeightError } from '../graph/weights.ts';
 import {
   ConfigError,
   ImageSizeError,
@@ -120,6 +121,7 @@ const ERRORS: ReadonlyMap<string, { readonly prototype: Error }> = new Map(
     ShapeError,
     TimestepError,
     TypeError,
+    WeightError,
   }),
 );
 

@@ -1,5 +1,6 @@
 /** Tuning for a model: the classes of sizes of its whole path for one batch of tiles. */
 import type { EngineContext } from '../engine/context.ts';
+import { loadPlanner } from '../graph/lower.ts';
 import { stageGraph, STAGES, type TileGraphOptions, type ModelFacts } from '../invsr/tile-graph.ts';
 import { type Subject, subjectsOf } from './subjects.ts';
 import { type TuneOptions, type TuneResult, tuneSubjects } from './tune.ts';
@@ -19,7 +20,7 @@ export interface TuneFor {
 /** Classes in `known` are not measured again. */
 export interface TuneModelOptions extends TuneFor, TuneOptions {}
 
-/** One step and no guidance: further ones repeat the same sizes. */
+/** One step and no guidance: further ones repeat the same sizes. NotLoadedError: `loadPlanner`. */
 export function modelSubjects(
   context: EngineContext,
   model: ModelFacts,
@@ -44,12 +45,13 @@ export function modelSubjects(
  * The fastest designs for `model` on this device; `designs` of the result goes to createContext.
  * Needs no weights. Takes seconds per class of sizes on a GPU, minutes on a software adapter.
  */
-export function tune(
+export async function tune(
   context: EngineContext,
   model: ModelFacts,
   options: TuneModelOptions = {},
 ): Promise<TuneResult> {
   const { known = {} } = options;
+  await loadPlanner(context.target);
   const subjects = modelSubjects(context, model, options).filter(({ key }) => !(key in known));
   return tuneSubjects(context, subjects, options);
 }

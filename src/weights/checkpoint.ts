@@ -78,7 +78,13 @@ export async function openFile(
 ): Promise<Checkpoint> {
   if (isIndex(file)) {
     const { openShards } = await import('./shards.ts');
-    return assemble(`${folder.name}/${file}`, await openShards(folder, file, signal));
+    const shards = await openShards(folder, file, signal);
+    try {
+      return await assemble(`${folder.name}/${file}`, shards);
+    } catch (error) {
+      await closeAll(shards.sources);
+      throw error;
+    }
   }
   const source = await folder.open(file);
   try {
@@ -102,6 +108,10 @@ export interface Assembly {
 const storedTensors = (source: ByteSource, entries: TensorIndex): Map<string, StoredTensor> =>
   new Map([...entries].map(([name, entry]) => [name, stored(source, entry)]));
 
+const closeAll = async (sources: readonly ByteSource[]): Promise<void> => {
+  await Promise.all(sources.map((source) => source.close()));
+};
+
 async function assemble(name: string, { sources, tensors }: Assembly): Promise<Checkpoint> {
   const sizes = await Promise.all(sources.map((source) => source.size()));
   const at = (tensor: string): StoredTensor => {
@@ -109,9 +119,7 @@ async function assemble(name: string, { sources, tensors }: Assembly): Promise<C
     if (!entry) throw new CheckpointError(`${name}: has no tensor ${tensor}`);
     return entry;
   };
-  const close = async () => {
-    await Promise.all(sources.map((source) => source.close()));
-  };
+  const close = () => closeAll(sources);
   return {
     name,
     tensors,

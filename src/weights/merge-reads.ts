@@ -17,7 +17,7 @@ type Read = (
 const KIB = 1024;
 /** What is sooner read than asked for again: a millisecond at 500 Mbit/s. */
 const GAP_BYTES = 64 * KIB;
-/** No range grows beyond it: connections side by side, as browsers have six, are faster than one. */
+/** No range grows beyond it, so that large reads go side by side: browsers have six connections to a server. */
 const RANGE_BYTES = 4 * KIB * KIB;
 
 interface Asked {
@@ -34,7 +34,7 @@ interface Range {
   readonly parts: readonly Asked[];
 }
 
-/** `read`, with calls of one task that share a signal put together. What fails fails for all of a range. */
+/** `read`, with calls before the next microtask that share a signal put together. What fails fails for all of a range. */
 export function mergeReads(read: Read): Read {
   const waiting = new Map<AbortSignal | undefined, Asked[]>();
   const send = (): void => {

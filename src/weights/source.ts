@@ -50,7 +50,7 @@ export function bytesSource(name: string, bytes: Uint8Array<ArrayBuffer>): ByteS
 
 /**
  * A Blob or File; `name` defaults to the File's. Reads that are asked for at the same time are merged as
- * `httpSource` does: each costs a page some tenths of a millisecond of its thread.
+ * `httpSource` does: each is work of a page's thread.
  */
 export function blobSource(
   blob: Blob,

@@ -1,17 +1,16 @@
 /**
  * Large photos on the page of demo/, without its interface: what parts.test.ts calls from outside as
- * `window.app`. The room for pictures is small, so that a small photo has many sheets and runs.
+ * `window.parts`. The room for pictures is small, so that a small photo has many sheets and runs.
  */
 import { currentSession, setSession } from '../../demo/actions/current-session.ts';
 import { cancel } from '../../demo/actions/execution.ts';
 import { choose } from '../../demo/actions/model-choice.ts';
 import { open as openPhoto } from '../../demo/actions/photo.ts';
-import { encodeResult } from '../../demo/actions/result.ts';
 import { reroll, sharpen, sharpenView, undo } from '../../demo/actions/runs.ts';
 import { Session } from '../../demo/engine/session.ts';
 import * as app from '../../demo/state/app.ts';
 import type { Room } from '../../demo/state/cut.ts';
-import { change, options } from '../../demo/state/options.ts';
+import { change } from '../../demo/state/options.ts';
 import { whole } from '../../demo/state/regions.ts';
 import type { Region } from '../../src/index.ts';
 import { servedFolder } from './page.ts';
@@ -49,13 +48,14 @@ async function open(room: Partial<Room>, model: ServedModel): Promise<Session> {
 const use = (model: ServedModel, id: string): void =>
   choose(app.NANO, { id, open: async () => servedFolder(model) });
 
-/** The saved file's pixels. */
-async function pixels(region: Region = whole(SIZE)): Promise<Uint8ClampedArray> {
-  const how = { region, format: 'png', quality: 100, scale: 4, metadata: false } as const;
-  const bitmap = await createImageBitmap(await encodeResult(how));
-  const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext('2d')!;
-  context.drawImage(bitmap, 0, 0);
-  return context.getImageData(0, 0, bitmap.width, bitmap.height).data;
+/** What is sharp of a region. */
+function pixels(region: Region = whole(SIZE)): Uint8ClampedArray {
+  const canvas = new OffscreenCanvas(4 * region.width, 4 * region.height);
+  const context = canvas.getContext('2d')!;
+  for (const { bitmap, region: at } of currentSession()!.surface!.sheets.bitmaps(region)) {
+    context.drawImage(bitmap, 4 * (at.x - region.x), 4 * (at.y - region.y));
+  }
+  return context.getImageData(0, 0, canvas.width, canvas.height).data;
 }
 
 const apart = (a: Uint8ClampedArray, b: Uint8ClampedArray): number =>
@@ -92,8 +92,7 @@ const parts = {
       const { sheets } = session.surface!;
       await sheets.reserve(whole(SIZE), new AbortController().signal);
       pasteThree(session);
-      app.result.value = { isWhole: true, options: options.value, model: '', milliseconds: 0 };
-      made.push(await pixels(), await pixels({ x, y, width, height }));
+      made.push(pixels(), pixels({ x, y, width, height }));
     }
     const [one = made[0]!, oneRegion, many = one, region] = made;
     const count = currentSession()?.surface?.sheets.parts.length;
@@ -141,14 +140,14 @@ const parts = {
     await sharpen();
     stop();
     const rest = state();
-    const before = await pixels();
+    const before = pixels();
     const opaque = before.every((value, i) => i % 4 !== 3 || value === 255);
 
     app.selection.value = { x: 9, y: 3, width: 16, height: 10 };
     await reroll();
-    const changed = apart(before, await pixels());
+    const changed = apart(before, pixels());
     undo();
-    const undone = apart(before, await pixels());
+    const undone = apart(before, pixels());
 
     use(model, 'another');
     app.visible.value = { x: 40, y: 8, width: 8, height: 8 };
@@ -156,6 +155,29 @@ const parts = {
     const hasOld = sheets.parts.some(({ region }) => region.x === 0);
     const shown = app.images.value?.parts.length === sheets.parts.length;
     return { order, stopped, noMemory, rest, opaque, changed, undone, hasOld, shown };
+  },
+
+  /** Stopped between a first paste and its end; then another model elsewhere: is anything left of the first? */
+  async stoppedLate(model: ServedModel) {
+    const session = await open(ROOM, model);
+    const { sheets } = session.surface!;
+    const { queue } = session.device;
+    const done = queue.onSubmittedWorkDone.bind(queue);
+    queue.onSubmittedWorkDone = () => {
+      if (sheets.parts.length > 0) cancel();
+      return done();
+    };
+    app.visible.value = { x: 0, y: 0, width: 8, height: 8 };
+    await sharpenView();
+    Reflect.deleteProperty(queue, 'onSubmittedWorkDone');
+    const hadParts = sheets.parts.length > 0;
+    const { value: result } = app.result;
+
+    use(model, 'another');
+    app.visible.value = { x: 40, y: 8, width: 8, height: 8 };
+    await sharpenView();
+    const hasOld = sheets.parts.some(({ region }) => region.x === 0);
+    return { hadParts, result, hasNew: sheets.parts.length > 0, hasOld };
   },
 };
 window.parts = parts;

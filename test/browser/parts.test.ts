@@ -52,4 +52,9 @@ inBrowsers((browser) => {
       shown: true,
     });
   });
+
+  test('stopped after a paste and before its end: another look does not lie beside it', async () => {
+    const seen = await page.evaluate((model) => window.parts.stoppedLate(model), site.tiny);
+    expect(seen).toEqual({ hadParts: true, result: null, hasNew: true, hasOld: false });
+  });
 });

@@ -92,7 +92,10 @@ describe.each(adapterNames)('%s', (name) => {
       matrixConfigs: [listed(APPLE), listed(NVIDIA)],
     };
     const destroy = vi.spyOn(device, 'destroy').mockReturnValue(undefined);
-    const found = await reportMatrices(gpu, { open: () => Promise.resolve(device) });
+    const found = await reportMatrices(gpu, {
+      open: () => Promise.resolve(device),
+      timeoutMs: 60_000,
+    });
     expect(destroy).toHaveBeenCalledOnce();
     destroy.mockRestore();
     expect(found).toEqual([

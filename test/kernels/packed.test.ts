@@ -8,7 +8,7 @@ import type { TensorType } from '../../src/engine/kernel.ts';
 import { GraphBuilder } from '../../src/graph/builder.ts';
 import { loadWeights } from '../../src/graph/load-weights.ts';
 import { lower } from '../../src/graph/lower.ts';
-import { readWhole } from '../../src/graph/weight-parts.ts';
+import { readWhole } from '../../src/graph/whole-weight.ts';
 import type { WeightSource } from '../../src/graph/weight-source.ts';
 import { linearReference } from '../../src/kernels/matmul.ts';
 import { subjectsOf } from '../../src/tune/subjects.ts';

@@ -206,6 +206,7 @@ describe.each(adapterNames.slice(-1))('%s', (adapter) => {
     const long = device.limits.maxTextureDimension2D / 4 + 1;
     const data = new Uint8Array(4 * long);
     await refused({ width: long, height: 1, data }, {}, ImageSizeError, /maxTextureDimension2D/);
+    await expect(sr.plan({ width: long, height: 1 })).rejects.toThrow(/maxTextureDimension2D/);
     const huge = { tile: 4096 }; // its x4 image takes gigabytes in one piece
     await expect(sr.plan({ width: 64, height: 64 }, huge)).rejects.toThrow(DeviceError);
   });

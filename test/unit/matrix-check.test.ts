@@ -161,6 +161,16 @@ describe('what becomes of each kind', () => {
     ]);
     expect(destroy).toHaveBeenCalledOnce();
   });
+  test('a device that cannot be made is told', async () => {
+    const found = await reportMatrices(ABLE, { open: () => Promise.reject(new Error('busy')) });
+    expect(found.map(({ why }) => why)).toEqual([
+      'no device: Error: busy',
+      'no kernels for it',
+      'no device: Error: busy',
+      'no kernels for it',
+      'no kernels for it',
+    ]);
+  });
   test('no device where matrices are off', async () => {
     const openNone = vi.fn<() => Promise<GPUDevice>>();
     const found = await reportMatrices(ABLE, { whyOff: 'INVSR_MATRIX=off', open: openNone });

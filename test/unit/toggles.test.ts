@@ -1,6 +1,6 @@
-/** Dawn's toggles: ours, unless the caller says otherwise. */
+/** Dawn in Node: our toggles, unless the caller says otherwise; the globals that browsers have. */
 import { expect, test } from 'vitest';
-import { mergeToggles } from '../../src/engine/node-device.ts';
+import { listAdapters, mergeToggles } from '../../src/engine/node-device.ts';
 
 test('ours by default, and others besides', () => {
   const ours = mergeToggles();
@@ -19,4 +19,10 @@ test('the caller wins', () => {
   expect(enable).toContain('timestamp_quantization');
   expect(enable).not.toContain('disable_robustness');
   expect(disable).toEqual(['disable_robustness']);
+});
+
+test('adapters are listed with the globals that a check of their matrices needs', async () => {
+  Reflect.deleteProperty(globalThis, 'GPUBufferUsage');
+  await listAdapters();
+  expect(globalThis).toHaveProperty('GPUBufferUsage');
 });

@@ -294,6 +294,25 @@ test.each(TARGETS)(
   },
 );
 
+test('tune gets the code that its plans call for', async () => {
+  vi.resetModules(); // test/harness/load-kernels.ts has loaded all of it
+  const { tune } = await import('../../src/tune/tune-model.ts');
+  const { loadDesigns, rareOps } = await import('../../src/kernels/on-demand.ts');
+  const { winogradNodes } = await import('../../src/graph/algorithms.ts');
+  expect(() => rareOps.get()).toThrow('not loaded');
+  const [, , target] = TARGETS;
+  await loadDesigns(target!); // as openContext does
+  const model = await openModel(nodeFolder('weights/invsr-nano'));
+  const capabilities = { ...target, limits: { maxStorageBufferBindingSize: 2 ** 30 } };
+  const stop = AbortSignal.abort(new Error('enough'));
+  await expect(tune({ target, capabilities } as never, model, { signal: stop })).rejects.toThrow(
+    'enough',
+  );
+  expect(rareOps.get()).toBeDefined();
+  expect(winogradNodes.get()).toBeDefined();
+  await model.close();
+});
+
 // --- background -----------------------------------------------------------------------------------
 
 test('measurements wait for a quiet moment, and are not delayed once it is quiet', async () => {

@@ -1,7 +1,8 @@
 /** Weights put together from several tensors: as one tensor's rows, and as the columns of one matrix. */
 import { describe, expect, test } from 'vitest';
 import type { PlanWeight } from '../../src/engine/plan.ts';
-import { placeOf, readWhole, stacked } from '../../src/graph/weight-parts.ts';
+import { placeOf, stacked } from '../../src/graph/weight-parts.ts';
+import { readWhole } from '../../src/graph/whole-weight.ts';
 import type { WeightSource } from '../../src/graph/weight-source.ts';
 import { convert, type Layout, layoutType, type RawTensor } from '../../src/weights/layout.ts';
 import { rawWeight } from '../harness/raw-weights.ts';

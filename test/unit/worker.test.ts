@@ -1,6 +1,7 @@
 /** The page's side of the worker: calls, aborts and errors as messages (test/browser/worker.test.ts has the rest). */
 import { describe, expect, test } from 'vitest';
 import { DeviceError, DeviceLostError } from '../../src/engine/errors.ts';
+import * as entry from '../../src/index.ts';
 import { InvSRWorker, type WorkerLoadOptions } from '../../src/library/worker-client.ts';
 import {
   type FromPage,
@@ -72,6 +73,17 @@ describe('errors', () => {
     expect(received).toBeInstanceOf(error.constructor);
     expect(received.name).toBe(error.name);
     expect(received.message).toBe(error.message);
+  });
+
+  // AdapterNameError is of devices in Node.
+  const classes = Object.values<unknown>(entry).filter(
+    (value): value is typeof Error =>
+      typeof value === 'function' &&
+      value.prototype instanceof Error &&
+      value !== entry.AdapterNameError,
+  );
+  test.each(classes)('$name arrives as one', (type) => {
+    expect(receivedError({ name: type.name, message: '', fields: {} })).toBeInstanceOf(type);
   });
 
   test('with their fields', () => {

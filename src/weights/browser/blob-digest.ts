@@ -3,9 +3,9 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import type { Algorithm, HashOptions } from '../hub/checksum.ts';
 
 /** Left to the browser. */
-const WHOLE = 16 * 2 ** 20;
+const WHOLE_BYTES = 16 * 2 ** 20;
 /** Hashed without a pause: a page that does this stays alive. */
-const CHUNK = 2 ** 19;
+const CHUNK_BYTES = 2 ** 19;
 
 export async function digestOfBlob(
   blob: Blob,
@@ -14,7 +14,8 @@ export async function digestOfBlob(
 ): Promise<string> {
   const isGit = algorithm === 'git-sha1';
   // Those of git are small.
-  if (isGit || blob.size <= WHOLE) {
+  if (isGit || blob.size <= WHOLE_BYTES) {
+    signal?.throwIfAborted();
     const whole = isGit ? new Blob([`blob ${blob.size}\0`, blob]) : blob;
     const name = isGit ? 'SHA-1' : 'SHA-256';
     const digest = await crypto.subtle.digest(name, await whole.arrayBuffer());
@@ -22,9 +23,9 @@ export async function digestOfBlob(
     return hexOf(new Uint8Array(digest));
   }
   const hash = sha256.create();
-  for (let at = 0; at < blob.size; at += CHUNK) {
+  for (let at = 0; at < blob.size; at += CHUNK_BYTES) {
     signal?.throwIfAborted();
-    const bytes = new Uint8Array(await blob.slice(at, at + CHUNK).arrayBuffer());
+    const bytes = new Uint8Array(await blob.slice(at, at + CHUNK_BYTES).arrayBuffer());
     hash.update(bytes);
     onBytes(bytes.length);
   }

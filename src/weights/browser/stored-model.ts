@@ -153,7 +153,7 @@ export async function listModels(root: FileSystemDirectoryHandle): Promise<Store
     if (!folder) continue;
     const note = await readModelNote(folder);
     if (!note) {
-      const bytes = await bytesIn(folder);
+      const bytes = await bytesIn(folder).catch(() => 0); // removed meanwhile
       const damaged = { isComplete: false, licences: [], problem: UNREADABLE };
       // Nothing: another tab is about to begin it.
       if (bytes > 0) result.push({ name, bytes, storedBytes: bytes, ...damaged });

@@ -1,0 +1,118 @@
+/**
+ * The result as a file: what is sharp over the photo, which the browser enlarges, encoded with metadata.
+ * Browsers encode on the thread that a canvas belongs to, for seconds where it is large: encoder.ts has a
+ * worker do it.
+ */
+import type { Region } from '../../src/index.ts';
+import { resultNote, resultXmp, type Settings } from '../../src/library/result-note.ts';
+import { VERSION } from '../../src/version.ts';
+import { resultExif } from './exif.ts';
+import { type PictureMetadata, withMetadata } from './metadata.ts';
+import { PictureError } from './open.ts';
+
+export type Format = 'png' | 'jpeg' | 'webp';
+
+export interface SaveOptions {
+  /** What of the photo. */
+  readonly region: Region;
+  readonly format: Format;
+  /** 1 to 100, of JPEG and WebP. */
+  readonly quality: number;
+  /** 4, or 2 for a result reduced by half. */
+  readonly scale: 2 | 4;
+  /** What the photo said about itself, and how this was made. */
+  readonly metadata: boolean;
+}
+
+export const EXTENSIONS: Readonly<Record<Format, string>> = {
+  png: 'png',
+  jpeg: 'jpg',
+  webp: 'webp',
+};
+
+/** All but the result. */
+export interface FileRequest {
+  readonly photo: ImageBitmap;
+  /** The photo's. */
+  readonly metadata: PictureMetadata;
+  readonly settings: Settings;
+  readonly how: SaveOptions;
+}
+
+/** What is sharp, for a region of the photo; transparent where nothing is. */
+export interface SharpPart {
+  readonly bitmap: ImageBitmap;
+  readonly region: Region;
+}
+
+export interface PictureFile {
+  /** Over the photo. Closes the bitmap. */
+  draw(part: SharpPart): void;
+  /** The photo's own alpha cuts the result out. PictureError: the browser cannot. */
+  finish(): Promise<Blob>;
+}
+
+const TOOL = `invsr-webgpu ${VERSION}`;
+
+const tooLarge = (cause?: unknown): PictureError =>
+  new PictureError('This browser has no memory for a picture of that size.', { cause });
+
+/** PictureError: too large for this browser. */
+export function createFile({ photo, metadata, settings, how }: FileRequest): PictureFile {
+  const { region, format, quality, scale } = how;
+  const [width, height] = [scale * region.width, scale * region.height];
+  const canvas = new OffscreenCanvas(width, height);
+  const context = canvas.getContext('2d');
+  if (!context) throw tooLarge();
+  context.imageSmoothingQuality = 'high';
+  const drawPhoto = (): void => {
+    const { x, y } = region;
+    context.drawImage(photo, x, y, region.width, region.height, 0, 0, width, height);
+  };
+  drawPhoto();
+  return {
+    draw({ bitmap, region: at }) {
+      const [x, y] = [scale * (at.x - region.x), scale * (at.y - region.y)];
+      context.drawImage(bitmap, x, y, scale * at.width, scale * at.height);
+      bitmap.close();
+    },
+    async finish() {
+      if (format === 'jpeg') {
+        context.globalCompositeOperation = 'destination-over';
+        context.fillStyle = '#fff';
+        context.fillRect(0, 0, width, height);
+      } else {
+        context.globalCompositeOperation = 'destination-in';
+        drawPhoto();
+      }
+      const type = `image/${format}`;
+      const blob = await canvas
+        .convertToBlob({ type, quality: quality / 100 })
+        .catch((cause: unknown) => {
+          throw tooLarge(cause);
+        });
+      if (blob.type !== type) {
+        throw new PictureError(`This browser does not write ${format.toUpperCase()}. Choose PNG.`);
+      }
+      return how.metadata ? annotated(blob, { metadata, settings }, { width, height }) : blob;
+    },
+  };
+}
+
+async function annotated(
+  blob: Blob,
+  { metadata, settings }: Pick<FileRequest, 'metadata' | 'settings'>,
+  size: { readonly width: number; readonly height: number },
+): Promise<Blob> {
+  const exif = resultExif(metadata.exif, { ...size, software: `${TOOL}, AI-upscaled` });
+  const bytes = withMetadata(
+    new Uint8Array(await blob.arrayBuffer()),
+    {
+      ...(exif && { exif }),
+      xmp: resultXmp(metadata.xmp, { settings, tool: TOOL }),
+      texts: { Software: TOOL, Comment: resultNote(settings) },
+    },
+    size,
+  );
+  return new Blob([bytes], { type: blob.type });
+}

@@ -1,0 +1,35 @@
+/** Puts one picture file together, on a thread of its own; encoder.ts has the messages. */
+import { createFile, type PictureFile } from './encode.ts';
+import type { Answered, Asked } from './encoder.ts';
+import { PictureError } from './open.ts';
+
+interface WorkerScope {
+  addEventListener(type: 'message', listener: (event: MessageEvent<Asked>) => void): void;
+  postMessage(message: Answered, options: StructuredSerializeOptions): void;
+}
+
+// The types of pages and of workers exclude each other.
+const scope = globalThis as unknown as WorkerScope;
+
+let file: PictureFile | undefined;
+
+async function answer(asked: Asked): Promise<Blob | undefined> {
+  if (asked.kind === 'begin') file = createFile(asked.request);
+  else if (asked.kind === 'draw') file?.draw(asked.part);
+  else return file?.finish();
+  return undefined;
+}
+
+const tell = (message: Answered): void => scope.postMessage(message, {});
+
+scope.addEventListener('message', ({ data }) => {
+  answer(data).then(
+    (blob) => tell({ kind: 'done', ...(blob && { blob }) }),
+    (error: unknown) =>
+      tell({
+        kind: 'failed',
+        message: error instanceof Error ? error.message : String(error),
+        isForPeople: error instanceof PictureError,
+      }),
+  );
+});
