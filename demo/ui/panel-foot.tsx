@@ -11,8 +11,8 @@ export function PanelFoot() {
   if (!picture) return null;
   const planned = app.plannedBytes.value;
   const { value: result } = app.result;
-  // Other options: what the next run takes is of more use than what the last one took.
-  const isShown = result !== null && result.options === options.value;
+  // Another model or other options: what the next run takes is of more use than what the last one took.
+  const isShown = result !== null && isOfNow(result);
   const { width, height } = picture;
   return (
     <div class="panel-foot">
@@ -36,7 +36,7 @@ export function PanelFoot() {
 
 function Begin() {
   const { value: result } = app.result;
-  const isDone = result?.isWhole === true && result.options === options.value;
+  const isDone = result?.isWhole === true && isOfNow(result);
   return (
     <button
       type="button"
@@ -47,6 +47,10 @@ function Begin() {
     </button>
   );
 }
+
+/** Made with what is chosen now. */
+const isOfNow = ({ options: of, model }: app.Result): boolean =>
+  of === options.value && model === app.model.value.name;
 
 function aimOf(result: app.Result | null): string {
   if (!result) return 'Sharpen';

@@ -140,7 +140,8 @@ inAllBrowsers((browser, isWhole) => {
         await page.getByRole('heading', { name: 'small' }).waitFor();
         await idle(page);
         await page.getByTitle('Memory that a run takes').waitFor();
-        await expect.poll(() => middleOf(page), { timeout: RUN_MS }).toBe(PURPLE);
+        // Not every second browser shows canvases (chromium.ts).
+        if (isWhole) await expect.poll(() => middleOf(page), { timeout: RUN_MS }).toBe(PURPLE);
         expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe('small');
         expect(await alertOf(page)).toBe('');
         await drop(page, 'IMG 7.jpg', 'image/jpeg', photo);

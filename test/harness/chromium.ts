@@ -9,7 +9,8 @@ import { type Browser, chromium, type Page } from 'playwright-core';
 import { packageRoot, unpackedFolder } from '../../src/engine/swiftshader.ts';
 
 const NPM = 'npm';
-const DEBIAN = '/usr/bin/chromium';
+/** Debian's: the first that is there. In the second, headless, canvases do not show what WebGPU drew on SwiftShader. */
+const DEBIAN = ['/usr/bin/chromium-headless-shell', '/usr/bin/chromium'];
 
 const ASKED = process.env['INVSR_TEST_BROWSER'];
 
@@ -25,11 +26,12 @@ function browsers(): string[] {
     console.warn(`browser: SKIPPED ${why}`);
     return [];
   };
+  const debian = DEBIAN.find((path) => existsSync(path));
   return [
     ...(packageRoot() === undefined
       ? skip('Chromium from npm: @sparticuz/chromium is not installed, or not for this system')
       : [NPM]),
-    ...(existsSync(DEBIAN) ? [DEBIAN] : skip(`${DEBIAN}: not installed`)),
+    ...(debian === undefined ? skip(`${DEBIAN.join(', ')}: not installed`) : [debian]),
   ];
 }
 
