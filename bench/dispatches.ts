@@ -118,9 +118,10 @@ export async function openDispatches(
       });
       bound.push({ step, pipeline: entry.pipeline, groups });
     }
-    const encodeOver = (pass: GPUComputePassEncoder, copy: number, isPrepared: boolean): void => {
-      for (const { step, pipeline, groups } of bound) {
-        if ((step.isPrepared === true) !== isPrepared) continue;
+    const once = bound.filter(({ step }) => step.isPrepared === true);
+    const timed = bound.filter(({ step }) => step.isPrepared !== true);
+    const encodeOver = (pass: GPUComputePassEncoder, copy: number, some: typeof bound): void => {
+      for (const { step, pipeline, groups } of some) {
         pass.setPipeline(pipeline);
         pass.setBindGroup(0, groups[copy]);
         pass.dispatchWorkgroups(...step.kernel.workgroups);
@@ -128,14 +129,14 @@ export async function openDispatches(
     };
     const encoder = device.createCommandEncoder();
     const preparing = encoder.beginComputePass();
-    for (let copy = 0; copy < copies; copy++) encodeOver(preparing, copy, true);
+    for (let copy = 0; copy < copies; copy++) encodeOver(preparing, copy, once);
     preparing.end();
     device.queue.submit([encoder.finish()]);
     let next = 0;
     return {
       copies,
       encode(pass, count) {
-        for (let i = 0; i < count; i++) encodeOver(pass, next++ % copies, false);
+        for (let i = 0; i < count; i++) encodeOver(pass, next++ % copies, timed);
       },
       dispose,
     };

@@ -2,6 +2,7 @@
  * Pipelines of image passes, one per text and device; they belong to the device, as those of
  * pipelines.ts do, whose layouts are of buffers alone.
  */
+import { inScope } from './error-scope.ts';
 import { CompileError } from './errors.ts';
 
 /** Values made once per device and key; those that fail are forgotten. */
@@ -53,18 +54,18 @@ export const renderPipeline = (
     ),
   );
 
-/** The scope is closed before anything is awaited: scopes are shared by everybody on the device. */
 async function compile<T>(
   device: GPUDevice,
   code: string,
   make: (module: GPUShaderModule) => Promise<T>,
 ): Promise<T> {
-  device.pushErrorScope('validation');
-  const module = device.createShaderModule({ label: LABEL, code });
-  const scope = device.popErrorScope().catch(() => null);
+  const { result: module, error: refused } = inScope(device, 'validation', () =>
+    device.createShaderModule({ label: LABEL, code }),
+  );
   try {
     return await make(module);
   } catch (error) {
-    throw new CompileError('image pass', LABEL, (await scope)?.message ?? String(error), '');
+    const message = (await refused.catch(() => undefined)) ?? String(error);
+    throw new CompileError('image pass', LABEL, message, '');
   }
 }

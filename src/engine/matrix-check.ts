@@ -10,6 +10,7 @@
  * invocations. What is wrong, absent, refused or does not answer in time is not used, and nothing is
  * said of it: other kernels do the work.
  */
+import { inScope } from './error-scope.ts';
 import type { MatrixShape, SubgroupMatrix } from './kernel.ts';
 import { MATRIX_THREADS as THREADS } from './matrix-candidates.ts';
 import { readBuffer } from './readback.ts';
@@ -87,20 +88,16 @@ function operandsOf({ n, k, component }: SubgroupMatrix, rows: number): Operands
 
 /** undefined where subgroups are as expected and the product is right. */
 async function problemOf(device: GPUDevice, matrix: SubgroupMatrix): Promise<string | undefined> {
-  // Each scope ends where it began, before anything is awaited: the device may not be ours alone.
-  device.pushErrorScope('validation');
-  const module = device.createShaderModule({
-    label: 'invsr/matrix-check',
-    code: productWgsl(matrix),
-  });
-  const moduleError = device.popErrorScope();
+  const { result: module, error: moduleError } = inScope(device, 'validation', () =>
+    device.createShaderModule({ label: 'invsr/matrix-check', code: productWgsl(matrix) }),
+  );
   const pipeline = await device.createComputePipelineAsync({
     label: 'invsr/matrix-check',
     layout: 'auto',
     compute: { module, entryPoint: 'main' },
   });
   const refused = await moduleError;
-  if (refused) return refused.message;
+  if (refused !== undefined) return refused;
 
   const buffers: GPUBuffer[] = [];
   const create = (size: number, data?: Operand): GPUBuffer => {
@@ -114,28 +111,31 @@ async function problemOf(device: GPUDevice, matrix: SubgroupMatrix): Promise<str
   const rows = (THREADS / matrix.subgroupSize) * matrix.m;
   const bytes = { product: rows * matrix.n * 4, places: THREADS * 16 };
   try {
-    device.pushErrorScope('validation');
-    const inputs = operandsOf(matrix, rows).map((data) => create(data.byteLength, data));
-    const product = create(bytes.product);
-    const places = create(bytes.places);
-    const encoder = device.createCommandEncoder({ label: 'invsr/matrix-check' });
-    const pass = encoder.beginComputePass();
-    pass.setPipeline(pipeline);
-    pass.setBindGroup(
-      0,
-      device.createBindGroup({
-        layout: pipeline.getBindGroupLayout(0),
-        entries: [...inputs, product, places].map((buffer, binding) => ({
-          binding,
-          resource: { buffer },
-        })),
-      }),
-    );
-    pass.dispatchWorkgroups(1);
-    pass.end();
-    device.queue.submit([encoder.finish()]);
-    const runError = await device.popErrorScope();
-    if (runError) return runError.message;
+    const { result, error } = inScope(device, 'validation', () => {
+      const inputs = operandsOf(matrix, rows).map((data) => create(data.byteLength, data));
+      const product = create(bytes.product);
+      const places = create(bytes.places);
+      const encoder = device.createCommandEncoder({ label: 'invsr/matrix-check' });
+      const pass = encoder.beginComputePass();
+      pass.setPipeline(pipeline);
+      pass.setBindGroup(
+        0,
+        device.createBindGroup({
+          layout: pipeline.getBindGroupLayout(0),
+          entries: [...inputs, product, places].map((buffer, binding) => ({
+            binding,
+            resource: { buffer },
+          })),
+        }),
+      );
+      pass.dispatchWorkgroups(1);
+      pass.end();
+      device.queue.submit([encoder.finish()]);
+      return { product, places };
+    });
+    const runError = await error;
+    if (runError !== undefined) return runError;
+    const { product, places } = result;
     return (
       misplaced(new Uint32Array(await readBuffer(device, places, bytes.places)), matrix) ??
       miscounted(new Float32Array(await readBuffer(device, product, bytes.product)), matrix)

@@ -5,6 +5,7 @@
  * Bind group layouts are explicit, from the kernel's binding numbers: binding 0 a uniform buffer,
  * inputs read-only storage, outputs storage.
  */
+import { inScope } from './error-scope.ts';
 import { CompileError, excerptOf } from './errors.ts';
 import type { Kernel } from './kernel.ts';
 
@@ -79,13 +80,14 @@ function createPipelineCache(device: GPUDevice): PipelineCache {
   async function compileOne({ path, kernel }: CompileRequest): Promise<Compiled> {
     const label = `invsr/${kernel.name}`;
     // A bad module raises an error of its own besides the pipeline's rejection. The scope keeps it
-    // from the owner's handler; it is closed before anything is awaited, because scopes are shared
-    // by everybody on the device.
-    device.pushErrorScope('validation');
-    const layout = layoutOf(kernel);
-    const module = device.createShaderModule({ label, code: kernel.wgsl });
-    const pipelineLayout = device.createPipelineLayout({ label, bindGroupLayouts: [layout] });
-    const scope = device.popErrorScope().catch(() => null);
+    // from the owner's handler.
+    const { result, error: refused } = inScope(device, 'validation', () => {
+      const layout = layoutOf(kernel);
+      const module = device.createShaderModule({ label, code: kernel.wgsl });
+      const pipelineLayout = device.createPipelineLayout({ label, bindGroupLayouts: [layout] });
+      return { layout, module, pipelineLayout };
+    });
+    const { layout, module, pipelineLayout } = result;
     try {
       const pipeline = await device.createComputePipelineAsync({
         label,
@@ -100,7 +102,7 @@ function createPipelineCache(device: GPUDevice): PipelineCache {
       throw new CompileError(
         `${kernel.name} ${kernel.variant}`,
         path,
-        first?.message ?? (await scope)?.message ?? String(error),
+        first?.message ?? (await refused.catch(() => undefined)) ?? String(error),
         first ? excerptOf(kernel.wgsl, first.lineNum) : '',
       );
     }

@@ -88,8 +88,10 @@ export class TilePlans {
     const plan = this.#options.check
       ? yield* whenLoaded(() => watching.get().watch(planned, this.#context.target))
       : planned;
-    this.#plans.set(key, plan);
-    return plan;
+    // Another call may have made it meanwhile, and networks know their runners by it.
+    const kept = this.#plans.get(key) ?? plan;
+    this.#plans.set(key, kept);
+    return kept;
   }
 
   /** From now on the stage's plans are in f32; NonFiniteError where they are already. */

@@ -125,6 +125,20 @@ describe('silently off', () => {
     expect(await checkMatrices(deviceOf({ createShaderModule }), CANDIDATES)).toBeUndefined();
     expect(createShaderModule).toHaveBeenCalledTimes(CANDIDATES.length);
   });
+  test('with every scope closed, whatever throws', async () => {
+    const pushErrorScope = vi.fn<() => void>();
+    const popErrorScope = vi.fn<() => Promise<null>>(() => Promise.resolve(null));
+    const createShaderModule = vi.fn<() => object>(() => {
+      throw new Error('lost');
+    });
+    const scopes = { pushErrorScope, popErrorScope };
+    await checkMatrices(deviceOf({ ...scopes, createShaderModule }), CANDIDATES);
+    // This device has no queue to run anything.
+    const createComputePipelineAsync = (): Promise<object> => Promise.resolve({});
+    await checkMatrices(deviceOf({ ...scopes, createComputePipelineAsync }), CANDIDATES);
+    expect(pushErrorScope).toHaveBeenCalledTimes(3 * CANDIDATES.length);
+    expect(popErrorScope).toHaveBeenCalledTimes(3 * CANDIDATES.length);
+  });
   test('where pipelines are refused', async () => {
     const createComputePipelineAsync = vi.fn<() => Promise<never>>(() =>
       Promise.reject(new Error('no such matrix')),
@@ -148,7 +162,12 @@ describe('what becomes of each kind', () => {
     throw new Error('refused');
   };
   const open = (): Promise<GPUDevice> =>
-    Promise.resolve({ pushErrorScope() {}, createShaderModule, destroy } as never);
+    Promise.resolve({
+      pushErrorScope() {},
+      popErrorScope: () => Promise.resolve(null),
+      createShaderModule,
+      destroy,
+    } as never);
 
   test('why it is not used, by the check and without', async () => {
     const found = await reportMatrices(ABLE, { open });

@@ -65,6 +65,17 @@ describe('one tile of 128 at full size, in f16', () => {
   });
 });
 
+test('calls that plan the same at the same time end with the same plans', async () => {
+  const plans = new TilePlans(context, model, { ...tile, lowMemory: false });
+  const kind = { noise: 'generated' } as const;
+  const calls = [plans.ahead(1, kind), plans.ahead(1, kind)];
+  const all = () => plans.all(1, kind).map(({ plan }) => plan);
+  await Promise.race(calls);
+  const first = all();
+  await Promise.all(calls);
+  for (const [i, plan] of all().entries()) expect(plan).toBe(first[i]);
+});
+
 describe('a limit', () => {
   const asked = { tile: 48, tileBatch: 4 };
 
