@@ -11,12 +11,18 @@ import { createQueue } from '../engine/queue.ts';
 import { type FramePlan, framePlans } from '../invsr/gpu-frame.ts';
 import type { MemoryPlan } from '../invsr/memory-plan.ts';
 import type { Model } from '../invsr/model.ts';
-import { SCALE } from '../invsr/tile-graph.ts';
 import { inputSize, sourceOf } from './input.ts';
 import { KeptNetworks } from './kept-networks.ts';
 import { openModelOf } from './open-model.ts';
 import { createOutput, expectOutput, expectTextureFits } from './output.ts';
-import { expectCallOptions, imageBytes, planCall, type Settings, settingsOf } from './plan-call.ts';
+import {
+  expectCallOptions,
+  imageBytes,
+  planCall,
+  resultSize,
+  type Settings,
+  settingsOf,
+} from './plan-call.ts';
 import { networkProgress } from './progress.ts';
 import { runCall } from './run-call.ts';
 import type {
@@ -55,7 +61,12 @@ export class InvSR implements Disposable {
     const { device, designs, signal } = options;
     signal?.throwIfAborted();
     const context = await openContext(device, designs && { designs });
-    return new InvSR(context, await openModelOf(options), options);
+    try {
+      return new InvSR(context, await openModelOf(options), options);
+    } catch (error) {
+      context.dispose();
+      throw error;
+    }
   }
 
   /** `open`, and everything that a batch of tiles with these options needs: weights on the device, pipelines compiled. */
@@ -226,11 +237,6 @@ export class InvSR implements Disposable {
     });
   }
 }
-
-const resultSize = ({ width, height }: ImageSize): ImageSize => ({
-  width: SCALE * width,
-  height: SCALE * height,
-});
 
 /** Tiles of its batches: of all, and of a smaller last one. */
 const countsOf = ({ batches }: FramePlan): ReadonlySet<number> =>

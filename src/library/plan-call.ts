@@ -86,6 +86,10 @@ export function imageBytes(
 ): number {
   const copy = isGpuImage(input) ? 0 : textureBytes({ ...window, format: 'rgba8unorm' });
   if (output) return copy;
-  const [width, height] = [SCALE * region.width, SCALE * region.height];
-  return copy + textureBytes({ width, height, format: outputFormat(outputTransfer) });
+  return copy + textureBytes({ ...resultSize(region), format: outputFormat(outputTransfer) });
 }
+
+export const resultSize = ({ width, height }: ImageSize): ImageSize => ({
+  width: SCALE * width,
+  height: SCALE * height,
+});
