@@ -23,7 +23,10 @@ const tier = (
     testTimeout: options.timeout ?? 30_000,
     hookTimeout: 120_000,
     ...(options.setup !== undefined && { globalSetup: options.setup }),
-    ...(options.makesKernels && { setupFiles: 'test/harness/load-kernels.ts' }),
+    setupFiles: [
+      'test/harness/typed-arrays.ts',
+      ...(options.makesKernels ? ['test/harness/load-kernels.ts'] : []),
+    ],
   },
 });
 
