@@ -8,5 +8,6 @@ export {
   type Toggles,
 } from './engine/node-device.ts';
 export type { Capabilities } from './engine/device.ts';
+export type { MatrixFinding } from './engine/matrix-report.ts';
 export { fileSource, nodeFolder } from './weights/node-file.ts';
 export { type NodeCache, nodeCache } from './weights/node-cache.ts';

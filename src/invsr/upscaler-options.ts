@@ -8,7 +8,7 @@ import type { PrecisionWarning } from './stage-precision.ts';
 import type { VaeTiling } from './vae-tiling.ts';
 
 /**
- * Sides: https://github.com/zsyOAOA/InvSR/blob/master/configs/sample-sd-turbo.yaml
+ * Sides: https://github.com/zsyOAOA/InvSR/blob/27f2eb7dc3b67c06cd58eba34db19593dfa89493/configs/sample-sd-turbo.yaml
  * (sample_tiled_size, latent_tiled_size); overlap: diffusers' tile_overlap_factor.
  */
 export const OFFICIAL_VAE_TILING: VaeTiling = { image: 1024, latent: 128, overlap: 0.25 };
