@@ -8,10 +8,11 @@
  *
  * Kernels share work out by subgroups, so they must know their size. Where a device has one only, it is
  * that. Where compilers choose, kernels ask for one, with `@subgroup_size`: Dawn then wants workgroups
- * of whole subgroups of that size, else of the device's largest. Metal has no such attribute, and
- * Dawn tells 4 to 64 for all of its devices; but Apple's GPUs have one size in hardware, so what the
- * check sees in its own shader (matrix-check.ts) holds for every other. That would prove nothing on
- * devices whose compilers choose: without the attribute, matrices stay off there.
+ * of whole subgroups of that size, else of the device's largest. Metal has no such attribute, and older
+ * versions of Dawn tell 4 to 64 for all of its devices; but Apple's GPUs have one size in hardware, which newer
+ * versions tell (https://github.com/google/dawn/blob/1022726df1c5ccafb3d33bb6c93e11bef172a6f8/src/dawn/native/metal/PhysicalDeviceMTL.mm),
+ * so what the check sees in its own shader (matrix-check.ts) holds for every other. That would prove nothing
+ * on devices whose compilers choose: without the attribute, matrices stay off there.
  */
 import { type Capabilities, MATRIX_FEATURE, type MatrixConfig, SIZE_FEATURE } from './device.ts';
 import type { MatrixShape, SubgroupMatrix } from './kernel.ts';

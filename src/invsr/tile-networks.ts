@@ -116,10 +116,10 @@ export class TileNetworks {
     try {
       for await (const group of groupsOf(jobs, lowMemory ? LOW_MEMORY_TILES : 1)) {
         if (call === 0) await this.prepare(group[0]?.count ?? 1, request);
-        // A last batch may be smaller.
-        for (const { count } of group) await this.plans.ahead(count, request, request.signal);
         for (const stage of STAGES) {
           for (const [i, job] of group.entries()) {
+            // A last batch may be smaller, and a check may have moved a stage to f32.
+            await this.plans.ahead(job.count, request, request.signal);
             const buffers = (scopes[i] ??= new Buffers(this.#context, patches));
             if (stage === 'noise_predictor') await begin(buffers, job);
             const { patch } = this.plans.of(stage, job.count, request).externals;

@@ -25,8 +25,8 @@
  * of all keys one after another.
  *
  * Operands in f16 only. In f32, as Apple's GPUs have them, q and the output of 64 channels alone would
- * take 128 registers of every invocation, which is all there are, and 128 rows 44 KiB of shared memory:
- * attention stays on the ALU there.
+ * take 128 registers of every invocation, which is said to be all there are (not verified), and 128 rows
+ * 44 KiB of shared memory: attention stays on the ALU there.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
 import {

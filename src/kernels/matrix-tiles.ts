@@ -26,8 +26,8 @@ export const HALO_WIDTH = 16;
 /** Taps along an axis that the border of a halo tile has room for. */
 const MAX_TAPS = 3;
 /**
- * Sums that an invocation has in registers. Operands are f32 on Apple's GPUs, where an invocation has 128
- * registers for everything.
+ * Sums that an invocation has in registers. Operands are f32 on Apple's GPUs, where an invocation is said to
+ * have 128 registers for everything (not verified).
  */
 const MAX_SUMS = { f16: 128, f32: 64 } as const;
 /** Rows of matrices that all subgroups store at a time: more would not leave x and weights 32 KiB. */
