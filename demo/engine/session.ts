@@ -179,7 +179,7 @@ export class Session {
     });
     // Made at once, the result is what the plan counts.
     const isAtOnce = fitOf(surface.size, this.room) === 'whole';
-    return plan.peakBytes + (isAtOnce ? 0 : surface.sheets.plannedBytes);
+    return plan.peakBytes + surface.photoBytes + (isAtOnce ? 0 : surface.sheets.plannedBytes);
   }
 
   /** Bytes on the device: the model, its working memory, the pictures. */

@@ -32,9 +32,13 @@ export class Surface {
     this.sheets = new Sheets(device, this.size, room);
   }
 
-  /** Bytes on the device. */
+  /** On the device, as `bytes`. */
+  get photoBytes(): number {
+    return 4 * this.size.width * this.size.height;
+  }
+
   get bytes(): number {
-    return 4 * this.size.width * this.size.height + this.sheets.bytes;
+    return this.photoBytes + this.sheets.bytes;
   }
 
   dispose(): void {

@@ -60,7 +60,7 @@ export function canMultiply({ dtype, kvDtype, target }: AttentionSpec): boolean 
 }
 
 /** Designs for these shapes, the best guess first; none where matrices do not apply. */
-export function matrixDesigns(
+export function attentionDesigns(
   spec: AttentionSpec,
   { queries, heads }: { readonly queries: number; readonly heads: number },
 ): readonly string[] {

@@ -43,7 +43,7 @@ import {
 import { attentionFlash, flashDesigns } from './attention-flash.ts';
 import type { AttentionDesign, AttentionSpec } from './attention-spec.ts';
 import { choose, sizeClass } from './designs.ts';
-import { cpuDesigns, matrixDesigns, tiledAttention } from './on-demand.ts';
+import { cpuDesigns, matrixFamily, tiledAttention } from './on-demand.ts';
 
 export interface AttentionInputs {
   readonly q: TensorType;
@@ -151,7 +151,7 @@ function designOf(
     const choice = choose(key, lanesDesigns(spec), target);
     return { ...attentionLanes(spec, choice.design), choice };
   }
-  const matrices = matrixDesigns(target);
+  const matrices = matrixFamily(target);
   const [best, ...others] = [
     ...(matrices?.attentionDesigns(spec, { queries, heads }) ?? []),
     ...(matrices?.wideDesigns(spec, queries) ?? []),

@@ -8,10 +8,10 @@ import { aluDesigns, gemmKey } from './alu-tiles.ts';
 import { choose } from './designs.ts';
 import type { ImplicitGemm, Program } from './gemm-program.ts';
 import { aluProgram } from './implicit-gemm-alu.ts';
-import { matrixDesigns } from './on-demand.ts';
+import { matrixFamily } from './on-demand.ts';
 
 export function gpuProgram(gemm: ImplicitGemm, target: Target): Program {
-  const matrices = gemm.rowNorm ? undefined : matrixDesigns(target);
+  const matrices = gemm.rowNorm ? undefined : matrixFamily(target);
   const [first, ...others] = matrices?.gemmDesigns(gemm, target) ?? [];
   if (gemm.blocks && first === undefined) {
     const { k, n } = gemm.blocks;

@@ -104,7 +104,7 @@ const fitsHalo = ({ taps, stride, pixels }: ImplicitGemm): boolean =>
   pixels.width >= HALO_WIDTH;
 
 /** Designs worth measuring, the best guess first; none where matrices do not apply. */
-export function matrixDesigns(gemm: ImplicitGemm, target: Target): readonly string[] {
+export function gemmDesigns(gemm: ImplicitGemm, target: Target): readonly string[] {
   const count = (size: string): number => {
     const [pixels = 1, columns = 1] = size.split('x').map(Number);
     const { height, width } = gemm.pixels;

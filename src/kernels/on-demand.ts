@@ -16,7 +16,7 @@ export const rareOps = onDemand('the kernels of rare ops', () => import('./rare-
 const matrix = onDemand('designs on subgroup matrices', () => import('./designs-matrix.ts'));
 
 /** Undefined where the target has no subgroup matrices. */
-export const matrixDesigns = (target: Pick<Target, 'matrix'>) =>
+export const matrixFamily = (target: Pick<Target, 'matrix'>) =>
   target.matrix ? matrix.get() : undefined;
 
 /** What every plan for a target calls for. */

@@ -285,6 +285,7 @@ function rewriteMain(text: string, lanes: number): string {
   const match = /\bfn\s+main\s*\(/.exec(text);
   if (!match) throw new Error('emulator: no main');
   const invocations = Number(/@workgroup_size\((\d+)\)/.exec(text)?.[1]);
+  if (Number.isNaN(invocations)) throw new Error('emulator: @workgroup_size is not one number');
   const builtins: Readonly<Record<string, string>> = {
     subgroup_id: `emu_index / ${lanes}u`,
     subgroup_invocation_id: `emu_index % ${lanes}u`,
