@@ -64,7 +64,7 @@ async function inBrowser<T>(
 }
 
 async function measure(page: Page, browser: Browser): Promise<Cost> {
-  const sent = await countBytes(page);
+  const before = served.traffic();
   const start = performance.now();
   await page.goto(served.url);
   const sample = page.getByRole('button', { name: 'Still life' });
@@ -74,6 +74,8 @@ async function measure(page: Page, browser: Browser): Promise<Cost> {
   await sample.click();
   await runEnds(page);
   const pictureMs = Math.round(performance.now() - start);
+  const after = served.traffic();
+  const sent = { bytes: after.bytes - before.bytes, requests: after.requests - before.requests };
   await shoot(page, 'measured');
   return { openMs, pictureMs, ...sent, browser: `Chromium ${browser.version()}` };
 }
@@ -99,16 +101,4 @@ async function runEnds(page: Page): Promise<void> {
   const cancel = page.getByRole('button', { name: 'Cancel' });
   await cancel.waitFor();
   await cancel.waitFor({ state: 'detached' });
-}
-
-/** Counts that grow while the page loads, as they came over the wire. */
-async function countBytes(page: Page): Promise<{ bytes: number; requests: number }> {
-  const sent = { bytes: 0, requests: 0 };
-  const session = await page.context().newCDPSession(page);
-  session.on('Network.loadingFinished', ({ encodedDataLength }) => {
-    sent.bytes += encodedDataLength;
-    sent.requests++;
-  });
-  await session.send('Network.enable');
-  return sent;
 }

@@ -57,7 +57,7 @@ export async function serveSite(script: string): Promise<Site> {
   );
   const served = await serve(folder);
   return {
-    url: served.url,
+    ...served,
     tiny: { path: 'tiny/', files: [...tiny.keys()] },
     nano: { path: 'nano/', files: nano },
     close: async () => {

@@ -18,7 +18,7 @@ export async function serveDemoPage(): Promise<Served> {
   });
   const served = await serve(folder);
   return {
-    url: served.url,
+    ...served,
     async close() {
       await served.close();
       rmSync(folder, { recursive: true });

@@ -285,7 +285,6 @@ function rewriteMain(text: string, lanes: number): string {
   const match = /\bfn\s+main\s*\(/.exec(text);
   if (!match) throw new Error('emulator: no main');
   const invocations = Number(/@workgroup_size\((\d+)\)/.exec(text)?.[1]);
-  if (Number.isNaN(invocations)) throw new Error('emulator: @workgroup_size is not one number');
   const builtins: Readonly<Record<string, string>> = {
     subgroup_id: `emu_index / ${lanes}u`,
     subgroup_invocation_id: `emu_index % ${lanes}u`,
@@ -301,6 +300,9 @@ function rewriteMain(text: string, lanes: number): string {
     .slice(open + 1, close)
     .matchAll(/@builtin\s*\(\s*(\w+)\s*\)\s*(\w+)\s*:\s*\w+/g)) {
     const value = builtins[builtin];
+    if (builtin === 'num_subgroups' && Number.isNaN(invocations)) {
+      throw new Error('emulator: num_subgroups where @workgroup_size is not one number');
+    }
     if (value === undefined) kept.push(parameter);
     else start += `\n  let ${name} = ${value};`;
   }

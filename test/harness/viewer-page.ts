@@ -15,7 +15,7 @@ export async function serveViewer(): Promise<Served> {
   });
   const server = await serve(outDir);
   return {
-    url: server.url,
+    ...server,
     async close() {
       await server.close();
       rmSync(outDir, { recursive: true });
