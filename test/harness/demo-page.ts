@@ -79,8 +79,10 @@ export async function give(
 /** What axe-core finds, in words. */
 export async function violations(page: Page): Promise<string[]> {
   await page.addScriptTag({ path: AXE });
-  // Colours on their way are neither the old nor the new ones.
-  await page.evaluate(() => Promise.all(document.getAnimations().map(({ finished }) => finished)));
+  // Colours on their way are neither the old nor the new ones; animations of what goes meanwhile reject.
+  await page.evaluate(async () => {
+    await Promise.allSettled(document.getAnimations().map(({ finished }) => finished));
+  });
   return page.evaluate(async () => {
     const { axe } = globalThis as unknown as {
       axe: {
