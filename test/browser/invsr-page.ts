@@ -167,7 +167,7 @@ const app = {
   /** A picture that only a browser's WebGPU can copy. */
   async bitmap(model: ServedModel) {
     using sr = await open(await sharedDevice(), model);
-    return failure(sr.upscale(await createImageBitmap(picture(SMALL)), OPTIONS));
+    return failure(sr.upscale(await createImageBitmap(imageOf(SMALL)), OPTIONS));
   },
 
   /** A canvas that nobody has drawn into: the error, and whether its owner can still have any context. */
