@@ -164,6 +164,12 @@ const app = {
     return { error, later, underWay, most, apart: apart(again, expected) };
   },
 
+  /** A picture that only a browser's WebGPU can copy. */
+  async bitmap(model: ServedModel) {
+    using sr = await open(await sharedDevice(), model);
+    return failure(sr.upscale(await createImageBitmap(imageOf(SMALL)), OPTIONS));
+  },
+
   /** A canvas that nobody has drawn into: the error, and whether its owner can still have any context. */
   async blankCanvas(model: ServedModel) {
     const device = await sharedDevice();
