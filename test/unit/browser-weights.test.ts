@@ -41,7 +41,7 @@ test.each([
   if (algorithm === 'git-sha1') expected.update(`blob ${bytes.length}\0`);
   let told = 0;
   const onBytes = (count: number): void => void (told += count);
-  const digest = await digestOfBlob(new Blob([bytes]), algorithm, { onBytes });
+  const digest = await digestOfBlob(new Blob([bytes]), { algorithm, name: 'x', onBytes });
   expect(digest).toBe(expected.update(bytes).digest('hex'));
   expect(told).toBe(bytes.length);
 });
