@@ -207,9 +207,10 @@ describe.each(adapterNames)('%s', (name) => {
   });
 
   test('the profiler tells of what went to the queue before an abort, and of the run after it', async () => {
-    const plan = longPlan(LARGE, 6, opened.target);
+    const { buffer, context, device, target } = on();
+    const plan = longPlan(LARGE, 6, target);
     const executor = await createExecutor(context, plan);
-    const profiler = createProfiler(opened.device);
+    const profiler = createProfiler(device);
     const externals = { image: buffer(LARGE), result: buffer(LARGE) };
     const abort = new AbortController();
     const options = { externals, profiler, budgetMs: 0 };
