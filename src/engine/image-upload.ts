@@ -95,11 +95,7 @@ export function uploadImage(
         size,
       );
     } else {
-      device.queue.copyExternalImageToTexture(
-        { source: image, origin: [from.x, from.y] },
-        { texture, colorSpace },
-        size,
-      );
+      copyImage(device, image, { texture, colorSpace }, from);
     }
   } catch (error) {
     ready.catch(() => {});
@@ -112,6 +108,26 @@ export function uploadImage(
     throw error;
   }
   return { texture, ready };
+}
+
+/** Firefox takes no videos and none of their frames (bugzilla 1922100): there they are drawn first, in sRGB. */
+function copyImage(
+  device: GPUDevice,
+  image: Exclude<PageImage, PixelData>,
+  target: GPUCopyExternalImageDestInfo,
+  { x, y, width, height }: Rectangle,
+): void {
+  const copy = (source: GPUCopyExternalImageSource, origin: [number, number]): void =>
+    device.queue.copyExternalImageToTexture({ source, origin }, target, [width, height]);
+  try {
+    copy(image, [x, y]);
+  } catch (error) {
+    const isVideo = 'displayWidth' in image || 'videoWidth' in image;
+    if (!isVideo || !(error instanceof TypeError)) throw error;
+    const canvas = new OffscreenCanvas(width, height);
+    canvas.getContext('2d')?.drawImage(image, x, y, width, height, 0, 0, width, height);
+    copy(canvas, [0, 0]);
+  }
 }
 
 function expectBytes({ width, height, data }: PixelData): void {
