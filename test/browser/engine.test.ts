@@ -1,6 +1,6 @@
 /**
  * The engine in real browsers: kernels against their references, whole paths against the official code's
- * numbers and against Node. The adapter is SwiftShader in both.
+ * numbers and against Node on the same adapter: SwiftShader, and lavapipe where a browser has that.
  */
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -8,7 +8,7 @@ import type { Target } from '../../src/engine/kernel.ts';
 import type { UpscalerOptions } from '../../src/invsr/upscaler.ts';
 import { nodeFolder } from '../../src/weights/node-file.ts';
 import { concatBytes } from '../../src/weights/safetensors-write.ts';
-import { errorsOf } from '../harness/chromium.ts';
+import { errorsOf } from '../harness/browsers.ts';
 import { adapterNames, openTestDevice, type TestDevice } from '../harness/device.ts';
 import { comparePath, parityFile, pixelsOf, TINY } from '../harness/golden-path.ts';
 import { openGolden } from '../harness/goldens.ts';
@@ -60,7 +60,7 @@ function affordable(cases: readonly KernelCase[], family: 'cpu' | 'alu'): string
 /** Two steps with guidance; padding and colours. */
 const GOLDENS = ['e2e_cfg2_s2', 'e2e_pad20x27_wavelet'];
 
-inAllBrowsers((browser, isWhole) => {
+inAllBrowsers((browser, { isWhole, isFirefox, adapter }) => {
   let page: Page;
   let errors: readonly string[];
   beforeAll(async () => {
@@ -83,7 +83,8 @@ inAllBrowsers((browser, isWhole) => {
     return { result, dump: new Map(dump) };
   }
 
-  describe.runIf(isWhole).each(['cpu', 'alu'] as const)('kernels of %s', (family) => {
+  const families = isWhole ? (['cpu', 'alu'] as const) : (['cpu'] as const);
+  describe.runIf(isWhole || isFirefox).each(families)('kernels of %s', (family) => {
     test.each(Object.keys(REGISTRY))('%s', async (file) => {
       const names = affordable(REGISTRY[file]!, family);
       const measured = await page.evaluate(
@@ -98,21 +99,17 @@ inAllBrowsers((browser, isWhole) => {
 
   test.each(GOLDENS)('tiny %s', async (name) => {
     const golden = await openGolden(`networks/${name}`);
-    const options: UpscalerOptions = { official: true, tile: 32, ...TINY[name] };
+    const precision = adapter === 'lavapipe' ? 'f16' : 'f32';
+    const options: UpscalerOptions = { official: true, precision, tile: 32, ...TINY[name] };
     const parity = parityFile(golden);
     const dumped = await upscale(site.tiny, { picture: pixelsOf(golden), options, parity });
-    comparePath(
-      golden,
-      dumped,
-      { what: `tiny ${name}`, adapter: 'page', precision: 'f32' },
-      options,
-    );
+    comparePath(golden, dumped, { what: `tiny ${name}`, adapter: 'page', precision }, options);
   });
 
-  describe.runIf(adapterNames.includes('swiftshader'))('as in Node', () => {
+  describe.runIf(adapterNames.includes(adapter))('as in Node', () => {
     let inNode: TestDevice;
     beforeAll(async () => {
-      inNode = await openTestDevice('swiftshader');
+      inNode = await openTestDevice(adapter);
     });
     afterAll(() => inNode?.device.destroy());
 
@@ -134,7 +131,7 @@ inAllBrowsers((browser, isWhole) => {
       const picture = { width: side, height: side, pixels: concatBytes(rows) };
       const given = { picture, options: { tile: side } };
       const inPage = await upscale(site.nano, given);
-      const { context, close } = await openTestContext('swiftshader');
+      const { context, close } = await openTestContext(adapter);
       const folder = nodeFolder('weights/invsr-nano');
       const node = await upscaleOnce(context, { folder, ...given }).finally(close);
       const finalOf = ({ dump }: DumpedResult): Float32Array => dump.get('final')!.data;

@@ -1,8 +1,8 @@
 /** Class InvSR in real browsers: what applications are promised on a device of theirs. */
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { errorsOf } from '../harness/chromium.ts';
-import { inBrowsers } from '../harness/in-browsers.ts';
+import { errorsOf } from '../harness/browsers.ts';
+import { inEveryEngine } from '../harness/in-browsers.ts';
 import { serveSite, type Site } from './site.ts';
 
 let site: Site;
@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => site?.close());
 
-inBrowsers((browser) => {
+inEveryEngine((browser) => {
   async function open(page: Page): Promise<void> {
     await page.goto(site.url);
     await page.waitForFunction(() => 'app' in window);

@@ -6,7 +6,7 @@
 import type { BrowserContextOptions, Download, Page } from 'playwright-core';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { errorsOf } from '../harness/chromium.ts';
+import { errorsOf } from '../harness/browsers.ts';
 import { drop, openPage, serveDemoPage, shoot, violations } from '../harness/demo-page.ts';
 import { inAllBrowsers } from '../harness/in-browsers.ts';
 import type { Served } from '../harness/serve.ts';
@@ -61,7 +61,7 @@ const distance = (a: Buffer, b: Buffer): number => {
   return a.reduce((sum, value, i) => sum + Math.abs(value - (b[i] ?? 0)), 0) / a.length;
 };
 
-inAllBrowsers((browser, isWhole) => {
+inAllBrowsers((browser, { isWhole }) => {
   /** With the photo on it, and tiles of its size. */
   async function openPhoto(
     options: BrowserContextOptions & { memoryBytes?: number } = {},
@@ -140,7 +140,7 @@ inAllBrowsers((browser, isWhole) => {
         await page.getByRole('heading', { name: 'small' }).waitFor();
         await idle(page);
         await page.getByTitle('Memory that a run takes').waitFor();
-        // Not every second browser shows canvases (chromium.ts).
+        // Not every second browser shows canvases (browsers.ts).
         if (isWhole) await expect.poll(() => middleOf(page), { timeout: RUN_MS }).toBe(PURPLE);
         expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe('small');
         expect(await alertOf(page)).toBe('');
