@@ -67,8 +67,9 @@ export interface Upload {
 
 /**
  * `from` of an image as rgba8unorm, converted to `colorSpace` unless it is bytes. RangeError: the bytes
- * are not those of its size. TypeError: a canvas without a context. As the browser has it: SecurityError for a picture of another origin,
- * InvalidStateError for one that is closed or not there yet.
+ * are not those of its size. TypeError: a canvas without a context; no bytes, where WebGPU takes nothing
+ * else. As the browser has it: SecurityError for a picture of another origin, InvalidStateError for one
+ * that is closed or not there yet.
  */
 export function uploadImage(
   device: GPUDevice,
@@ -95,7 +96,8 @@ export function uploadImage(
         size,
       );
     } else {
-      copyImage(device, image, { texture, colorSpace }, from);
+      expectCopies(device.queue);
+      copyImage(device.queue, image, { texture, colorSpace }, from);
     }
   } catch (error) {
     ready.catch(() => {});
@@ -110,15 +112,23 @@ export function uploadImage(
   return { texture, ready };
 }
 
+/** WebGPU outside of browsers may lack it (denoland/deno#23576). */
+function expectCopies(queue: GPUQueue): void {
+  if ('copyExternalImageToTexture' in queue) return;
+  throw new TypeError(
+    'the input is an image of the page, which this WebGPU cannot copy; give its bytes, as ImageData has them',
+  );
+}
+
 /** Firefox takes no videos and none of their frames (bugzilla 1922100): there they are drawn first, in sRGB. */
 function copyImage(
-  device: GPUDevice,
+  queue: GPUQueue,
   image: Exclude<PageImage, PixelData>,
   target: GPUCopyExternalImageDestInfo,
   { x, y, width, height }: Rectangle,
 ): void {
   const copy = (source: GPUCopyExternalImageSource, origin: [number, number]): void =>
-    device.queue.copyExternalImageToTexture({ source, origin }, target, [width, height]);
+    queue.copyExternalImageToTexture({ source, origin }, target, [width, height]);
   try {
     copy(image, [x, y]);
   } catch (error) {
