@@ -8,6 +8,7 @@
  */
 import { byteLength, format } from './kernel.ts';
 import type { Allocator } from './allocator.ts';
+import { workDone } from './nudge.ts';
 import type { PlanWeight } from './plan.ts';
 
 /** Larger writes get staging memory of their own from Dawn instead of what it uses again. */
@@ -177,7 +178,7 @@ export class WeightStore {
       if (this.#pendingBytes < FENCE_BYTES) continue;
       this.#pendingBytes = 0;
       const before = this.#fence;
-      this.#fence = this.#queue.onSubmittedWorkDone();
+      this.#fence = workDone(this.#queue);
       // The last one may have nobody who waits.
       this.#fence.catch(() => {});
       await before;
