@@ -11,11 +11,12 @@ import { bufferSize } from '../engine/allocator.ts';
 import { packPlanParams, slotRequests } from '../engine/binder.ts';
 import { byteLength, type TensorType } from '../engine/kernel.ts';
 import type { Location, Plan } from '../engine/plan.ts';
-import { pooledBytes } from '../engine/slot-pool.ts';
+import { fitSlots, type SlotRequest } from '../engine/slot-pool.ts';
 import { stagingBytesOf } from '../engine/uploader.ts';
 import { weightId } from '../engine/weight-store.ts';
 import { BATCH_BYTES } from '../graph/load-plan.ts';
-import type { Stage } from './tile-graph.ts';
+import { type Stage, STAGES } from './tile-graph.ts';
+import { LOW_MEMORY_TILES, type TilePlans } from './tile-plans.ts';
 
 export interface StageMemory {
   readonly stage: Stage;
@@ -71,6 +72,24 @@ const FRAME_IMAGES = ['lr', 'image', 'content', 'final'];
 export interface StagePlan {
   readonly stage: Stage;
   readonly plan: Plan;
+}
+
+/** What `tiles` tiles will take in batches of `tileBatch`; `plans` are made as far as they are missing. */
+export async function planTiles(
+  plans: TilePlans,
+  { tiles, ...options }: Omit<MemoryOptions, 'jobs'> & { readonly tiles: number },
+): Promise<MemoryPlan> {
+  const { tileBatch, lowMemory } = options;
+  const count = Math.min(tileBatch, tiles);
+  const group = lowMemory ? Math.min(tiles, LOW_MEMORY_TILES) : count;
+  const kind = { noise: 'generated' } as const;
+  const rest = tiles % count;
+  await plans.ahead(count, kind);
+  if (rest > 0) await plans.ahead(rest, kind);
+  const last =
+    rest > 0 ? STAGES.map((stage) => ({ stage, plan: plans.of(stage, rest, kind) })) : [];
+  const jobs = Math.ceil(group / count);
+  return planMemory([...plans.all(count, kind), ...last], { ...options, jobs });
 }
 
 /** `plans` in the order in which they take slots; a stage has another one for a smaller last batch. */
@@ -170,3 +189,19 @@ function largestBinding({ slots, weights, externals, prepare, dispatches }: Plan
 }
 
 const bytesOfType = (type: TensorType | undefined): number => (type ? byteLength(type) : 0);
+
+/** Bytes of the pool's buffers after leases by several plans, in this order. */
+export function pooledBytes(leases: readonly (readonly SlotRequest[])[]): number {
+  const pool: { readonly size: number }[] = [];
+  let bytes = 0;
+  for (const requests of leases) {
+    const fits = fitSlots(requests, pool);
+    for (const [index, request] of requests.entries()) {
+      if (fits.has(index)) continue;
+      const size = bufferSize(request.bytes);
+      bytes += size;
+      if (!request.isExclusive) pool.push({ size });
+    }
+  }
+  return bytes;
+}
