@@ -28,6 +28,7 @@ import { expectWithin } from './device.ts';
 import { inScope } from './error-scope.ts';
 import type { Plan } from './plan.ts';
 import type { Profiler } from './profiler.ts';
+import { letGo } from './slices.ts';
 import { adaptRate, nextCut, PACE } from './submits.ts';
 import { unlessAborted } from './unless-aborted.ts';
 
@@ -88,6 +89,7 @@ export async function createExecutor(
   });
 
   const slots = await context.slots.lease(slotRequests(plan));
+  await letGo();
   const packed = packPlanParams(dispatches, capabilities.limits.minUniformBufferOffsetAlignment);
   const [params] = await allocator
     .create([
@@ -114,6 +116,7 @@ export async function createExecutor(
   try {
     const sources = { plan, slots, params, ranges: packed.ranges, compiled };
     const prepare = bindDispatches(context, sources, plan.prepare, 0);
+    await letGo();
     const body = bindDispatches(context, sources, plan.dispatches, plan.prepare.length);
     await context.exclusive(() => replay(context, prepare, { externals: {}, signal: stops }));
 

@@ -9,7 +9,7 @@
 import type { EngineContext } from '../engine/context.ts';
 import { byteLength } from '../engine/kernel.ts';
 import type { PlanWeight } from '../engine/plan.ts';
-import { createPauses } from '../engine/slices.ts';
+import { letGo } from '../engine/slices.ts';
 import { weightId } from '../engine/weight-store.ts';
 import { convert, type Layout } from '../weights/layout.ts';
 import { allDone } from '../weights/read-ahead.ts';
@@ -99,10 +99,8 @@ async function loadAtOnce(
     onProgress?.((done += bytes.length), total);
     return { ...item, bytes };
   });
-  // Where the files are in memory, nothing else would let the thread go.
-  const pause = createPauses();
   for (const { weight, buffer, place, bytes } of await allDone(reads)) {
-    await pause();
+    await letGo(); // where the files are in memory, nothing else would
     signal.throwIfAborted();
     if (place) await weights.write(buffer, converted(weight, place, bytes));
   }

@@ -46,6 +46,8 @@ inBrowsers((browser) => {
   test('the first screen by keyboard: about, a photo, our photos, the comparison', async () => {
     const page = await open();
     await using _ = page.context();
+    const slider = page.getByRole('slider');
+    await slider.waitFor(); // the last of what Tab reaches
     const names: (string | undefined)[] = [];
     for (let i = 0; i < 5; i++) {
       await page.keyboard.press('Tab');
@@ -63,7 +65,6 @@ inBrowsers((browser) => {
       'Garden',
       'Compare before and after',
     ]);
-    const slider = page.getByRole('slider');
     const before = await slider.inputValue();
     await page.keyboard.press('ArrowLeft');
     expect(Number(await slider.inputValue())).toBe(Number(before) - 1);

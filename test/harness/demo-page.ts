@@ -79,9 +79,13 @@ export async function give(
 /** What axe-core finds, in words. */
 export async function violations(page: Page): Promise<string[]> {
   await page.addScriptTag({ path: AXE });
-  // Colours on their way are neither the old nor the new ones; animations of what goes meanwhile reject.
+  // Colours on their way are neither the old nor the new ones; animations of what goes meanwhile reject, and some
+  // have no end.
   await page.evaluate(async () => {
-    await Promise.allSettled(document.getAnimations().map(({ finished }) => finished));
+    const ending = document
+      .getAnimations()
+      .filter(({ effect }) => effect?.getComputedTiming().endTime !== Infinity);
+    await Promise.allSettled(ending.map(({ finished }) => finished));
   });
   return page.evaluate(async () => {
     const { axe } = globalThis as unknown as {
