@@ -13,7 +13,7 @@ import { relayout, type RelayoutConstants } from '../kernels/relayout.ts';
 import { packBlocks } from '../weights/blocks.ts';
 import { convertRows } from '../weights/convert-rows.ts';
 import { holdsBeyond } from '../weights/f16-range.ts';
-import { allDone } from '../weights/read-ahead.ts';
+import { allDone } from '../weights/all-done.ts';
 import { BATCH_BYTES, type LoadBatch, type LoadPiece } from './load-plan.ts';
 import { converted, type LoadItem } from './load-weights.ts';
 import type { WeightSource } from './weight-source.ts';

@@ -12,7 +12,7 @@ import type { PlanWeight } from '../engine/plan.ts';
 import { letGo } from '../engine/slices.ts';
 import { weightId } from '../engine/weight-store.ts';
 import { convert, type Layout } from '../weights/layout.ts';
-import { allDone } from '../weights/read-ahead.ts';
+import { allDone } from '../weights/all-done.ts';
 import { placeOf } from './weight-parts.ts';
 import type { WeightPlace, WeightSource } from './weight-source.ts';
 
