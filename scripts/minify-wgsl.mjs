@@ -17,8 +17,8 @@ const COMMENT = /(^|\s)(?:\/\/[^\n\\]*(?=\n)|\/\*[^\\]*?\*\/)/g;
 /** A space beside a sign, unless there is one on both sides: `a - -b`. */
 const SPACE = /(?<=[\w)\]}]) (?=[^\w\s$])|(?<=[^\w\s]) (?=[\w([{])/g;
 
-/** The raw text of one piece of a template literal. */
-export function minifyWgsl(raw, hasLines = raw.includes('\n')) {
+/** The raw text of one piece of a template literal; `hasLines`: of one with several lines. */
+function minifyPiece(raw, { hasLines }) {
   const lines = raw
     .replace(COMMENT, '$1')
     .replace(/[ \t]*\n\s*/g, '\n')
@@ -73,7 +73,7 @@ export function minifyTemplates(path, text) {
     TemplateLiteral(literal) {
       const raws = literal.quasis.map(({ value }) => value.raw);
       const hasLines = raws.some((raw) => raw.includes('\n'));
-      const pieces = raws.map((raw) => minifyWgsl(raw, hasLines));
+      const pieces = raws.map((raw) => minifyPiece(raw, { hasLines }));
       const made = (resolved.has(literal) ? resolveDirectives : asTheyAre)(pieces);
       // Parsers disagree whether the delimiters belong to a piece.
       const delimiter = literal.start + 1 - literal.quasis[0].start;

@@ -71,6 +71,8 @@ export async function runCall<Output extends GpuImage>(
     await source.ready;
     const { image, from, transfer } = source;
     await loadImage(device, { image, from, transfer, tensor, width, height });
+    // An output that is destroyed, or of another device, is told now and not after all the work.
+    await store({ tensor, stride: width, origin: [0, 0], to: { x: 0, y: 0, width: 0, height: 0 } });
     await growing?.begin(job);
     await padFrame(job);
     await runFrame(job);

@@ -25,6 +25,21 @@ describe('token rows', () => {
     expect([...rows]).toEqual(expected);
   });
 
+  test('are asked for at once, each of them once: neighbours become one read', async () => {
+    const { checkpoint, config } = await openTextModel(tinyTextEncoder());
+    const asked: number[] = [];
+    const table = checkpoint.tensors.get(TABLE)!;
+    const part: typeof table.part = (begin, ...rest) => {
+      asked.push(begin);
+      return table.part(begin, ...rest);
+    };
+    const tensors = new Map([[TABLE, { ...table, part }]]);
+    const reading = readTokenRows({ ...checkpoint, tensors }, [49406, 7, 7, 0], config);
+    expect(asked).toEqual([49406, 7, 0].map((id) => 2 * WIDTH * id));
+    await reading;
+    expect(asked).toHaveLength(3);
+  });
+
   test('a token that the encoder does not know', async () => {
     const { checkpoint, config } = await openTextModel(tinyTextEncoder());
     await expect(readTokenRows(checkpoint, [1, 49408], config)).rejects.toThrow(
