@@ -51,15 +51,17 @@ const ORDERED = 'virtual:ordered-core';
 /** By what compressed best. */
 const FOLDERS = ['weights', 'engine', 'kernels', 'graph', 'invsr', 'library'];
 
+/** Order of the modules by their paths; what is in no folder of ours comes first. */
+export function byFolder(a, b) {
+  const [i, j] = [a, b].map((id) => FOLDERS.indexOf(relative('src', id).split(sep)[0]));
+  return i - j || (a < b ? -1 : 1);
+}
+
 /** An entry that is `entry` and names all that it loads before: bundlers keep the order of the first imports. */
 function orderedEntry(entry, atOnce) {
-  const rank = (id) => FOLDERS.indexOf(relative('src', id).split(sep)[0]);
-  const ours = [...atOnce].filter((id) => rank(id) >= 0);
-  const imports = ours.toSorted((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
-  return [
-    ...imports.map((id) => `import ${JSON.stringify(id)};`),
-    `export * from ${JSON.stringify(entry)};`,
-  ].join('\n');
+  const others = [...atOnce].filter((id) => id !== entry).toSorted(byFolder);
+  const imports = others.map((id) => `import ${JSON.stringify(id)};`);
+  return [...imports, `export * from ${JSON.stringify(entry)};`].join('\n');
 }
 
 /** The modules that an entry loads before anything runs. */
