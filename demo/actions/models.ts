@@ -14,6 +14,7 @@ import * as app from '../state/app.ts';
 import { cancel, ended } from './execution.ts';
 import { prepare } from './memory.ts';
 import { choose, NANO_REQUEST } from './model-choice.ts';
+import { makeViewAnew } from './runs.ts';
 
 export const SD_TURBO = 'sd-turbo';
 
@@ -106,12 +107,12 @@ async function offer(remote: RemoteModel): Promise<void> {
   large.value = { kind: 'offered', remote, ...(await store.plan(remote)) };
 }
 
-/** Another model from the next run on; the one under way is stopped. */
+/** Another model from the next run on. The one under way is stopped; what is looked at is made anew. */
 function useModel(state: app.ModelState, request: ModelRequest): void {
   cancel();
   choose(state, request);
   app.plannedBytes.value = null;
-  void prepare(ended());
+  if (!makeViewAnew()) void prepare(ended());
 }
 
 export const useNano = (): void => useModel(app.NANO, NANO_REQUEST);

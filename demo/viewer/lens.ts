@@ -2,7 +2,7 @@
  * The ring around the lens. The mouse takes it along; a finger drags it by its inside, so that panning
  * stays possible beside it; with the keyboard's focus on it arrows move it.
  */
-import { addElement, type Screen } from './overlay.ts';
+import { addElement, placeAt, type Screen } from './overlay.ts';
 import type { Lens, Point, ViewerStrings } from './types.ts';
 
 export interface LensRing {
@@ -55,11 +55,11 @@ export function createLensRing(
       ring.hidden = !isShown;
       label.textContent = strings[shows];
       label.hidden = shows === 'after'; // as around it
-      Object.assign(ring.style, {
-        left: `${x * size.width - radius}px`,
-        top: `${y * size.height - radius}px`,
-        width: `${2 * radius}px`,
-        height: `${2 * radius}px`,
+      placeAt(ring, {
+        x: x * size.width - radius,
+        y: y * size.height - radius,
+        width: 2 * radius,
+        height: 2 * radius,
       });
     },
   };
