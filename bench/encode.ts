@@ -38,7 +38,7 @@ const TARGET: Target = { family: 'alu', shaderF16: true, subgroupSize: 32 };
 /** Until the compiler has seen the loop often enough. */
 const WARM_UP = 50;
 
-const instances: unknown[] = []; // see `instances` in engine/node-device.ts
+const instances: unknown[] = []; // see `instances` in engine/node-adapters.ts
 
 async function openNullContext(): Promise<EngineContext> {
   Object.assign(globalThis, globals);

@@ -23,8 +23,7 @@ import type { EngineContext } from '../src/engine/context.ts';
 import { loadPlanner } from '../src/graph/lower.ts';
 import { openContext } from '../src/graph/open-context.ts';
 import type { Designs } from '../src/engine/kernel.ts';
-import { matrixCandidates, whyNoCandidate } from '../src/engine/matrix-candidates.ts';
-import { checkMatrices } from '../src/engine/matrix-check.ts';
+import { reportMatrices } from '../src/engine/matrix-report.ts';
 import { createDevice, type NodeDevice } from '../src/engine/node-device.ts';
 import { FULL_SIZE } from '../src/invsr/full-size.ts';
 import { measurePaths } from '../src/invsr/measure-path.ts';
@@ -78,19 +77,7 @@ type Stage = (session: Session) => Promise<unknown>;
 const STAGES: Readonly<Record<string, Stage>> = {
   adapter: async ({ made: { device, capabilities } }) => ({
     capabilities,
-    checks: await Promise.all(
-      matrixCandidates(capabilities).map(async (matrix) => {
-        const problems: string[] = [];
-        const found = await checkMatrices(device, [matrix], {
-          onProblem: (_, reason) => problems.push(reason),
-        });
-        return { ...matrix, isRight: found !== undefined, problems };
-      }),
-    ),
-    others: capabilities.matrixConfigs.flatMap((config) => {
-      const why = whyNoCandidate(capabilities, config);
-      return why === undefined ? [] : [{ ...config, why }];
-    }),
+    matrices: await reportMatrices(capabilities, { open: () => Promise.resolve(device) }),
   }),
   guess: (session) => kernels(session, {}),
   tune: (session) =>

@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- kernels|model [options]`: bundles bench/main.ts and runs it. Nothing is measured
- * through a TypeScript loader.
+ * `npm run bench -- NAME [options]` (bench/README.md has the names): bundles bench/main.ts and runs it. Nothing
+ * is measured through a TypeScript loader.
  */
 import { readFileSync } from 'node:fs';
 import { build } from 'esbuild';

@@ -1,7 +1,7 @@
 /**
  * `npm run examples` lists the examples; `-- NAME` builds one and serves it on localhost, anew from its
- * sources at every reload; `-- NAME --out FOLDER` writes it for any static server. Node's run at once,
- * with the arguments after their name.
+ * sources at every reload; `-- NAME --out FOLDER` writes it for any static server. Those of Node and Deno run at
+ * once, with the arguments after their name.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -74,6 +74,18 @@ async function runInNode(name, args) {
   child.once('exit', (code) => (process.exitCode = code ?? 1));
 }
 
+/** It needs no bundle: the package is found by its own name. `deno` is npm's here, or the system's. */
+function runInDeno(name, args) {
+  if (!existsSync('dist/browser')) throw new Error('`npm run build` first');
+  const options = ['run', '--allow-all', '--unstable-webgpu', `examples/${name}/main.ts`];
+  const child = spawn('deno', [...options, ...args], { stdio: 'inherit' });
+  child.once('error', ({ message }) => {
+    console.error(`Deno does not start: ${message}`);
+    process.exitCode = 2;
+  });
+  child.once('exit', (code) => (process.exitCode = code ?? 1));
+}
+
 async function main([name, ...rest]) {
   installIfNeeded();
   if (name === undefined) {
@@ -81,6 +93,7 @@ async function main([name, ...rest]) {
     return;
   }
   if (!names.includes(name)) throw new Error(`no example ${name}; there are ${names.join(', ')}`);
+  if (name === 'deno') return runInDeno(name, rest);
   if (!isPage(name)) return runInNode(name, rest);
   const [flag, value] = rest;
   const { build, context } = await import('esbuild');

@@ -1,11 +1,10 @@
 /** `invsr-webgpu/node`: what only Node needs, devices and files. */
+export type { DeviceOptions, Toggles } from './engine/node-adapters.ts';
 export {
   createDevice,
-  type DeviceOptions,
   type ListedAdapter,
   listAdapters,
   type NodeDevice,
-  type Toggles,
 } from './engine/node-device.ts';
 export type { Capabilities } from './engine/device.ts';
 export type { MatrixFinding } from './engine/matrix-report.ts';

@@ -2,11 +2,23 @@
  * The ring around the lens. The mouse takes it along; a finger drags it by its inside, so that panning
  * stays possible beside it; with the keyboard's focus on it arrows move it.
  */
-import { addElement, placeAt, type Screen } from './overlay.ts';
-import type { Lens, Point, ViewerStrings } from './types.ts';
+import { addElement, placeAt } from './overlay.ts';
+import type { Lens, Point, Size, ViewerStrings } from './types.ts';
+
+export interface LensHost {
+  readonly lens: () => Lens;
+  /** Of the canvas, CSS pixels. */
+  readonly size: () => Size;
+  /** By the person. */
+  readonly change: (lens: Lens) => void;
+}
 
 export interface LensRing {
-  update(isShown: boolean, lens: Lens, screen: Screen): void;
+  /** CSS pixels of the canvas. */
+  middle(): Point;
+  /** The same, kept within the canvas. */
+  moveTo(to: Point): void;
+  update(isShown: boolean): void;
 }
 
 /** CSS pixels per arrow; with Shift ten times as much. */
@@ -27,13 +39,23 @@ export function arrowOf(event: KeyboardEvent): Point | undefined {
   return { x: arrow.x * reach, y: arrow.y * reach };
 }
 
-/** @param moveBy is called with CSS pixels */
 export function createLensRing(
   overlay: HTMLElement,
   strings: ViewerStrings,
-  moveBy: (by: Point) => void,
+  host: LensHost,
   signal: AbortSignal,
 ): LensRing {
+  const middle = (): Point => {
+    const { width, height } = host.size();
+    const { x, y } = host.lens();
+    return { x: x * width, y: y * height };
+  };
+  const moveTo = (to: Point): void => {
+    const { width, height } = host.size();
+    const inside = (fraction: number): number => Math.min(Math.max(fraction, 0), 1);
+    host.change({ ...host.lens(), x: inside(to.x / width), y: inside(to.y / height) });
+  };
+
   const ring = addElement(overlay, 'viewer-lens');
   const label = addElement(ring, 'viewer-label');
   ring.tabIndex = 0;
@@ -46,18 +68,23 @@ export function createLensRing(
       if (!arrow) return;
       event.preventDefault();
       event.stopPropagation(); // arrows on the canvas pan
-      moveBy({ x: arrow.x * STEP, y: arrow.y * STEP });
+      const { x, y } = middle();
+      moveTo({ x: x + arrow.x * STEP, y: y + arrow.y * STEP });
     },
     { signal },
   );
   return {
-    update(isShown, { x, y, radius, shows }, { size }) {
+    middle,
+    moveTo,
+    update(isShown) {
+      const { radius, shows } = host.lens();
+      const { x, y } = middle();
       ring.hidden = !isShown;
       label.textContent = strings[shows];
       label.hidden = shows === 'after'; // as around it
       placeAt(ring, {
-        x: x * size.width - radius,
-        y: y * size.height - radius,
+        x: x - radius,
+        y: y - radius,
         width: 2 * radius,
         height: 2 * radius,
       });

@@ -3,8 +3,8 @@ import { addElement, placeOver, type Screen } from './overlay.ts';
 import type { Region } from './types.ts';
 
 export interface Tiles {
-  set(regions: readonly Region[]): void;
-  update(screen: Screen): void;
+  /** Shows these, and the others no more. */
+  update(regions: readonly Region[], screen: Screen): void;
 }
 
 const keyOf = ({ x, y, width, height }: Region): string => `${x} ${y} ${width} ${height}`;
@@ -26,7 +26,7 @@ export function createTiles(pane: HTMLElement): Tiles {
   };
 
   return {
-    set(regions) {
+    update(regions, screen) {
       const keys = new Set(regions.map(keyOf));
       for (const [key, element] of underWay) {
         if (keys.has(key)) continue;
@@ -40,8 +40,6 @@ export function createTiles(pane: HTMLElement): Tiles {
         shown.set(element, region);
         underWay.set(key, element);
       }
-    },
-    update(screen) {
       for (const [element, region] of shown) placeOver(element, region, screen);
     },
   };

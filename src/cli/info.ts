@@ -1,7 +1,8 @@
 /** `invsr info`: adapters, and what each would be used for. */
 import { Command } from 'commander';
 import { type Capabilities, nameOf } from '../engine/device.ts';
-import { type ListedAdapter, listAdapters, NO_ADAPTER_REMEDY } from '../engine/node-device.ts';
+import { NO_ADAPTER_REMEDY } from '../engine/node-adapters.ts';
+import { type ListedAdapter, listAdapters } from '../engine/node-device.ts';
 import { VERSION } from '../version.ts';
 import { originOf } from './context.ts';
 import { type DesignStore, openDesigns } from './tuned-designs.ts';

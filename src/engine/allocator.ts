@@ -5,6 +5,7 @@
 import { type Capabilities, expectWithin } from './device.ts';
 import { inScope } from './error-scope.ts';
 import { DeviceError } from './errors.ts';
+import { letGo } from './slices.ts';
 
 export class MemoryAccount {
   #bytes = 0;
@@ -38,6 +39,12 @@ export interface BufferRequest {
   readonly usage: GPUBufferUsageFlags;
 }
 
+interface MadeBuffer {
+  readonly buffer: GPUBuffer;
+  /** The device has no memory for it, in words. */
+  readonly outOfMemory: Promise<string | undefined>;
+}
+
 /** Creates and destroys buffers on the device, and keeps the account. */
 export class Allocator {
   readonly account = new MemoryAccount();
@@ -54,8 +61,11 @@ export class Allocator {
     for (const { label, what = label, bytes } of requests) {
       expectWithin(this.#capabilities, 'maxBufferSize', { what, bytes });
     }
-    const made = requests.map((request) => this.#createOne(request));
-    // All at once: where the device is lost, none of them rejects unheard.
+    const made: MadeBuffer[] = [];
+    for (const request of requests) {
+      await letGo();
+      made.push(this.#createOne(request));
+    }
     const messages = await Promise.all(made.map(({ outOfMemory }) => outOfMemory));
     for (const [i, message] of messages.entries()) {
       const request = requests[i];
@@ -68,10 +78,7 @@ export class Allocator {
     return made.map(({ buffer }) => buffer);
   }
 
-  #createOne({ label, bytes, usage }: BufferRequest): {
-    buffer: GPUBuffer;
-    outOfMemory: Promise<string | undefined>;
-  } {
+  #createOne({ label, bytes, usage }: BufferRequest): MadeBuffer {
     const size = bufferSize(bytes);
     const { result: buffer, error: outOfMemory } = inScope(this.#device, 'out-of-memory', () =>
       this.#device.createBuffer({ label: `invsr/${label}`, size, usage }),

@@ -30,6 +30,7 @@ import { byteLength } from './kernel.ts';
 import type { Plan } from './plan.ts';
 import type { Profiler } from './profiler.ts';
 import { readBuffer } from './readback.ts';
+import { letGo } from './slices.ts';
 import { adaptRate, nextCut, PACE } from './submits.ts';
 import { unlessAborted } from './unless-aborted.ts';
 
@@ -90,6 +91,7 @@ export async function createExecutor(
   });
 
   const slots = await context.slots.lease(slotRequests(plan));
+  await letGo();
   const packed = packPlanParams(dispatches, capabilities.limits.minUniformBufferOffsetAlignment);
   const [params] = await allocator
     .create([
@@ -116,6 +118,7 @@ export async function createExecutor(
   try {
     const sources = { plan, slots, params, ranges: packed.ranges, compiled };
     const prepare = bindDispatches(context, sources, plan.prepare, 0);
+    await letGo();
     const body = bindDispatches(context, sources, plan.dispatches, plan.prepare.length);
     await context.exclusive(() => replay(context, prepare, { externals: {}, signal: stops }));
 

@@ -67,8 +67,9 @@ export interface Upload {
 
 /**
  * `from` of an image as rgba8unorm, converted to `colorSpace` unless it is bytes. RangeError: the bytes
- * are not those of its size. TypeError: a canvas without a context. As the browser has it: SecurityError for a picture of another origin,
- * InvalidStateError for one that is closed or not there yet.
+ * are not those of its size. TypeError: a canvas without a context; no bytes, where WebGPU takes nothing
+ * else. As the browser has it: SecurityError for a picture of another origin, InvalidStateError for one
+ * that is closed or not there yet.
  */
 export function uploadImage(
   device: GPUDevice,
@@ -95,6 +96,7 @@ export function uploadImage(
         size,
       );
     } else {
+      expectCopies(device.queue);
       device.queue.copyExternalImageToTexture(
         { source: image, origin: [from.x, from.y] },
         { texture, colorSpace },
@@ -112,6 +114,14 @@ export function uploadImage(
     throw error;
   }
   return { texture, ready };
+}
+
+/** WebGPU outside of browsers may lack it (denoland/deno#23576). */
+function expectCopies(queue: GPUQueue): void {
+  if ('copyExternalImageToTexture' in queue) return;
+  throw new TypeError(
+    'the input is an image of the page, which this WebGPU cannot copy; give its bytes, as ImageData has them',
+  );
 }
 
 function expectBytes({ width, height, data }: PixelData): void {

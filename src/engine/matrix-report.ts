@@ -9,13 +9,26 @@ export interface MatrixFinding extends MatrixConfig {
   readonly used?: SubgroupMatrix;
   /** Why they would not. */
   readonly why?: string;
+  /** With subgroups of each size that might do, the best first; none where it is not worth a try. */
+  readonly trials: readonly MatrixTrial[];
+}
+
+export interface MatrixTrial {
+  readonly subgroupSize: number;
+  /** Absent where it multiplies rightly. */
+  readonly problem?: string;
 }
 
 export interface ReportOptions extends Pick<MatrixCheckOptions, 'timeoutMs'> {
   /** Matrices are not used on this adapter, whatever a check would find. */
   readonly whyOff?: string | undefined;
-  /** A device to check candidates on, which is destroyed then. */
+  /** A device to try them on, where there are any. */
   readonly open: () => Promise<GPUDevice>;
+}
+
+interface Tried {
+  readonly matrix: SubgroupMatrix;
+  readonly trial: MatrixTrial;
 }
 
 /** One finding for each of `matrixConfigs`, in their order. Never rejects: what `open` says is told. */
@@ -24,33 +37,46 @@ export async function reportMatrices(
   { whyOff, open, timeoutMs }: ReportOptions,
 ): Promise<readonly MatrixFinding[]> {
   const candidates = whyOff === undefined ? matrixCandidates(capabilities) : [];
-  const problems: { readonly matrix: SubgroupMatrix; readonly reason: string }[] = [];
-  let used: SubgroupMatrix | undefined;
+  const tried: Tried[] = [];
   let noDevice: string | undefined;
   if (candidates.length > 0) {
-    const onProblem = (matrix: SubgroupMatrix, reason: string): void =>
-      void problems.push({ matrix, reason });
     try {
       const device = await open();
-      used = await checkMatrices(device, candidates, {
-        ...(timeoutMs !== undefined && { timeoutMs }),
-        onProblem,
-      });
-      device.destroy();
+      for (const matrix of candidates) tried.push(await tryOut(device, matrix, timeoutMs));
     } catch (error) {
       noDevice = `no device: ${String(error)}`;
     }
   }
-  return capabilities.matrixConfigs.map((config) => {
-    if (used && isOf(used, config)) return { ...config, used };
-    const found = problems
-      .filter(({ matrix }) => isOf(matrix, config))
-      .map(({ matrix, reason }) => `subgroups of ${matrix.subgroupSize}: ${reason}`);
+  const used = tried.find(({ trial }) => isRight(trial))?.matrix;
+  return capabilities.matrixConfigs.map((config): MatrixFinding => {
+    const trials = tried.flatMap(({ matrix, trial }) => (isOf(matrix, config) ? [trial] : []));
+    if (used && isOf(used, config)) return { ...config, used, trials };
     const why =
       whyOff ??
       whyNoCandidate(capabilities, config) ??
       noDevice ??
-      (found.join('; ') || (used ? 'a better one is right' : 'no answer in time'));
-    return { ...config, why };
+      (trials.some(isRight) ? 'a better one is right' : trials.map(inWords).join('; '));
+    return { ...config, why, trials };
   });
 }
+
+async function tryOut(
+  device: GPUDevice,
+  matrix: SubgroupMatrix,
+  timeoutMs: number | undefined,
+): Promise<Tried> {
+  const { subgroupSize } = matrix;
+  let problem = 'no answer in time';
+  const found = await checkMatrices(device, [matrix], {
+    ...(timeoutMs !== undefined && { timeoutMs }),
+    onProblem(_, reason) {
+      problem = reason;
+    },
+  });
+  return { matrix, trial: found ? { subgroupSize } : { subgroupSize, problem } };
+}
+
+const isRight = ({ problem }: MatrixTrial): boolean => problem === undefined;
+
+const inWords = ({ subgroupSize, problem }: MatrixTrial): string =>
+  `subgroups of ${subgroupSize}: ${problem}`;

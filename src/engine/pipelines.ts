@@ -8,6 +8,7 @@
 import { inScope } from './error-scope.ts';
 import { CompileError, excerptOf } from './errors.ts';
 import type { Kernel } from './kernel.ts';
+import { letGo } from './slices.ts';
 
 export interface Compiled {
   readonly pipeline: GPUComputePipeline;
@@ -120,14 +121,18 @@ function createPipelineCache(device: GPUDevice): PipelineCache {
 
   return {
     async compile(requests, { onProgress, signal } = {}) {
-      const distinct = new Map(requests.map((request) => [request.kernel.wgsl, request]));
-      // The first user of a text gives the path, not the last.
-      for (const request of requests.toReversed()) distinct.set(request.kernel.wgsl, request);
+      const distinct = new Map<string, CompileRequest>();
+      for (const request of requests) {
+        await letGo();
+        const { wgsl } = request.kernel;
+        if (!distinct.has(wgsl)) distinct.set(wgsl, request); // the first user gives the path
+      }
       const queue = [...distinct];
       const result = new Map<string, Compiled>();
       let next = 0;
       const worker = async (): Promise<void> => {
         for (let item = queue[next++]; item; item = queue[next++]) {
+          await letGo();
           signal?.throwIfAborted();
           result.set(item[0], await compileCached(item[1]));
           onProgress?.(result.size, distinct.size);

@@ -11,6 +11,7 @@
  */
 import { DeviceError } from '../engine/errors.ts';
 import { byteLength, format } from '../engine/kernel.ts';
+import { atOnce, type Work } from '../engine/slices.ts';
 import { type Graph, inputsOf, type Node, type Tensor } from './graph.ts';
 import { type BandOptions, limitsOf } from './limits.ts';
 import { type Part, partsOf } from './parts.ts';
@@ -30,12 +31,20 @@ import { type Band, type Strip, stripsOf } from './strips.ts';
 import { isLocal, type Uses, usesOf } from './uses.ts';
 import { chunksOf, imageOf, type Piece, windowOf } from './windows.ts';
 
-export function band(graph: Graph, options: BandOptions): Graph {
+export const band = (graph: Graph, options: BandOptions): Graph => atOnce(banding(graph, options));
+
+/** The same in steps of a few milliseconds, as `inSlices` takes them. */
+export function* banding(graph: Graph, options: BandOptions): Work<Graph> {
   const uses = usesOf(graph);
   const limits = limitsOf(graph, options);
   const strips = stripsOf(graph, uses, limits);
+  yield;
   const writer = new BandWriter(graph, uses, partsOf(strips, uses, limits));
-  for (const strip of strips) writer.write(strip);
+  for (const strip of strips) {
+    yield;
+    writer.write(strip);
+  }
+  yield;
   const banded = { ...graph, nodes: writer.nodes };
   expectBindings(banded, options.maxBindingBytes);
   return banded;

@@ -8,7 +8,7 @@
 import type { EngineContext } from '../engine/context.ts';
 import { byteLength, type Kernel, type Target } from '../engine/kernel.ts';
 import type { PlanWeight } from '../engine/plan.ts';
-import { createPauses } from '../engine/slices.ts';
+import { letGo } from '../engine/slices.ts';
 import type { UploadJob, Uploader } from '../engine/uploader.ts';
 import type { relayout, RelayoutConstants } from '../kernels/relayout.ts';
 import { packBlocks } from '../weights/blocks.ts';
@@ -43,8 +43,6 @@ export class BatchUploader {
   readonly #gathered: Uint16Array<ArrayBuffer>;
   /** Tensors that may hold what f16 cannot. */
   readonly #doubtful = new Set<LoadItem>();
-  /** Where the files are in memory, nothing else would let the thread go. */
-  readonly #pause = createPauses();
 
   private constructor(context: EngineContext, work: LoadWork) {
     this.#context = context;
@@ -96,7 +94,7 @@ export class BatchUploader {
   async upload({ pieces }: LoadBatch, memory: Uint8Array<ArrayBuffer>): Promise<void> {
     const forDevice: LoadPiece[] = [];
     for (const piece of pieces) {
-      await this.#pause();
+      await letGo(); // where the files are in memory, nothing else would
       if (piece.way === 'device') forDevice.push(piece);
       else if (piece.way === 'rows') await this.#gather(piece, bytesIn(memory, piece));
       else if (piece.way === 'host') await this.#convert(piece, bytesIn(memory, piece));

@@ -50,13 +50,14 @@ function* banding(
   { keep = () => true, maxBindingBytes = DEFAULT_MAX_BINDING_BYTES, compact = true }: LowerOptions,
 ): Work<Graph> {
   const names = new Map([...built.names].filter(([name]) => keep(name)));
-  const simple = simplify({ ...built, names }, target, { maxBindingBytes, compact });
+  const simple = yield* simplifying({ ...built, names }, target, { maxBindingBytes, compact });
   yield;
   const chained = target.family === 'cpu' || compact ? simple : chainProducts(simple);
   yield;
   const limits = { maxBindingBytes, compact };
   if (!needsBands(chained, limits)) return chained;
-  return yield* whenLoaded(() => bands.get().band(chained, limits));
+  const { banding: bandingLarge } = yield* whenLoaded(() => bands.get());
+  return yield* bandingLarge(chained, limits);
 }
 
 /** The graph whose nodes become dispatches, one each; weights are not packed yet. */
@@ -134,32 +135,31 @@ export function* lowering(built: Graph, target: Target, options: LowerOptions = 
   };
 }
 
+type SimplifyOptions = Pick<LowerOptions, 'maxBindingBytes' | 'compact'>;
+type SimplifyTarget = Pick<Target, 'family' | 'matrix'>;
+
 /** The same with fewer nodes; `compact` leaves those apart whose joint output would be large. */
-export function simplify(
-  graph: Graph,
-  target: Pick<Target, 'family' | 'matrix'>,
-  {
-    maxBindingBytes = DEFAULT_MAX_BINDING_BYTES,
-    compact = true,
-  }: Pick<LowerOptions, 'maxBindingBytes' | 'compact'>,
-): Graph {
-  const gated = foldGates(fuse(graph));
-  const joined = joinProjections(gated, compact ? PART_BYTES : Infinity);
-  return target.family === 'cpu'
-    ? joined
-    : fewerNorms(joined, target, { maxBindingBytes, compact });
-}
+export const simplify = (graph: Graph, target: SimplifyTarget, options: SimplifyOptions): Graph =>
+  atOnce(simplifying(graph, target, options));
 
 /**
- * For GPUs. In bands a norm of a band's rows is cheap, and its reader shares the room of one band; of
- * rows, only the ALU's programs know the norm.
+ * GPUs have fewer norms, too. In bands a norm of a band's rows is cheap, and its reader shares the room of
+ * one band; of rows, only the ALU's programs know the norm.
  */
-function fewerNorms(
+function* simplifying(
   graph: Graph,
-  { matrix }: Pick<Target, 'matrix'>,
-  { maxBindingBytes, compact }: Required<Pick<LowerOptions, 'maxBindingBytes' | 'compact'>>,
-): Graph {
-  const small = dropConcats(joinSmallNorms(graph, maxBindingBytes));
+  { family, matrix }: SimplifyTarget,
+  { maxBindingBytes = DEFAULT_MAX_BINDING_BYTES, compact = true }: SimplifyOptions,
+): Work<Graph> {
+  const fused = fuse(graph);
+  yield;
+  const gated = foldGates(fused);
+  yield;
+  const joined = joinProjections(gated, compact ? PART_BYTES : Infinity);
+  if (family === 'cpu') return joined;
+  yield;
+  const small = dropConcats(joinSmallNorms(joined, maxBindingBytes));
+  yield;
   const large = compact ? small : foldNorms(small);
   return matrix ? large : foldLayerNorms(large);
 }

@@ -64,21 +64,24 @@ export function stripsOf(
   const isLarge = (run: readonly Node[]): boolean =>
     run.every(hasBands) &&
     run.some((node) => partlyRead(node).some((tensor) => byteLength(tensor) > wholeBytes));
+  const large = new Set(runs.filter(isLarge));
 
   // Strips of one resolution share their bands, so that these fit the parts that tensors lie in.
   const shared = new Map<string, Band[]>();
   const sharedBands = (domain: string): Band[] => {
+    const known = shared.get(domain);
+    if (known) return known;
     const isMember = (run: readonly Node[]): boolean =>
-      isLarge(run) && run.some((node) => domainOf(node) === domain);
-    const members = runs.filter(isMember).flat();
+      run.some((node) => domainOf(node) === domain);
+    const members = [...large].filter(isMember).flat();
     const nodes = members.filter((node) => !isStatistics(node));
-    const bands = shared.get(domain) ?? bandsFor(nodes, members.filter(isStatistics), partBytes);
+    const bands = bandsFor(nodes, members.filter(isStatistics), partBytes);
     shared.set(domain, bands);
     return bands;
   };
   return runs.map((nodes): Strip => {
     const [first] = nodes;
-    if (!first || !isLarge(nodes)) return { nodes, bands: [] };
+    if (!first || !large.has(nodes)) return { nodes, bands: [] };
     if (!isStatistics(first)) return { nodes, bands: sharedBands(domainOf(first)) };
     const isTooLarge = byteLength(first.inputs.x) > bindingBytes;
     return { nodes, bands: isTooLarge ? bandsFor(nodes, [], partBytes) : [] };

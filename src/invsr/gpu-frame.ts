@@ -204,7 +204,9 @@ export async function framePlans(
     blendGraph(lr, count, tile),
     finishGraph(lr, { padding, colorFix, officialStyle: official }),
   ];
-  return Promise.all(graphs.map((graph) => planFor(context, graph)));
+  const plans: Plan[] = [];
+  for (const graph of graphs) plans.push(await planFor(context, graph));
+  return plans;
 }
 
 /** One of the small graphs, used once. */

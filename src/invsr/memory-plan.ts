@@ -11,7 +11,8 @@ import { bufferSize } from '../engine/allocator.ts';
 import { packPlanParams, slotRequests } from '../engine/binder.ts';
 import { byteLength, type TensorType } from '../engine/kernel.ts';
 import type { Location, Plan } from '../engine/plan.ts';
-import { pooledBytes } from '../engine/slot-pool.ts';
+import type { Work } from '../engine/slices.ts';
+import { pooledBytes, type SlotRequest } from '../engine/slot-pool.ts';
 import { stagingBytesOf } from '../engine/uploader.ts';
 import { weightId } from '../engine/weight-store.ts';
 import { BATCH_BYTES } from '../graph/load-plan.ts';
@@ -73,28 +74,31 @@ export interface StagePlan {
   readonly plan: Plan;
 }
 
-/** `plans` in the order in which they take slots; a stage has another one for a smaller last batch. */
-export function planMemory(
+/**
+ * `plans` in the order in which they take slots; a stage has another one for a smaller last batch. In steps
+ * (engine/slices.ts): a plan of a large network has thousands of tensors to look at.
+ */
+export function* planningMemory(
   plans: readonly StagePlan[],
   { tile, tileBatch, lowMemory, jobs, alignment, frame = NO_FRAME }: MemoryOptions,
-): MemoryPlan {
-  const paramsOf = ({ prepare, dispatches }: Plan): number =>
-    bufferSize(packPlanParams([...prepare, ...dispatches], alignment).bytes.byteLength);
-  const measure = (together: readonly Plan[]) => ({
-    weightBytes: weightBytes(together),
-    slotBytes: pooledBytes(together.map(slotRequests)),
-    paramBytes: together.reduce((sum, plan) => sum + paramsOf(plan), 0),
+): Work<MemoryPlan> {
+  const facts = new Map<Plan, PlanFacts>();
+  for (const plan of [...plans.map((of) => of.plan), ...frame.plans]) {
+    facts.set(plan, yield* factsOf(plan, alignment));
+  }
+  const factsOfAll = [...facts.values()];
+  const resident = plans.flatMap(({ plan }) => facts.get(plan) ?? []);
+  const around = frame.plans.flatMap((plan) => facts.get(plan) ?? []);
+  const stages = [...new Set(plans.map(({ stage }) => stage))].map((stage) => {
+    const own = plans.filter((p) => p.stage === stage).flatMap(({ plan }) => facts.get(plan) ?? []);
+    return { stage, ...together(own) };
   });
-  const stages = [...new Set(plans.map(({ stage }) => stage))].map((stage) => ({
-    stage,
-    ...measure(plans.filter((p) => p.stage === stage).map(({ plan }) => plan)),
-  }));
+  yield;
   // The first batch is the largest one.
   const externals = new Map<string, number>();
-  const all = [...plans.map(({ plan }) => plan), ...frame.plans];
-  for (const plan of all) {
-    for (const [name, type] of Object.entries(plan.externals)) {
-      externals.set(name, Math.max(externals.get(name) ?? 0, bufferSize(byteLength(type))));
+  for (const of of factsOfAll) {
+    for (const [name, bytes] of of.externals) {
+      externals.set(name, Math.max(externals.get(name) ?? 0, bytes));
     }
   }
   const patch = externals.get('patch') ?? 0;
@@ -102,11 +106,12 @@ export function planMemory(
     names.reduce((sum, name) => sum + (externals.get(name) ?? 0), 0);
   const images = bytesOf(FRAME_IMAGES);
   const perJob = bytesOf([...externals.keys()]) - patch - images;
-  const resident = plans.map(({ plan }) => plan);
-  const together = lowMemory
-    ? [...stages, ...frame.plans.map((plan) => measure([plan]))]
-    : [measure(resident), ...frame.plans.map((plan) => measure([...resident, plan]))];
-  const moments = together.map(({ weightBytes: w, slotBytes: s, paramBytes }): Parts => ({
+  const sums: Together[] = lowMemory ? [...stages] : [together(resident)];
+  for (const of of around) {
+    sums.push(together(lowMemory ? [of] : [...resident, of]));
+    yield;
+  }
+  const moments = sums.map(({ weightBytes: w, slotBytes: s, paramBytes }): Parts => ({
     weightBytes: w,
     slotBytes: s,
     betweenBytes: jobs * perJob + patch + paramBytes,
@@ -125,10 +130,60 @@ export function planMemory(
     })),
     ...worst,
     peakBytes: totalOf(worst),
-    largestBufferBytes: Math.max(...all.map(largestBuffer)),
-    largestBindingBytes: Math.max(...all.map(largestBinding)),
+    largestBufferBytes: Math.max(...factsOfAll.map(({ largestBuffer: bytes }) => bytes)),
+    largestBindingBytes: Math.max(...factsOfAll.map(({ largestBinding: bytes }) => bytes)),
   };
 }
+
+/** What counts of one plan. */
+interface PlanFacts {
+  /** Bytes by identity: plans share weights. */
+  readonly weights: ReadonlyMap<string, number>;
+  readonly slots: readonly SlotRequest[];
+  readonly paramBytes: number;
+  readonly externals: ReadonlyMap<string, number>;
+  readonly largestBuffer: number;
+  readonly largestBinding: number;
+}
+
+function* factsOf(plan: Plan, alignment: number): Work<PlanFacts> {
+  const { prepare, dispatches, weights, externals } = plan;
+  const params = packPlanParams([...prepare, ...dispatches], alignment);
+  yield;
+  const slots = slotRequests(plan);
+  yield;
+  const largest = largestBinding(plan);
+  yield;
+  return {
+    weights: new Map(weights.map((w) => [weightId(w), bufferSize(byteLength(w.type))])),
+    slots,
+    paramBytes: bufferSize(params.bytes.byteLength),
+    externals: new Map(
+      Object.entries(externals).map(([name, type]) => [name, bufferSize(byteLength(type))]),
+    ),
+    largestBuffer: largestBuffer(plan),
+    largestBinding: largest,
+  };
+}
+
+/** Of plans that are on the device at the same time. */
+interface Together {
+  readonly weightBytes: number;
+  readonly slotBytes: number;
+  readonly paramBytes: number;
+}
+
+function together(plans: readonly PlanFacts[]): Together {
+  const weights = new Map(plans.flatMap((plan) => [...plan.weights]));
+  return {
+    weightBytes: sumOf(weights.values()),
+    slotBytes: pooledBytes(plans.map(({ slots }) => slots)),
+    paramBytes: sumOf(plans.map(({ paramBytes }) => paramBytes)),
+  };
+}
+
+const sumOf = (numbers: Iterable<number>): number =>
+  [...numbers].reduce((sum, number) => sum + number, 0);
 
 type Parts = Pick<
   MemoryPlan,
@@ -137,12 +192,6 @@ type Parts = Pick<
 
 const totalOf = (parts: Parts): number =>
   parts.weightBytes + parts.slotBytes + parts.betweenBytes + parts.imageBytes + parts.stagingBytes;
-
-/** Plans share weights. */
-function weightBytes(plans: readonly Plan[]): number {
-  const weights = new Map(plans.flatMap((plan) => plan.weights.map((w) => [weightId(w), w])));
-  return [...weights.values()].reduce((sum, { type }) => sum + bufferSize(byteLength(type)), 0);
-}
 
 const largestBuffer = ({ slots, weights, externals }: Plan): number =>
   Math.max(

@@ -5,7 +5,7 @@ import type { Plan, PlanWeight } from '../engine/plan.ts';
 import type { Profiler } from '../engine/profiler.ts';
 import { readBuffer } from '../engine/readback.ts';
 import { byteLength, type TensorType } from '../engine/kernel.ts';
-import { inSlices, type Work } from '../engine/slices.ts';
+import { inSlices, letGo, type Work } from '../engine/slices.ts';
 import type { Graph } from '../graph/graph.ts';
 import { type LoadOptions, loadWeights } from '../graph/load-weights.ts';
 import { lowering } from '../graph/lower.ts';
@@ -134,6 +134,7 @@ export async function prepare(
       onProgress({ stage, done, total }));
   const weights = plans.flatMap((plan) => plan.weights);
   const dispatches = plans.flatMap((plan) => [...plan.prepare, ...plan.dispatches]);
+  await letGo();
   await allOrNone(signal, (stops) => [
     load(context, weights, model, { signal: stops, onProgress: report?.('load') }),
     context.pipelines.compile(dispatches, { signal: stops, onProgress: report?.('compile') }),

@@ -114,15 +114,17 @@ export class TilePlans {
     if (rest > 0) await this.ahead(rest, kind);
     const last =
       rest > 0 ? STAGES.map((stage) => ({ stage, plan: this.of(stage, rest, kind) })) : [];
-    const { planMemory } = await import('./memory-plan.ts');
-    return planMemory([...this.all(count, kind), ...last], {
-      tile,
-      tileBatch: batch,
-      lowMemory,
-      jobs: Math.ceil(group / count),
-      alignment: this.#context.capabilities.limits.minUniformBufferOffsetAlignment,
-      frame,
-    });
+    const { planningMemory } = await import('./memory-plan.ts');
+    return inSlices(
+      planningMemory([...this.all(count, kind), ...last], {
+        tile,
+        tileBatch: batch,
+        lowMemory,
+        jobs: Math.ceil(group / count),
+        alignment: this.#context.capabilities.limits.minUniformBufferOffsetAlignment,
+        frame,
+      }),
+    );
   }
 
   /** What a stage takes of a tile's floating point operations. */

@@ -12,15 +12,11 @@ import type { MemoryPlan } from '../invsr/memory-plan.ts';
 import type { PrecisionWarning } from '../invsr/stage-precision.ts';
 import type { BlobFolder } from '../weights/folder.ts';
 import type { MemoryUse, NetworkOptions, Region, Watched } from './types.ts';
+import { type Done, WorkerCalls } from './worker-calls.ts';
 import {
-  type Call,
-  type FromPage,
-  type FromWorker,
   type OpenSettings,
   type PlanSettings,
-  type Port,
   receivedError,
-  type SentCanvas,
   type SentImage,
   type SentWeights,
   type UpscaleSettings,
@@ -51,35 +47,17 @@ export interface WorkerUpscaleOptions extends UpscaleSettings, Watched {
   readonly onTile?: ((region: Region) => void) | undefined;
 }
 
-type Done = Extract<FromWorker, { kind: 'done' }>;
-
-interface Watcher extends Watched {
-  readonly onTile?: ((region: Region) => void) | undefined;
-  readonly resolve: (done: Done) => void;
-  readonly reject: (error: unknown) => void;
-}
-
 /** Made by {@link InvSRWorker.load}; ends with `dispose`. */
 export class InvSRWorker implements Disposable {
-  readonly #worker: Port<FromPage, FromWorker> & Pick<Worker, 'terminate'>;
-  readonly #calls = new Map<number, Watcher>();
-  readonly #canvases = new Map<OffscreenCanvas, number>();
+  readonly #calls: WorkerCalls;
   readonly #lost = new AbortController();
-  readonly #onWarning: WorkerLoadOptions['onWarning'];
   #memory: MemoryUse = { weightBytes: 0, otherBytes: 0, peakBytes: 0 };
-  #count = 0;
-  #ended: Error | undefined;
 
   private constructor(worker: Worker, onWarning: WorkerLoadOptions['onWarning']) {
-    this.#worker = worker;
-    this.#onWarning = onWarning;
-    worker.addEventListener('message', ({ data }: MessageEvent<FromWorker>) => this.#hear(data));
-    worker.addEventListener('error', ({ message }) =>
-      this.#end(new Error(`the worker ended: ${message || 'its script did not load'}`)),
-    );
-    worker.addEventListener('messageerror', () =>
-      this.#end(new Error('the worker ended: what it says cannot be read')),
-    );
+    this.#calls = new WorkerCalls(worker, (event) => {
+      if (event.kind === 'lost') this.#lost.abort(receivedError(event.error));
+      else onWarning?.(event.warning);
+    });
   }
 
   /**
@@ -164,7 +142,7 @@ export class InvSRWorker implements Disposable {
     signal?.throwIfAborted();
     const colorSpace = settings.colorSpace ?? colorSpaceOf(input) ?? 'srgb';
     const [image, own] = await sentImage(input);
-    const sent = canvas && this.#sentCanvas(canvas);
+    const sent = canvas && this.#calls.canvas(canvas);
     const { image: result } = await this.#call(
       {
         kind: 'upscale',
@@ -181,70 +159,17 @@ export class InvSRWorker implements Disposable {
 
   /** Ends the worker, and with it all it holds. Calls under way reject. */
   dispose(): void {
-    this.#end(new DOMException('the worker was disposed of', 'AbortError'));
+    this.#calls.end(new DOMException('the worker was disposed of', 'AbortError'));
   }
 
   [Symbol.dispose](): void {
     this.dispose();
   }
 
-  // --- messages ---------------------------------------------------------------------------------
-
-  async #call(
-    asked: Call,
-    { signal, ...watched }: Omit<Watcher, 'resolve' | 'reject'>,
-    transfer: Transferable[] = [],
-  ): Promise<Done> {
-    signal?.throwIfAborted();
-    if (this.#ended) throw this.#ended;
-    const call = this.#count++;
-    const abort = (): void => this.#worker.postMessage({ kind: 'abort', call }, {});
-    signal?.addEventListener('abort', abort);
-    try {
-      return await new Promise<Done>((resolve, reject) => {
-        this.#calls.set(call, { ...watched, resolve, reject });
-        this.#worker.postMessage({ ...asked, call }, { transfer });
-        // Not before: a call that ends here takes no canvas with it.
-        const { canvas, number = 0 } = (asked.kind === 'upscale' && asked.canvas) || {};
-        if (canvas) this.#canvases.set(canvas, number);
-      });
-    } catch (error) {
-      signal?.throwIfAborted();
-      throw error;
-    } finally {
-      signal?.removeEventListener('abort', abort);
-      this.#calls.delete(call);
-    }
-  }
-
-  #hear(message: FromWorker): void {
-    if (message.kind === 'lost') {
-      this.#lost.abort(receivedError(message.error));
-      return;
-    }
-    if (message.kind === 'warning') {
-      this.#onWarning?.(message.warning);
-      return;
-    }
-    const watcher = this.#calls.get(message.call);
-    if (message.kind === 'done') {
-      this.#memory = message.memory;
-      watcher?.resolve(message);
-    } else if (message.kind === 'failed') watcher?.reject(receivedError(message.error));
-    else if (message.kind === 'progress') watcher?.onProgress?.(message.progress);
-    else watcher?.onTile?.(message.region);
-  }
-
-  #end(error: Error): void {
-    this.#ended ??= error;
-    this.#worker.terminate();
-    for (const { reject } of this.#calls.values()) reject(error);
-  }
-
-  #sentCanvas(canvas: OffscreenCanvas): SentCanvas {
-    const known = this.#canvases.get(canvas);
-    if (known !== undefined) return { number: known };
-    return { number: this.#canvases.size, canvas };
+  async #call(...call: Parameters<WorkerCalls['make']>): Promise<Done> {
+    const done = await this.#calls.make(...call);
+    this.#memory = done.memory;
+    return done;
   }
 }
 

@@ -1,15 +1,27 @@
 /**
  * The packed package in an application of ten lines, built by Vite, webpack and esbuild and as plain
- * scripts: each makes an engine and compiles a kernel in the browser, on the page and in a worker.
+ * scripts: each makes an engine and compiles a kernel in the browser, on the page and in a worker. And in
+ * Deno, where the example makes a picture.
  */
-import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { execFile, execFileSync } from 'node:child_process';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { build as esbuild } from 'esbuild';
+import sharp from 'sharp';
 import { build as vite } from 'vite';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import webpack from 'webpack';
+import { DENO, DENO_RUN, denoAdapters, denoEnvironment } from '../harness/deno.ts';
 import { inBrowsers } from '../harness/in-browsers.ts';
 import { type Served, serve } from '../harness/serve.ts';
 
@@ -134,6 +146,30 @@ beforeAll(async () => {
 afterAll(async () => {
   await server?.close();
   rmSync(folder, { recursive: true, force: true });
+});
+
+describe.each(denoAdapters.slice(-1))('in Deno on %s', (adapter) => {
+  test('the example: a picture four times as large', async () => {
+    for (const name of ['sharp', '@img']) {
+      symlinkSync(join(ROOT, 'node_modules', name), join(app, 'node_modules', name));
+    }
+    cpSync(join(ROOT, 'examples/deno/main.ts'), join(app, 'main.ts'));
+    const photo = sharp(join(ROOT, 'examples/images/still-life-lr.png'));
+    const part = photo.extract({ left: 40, top: 40, width: 40, height: 32 });
+    await part.toFile(join(app, 'in.png'));
+    const { stdout } = await promisify(execFile)(
+      DENO!,
+      [...DENO_RUN, 'main.ts', 'in.png', 'out.png'],
+      { cwd: app, env: await denoEnvironment(adapter) },
+    );
+    expect(stdout).toBe('out.png, 160×128\n');
+    // The colour fix takes the colours of large areas from the input.
+    const coloursOf = async (name: string): Promise<number[]> =>
+      (await sharp(join(app, name)).removeAlpha().stats()).channels.map(({ mean }) => mean);
+    const before = await coloursOf('in.png');
+    const apart = (await coloursOf('out.png')).map((mean, i) => Math.abs(mean - before[i]!));
+    expect(Math.max(...apart)).toBeLessThan(2); // of 255
+  });
 });
 
 inBrowsers((browser) => {

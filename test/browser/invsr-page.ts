@@ -8,7 +8,9 @@ import { openModel } from '../../src/invsr/model.ts';
 import { Upscaler } from '../../src/rows.ts';
 import { sourceOf } from '../../src/library/input.ts';
 import type { ImageInput, Progress, UpscaleOptions } from '../../src/library/types.ts';
-import { openAdapter, openDevice, servedFolder } from './page.ts';
+import { textureOf } from '../harness/pictures.ts';
+import { apart, canvasOf, imageOf, LARGE, SMALL } from './page-pictures.ts';
+import { failure, openAdapter, openDevice, servedFolder } from './page.ts';
 import type { ServedModel } from './site.ts';
 import { alive, seen } from './spies.ts';
 
@@ -19,38 +21,6 @@ declare global {
 }
 
 const OPTIONS = { tile: 16, seed: 7 } as const;
-
-/** Two tiles, so that a run has a middle. */
-const LARGE = { width: 28, height: 16 } as const;
-const SMALL = { width: 16, height: 13 } as const;
-
-/** Opaque, without a pattern that repeats. */
-function picture({ width, height }: { readonly width: number; readonly height: number }) {
-  const data = new Uint8ClampedArray(4 * width * height);
-  for (let i = 0; i < width * height; i++) {
-    const [x, y] = [i % width, Math.floor(i / width)];
-    data.set([9 * x, 12 * y, 128 + 100 * Math.sin(x * y), 255], 4 * i);
-  }
-  return new ImageData(data, width, height);
-}
-
-function textureOf(device: GPUDevice, { width, height, data }: ImageData): GPUTexture {
-  const texture = device.createTexture({
-    size: [width, height],
-    format: 'rgba8unorm',
-    usage: GPUTextureUsage.TEXTURE_BINDING | GPUTextureUsage.COPY_DST,
-  });
-  device.queue.writeTexture({ texture }, data, { bytesPerRow: 4 * width }, [width, height]);
-  return texture;
-}
-
-function canvasOf(image: ImageData): HTMLCanvasElement {
-  const canvas = document.createElement('canvas');
-  canvas.width = image.width;
-  canvas.height = image.height;
-  canvas.getContext('2d')!.putImageData(image, 0, 0);
-  return canvas;
-}
 
 /** The result's bytes; the texture is freed. */
 async function bytesOf(
@@ -65,24 +35,8 @@ async function bytesOf(
   return data;
 }
 
-/** Largest difference of two results. */
-function apart(a: Uint8ClampedArray, b: Uint8ClampedArray): number {
-  if (a.length !== b.length) return Infinity;
-  return a.reduce((worst, value, i) => Math.max(worst, Math.abs(value - b[i]!)), 0);
-}
-
 const open = (device: GPUDevice, model: ServedModel): Promise<InvSR> =>
   InvSR.open({ device, weights: servedFolder(model) });
-
-/** An error as data. */
-async function failure(
-  work: Promise<unknown>,
-): Promise<{ name: string; message: string } | 'none'> {
-  return work.then(
-    () => 'none' as const,
-    (error: Error) => ({ name: error.name, message: error.message }),
-  );
-}
 
 /** In the second tile. */
 const isMidway = (progress: Progress): boolean => progress.phase === 'run' && progress.done > 1.3;
@@ -106,7 +60,7 @@ const app = {
   /** How often something was mapped between texture in and texture out, and how far the result is from Upscaler's. */
   async textureToTexture(model: ServedModel) {
     const device = await sharedDevice();
-    const image = picture(SMALL);
+    const image = imageOf(SMALL);
     const input = textureOf(device, image);
     using sr = await open(device, model);
     seen.maps = 0;
@@ -126,7 +80,7 @@ const app = {
   async wideColours(): Promise<Record<string, number>> {
     const device = await openDevice();
     const engine = await openContext(device);
-    const image = picture(SMALL);
+    const image = imageOf(SMALL);
     const { width, height } = image;
     const wide = new ImageData(image.data, width, height, { colorSpace: 'display-p3' });
     const canvas = new OffscreenCanvas(width, height);
@@ -151,7 +105,7 @@ const app = {
   /** How far the results of images of the page are from that of a texture with the same values. */
   async inputs(model: ServedModel): Promise<Record<string, number>> {
     const device = await sharedDevice();
-    const image = picture(SMALL);
+    const image = imageOf(SMALL);
     const canvas = canvasOf(image);
     const offscreen = new OffscreenCanvas(SMALL.width, SMALL.height);
     offscreen.getContext('2d')!.putImageData(image, 0, 0);
@@ -184,7 +138,7 @@ const app = {
    */
   async abort(model: ServedModel) {
     const device = await sharedDevice();
-    const input = textureOf(device, picture(LARGE));
+    const input = textureOf(device, imageOf(LARGE));
     using sr = await open(device, model);
     const expected = await bytesOf(device, sr, input);
     const controller = new AbortController();
@@ -210,6 +164,12 @@ const app = {
     return { error, later, underWay, most, apart: apart(again, expected) };
   },
 
+  /** A picture that only a browser's WebGPU can copy. */
+  async bitmap(model: ServedModel) {
+    using sr = await open(await sharedDevice(), model);
+    return failure(sr.upscale(await createImageBitmap(imageOf(SMALL)), OPTIONS));
+  },
+
   /** A canvas that nobody has drawn into: the error, and whether its owner can still have any context. */
   async blankCanvas(model: ServedModel) {
     const device = await sharedDevice();
@@ -227,20 +187,20 @@ const app = {
     const device = await sharedDevice();
     const before = alive();
     const sr = await open(device, model);
-    const output = await sr.upscale(picture(SMALL), OPTIONS);
+    const output = await sr.upscale(imageOf(SMALL), OPTIONS);
     const during = alive().length;
     sr.dispose();
     await device.queue.onSubmittedWorkDone();
     output.destroy();
     const left = alive().filter((label) => !before.includes(label));
-    return { during, left, memory: sr.memory, later: await failure(sr.upscale(picture(SMALL))) };
+    return { during, left, memory: sr.memory, later: await failure(sr.upscale(imageOf(SMALL))) };
   },
 
   /** Destroys the device in the middle of a run, then starts anew on another one. */
   async lost(model: ServedModel) {
     const device = await openDevice();
     const sr = await open(device, model);
-    const run = sr.upscale(picture(LARGE), {
+    const run = sr.upscale(imageOf(LARGE), {
       ...OPTIONS,
       onProgress(progress) {
         if (isMidway(progress)) device.destroy();
@@ -250,12 +210,12 @@ const app = {
       () => false,
       (error: unknown) => error instanceof DeviceLostError,
     );
-    const error = await failure(sr.upscale(picture(SMALL), OPTIONS));
+    const error = await failure(sr.upscale(imageOf(SMALL), OPTIONS));
     sr.dispose();
 
     const other = await openDevice();
     using recovered = await open(other, model);
-    const bytes = await bytesOf(other, recovered, picture(SMALL));
+    const bytes = await bytesOf(other, recovered, imageOf(SMALL));
     return { isTyped, error, bytes: bytes.length };
   },
 
@@ -265,7 +225,7 @@ const app = {
     const sr = await open(device, model);
     await new Promise<void>((resolve) => {
       ended = failure(
-        sr.upscale(picture(LARGE), {
+        sr.upscale(imageOf(LARGE), {
           ...OPTIONS,
           onProgress: (progress) => isMidway(progress) && resolve(),
         }),
@@ -279,7 +239,7 @@ const app = {
     const error = await ended;
     const device = await openDevice();
     using sr = await open(device, model);
-    return { error, bytes: (await bytesOf(device, sr, picture(SMALL))).length };
+    return { error, bytes: (await bytesOf(device, sr, imageOf(SMALL))).length };
   },
 
   /** Two instances at the same time, against one alone. */
@@ -287,7 +247,7 @@ const app = {
     const device = await sharedDevice();
     using first = await open(device, model);
     using second = await open(device, model);
-    const input = textureOf(device, picture(SMALL));
+    const input = textureOf(device, imageOf(SMALL));
     const expected = await bytesOf(device, first, input);
     const both = await Promise.all([bytesOf(device, first, input), bytesOf(device, second, input)]);
     return both.map((bytes) => apart(bytes, expected));
@@ -297,10 +257,10 @@ const app = {
   async smallLimits(model: ServedModel): Promise<number> {
     const device = await sharedDevice();
     using sr = await open(device, model);
-    const expected = await bytesOf(device, sr, picture(SMALL));
+    const expected = await bytesOf(device, sr, imageOf(SMALL));
     const small = await (await openAdapter()).requestDevice();
     using limited = await open(small, model);
-    return apart(await bytesOf(small, limited, picture(SMALL)), expected);
+    return apart(await bytesOf(small, limited, imageOf(SMALL)), expected);
   },
 
   /** The caller's own frames on the same device while a run is on. */
@@ -312,7 +272,7 @@ const app = {
     context.configure({ device, format: navigator.gpu.getPreferredCanvasFormat() });
     using sr = await open(device, model);
     await sr.prepare(LARGE, OPTIONS);
-    const input = textureOf(device, picture(LARGE));
+    const input = textureOf(device, imageOf(LARGE));
     await bytesOf(device, sr, input); // compiles what depends on the image
 
     /** `frame` and `submit` in the order in which they came. */

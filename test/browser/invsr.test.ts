@@ -1,8 +1,10 @@
 /** Class InvSR in real browsers: what applications are promised on a device of theirs. */
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { callsInPage } from '../harness/calls.ts';
 import { errorsOf } from '../harness/chromium.ts';
 import { inBrowsers } from '../harness/in-browsers.ts';
+import { invsrTests } from '../harness/invsr-tests.ts';
 import { serveSite, type Site } from './site.ts';
 
 let site: Site;
@@ -26,10 +28,7 @@ inBrowsers((browser) => {
   });
   afterAll(() => expect(errors).toEqual([]));
 
-  test('from texture to texture nothing is mapped, and the bytes are those of Upscaler', async () => {
-    const result = await page.evaluate((model) => window.app.textureToTexture(model), site.tiny);
-    expect(result).toEqual({ maps: 0, width: 64, height: 52, apart: 0 });
-  });
+  invsrTests({ call: callsInPage(() => page, 'app'), site: () => site });
 
   test('images of the page give what a texture of their values gives', async () => {
     const differences = await page.evaluate((model) => window.app.inputs(model), site.tiny);
@@ -58,48 +57,6 @@ inBrowsers((browser) => {
       { error, isFree: true },
       { error, isFree: true },
     ]);
-  });
-
-  test('an abort in the middle: one submit is under way, none follows, and the next run is as ever', async () => {
-    const { underWay, most, ...rest } = await page.evaluate(
-      (model) => window.app.abort(model),
-      site.tiny,
-    );
-    expect(rest).toEqual({ error: { name: 'Error', message: 'enough' }, later: 0, apart: 0 });
-    expect(underWay).toBeLessThanOrEqual(1);
-    expect(most).toBe(1);
-  });
-
-  test('dispose frees everything on the device', async () => {
-    const { during, ...rest } = await page.evaluate(
-      (model) => window.app.dispose(model),
-      site.tiny,
-    );
-    expect(during).toBeGreaterThan(10);
-    expect(rest).toMatchObject({
-      left: [],
-      memory: { weightBytes: 0, otherBytes: 0 },
-      later: { name: 'AbortError' },
-    });
-  });
-
-  test('a device lost in the middle: a typed error, and a new device works', async () => {
-    const result = await page.evaluate((model) => window.app.lost(model), site.tiny);
-    expect(result).toMatchObject({
-      isTyped: true,
-      error: { name: 'DeviceLostError' },
-      bytes: 4 * 64 * 52,
-    });
-  });
-
-  test('two instances at the same time on one device', async () => {
-    expect(await page.evaluate((model) => window.app.two(model), site.tiny)).toEqual([0, 0]);
-  });
-
-  test('a device with default limits', async () => {
-    expect(
-      await page.evaluate((model) => window.app.smallLimits(model), site.tiny),
-    ).toBeLessThanOrEqual(1);
   });
 
   test("the caller's frames go on between our submits", async () => {

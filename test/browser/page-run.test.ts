@@ -3,104 +3,44 @@
  * shared, a part tried again; too little memory, a device that is lost meanwhile, a tab that nobody sees.
  * Small photos and tiles: SwiftShader computes them.
  */
-import type { BrowserContextOptions, Download, Page } from 'playwright-core';
-import sharp, { type Color } from 'sharp';
+import type { Page } from 'playwright-core';
+import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { errorsOf } from '../harness/chromium.ts';
-import {
-  drop,
-  middleOf,
-  openPage,
-  serveDemoPage,
-  shoot,
-  violations,
-} from '../harness/demo-page.ts';
+import { drop, serveDemoPage, shoot, violations } from '../harness/demo-page.ts';
 import { inAllBrowsers } from '../harness/in-browsers.ts';
+import {
+  alertOf,
+  begin,
+  distance,
+  HEIGHT,
+  idle,
+  makePhoto,
+  middleOf,
+  openPhoto,
+  type Photo,
+  pixels,
+  plain,
+  RUN_MS,
+  save,
+  statusOf,
+  useSmallTiles,
+  WIDTH,
+} from '../harness/photo-page.ts';
 import type { Served } from '../harness/serve.ts';
-import { prepareDevice } from './device-faults.ts';
-
-/** As the camera stored it: 24 wide, 32 high, lying on its side. */
-const [WIDTH, HEIGHT] = [32, 24];
-const RUN_MS = 90_000;
 
 let served: Served;
-let photo: Buffer;
-let upright: Buffer;
+let photo: Photo;
 beforeAll(async () => {
-  served = await serveDemoPage();
-  const scene = sharp('examples/images/still-life-lr.png').resize(HEIGHT, WIDTH, { fit: 'fill' });
-  photo = await scene
-    .withExif({ IFD0: { Copyright: 'Somebody' } })
-    .withMetadata({ orientation: 6 })
-    .jpeg({ quality: 95 })
-    .toBuffer();
-  upright = await sharp(photo).rotate().removeAlpha().raw().toBuffer();
+  [served, photo] = [await serveDemoPage(), await makePhoto()];
 });
 afterAll(() => served?.close());
 
-const PURPLE = { r: 0x60, g: 0x20, b: 0x90 };
-
-/** A photo of one colour, `times` as large as the other one. */
-const plain = (background: Color, times: number): Promise<Buffer> =>
-  sharp({ create: { width: times * WIDTH, height: times * HEIGHT, channels: 3, background } })
-    .png()
-    .toBuffer();
-
-const bytesOf = async (download: Download): Promise<Buffer> => {
-  const chunks: Buffer[] = [];
-  for await (const chunk of await download.createReadStream()) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks);
-};
-
-/** Mean absolute difference of values from 0 to 255. */
-const distance = (a: Buffer, b: Buffer): number => {
-  expect(a.length).toBe(b.length);
-  return a.reduce((sum, value, i) => sum + Math.abs(value - (b[i] ?? 0)), 0) / a.length;
-};
+const PURPLE = '#602090';
 
 inAllBrowsers((browser, isWhole) => {
-  /** With the photo on it, and tiles of its size. */
-  async function openPhoto(
-    options: BrowserContextOptions & { memoryBytes?: number } = {},
-  ): Promise<Page> {
-    const { memoryBytes = Number.MAX_SAFE_INTEGER, ...rest } = options;
-    const page = await openPage(browser(), 'about:blank', {
-      // SwiftShader has no time for outlines that pulse while it computes: canvases stop being shown.
-      reducedMotion: 'reduce',
-      ...rest,
-    });
-    page.setDefaultTimeout(RUN_MS);
-    // Downloads can be looked at, places that a person chooses cannot.
-    await page.addInitScript('globalThis.showSaveFilePicker = undefined');
-    await page.addInitScript(prepareDevice, memoryBytes);
-    await page.goto(served.url);
-    await drop(page, 'IMG 7.jpg', 'image/jpeg', photo);
-    await page.getByText(`${WIDTH} × ${HEIGHT} → ${4 * WIDTH} × ${4 * HEIGHT}`).waitFor();
-    await page.getByText('More', { exact: true }).click();
-    return page;
-  }
-
-  const useSmallTiles = (page: Page): Promise<unknown> =>
-    page.getByLabel('Tile').selectOption('32 × 32');
-  const alertOf = (page: Page): Promise<string | null> => page.getByRole('alert').textContent();
-  const statusOf = (page: Page): Promise<string | null> => page.getByRole('status').textContent();
-  const idle = (page: Page): Promise<void> =>
-    page.getByRole('button', { name: 'Cancel' }).waitFor({ state: 'detached', timeout: RUN_MS });
-  const begin = async (page: Page): Promise<void> => {
-    await page.getByRole('button', { name: /^Sharpen( again)?$/ }).click();
-    await page.getByRole('progressbar').waitFor();
-  };
-  const save = async (page: Page, format: string): Promise<Buffer> => {
-    await page.keyboard.press('Control+s');
-    const dialog = page.getByRole('dialog');
-    await dialog.getByRole('radio', { name: format }).check({ force: true });
-    const download = page.waitForEvent('download');
-    await dialog.getByRole('button', { name: 'Save' }).click();
-    const bytes = await bytesOf(await download);
-    await dialog.waitFor({ state: 'detached' });
-    return bytes;
-  };
-  const pixels = (bytes: Buffer): Promise<Buffer> => sharp(bytes).removeAlpha().raw().toBuffer();
+  const open = (options?: Parameters<typeof openPhoto>[2]): Promise<Page> =>
+    openPhoto(browser(), { url: served.url, photo }, options);
 
   // One page: each test goes on where the one before has ended.
   describe('a photo', () => {
@@ -109,7 +49,7 @@ inAllBrowsers((browser, isWhole) => {
     /** The result as PNG. */
     let first: Buffer;
     beforeAll(async () => {
-      page = await openPhoto();
+      page = await open();
       errors = errorsOf(page);
       await useSmallTiles(page);
     });
@@ -138,13 +78,10 @@ inAllBrowsers((browser, isWhole) => {
         await idle(page);
         await page.getByTitle('Memory that a run takes').waitFor();
         // Not every second browser shows canvases (chromium.ts).
-        if (isWhole) {
-          const purple = Object.values(PURPLE);
-          await expect.poll(() => middleOf(page), { timeout: RUN_MS }).toEqual(purple);
-        }
+        if (isWhole) await expect.poll(() => middleOf(page), { timeout: RUN_MS }).toBe(PURPLE);
         expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe('small');
         expect(await alertOf(page)).toBe('');
-        await drop(page, 'IMG 7.jpg', 'image/jpeg', photo);
+        await drop(page, 'IMG 7.jpg', 'image/jpeg', photo.jpeg);
         await page.getByRole('heading', { name: 'IMG 7' }).waitFor();
 
         await begin(page);
@@ -184,8 +121,8 @@ inAllBrowsers((browser, isWhole) => {
         .resize(WIDTH, HEIGHT, { kernel: 'linear' })
         .raw()
         .toBuffer();
-      const flipped = await sharp(photo).rotate().flop().removeAlpha().raw().toBuffer();
-      expect(distance(reduced, upright)).toBeLessThan(12);
+      const flipped = await sharp(photo.jpeg).rotate().flop().removeAlpha().raw().toBuffer();
+      expect(distance(reduced, photo.upright)).toBeLessThan(12);
       expect(distance(reduced, flipped)).toBeGreaterThan(24);
       for (const format of ['JPEG', 'WebP']) {
         const other = await save(page, format);
@@ -336,9 +273,7 @@ inAllBrowsers((browser, isWhole) => {
       await dialog.getByText(/All of it is too large.*Zoom in first/).waitFor();
       expect(await dialog.getByRole('button', { name: 'Save' }).isDisabled()).toBe(true);
       await dialog.getByRole('radio', { name: '64 × 48' }).check({ force: true });
-      const download = page.waitForEvent('download');
-      await dialog.getByRole('button', { name: 'Save' }).click();
-      const { width, height } = await sharp(await bytesOf(await download)).metadata();
+      const { width, height } = await sharp(await save(page, 'PNG')).metadata();
       expect([width, height]).toEqual([2 * WIDTH, 2 * HEIGHT]);
     });
   });
@@ -346,7 +281,7 @@ inAllBrowsers((browser, isWhole) => {
   test.runIf(isWhole)(
     'too little memory: what helps is offered; a lost device: the photo is there again; a hidden tab: the run ends',
     async () => {
-      const page = await openPhoto({ memoryBytes: 2 ** 20 });
+      const page = await open({ memoryBytes: 2 ** 20 });
       await using _ = page.context();
       const alert = page.getByRole('alert');
       await alert.getByText('The graphics card ran out of memory.').waitFor({ timeout: RUN_MS });
@@ -385,7 +320,7 @@ inAllBrowsers((browser, isWhole) => {
   test.runIf(isWhole)(
     'what I look at: zoomed in, only that is computed, and it can be saved over the rest',
     async () => {
-      const page = await openPhoto();
+      const page = await open();
       await using _ = page.context();
       await useSmallTiles(page);
       for (let i = 0; i < 3; i++) await page.getByRole('button', { name: 'Zoom in' }).click();
@@ -402,7 +337,9 @@ inAllBrowsers((browser, isWhole) => {
       await shoot(page, 'what I look at');
       const saved = await save(page, 'PNG');
       expect((await sharp(saved).metadata()).xmp?.toString()).toContain('777');
-      const enlarged = await sharp(upright, { raw: { width: WIDTH, height: HEIGHT, channels: 3 } })
+      const enlarged = await sharp(photo.upright, {
+        raw: { width: WIDTH, height: HEIGHT, channels: 3 },
+      })
         .resize(4 * WIDTH, 4 * HEIGHT, { kernel: 'cubic' })
         .raw()
         .toBuffer();

@@ -6,16 +6,9 @@ import type { BrowserContextOptions, Page } from 'playwright-core';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { errorsOf } from '../harness/chromium.ts';
-import {
-  drop,
-  give,
-  middleOf,
-  openPage,
-  serveDemoPage,
-  shoot,
-  violations,
-} from '../harness/demo-page.ts';
+import { drop, give, openPage, serveDemoPage, shoot, violations } from '../harness/demo-page.ts';
 import { inBrowsers } from '../harness/in-browsers.ts';
+import { middleOf, RUN_MS } from '../harness/photo-page.ts';
 import type { Served } from '../harness/serve.ts';
 
 const PHONE: BrowserContextOptions = {
@@ -24,9 +17,6 @@ const PHONE: BrowserContextOptions = {
   isMobile: true,
   hasTouch: true,
 };
-
-/** SwiftShader on a busy machine. */
-const RUN_MS = 90_000;
 
 let served: Served;
 beforeAll(async () => {
@@ -57,6 +47,8 @@ inBrowsers((browser) => {
   test('the first screen by keyboard: about, a photo, our photos, the comparison', async () => {
     const page = await open();
     await using _ = page.context();
+    const slider = page.getByRole('slider');
+    await slider.waitFor(); // the last of what Tab reaches
     const names: (string | undefined)[] = [];
     for (let i = 0; i < 5; i++) {
       await page.keyboard.press('Tab');
@@ -74,7 +66,6 @@ inBrowsers((browser) => {
       'Garden',
       'Compare before and after',
     ]);
-    const slider = page.getByRole('slider');
     const before = await slider.inputValue();
     await page.keyboard.press('ArrowLeft');
     expect(Number(await slider.inputValue())).toBe(Number(before) - 1);
@@ -173,8 +164,8 @@ inBrowsers((browser) => {
       await expect
         .poll(
           async () => {
-            const seen = await middleOf(page);
-            return Math.max(...seen.map((value, i) => Math.abs(value - (expected[i] ?? 0))));
+            const seen = Buffer.from((await middleOf(page)).slice(1), 'hex');
+            return Math.max(...[...seen].map((value, i) => Math.abs(value - (expected[i] ?? 0))));
           },
           { message: name },
         )

@@ -16,3 +16,13 @@ export async function openDevice(): Promise<GPUDevice> {
 
 export const servedFolder = ({ path, files }: ServedModel): Folder =>
   urlFolder(new URL(path, location.href), { files });
+
+/** An error as data. */
+export async function failure(
+  work: Promise<unknown>,
+): Promise<{ name: string; message: string } | 'none'> {
+  return work.then(
+    () => 'none' as const,
+    (error: Error) => ({ name: error.name, message: error.message }),
+  );
+}

@@ -13,6 +13,7 @@ import type { Room } from '../../demo/state/cut.ts';
 import { change } from '../../demo/state/options.ts';
 import { whole } from '../../demo/state/regions.ts';
 import type { Region } from '../../src/index.ts';
+import { apart } from './page-pictures.ts';
 import { servedFolder } from './page.ts';
 import type { ServedModel } from './site.ts';
 
@@ -57,11 +58,6 @@ function pixels(region: Region = whole(SIZE)): Uint8ClampedArray {
   }
   return context.getImageData(0, 0, canvas.width, canvas.height).data;
 }
-
-const apart = (a: Uint8ClampedArray, b: Uint8ClampedArray): number =>
-  a.length === b.length
-    ? a.reduce((worst, value, i) => Math.max(worst, Math.abs(value - b[i]!)), 0)
-    : Infinity;
 
 /** A picture of its own: three parts that fade into each other, in one texture each. */
 function pasteThree(session: Session): void {

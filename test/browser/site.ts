@@ -22,6 +22,8 @@ export interface ServedModel {
 }
 
 export interface Site extends Served {
+  /** The bundled script's path. */
+  readonly script: string;
   readonly tiny: ServedModel;
   readonly nano: ServedModel;
 }
@@ -58,6 +60,7 @@ export async function serveSite(script: string): Promise<Site> {
   const served = await serve(folder);
   return {
     ...served,
+    script: join(folder, 'page.js'),
     tiny: { path: 'tiny/', files: [...tiny.keys()] },
     nano: { path: 'nano/', files: nano },
     close: async () => {

@@ -21,7 +21,7 @@ test('every stage gives figures', async () => {
     expect(session).toMatchObject({
       quick: true,
       matrix: null,
-      adapter: { capabilities: { isSoftware: true }, checks: [] },
+      adapter: { capabilities: { isSoftware: true }, matrices: [] },
     });
     for (const stage of ['guess', 'tuned']) {
       expect(session[stage].rows).toHaveLength(3);

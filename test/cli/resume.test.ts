@@ -90,7 +90,8 @@ describe('the command line', () => {
     expect((await interruptAt(2, 'SIGKILL', 'cut.png')).signal).toBe('SIGKILL');
     expect(existsSync(at('cut.png'))).toBe(false);
     const second = await interruptAt(5, 'SIGINT', 'cut.png');
-    expect(second.stderr).toMatch(/^cut\.png: resumed: [1-4] of 12 tiles$/m);
+    // Some more may be done before a busy machine delivers a signal.
+    expect(second.stderr).toMatch(/^cut\.png: resumed: (?:[1-9]|1[01]) of 12 tiles$/m);
     expect(second.stderr).toMatch(/^invsr: interrupted; what is done .* is kept/m);
     const third = await invsr([...args, '-o', 'cut.png'], { cwd });
     expect(third.stderr).toMatch(/^cut\.png: resumed: (?:[4-9]|1[01]) of 12 tiles$/m);

@@ -15,6 +15,8 @@ beforeAll(() => copyFileSync(join(ROOT, 'examples/images/still-life-lr.png'), jo
 afterAll(remove);
 
 const LIMIT_MS = 1000;
+/** Where other tests have the cores, one end may take longer; what never ends in time does not either time. */
+const ATTEMPTS = 3;
 
 /** What a shell shows for a process that ended so. */
 const shellStatus = (code: number | null, signal: NodeJS.Signals | null): number =>
@@ -27,6 +29,13 @@ describe('interrupted', () => {
     ['SIGINT', 'tiles'],
     ['SIGTERM', 'tiles'],
   ] as const)('by %s in stage %s', async (signal, stage) => {
+    let took = Infinity;
+    for (let i = 0; i < ATTEMPTS && took >= LIMIT_MS; i++) took = await interrupt(signal, stage);
+    expect(took).toBeLessThan(LIMIT_MS);
+  });
+
+  /** Milliseconds from the signal to the end. */
+  async function interrupt(signal: NodeJS.Signals, stage: string): Promise<number> {
     let sentAt = 0;
     const ended = await invsr(
       ['upscale', 'in.png', '-o', 'new/out.png', '--adapter', 'software', '--json'],
@@ -41,14 +50,15 @@ describe('interrupted', () => {
         },
       },
     );
-    expect(performance.now() - sentAt).toBeLessThan(LIMIT_MS);
+    const took = performance.now() - sentAt;
     // 130, or the signal itself where one submit of a slow adapter outlasts main.ts's grace.
     expect([130, 128 + 15]).toContain(shellStatus(ended.code, ended.signal));
     if (signal === 'SIGINT') expect(shellStatus(ended.code, ended.signal)).toBe(130);
     expect(ended.stderr).toMatch(/^invsr: interrupted; nothing was written/m);
     expect(ended.stderr).not.toMatch(/^\s+at /m);
     expect(filesIn(cwd)).toEqual(['in.png']);
-  });
+    return took;
+  }
 });
 
 describe('a reader that goes away', () => {

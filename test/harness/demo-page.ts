@@ -5,7 +5,6 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import sharp from 'sharp';
 import { serve, type Served } from './serve.ts';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -84,22 +83,16 @@ export async function give(
   );
 }
 
-/** The colour in the middle of the viewer's canvas: red, green, blue, of 0 to 255. */
-export async function middleOf(page: Page): Promise<readonly number[]> {
-  const { data, info } = await sharp(await page.locator('.viewer canvas').first().screenshot())
-    .removeAlpha()
-    .raw()
-    .toBuffer({ resolveWithObject: true });
-  const at = 3 * ((info.height >> 1) * info.width + (info.width >> 1));
-  return [...data.subarray(at, at + 3)];
-}
-
 /** What axe-core finds, in words. */
 export async function violations(page: Page): Promise<string[]> {
   await page.evaluate(AXE); // not as a script of the page: policies forbid those
-  // Colours on their way are neither the old nor the new ones; animations of what goes meanwhile reject.
+  // Colours on their way are neither the old nor the new ones; animations of what goes meanwhile reject, and some
+  // have no end.
   await page.evaluate(async () => {
-    await Promise.allSettled(document.getAnimations().map(({ finished }) => finished));
+    const ending = document
+      .getAnimations()
+      .filter(({ effect }) => effect?.getComputedTiming().endTime !== Infinity);
+    await Promise.allSettled(ending.map(({ finished }) => finished));
   });
   return page.evaluate(async () => {
     const { axe } = globalThis as unknown as {

@@ -36,7 +36,7 @@ export async function openTestDevice(name: AdapterName): Promise<TestDevice> {
   return { name, device, target: targetOf(capabilities), capabilities };
 }
 
-const kept: unknown[] = []; // see `instances` in engine/node-device.ts
+const kept: unknown[] = []; // see `instances` in engine/node-adapters.ts
 
 /** Dawn's null backend: validates and compiles WGSL, computes nothing. For the `wgsl` tier only. */
 export async function openNullDevice(): Promise<GPUDevice> {

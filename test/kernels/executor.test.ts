@@ -1,19 +1,14 @@
 /** The executor end to end on hand-written plans, on every adapter at hand. */
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { createContext, type EngineContext } from '../../src/engine/context.ts';
-import { CompileError, DeviceError } from '../../src/engine/errors.ts';
+import { describe, expect, test, vi } from 'vitest';
+import { createContext } from '../../src/engine/context.ts';
 import { createExecutor } from '../../src/engine/executor.ts';
-import { byteLength, type TensorType } from '../../src/engine/kernel.ts';
+import { byteLength } from '../../src/engine/kernel.ts';
 import { totalFlops } from '../../src/engine/plan.ts';
 import { createProfiler } from '../../src/engine/profiler.ts';
 import { readBuffer } from '../../src/engine/readback.ts';
-import { adapterNames, openTestDevice, type TestDevice } from '../harness/device.ts';
-import { affineDispatch, external, longPlan, smallPlan } from '../harness/plans.ts';
-
-const TYPE: TensorType = { dtype: 'f32', shape: [1, 8, 8, 4] };
-const LARGE: TensorType = { dtype: 'f32', shape: [1, 512, 512, 4] };
-
-const asBytes = (data: Float32Array): Uint8Array => new Uint8Array(data.buffer);
+import { adapterNames, openTestDevice } from '../harness/device.ts';
+import { asBytes, IMAGE, LARGE, RESULT, SMALL, useDevice, WEIGHT } from '../harness/on-device.ts';
+import { longPlan, smallPlan } from '../harness/plans.ts';
 
 /** `toEqual` takes a minute on millions of elements. */
 function expectSame(actual: Float32Array, expected: Float32Array): void {
@@ -22,74 +17,43 @@ function expectSame(actual: Float32Array, expected: Float32Array): void {
 }
 
 describe.each(adapterNames)('%s', (name) => {
-  let opened: TestDevice;
-  let context: EngineContext;
-  const uncaptured = vi.fn();
-  const buffers: GPUBuffer[] = [];
-  beforeAll(async () => {
-    opened = await openTestDevice(name);
-    opened.device.addEventListener('uncapturederror', uncaptured);
-    context = createContext(opened.device);
-    await context.weights.upload(smallPlan(TYPE, opened.target).weights[0]!, asBytes(w));
-  });
-  afterAll(() => {
-    for (const buffer of buffers) buffer.destroy();
-    context.dispose();
-    expect(context.memory.bytes, 'bytes still allocated').toBe(0);
-    // Nothing we do may end in the owner's error handler.
-    expect(uncaptured).not.toHaveBeenCalled();
-    opened.device.destroy();
-  });
-
-  const w = Float32Array.from({ length: 256 }, (_, i) => i / 8);
-  const image = Float32Array.from({ length: 256 }, (_, i) => 100 - i);
-  const expected = image.map((v, i) => 2 * v + 6 * w[i]!);
-
-  function buffer(type: TensorType, data?: Float32Array): GPUBuffer {
-    const made = opened.device.createBuffer({
-      size: byteLength(type),
-      usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC,
-    });
-    if (data) opened.device.queue.writeBuffer(made, 0, data as Float32Array<ArrayBuffer>);
-    buffers.push(made);
-    return made;
-  }
-  const read = async (from: GPUBuffer, type: TensorType) =>
-    new Float32Array(await readBuffer(opened.device, from, byteLength(type)));
+  const on = useDevice(name);
 
   test('runs prepare once, then the dispatches for each set of externals', async () => {
-    const plan = smallPlan(TYPE, opened.target);
+    const { buffer, read, context, device, target } = on();
+    const plan = smallPlan(SMALL, target);
     const executor = await createExecutor(context, plan);
-    expect(new Float32Array(await executor.read('folded'))).toEqual(w.map((v) => 2 * v));
-    const first = { image: buffer(TYPE, image), result: buffer(TYPE) };
+    expect(new Float32Array(await executor.read('folded'))).toEqual(WEIGHT.map((v) => 2 * v));
+    const first = { image: buffer(SMALL, IMAGE), result: buffer(SMALL) };
     await executor.run({ externals: first });
-    expect(await read(first.result, TYPE)).toEqual(expected);
+    expect(await read(first.result, SMALL)).toEqual(RESULT);
     // the same buffers with other content, then other buffers
-    opened.device.queue.writeBuffer(first.image, 0, new Float32Array(256));
+    device.queue.writeBuffer(first.image, 0, new Float32Array(256));
     await executor.run({ externals: first });
-    expect(await read(first.result, TYPE)).toEqual(w.map((v) => 6 * v));
-    const second = { image: buffer(TYPE, image), result: buffer(TYPE) };
+    expect(await read(first.result, SMALL)).toEqual(WEIGHT.map((v) => 6 * v));
+    const second = { image: buffer(SMALL, IMAGE), result: buffer(SMALL) };
     await executor.run({ externals: second });
-    expect(await read(second.result, TYPE)).toEqual(expected);
+    expect(await read(second.result, SMALL)).toEqual(RESULT);
     executor.dispose();
   });
 
   test('plans that run one after another share slots, but not those of prepare', async () => {
+    const { buffer, read, context, target } = on();
     const before = context.memory.bytes;
-    const one = await createExecutor(context, smallPlan(TYPE, opened.target));
+    const one = await createExecutor(context, smallPlan(SMALL, target));
     const afterOne = context.memory.bytes;
-    const two = await createExecutor(context, smallPlan(TYPE, opened.target));
+    const two = await createExecutor(context, smallPlan(SMALL, target));
     const params = 3 * 256 + 32; // four structs of 32 bytes, each at a multiple of 256
-    expect(afterOne - before).toBe(3 * byteLength(TYPE) + params);
-    expect(context.memory.bytes - afterOne).toBe(byteLength(TYPE) + params);
-    const results = [buffer(TYPE), buffer(TYPE)] as const;
-    const input = buffer(TYPE, image);
+    expect(afterOne - before).toBe(3 * byteLength(SMALL) + params);
+    expect(context.memory.bytes - afterOne).toBe(byteLength(SMALL) + params);
+    const results = [buffer(SMALL), buffer(SMALL)] as const;
+    const input = buffer(SMALL, IMAGE);
     await Promise.all([
       one.run({ externals: { image: input, result: results[0] } }),
       two.run({ externals: { image: input, result: results[1] } }),
     ]);
-    expect(await read(results[0], TYPE)).toEqual(expected);
-    expect(await read(results[1], TYPE)).toEqual(expected);
+    expect(await read(results[0], SMALL)).toEqual(RESULT);
+    expect(await read(results[1], SMALL)).toEqual(RESULT);
     one.dispose();
     await two.run({ externals: { image: input, result: results[0] } });
     two.dispose();
@@ -98,15 +62,16 @@ describe.each(adapterNames)('%s', (name) => {
   });
 
   test('progress never goes back and ends at its total', async () => {
+    const { buffer, context, target } = on();
     const compiled: number[][] = [];
-    const executor = await createExecutor(context, smallPlan(TYPE, opened.target), {
+    const executor = await createExecutor(context, smallPlan(SMALL, target), {
       onProgress: ({ phase, done, total }) => phase === 'compile' && compiled.push([done, total]),
     });
     expect(compiled.at(-1)).toEqual([2, 2]); // one affine with b, one without
     const seen: number[] = [];
     let end = 0;
     await executor.run({
-      externals: { image: buffer(TYPE, image), result: buffer(TYPE) },
+      externals: { image: buffer(SMALL, IMAGE), result: buffer(SMALL) },
       budgetMs: 0, // one dispatch per submit
       onProgress: ({ done, total }) => {
         seen.push(done);
@@ -120,8 +85,9 @@ describe.each(adapterNames)('%s', (name) => {
   });
 
   test('an abort takes effect mid-run and leaves the executor usable', async () => {
+    const { buffer, read, context, target } = on();
     const count = 60;
-    const executor = await createExecutor(context, longPlan(LARGE, count, opened.target));
+    const executor = await createExecutor(context, longPlan(LARGE, count, target));
     const externals = { image: buffer(LARGE, new Float32Array(2 ** 20)), result: buffer(LARGE) };
     const abort = new AbortController();
     let submits = 0;
@@ -146,8 +112,9 @@ describe.each(adapterNames)('%s', (name) => {
   });
 
   test('one submit at a time: an abort at any moment leaves one under way, and nothing follows', async () => {
-    const { queue } = opened.device;
-    const executor = await createExecutor(context, longPlan(LARGE, 60, opened.target));
+    const { buffer, context, device, target } = on();
+    const { queue } = device;
+    const executor = await createExecutor(context, longPlan(LARGE, 60, target));
     const externals = { image: buffer(LARGE), result: buffer(LARGE) };
     const abort = new AbortController();
     let [sent, underWay, most, reports, atAbort] = [0, 0, 0, 0, 0];
@@ -179,79 +146,9 @@ describe.each(adapterNames)('%s', (name) => {
     expect(sent).toBe(atAbort);
   });
 
-  test('WGSL that does not compile is reported with layer, kernel, message and lines', async () => {
-    const plan = smallPlan(TYPE, opened.target);
-    const [first, ...rest] = plan.dispatches;
-    const wgsl = first!.kernel.wgsl.replace('var v =', 'var v = nonsense +');
-    const line = wgsl.split('\n').findIndex((text) => text.includes('nonsense')) + 1;
-    const bad = { ...first!, kernel: { ...first!.kernel, wgsl } };
-    const error = await createExecutor(context, { ...plan, dispatches: [bad, ...rest] }).catch(
-      (error: unknown) => error,
-    );
-    expect(error).toBeInstanceOf(CompileError);
-    const lines = (error as Error).message.split('\n');
-    expect(lines[0]).toMatch(/^net\.add: affine f32 .*unresolved value 'nonsense'/);
-    expect(lines).toHaveLength(4);
-    expect(lines[2]).toMatch(new RegExp(`^> +${line} \\|   var v = nonsense`));
-  });
-
-  test('a pipeline that the device refuses is reported too', async () => {
-    const plan = smallPlan(TYPE, opened.target);
-    const [first, ...rest] = plan.dispatches;
-    const wgsl = first!.kernel.wgsl.replace('@workgroup_size(64)', '@workgroup_size(4096)');
-    const bad = { ...first!, kernel: { ...first!.kernel, wgsl } };
-    await expect(createExecutor(context, { ...plan, dispatches: [bad, ...rest] })).rejects.toThrow(
-      /^net\.add: affine f32 .* does not compile: .*4096/s,
-    );
-  });
-
-  test('a dispatch that WebGPU rejects is an error of the run, not of the owner', async () => {
-    const plan = smallPlan(TYPE, opened.target);
-    const same = affineDispatch(
-      'net.alias',
-      TYPE,
-      [external('image'), undefined, external('image')],
-      { alpha: 1 },
-      opened.target,
-    );
-    const executor = await createExecutor(context, { ...plan, dispatches: [same] });
-    await expect(executor.run({ externals: { image: buffer(TYPE, image) } })).rejects.toThrow(
-      /^net\.alias: /,
-    );
-    executor.dispose();
-  });
-
-  test('what does not fit is a DeviceError that names the layer', async () => {
-    const limit = opened.capabilities.limits.maxStorageBufferBindingSize;
-    const type: TensorType = { dtype: 'f32', shape: [1, limit / 16 + 1, 1, 4] };
-    const inside: TensorType = { dtype: 'f32', shape: [4] };
-    const plan = longPlan(type, 0, opened.target);
-    const before = context.memory.bytes;
-    const error = await createExecutor(context, {
-      ...plan,
-      externals: { image: inside, result: inside },
-    }).catch((error: unknown) => error);
-    expect(error).toBeInstanceOf(DeviceError);
-    expect((error as Error).message).toBe(
-      `in f32 [1,${limit / 16 + 1},1,4] does not fit maxStorageBufferBindingSize: got ${limit} bytes, needed ${limit + 16} bytes. Try a smaller tile, precision f16 or another adapter; a device of your own may need the limits of requiredDevice(adapter).`,
-    );
-    await expect(createExecutor(context, plan)).rejects.toThrow(/^image f32 /);
-    expect(context.memory.bytes).toBe(before);
-  });
-
-  test('externals are checked', async () => {
-    const executor = await createExecutor(context, smallPlan(TYPE, opened.target));
-    const result = buffer(TYPE);
-    await expect(executor.run({ externals: { result } })).rejects.toThrow(
-      'external image is f32 [1,8,8,4]: expected a buffer of 1024 bytes with usage STORAGE, got none',
-    );
-    await executor.run({ externals: { image: buffer(TYPE, image), result } });
-    expect(await read(result, TYPE)).toEqual(expected);
-    executor.dispose();
-  });
-
   test('weights go up in chunks, ragged ends included, and are kept once', async () => {
-    const writes = vi.spyOn(opened.device.queue, 'writeBuffer');
+    const { context, device, target } = on();
+    const writes = vi.spyOn(device.queue, 'writeBuffer');
     const count = 9 * 2 ** 20 + 1; // 36 MiB and a word
     const big = {
       key: 'test/big',
@@ -268,23 +165,24 @@ describe.each(adapterNames)('%s', (name) => {
     expect(writes).toHaveBeenCalledTimes(11);
     writes.mockRestore();
     expect(context.weights.totalBytes - before).toBe(4 * count + 16);
-    const back = await readBuffer(opened.device, context.weights.at(big), 4 * count);
+    const back = await readBuffer(device, context.weights.at(big), 4 * count);
     expectSame(new Float32Array(back), data);
-    const tail = await readBuffer(opened.device, context.weights.at(odd), 6);
+    const tail = await readBuffer(device, context.weights.at(odd), 6);
     expect([...new Uint8Array(tail)]).toEqual([1, 2, 3, 4, 5, 6]);
     await expect(context.weights.upload({ ...odd, key: 'x' }, Uint8Array.of(1))).rejects.toThrow(
       'weight x vector f16 is f16 [3], expected 6 bytes, got 1',
     );
-    const [missing] = smallPlan(LARGE, opened.target).weights;
+    const [missing] = smallPlan(LARGE, target).weights;
     expect(() => context.weights.at({ ...missing!, key: 'test/nowhere' })).toThrow(
       'weight test/nowhere vector f32 is not uploaded',
     );
   });
 
   test('the profiler times every dispatch', async () => {
-    const plan = longPlan(LARGE, 4, opened.target);
+    const { buffer, context, device, target } = on();
+    const plan = longPlan(LARGE, 4, target);
     const executor = await createExecutor(context, plan);
-    const profiler = createProfiler(opened.device);
+    const profiler = createProfiler(device);
     await executor.run({
       externals: { image: buffer(LARGE), result: buffer(LARGE) },
       profiler,
@@ -330,20 +228,4 @@ test.skipIf(adapterNames.length === 0)('waiting for a software adapter does not 
   // besides are the turns between submits.
   expect(turns).toBeLessThan(performance.now() - start + 50);
   device.destroy();
-});
-
-test.skipIf(adapterNames.length === 0)('a lost device rejects the run under way', async () => {
-  const { device, target } = await openTestDevice(adapterNames[0]!);
-  const context = createContext(device);
-  const executor = await createExecutor(context, longPlan(LARGE, 60, target));
-  const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST;
-  const image = device.createBuffer({ size: byteLength(LARGE), usage });
-  const result = device.createBuffer({ size: byteLength(LARGE), usage });
-  const run = executor.run({
-    externals: { image, result },
-    budgetMs: 0,
-    onProgress: () => device.destroy(),
-  });
-  await expect(run).rejects.toThrow('the device was lost (destroyed)');
-  await expect(executor.run({ externals: { image, result } })).rejects.toThrow('lost');
 });

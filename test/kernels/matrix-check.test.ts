@@ -1,5 +1,5 @@
 /** The start-up check of subgroup matrices on emulated ones, right and wrong. */
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Capabilities, MATRIX_FEATURE, type MatrixConfig } from '../../src/engine/device.ts';
 import type { SubgroupMatrix } from '../../src/engine/kernel.ts';
 import { checkMatrices } from '../../src/engine/matrix-check.ts';
@@ -87,20 +87,22 @@ describe.each(adapterNames)('%s', (name) => {
       ...capabilities,
       vendor: 'apple',
       features: ['shader-f16', 'subgroups', MATRIX_FEATURE],
-      subgroupMinSize: 4,
-      subgroupMaxSize: 64,
+      subgroupMinSize: 16,
+      subgroupMaxSize: 32,
       matrixConfigs: [listed(APPLE), listed(NVIDIA)],
     };
-    const destroy = vi.spyOn(device, 'destroy').mockReturnValue(undefined);
     const found = await reportMatrices(gpu, {
       open: () => Promise.resolve(device),
       timeoutMs: 60_000,
     });
-    expect(destroy).toHaveBeenCalledOnce();
-    destroy.mockRestore();
+    // The emulator has subgroups of 32.
+    const trials = [
+      { subgroupSize: 32 },
+      { subgroupSize: 16, problem: expect.stringMatching(/^subgroups: .* not 16, 8, 0, 0$/) },
+    ];
     expect(found).toEqual([
-      { ...listed(APPLE), why: 'a better one is right' },
-      { ...listed(NVIDIA), used: NVIDIA },
+      { ...listed(APPLE), why: 'a better one is right', trials },
+      { ...listed(NVIDIA), used: NVIDIA, trials },
     ]);
   });
   test('a shader that does not compile is no error', async () => {

@@ -67,7 +67,16 @@ test('every named file is there', () => {
 
 const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: object };
 
-test.each(['README.md', 'CHANGELOG.md', 'bench/README.md', 'examples/README.md', 'docs'])(
+test('README or CONTRIBUTING says what each npm script does', () => {
+  const text = readFileSync('README.md', 'utf8') + readFileSync('CONTRIBUTING.md', 'utf8');
+  const untold = Object.keys(scripts).filter((name) => !new RegExp(`\\b${name}\\b`).test(text));
+  expect(untold.filter((name) => name !== 'prepublishOnly')).toEqual([]); // npm's own
+});
+
+const GUIDES = ['README', 'CHANGELOG', 'CONTRIBUTING', 'bench/README', 'examples/README'];
+const OTHERS = ['demo/viewer/README', 'test/golden/README', 'weights/invsr-nano/README'];
+
+test.each([...[...GUIDES, ...OTHERS].map((name) => `${name}.md`), 'docs'])(
   'links and commands in %s lead somewhere',
   (place) => {
     const pages = place.endsWith('.md')

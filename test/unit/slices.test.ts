@@ -1,7 +1,7 @@
 /** Work in slices: the same result, with other tasks in between, and an end where it is aborted. */
 import { expect, test } from 'vitest';
 import { NotLoadedError, onDemand } from '../../src/engine/on-demand.ts';
-import { atOnce, createPauses, inSlices, whenLoaded, type Work } from '../../src/engine/slices.ts';
+import { atOnce, inSlices, letGo, whenLoaded, type Work } from '../../src/engine/slices.ts';
 
 /** `steps` steps of `milliseconds` each. */
 function* work(steps: number, milliseconds: number): Generator<void, string> {
@@ -64,13 +64,25 @@ test('other tasks run between slices', async () => {
 test('other tasks run between the steps of async work', async () => {
   let turns = 0;
   const timer = setInterval(() => turns++, 1);
-  const pause = createPauses();
   try {
-    for (const _ of work(20, 5)) await pause();
+    for (const _ of work(20, 5)) await letGo();
     expect(turns).toBeGreaterThan(3);
   } finally {
     clearInterval(timer);
   }
+});
+
+test('what follows long work in the same task waits for the next one', async () => {
+  let steps = 0;
+  function* counted(): Work<void> {
+    for (; steps < 3; steps++) yield;
+  }
+  await letGo(); // begins this task's slice, which the first work uses up
+  const first = inSlices(work(4, 5));
+  const second = inSlices(counted());
+  expect(steps).toBe(0);
+  await Promise.all([first, second]);
+  expect(steps).toBe(3);
 });
 
 test('an abort ends it', async () => {

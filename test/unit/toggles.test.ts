@@ -1,6 +1,7 @@
 /** Dawn in Node: our toggles, unless the caller says otherwise; the globals that browsers have. */
 import { expect, test } from 'vitest';
-import { listAdapters, mergeToggles } from '../../src/engine/node-device.ts';
+import { mergeToggles } from '../../src/engine/node-adapters.ts';
+import { listAdapters } from '../../src/engine/node-device.ts';
 
 test('ours by default, and others besides', () => {
   const ours = mergeToggles();
