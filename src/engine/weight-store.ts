@@ -97,18 +97,6 @@ export class WeightStore {
     return buffer;
   }
 
-  /** Uploads a weight in the kernels' layout; nothing happens if it is there or on its way. */
-  async upload(weight: PlanWeight, bytes: Uint8Array): Promise<void> {
-    if (!this.has(weight) && bytes.byteLength !== byteLength(weight.type)) {
-      throw new Error(
-        `weight ${weightId(weight)} is ${format(weight.type)}, expected ${byteLength(weight.type)} bytes, got ${bytes.byteLength}`,
-      );
-    }
-    await this.load([weight], async (_, [buffer]) => {
-      if (buffer) await this.write(buffer, bytes);
-    });
-  }
-
   /**
    * Has `fill` upload those of `weights` that are neither there nor on their way, and waits for all.
    * `fill` must have ended all use of the buffers when it settles: they are destroyed where it
