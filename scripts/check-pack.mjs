@@ -1,7 +1,7 @@
 /**
- * Builds, packs, and fails when the tarball holds anything unexpected or lacks anything needed, or a page
+ * `npm run check:pack` builds, packs, and fails when the tarball holds anything unexpected or lacks anything needed, or a page
  * would load more at once than it did.
- * `--install` also installs it into an empty folder and upscales a picture with it (a minute; takes
+ * `-- --install` also installs it into an empty folder and upscales a picture with it (a minute; takes
  * the dependencies from npm's cache where it can). Software adapters come with a development
  * checkout only: there, a Vulkan driver of the system is used, or the checkout's SwiftShader.
  */
@@ -17,6 +17,9 @@ import {
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { measure } from './sizes.mjs';
+import { helpIfAsked } from './help.mjs';
+
+helpIfAsked();
 
 const NEEDED = [
   'README.md',

@@ -16,8 +16,8 @@ const COMMENT = /(^|\s)(?:\/\/[^\n\\]*(?=\n)|\/\*[^\\]*?\*\/)/g;
 /** A space beside a sign, unless there is one on both sides: `a - -b`. */
 const SPACE = /(?<=[\w)\]}]) (?=[^\w\s$])|(?<=[^\w\s]) (?=[\w([{])/g;
 
-/** The raw text of one piece of a template literal. */
-export function minifyWgsl(raw, hasLines = raw.includes('\n')) {
+/** The raw text of one piece of a template literal; `hasLines`: of one with several lines. */
+function minifyPiece(raw, { hasLines }) {
   const lines = raw
     .replace(COMMENT, '$1')
     .replace(/[ \t]*\n\s*/g, '\n')
@@ -43,7 +43,7 @@ export function minifyTemplates(path, text) {
     // Parsers disagree whether the delimiters belong to a piece.
     const at = text.indexOf(value.raw, start);
     if (at > start + 1) throw new Error(`${path}: a template literal is not where it should be`);
-    result += text.slice(end, at) + minifyWgsl(value.raw, hasLines);
+    result += text.slice(end, at) + minifyPiece(value.raw, { hasLines });
     end = at + value.raw.length;
   }
   return result + text.slice(end);

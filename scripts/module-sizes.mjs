@@ -9,6 +9,9 @@ import { gzipSync } from 'node:zlib';
 import { build, minifySync, parseSync, Visitor } from 'vite';
 import { minifyWgslPlugin } from './minify-wgsl.mjs';
 import { appOf, chunksAtOnce } from './sizes.mjs';
+import { helpIfAsked } from './help.mjs';
+
+helpIfAsked();
 
 const gzipped = (code) => gzipSync(code, { level: 9 }).length;
 const minified = (code) =>

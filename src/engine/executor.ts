@@ -28,7 +28,7 @@ import { expectWithin } from './device.ts';
 import { inScope } from './error-scope.ts';
 import { byteLength } from './kernel.ts';
 import type { Plan } from './plan.ts';
-import type { Profiler } from './profiler.ts';
+import type { ProfiledSubmit, Profiler } from './profiler.ts';
 import { readBuffer } from './readback.ts';
 import { letGo } from './slices.ts';
 import { adaptRate, nextCut, PACE } from './submits.ts';
@@ -187,6 +187,7 @@ interface Encoded {
   readonly what: string;
   /** What WebGPU has against them. */
   readonly error: Promise<string | undefined>;
+  readonly profiled: ProfiledSubmit | undefined;
 }
 
 function encode(
@@ -196,12 +197,12 @@ function encode(
   profiler: Profiler | undefined,
 ): Encoded {
   const dispatches = bound.dispatches.slice(start, end);
+  const profiled = profiler?.nextSubmit();
   const { result: commands, error } = inScope(device, 'validation', () => {
     const encoder = device.createCommandEncoder({ label: 'invsr' });
-    if (profiler) {
-      profiler.nextSubmit();
+    if (profiled) {
       for (const [i, dispatch] of dispatches.entries()) {
-        const timestampWrites = profiler.timestampsFor(dispatch);
+        const timestampWrites = profiled.timestampsFor(dispatch);
         const pass = encoder.beginComputePass({ label: `invsr/${dispatch.path}`, timestampWrites });
         bound.encode(pass, start + i, start + i + 1);
         pass.end();
@@ -214,15 +215,16 @@ function encode(
     return encoder.finish();
   });
   const what = [...new Set([dispatches.at(0)?.path, dispatches.at(-1)?.path])].join(' … ');
-  return { commands, work: sumOf(bound.work.slice(start, end)), what, error };
+  return { commands, work: sumOf(bound.work.slice(start, end)), what, error, profiled };
 }
 
 /** Resolves to an error message or nothing when the device is done. */
 function submit(
   device: GPUDevice,
-  { commands, what, error }: Encoded,
+  { commands, what, error, profiled }: Encoded,
 ): Promise<string | undefined> {
   const { error: refused } = inScope(device, 'validation', () => device.queue.submit([commands]));
+  profiled?.submitted();
   const finished = device.queue.onSubmittedWorkDone();
   const end = Promise.all([error, refused, finished]).then(([first, second]) => {
     const message = first ?? second;

@@ -34,7 +34,7 @@ type ProductNode = Node<'linear'> | Node<'conv2d'> | Node<'upsampleConv2d'>;
 
 export interface AlgorithmOptions {
   /** The device's maxStorageBufferBindingSize. @default the least that a device has */
-  readonly maxBindingBytes?: number;
+  readonly maxBindingBytes?: number | undefined;
 }
 
 /** What the kernels of every algorithm know; a node with other inputs stays whole. */

@@ -83,11 +83,12 @@ export async function readTokenRows(
     );
   }
   const bytes = (channels * DTYPE_BITS[entry.dtype]) / 8;
-  const rows = new Map<number, Float32Array>();
-  for (const id of new Set(ids)) {
+  // All at once: over a network neighbours are one request, and none waits for another (merge-reads.ts).
+  const reads = [...new Set(ids)].map(async (id) => {
     const row = await checkpoint.readPart(TOKEN_EMBEDDING, id * bytes, bytes, signal);
-    rows.set(id, toF32({ name: TOKEN_EMBEDDING, dtype: entry.dtype, bytes: row }));
-  }
+    return [id, toF32({ name: TOKEN_EMBEDDING, dtype: entry.dtype, bytes: row })] as const;
+  });
+  const rows = new Map(await Promise.all(reads));
   const table = new Float32Array(ids.length * channels);
   for (const [i, id] of ids.entries()) table.set(rows.get(id) ?? [], i * channels);
   return table;

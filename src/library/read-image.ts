@@ -35,7 +35,8 @@ export async function readImage(
   image: GpuImage,
   { transfer = 'srgb', colorSpace = 'srgb' }: ReadImageOptions = {},
 ): Promise<ReadPixels> {
-  expectReadable(device, 'the image', image);
+  const what = 'the image';
+  expectReadable(device, what, image);
   const { width, height } = image;
   const rows = Math.max(1, Math.min(height, Math.floor(BAND_BYTES / (16 * width))));
   const { STORAGE, COPY_SRC } = GPUBufferUsage;
@@ -53,7 +54,7 @@ export async function readImage(
     for (let y = 0; y < height; y += rows) {
       const part = { x: 0, y: 0, width, height: Math.min(rows, height - y) };
       const size = { width, height: part.height };
-      await loadImage(device, { image, from: { ...part, y }, transfer, tensor, ...size });
+      await loadImage(device, { image, what, from: { ...part, y }, transfer, tensor, ...size });
       await store({ tensor, stride: width, origin: [0, 0], to: part });
       const bytes = await readBuffer(device, buffer, 4 * width * part.height);
       data.set(new Uint8Array(bytes), 4 * width * y);

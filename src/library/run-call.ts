@@ -83,6 +83,8 @@ export async function runCall<Output extends GpuImage>(
     await source.ready;
     const { image, from, transfer } = source;
     await loadImage(device, { image, from, transfer, tensor, width, height });
+    // An output that is destroyed, or of another device, is told now and not after all the work.
+    await store({ tensor, stride: width, origin: [0, 0], to: { x: 0, y: 0, width: 0, height: 0 } });
     const whole = { x: 0, y: 0, width: output.width, height: output.height };
     if (onTile) {
       await runOnce(job, enlargeGraph(frame.lr));

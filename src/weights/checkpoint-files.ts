@@ -53,8 +53,11 @@ function missing(folder: Folder, files: readonly string[]): CheckpointError {
     );
   }
   const pickled = files.find(isTorchFile);
+  const hint = /^https?:/.test(folder.name)
+    ? "; servers do not list their folders: an invsr-manifest.json in the model's, which names its files, would help (scripts/manifest.mjs writes it)"
+    : '';
   return new CheckpointError(
-    `${folder.name}: no weights; looked for ${looked}, ${files.length > 0 ? `found ${files.slice(0, 8).join(', ')}` : 'the folder is empty or does not exist'}` +
+    `${folder.name}: no weights; looked for ${looked}, ${files.length > 0 ? `found ${files.slice(0, 8).join(', ')}` : 'the folder is empty or does not exist'}${hint}` +
       (pickled
         ? `; ${pickled} may be a PyTorch checkpoint: \`invsr weights convert\` makes safetensors of it`
         : ''),

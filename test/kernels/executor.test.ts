@@ -205,6 +205,31 @@ describe.each(adapterNames)('%s', (name) => {
     profiler.dispose();
     executor.dispose();
   });
+
+  test('the profiler tells of what went to the queue before an abort, and of the run after it', async () => {
+    const { buffer, context, device, target } = on();
+    const plan = longPlan(LARGE, 6, target);
+    const executor = await createExecutor(context, plan);
+    const profiler = createProfiler(device);
+    const externals = { image: buffer(LARGE), result: buffer(LARGE) };
+    const abort = new AbortController();
+    const options = { externals, profiler, budgetMs: 0 };
+    let reports = 0;
+    const onProgress = (): void => {
+      if (++reports === 2) abort.abort(new Error('enough'));
+    };
+    // The third one was encoded while the device was at the second.
+    const run = executor.run({ ...options, signal: abort.signal, onProgress });
+    await expect(run).rejects.toThrow('enough');
+    await executor.run(options);
+    const timings = await profiler.read();
+    const paths = plan.dispatches.map(({ path }) => path);
+    expect(timings.map(({ path }) => path)).toEqual([...paths.slice(0, 2), ...paths]);
+    expect(timings.map(({ submit }) => submit)).toEqual([...timings.keys()]);
+    for (const { nanoseconds } of timings) expect(nanoseconds).toBeGreaterThan(0);
+    profiler.dispose();
+    executor.dispose();
+  });
 });
 
 test.skipIf(adapterNames.length === 0)('waiting for a software adapter does not spin', async () => {

@@ -1,9 +1,10 @@
 /** How the page cuts large results: sheets, runs, and what one file can hold. */
 import { expect, test } from 'vitest';
-import { APRON, fitOf, MARGIN, roomOf, runsOf, sheetsOf, SURROUND } from '../../demo/state/cut.ts';
+import { APRON, fitOf, MARGIN, roomOf, runsOf, sheetsOf } from '../../demo/state/cut.ts';
 import { fileAreaOf } from '../../demo/state/file-area.ts';
 import { TILES } from '../../demo/state/options.ts';
 import { areaOf, missing, whole } from '../../demo/state/regions.ts';
+import { SURROUND } from '../../src/library/window.ts';
 
 /** As WebGPU promises. */
 const ROOM = roomOf({ maxTextureDimension2D: 8192, maxStorageBufferBindingSize: 2 ** 27 });

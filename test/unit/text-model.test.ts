@@ -24,6 +24,19 @@ describe('token rows', () => {
     expect([...rows]).toEqual(expected);
   });
 
+  test('are asked for at once, each of them once: neighbours become one read', async () => {
+    const { checkpoint, config } = await openTextModel(tinyTextEncoder());
+    const asked: number[] = [];
+    const readPart: typeof checkpoint.readPart = (name, offset, ...rest) => {
+      asked.push(offset);
+      return checkpoint.readPart(name, offset, ...rest);
+    };
+    const reading = readTokenRows({ ...checkpoint, readPart }, [49406, 7, 7, 0], config);
+    expect(asked).toEqual([49406, 7, 0].map((id) => 2 * WIDTH * id));
+    await reading;
+    expect(asked).toHaveLength(3);
+  });
+
   test('a token that the encoder does not know', async () => {
     const { checkpoint, config } = await openTextModel(tinyTextEncoder());
     await expect(readTokenRows(checkpoint, [1, 49408], config)).rejects.toThrow(
