@@ -3,7 +3,7 @@ import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { callsInPage } from '../harness/calls.ts';
 import { errorsOf } from '../harness/chromium.ts';
-import { engineTests } from '../harness/engine-tests.ts';
+import { GOLDENS, kernelTests, pathTests } from '../harness/engine-tests.ts';
 import { inAllBrowsers } from '../harness/in-browsers.ts';
 import { serveSite, type Site } from './site.ts';
 
@@ -24,12 +24,15 @@ inAllBrowsers((browser, isWhole) => {
   });
   afterAll(() => expect(errors).toEqual([]));
 
-  engineTests({
-    call: callsInPage(() => page, 'engine'),
+  const call = callsInPage(() => page, 'engine');
+  const target = { shaderF16: false, subgroupSize: 4 };
+  kernelTests({ call, target, families: isWhole ? ['cpu', 'alu'] : [] });
+  pathTests({
+    call,
     site: () => site,
-    target: { family: 'cpu', shaderF16: false, subgroupSize: 4 },
     adapter: 'swiftshader',
     name: 'page',
-    isWhole,
+    goldens: GOLDENS,
+    precision: 'f32',
   });
 });
