@@ -29,7 +29,8 @@ export function SaveDialog({ onClose }: { readonly onClose: () => void }) {
   useEffect(() => void canWrite('webp').then((can) => (hasWebp.value = can)), []);
   const { value: picture } = app.picture;
   if (!picture) return null;
-  const areaAt = (by: 2 | 4): Region | null => fileAreaOf(picture, app.visible.value, by);
+  const areaAt = (by: 2 | 4): Region | null =>
+    fileAreaOf(picture, app.visible.value, by, app.filePixels.value);
   const region = areaAt(scale.value);
   const isAll = region !== null && areaOf(region) === areaOf(picture);
   const name = `${picture.name}${isAll ? '' : '-part'}-x${scale.value}.${EXTENSIONS[format.value]}`;
