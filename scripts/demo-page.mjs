@@ -16,13 +16,16 @@ import {
 import { dirname, join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import { build } from 'esbuild';
 import { installIfNeeded } from './install.mjs';
+import { helpIfAsked } from './help.mjs';
+
+helpIfAsked();
 
 const SAMPLES = ['still-life-lr.png', 'garden-lr.png'];
 
 /** Writes the page into `folder`; run from the repository's root. */
 export async function buildDemoPage(folder) {
+  const { build } = await import('esbuild');
   const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(join(folder, 'samples'), { recursive: true });

@@ -3,6 +3,9 @@
  * seen it. Bundles test/browser/measure.ts, which says what is printed, and runs it.
  */
 import { installIfNeeded } from './install.mjs';
+import { helpIfAsked } from './help.mjs';
+
+helpIfAsked();
 
 const BUNDLE = '.cache/measure-browser.mjs';
 

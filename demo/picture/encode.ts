@@ -31,6 +31,14 @@ export const EXTENSIONS: Readonly<Record<Format, string>> = {
   webp: 'webp',
 };
 
+/** Whether this browser writes it. A canvas gives PNG for what it cannot: Safari for WebP. */
+export async function canWrite(format: Format): Promise<boolean> {
+  const canvas = new OffscreenCanvas(1, 1);
+  canvas.getContext('2d'); // without a context there is nothing to write
+  const type = `image/${format}`;
+  return (await canvas.convertToBlob({ type })).type === type;
+}
+
 /** All but the result. */
 export interface FileRequest {
   readonly photo: ImageBitmap;

@@ -1,8 +1,8 @@
-/** The engine in real browsers. The adapter is SwiftShader, as in Node. */
+/** The engine in real browsers, on the adapter that Node has too: SwiftShader, or lavapipe. */
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { callsInPage } from '../harness/calls.ts';
-import { errorsOf } from '../harness/chromium.ts';
+import { errorsOf } from '../harness/browsers.ts';
 import { engineTests } from '../harness/engine-tests.ts';
 import { inAllBrowsers } from '../harness/in-browsers.ts';
 import { serveSite, type Site } from './site.ts';
@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => site?.close());
 
-inAllBrowsers((browser, isWhole) => {
+inAllBrowsers((browser, { isWhole, isFirefox, adapter }) => {
   let page: Page;
   let errors: readonly string[];
   beforeAll(async () => {
@@ -27,8 +27,12 @@ inAllBrowsers((browser, isWhole) => {
   engineTests({
     call: callsInPage(() => page, 'engine'),
     site: () => site,
-    target: { family: 'cpu', shaderF16: false, subgroupSize: 4 },
-    adapter: 'swiftshader',
+    target: {
+      family: 'cpu',
+      shaderF16: adapter === 'lavapipe',
+      subgroupSize: isFirefox ? 0 : 4, // naga has no subgroups
+    },
+    adapter,
     name: 'page',
     isWhole,
   });

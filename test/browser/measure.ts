@@ -12,7 +12,7 @@
 import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import type { Browser, Page } from 'playwright-core';
-import { BROWSERS, openBrowser } from '../harness/chromium.ts';
+import { BROWSERS, openBrowser } from '../harness/browsers.ts';
 import { serveDemoPage, shoot } from '../harness/demo-page.ts';
 import { type MainThread, traceMainThread } from './main-thread.ts';
 

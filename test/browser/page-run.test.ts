@@ -6,7 +6,7 @@
 import type { Page } from 'playwright-core';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { errorsOf } from '../harness/chromium.ts';
+import { errorsOf } from '../harness/browsers.ts';
 import { drop, serveDemoPage, shoot, violations } from '../harness/demo-page.ts';
 import { inAllBrowsers } from '../harness/in-browsers.ts';
 import {
@@ -38,7 +38,7 @@ afterAll(() => served?.close());
 
 const PURPLE = '#602090';
 
-inAllBrowsers((browser, isWhole) => {
+inAllBrowsers((browser, { isWhole }) => {
   const open = (options?: Parameters<typeof openPhoto>[2]): Promise<Page> =>
     openPhoto(browser(), { url: served.url, photo }, options);
 
@@ -77,7 +77,7 @@ inAllBrowsers((browser, isWhole) => {
         await page.getByRole('heading', { name: 'small' }).waitFor();
         await idle(page);
         await page.getByTitle('Memory that a run takes').waitFor();
-        // Not every second browser shows canvases (chromium.ts).
+        // Not every second browser shows canvases (browsers.ts).
         if (isWhole) await expect.poll(() => middleOf(page), { timeout: RUN_MS }).toBe(PURPLE);
         expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe('small');
         expect(await alertOf(page)).toBe('');

@@ -5,7 +5,7 @@
 import type { BrowserContextOptions, Page } from 'playwright-core';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { errorsOf } from '../harness/chromium.ts';
+import { errorsOf } from '../harness/browsers.ts';
 import { drop, give, openPage, serveDemoPage, shoot, violations } from '../harness/demo-page.ts';
 import { inBrowsers } from '../harness/in-browsers.ts';
 import { middleOf, RUN_MS } from '../harness/photo-page.ts';

@@ -1,10 +1,11 @@
 /** How the page cuts large results: sheets, runs, and what one file can hold. */
 import { expect, test } from 'vitest';
-import { APRON, fitOf, MARGIN, roomOf, runsOf, sheetsOf, SURROUND } from '../../demo/state/cut.ts';
+import { APRON, fitOf, MARGIN, roomOf, runsOf, sheetsOf } from '../../demo/state/cut.ts';
 import { CANVAS_PIXELS, fewerPixels, fileAreaOf } from '../../demo/state/file-area.ts';
 import { TILES } from '../../demo/state/options.ts';
 import { areaOf, missing, type Size, whole } from '../../demo/state/regions.ts';
 import type { Region } from '../../src/index.ts';
+import { SURROUND } from '../../src/library/window.ts';
 
 /** As WebGPU promises. */
 const ROOM = roomOf({ maxTextureDimension2D: 8192, maxStorageBufferBindingSize: 2 ** 27 });
