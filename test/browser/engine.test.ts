@@ -3,7 +3,7 @@ import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { callsInPage } from '../harness/calls.ts';
 import { errorsOf } from '../harness/browsers.ts';
-import { engineTests } from '../harness/engine-tests.ts';
+import { GOLDENS, kernelTests, pathTests } from '../harness/engine-tests.ts';
 import { inAllBrowsers } from '../harness/in-browsers.ts';
 import { serveSite, type Site } from './site.ts';
 
@@ -24,16 +24,17 @@ inAllBrowsers((browser, { isWhole, isFirefox, adapter }) => {
   });
   afterAll(() => expect(errors).toEqual([]));
 
-  engineTests({
-    call: callsInPage(() => page, 'engine'),
+  const call = callsInPage(() => page, 'engine');
+  const shaderF16 = adapter === 'lavapipe';
+  // Firefox's wgpu has no subgroups.
+  const target = { shaderF16, subgroupSize: isFirefox ? 0 : 4 };
+  kernelTests({ call, target, families: isWhole ? ['cpu', 'alu'] : [] });
+  pathTests({
+    call,
     site: () => site,
-    target: {
-      family: 'cpu',
-      shaderF16: adapter === 'lavapipe',
-      subgroupSize: isFirefox ? 0 : 4, // naga has no subgroups
-    },
     adapter,
     name: 'page',
-    isWhole,
+    goldens: GOLDENS,
+    precision: shaderF16 ? 'f16' : 'f32',
   });
 });
