@@ -111,7 +111,10 @@ inAllBrowsers((browser, { isWhole, isFirefox }) => {
       { timeout: 3 * RUN_MS },
       async () => {
         const [large, small] = [await plain('#10a040', 100), await plain(PURPLE, 1)];
-        await begin(page);
+        await page.getByRole('button', { name: 'Sharpen', exact: true }).focus();
+        await page.keyboard.press('Enter');
+        // The button is gone; its focus is where it was.
+        await page.getByRole('button', { name: 'Cancel' }).and(page.locator(':focus')).waitFor();
         await page.waitForFunction(() => /^\d+ % · InvSR$/.test(document.title));
         await page.keyboard.press('Escape');
         await idle(page);
@@ -283,6 +286,9 @@ inAllBrowsers((browser, { isWhole, isFirefox }) => {
       await page.getByRole('button', { name: 'Undo' }).waitFor({ timeout: RUN_MS });
       await shoot(page, 'part');
       expect(await violations(page)).toEqual([]);
+      await page.getByRole('button', { name: 'Done with this part' }).click();
+      const tool = page.getByRole('button', { name: 'Select a part' });
+      await expect.poll(() => tool.getAttribute('aria-pressed')).toBe('false');
       const second = await save(page, 'PNG');
       const [a, b] = [await pixels(first), await pixels(second)];
       const changed = (x: number, y: number): boolean => {
