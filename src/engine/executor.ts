@@ -26,6 +26,7 @@ import {
 import type { EngineContext } from './context.ts';
 import { expectWithin } from './device.ts';
 import { inScope } from './error-scope.ts';
+import { workDone } from './nudge.ts';
 import type { Plan } from './plan.ts';
 import type { ProfiledSubmit, Profiler } from './profiler.ts';
 import { letGo } from './slices.ts';
@@ -221,7 +222,7 @@ function submit(
 ): Promise<string | undefined> {
   const { error: refused } = inScope(device, 'validation', () => device.queue.submit([commands]));
   profiled?.submitted();
-  const finished = device.queue.onSubmittedWorkDone();
+  const finished = workDone(device.queue);
   const end = Promise.all([error, refused, finished]).then(([first, second]) => {
     const message = first ?? second;
     return message === undefined ? undefined : `${what}: ${message}`;

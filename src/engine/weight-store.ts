@@ -8,7 +8,9 @@
  */
 import { byteLength, format } from './kernel.ts';
 import type { Allocator } from './allocator.ts';
+import { workDone } from './nudge.ts';
 import type { PlanWeight } from './plan.ts';
+import { letGo } from './slices.ts';
 
 /** Larger writes get staging memory of their own from Dawn instead of what it uses again. */
 const CHUNK_BYTES = 4 * 2 ** 20;
@@ -159,13 +161,14 @@ export class WeightStore {
   /** Whole weights from the host, a chunk at a time. */
   async write(buffer: GPUBuffer, bytes: Uint8Array): Promise<void> {
     for (let offset = 0; offset < bytes.byteLength; offset += CHUNK_BYTES) {
+      await letGo();
       const chunk = bytes.subarray(offset, offset + CHUNK_BYTES);
       this.#queue.writeBuffer(buffer, offset, wholeWords(chunk));
       this.#pendingBytes += chunk.byteLength;
       if (this.#pendingBytes < FENCE_BYTES) continue;
       this.#pendingBytes = 0;
       const before = this.#fence;
-      this.#fence = this.#queue.onSubmittedWorkDone();
+      this.#fence = workDone(this.#queue);
       // The last one may have nobody who waits.
       this.#fence.catch(() => {});
       await before;
