@@ -46,8 +46,8 @@ const ALLOWED = [
 
 const MAX_BYTES = 5 * 2 ** 20;
 
-/** Of what a page loads at once, gzipped: 3 % above what it was, so that it does not grow unseen. */
-const MAX_CORE_BYTES = 67_100;
+/** Of what a page loads at once, gzipped: the goal. */
+const MAX_CORE_BYTES = 60_000;
 
 /** What `exports` of package.json points to, patterns apart. */
 const EXPORTED = Object.values(JSON.parse(readFileSync('package.json', 'utf8')).exports)

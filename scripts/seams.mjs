@@ -1,4 +1,4 @@
-/** `node scripts/seams.mjs [adapter]`: bundles bench/seams.ts and runs it; rewrites the table of docs/seams.md. */
+/** `node scripts/seams.mjs [part of an adapter's name]`: bundles bench/seams.ts and runs it; rewrites the table of docs/seams.md. */
 import { readFileSync } from 'node:fs';
 import { installIfNeeded } from './install.mjs';
 import { helpIfAsked } from './help.mjs';

@@ -15,6 +15,7 @@ import * as app from '../state/app.ts';
 import { cancel, ended } from './execution.ts';
 import { prepare } from './memory.ts';
 import { choose, NANO_REQUEST } from './model-choice.ts';
+import { makeViewAnew } from './runs.ts';
 
 export const SD_TURBO = 'sd-turbo';
 
@@ -115,12 +116,12 @@ async function offer(remote: RemoteModel): Promise<void> {
   large.value = { kind: 'offered', remote, isKept, ...(await store.plan(remote)) };
 }
 
-/** Another model from the next run on; the one under way is stopped. */
+/** Another model from the next run on. The one under way is stopped; what is looked at is made anew. */
 function useModel(state: app.ModelState, request: ModelRequest): void {
   cancel();
   choose(state, request);
   app.plannedBytes.value = null;
-  void prepare(ended());
+  if (!makeViewAnew()) void prepare(ended());
 }
 
 export const useNano = (): void => useModel(app.NANO, NANO_REQUEST);

@@ -26,10 +26,9 @@ import {
 import type { EngineContext } from './context.ts';
 import { expectWithin } from './device.ts';
 import { inScope } from './error-scope.ts';
-import { byteLength } from './kernel.ts';
+import { workDone } from './nudge.ts';
 import type { Plan } from './plan.ts';
 import type { ProfiledSubmit, Profiler } from './profiler.ts';
-import { readBuffer } from './readback.ts';
 import { letGo } from './slices.ts';
 import { adaptRate, nextCut, PACE } from './submits.ts';
 import { unlessAborted } from './unless-aborted.ts';
@@ -64,8 +63,8 @@ export interface Executor {
    * submits. Runs of one context queue up. After an abort or an error the executor is as before.
    */
   run(options: RunOptions): Promise<void>;
-  /** Content of a tensor of `plan.named` that is no external, until the context's next run. */
-  read(name: string): Promise<ArrayBuffer>;
+  /** What holds a tensor of `plan.named` that is no external, until the context's next run. */
+  bufferOf(name: string): GPUBuffer;
   /** Aborts a run under way and frees the slots; the weights stay. */
   dispose(): void;
 }
@@ -127,15 +126,13 @@ export async function createExecutor(
         context.exclusive(() =>
           replay(context, body, { ...options, signal: stopsOf(options.signal) }),
         ),
-      async read(name) {
-        const tensor = plan.named[name];
-        if (!tensor) throw new Error(`the plan has no tensor named ${name}`);
-        const { location, type } = tensor;
-        if (location.kind === 'external') throw new Error(`${name} is the caller's buffer`);
+      bufferOf(name) {
+        const location = plan.named[name]?.location;
+        if (!location || location.kind === 'external') throw new Error(`the plan holds no ${name}`);
         const weight = location.kind === 'weight' ? plan.weights[location.index] : undefined;
         const buffer = weight ? context.weights.at(weight) : slots.buffers[location.index];
         if (!buffer) throw new Error(`${name}: the plan has no ${location.kind} ${location.index}`);
-        return readBuffer(device, buffer, byteLength(type));
+        return buffer;
       },
       dispose,
     };
@@ -225,7 +222,7 @@ function submit(
 ): Promise<string | undefined> {
   const { error: refused } = inScope(device, 'validation', () => device.queue.submit([commands]));
   profiled?.submitted();
-  const finished = device.queue.onSubmittedWorkDone();
+  const finished = workDone(device.queue);
   const end = Promise.all([error, refused, finished]).then(([first, second]) => {
     const message = first ?? second;
     return message === undefined ? undefined : `${what}: ${message}`;

@@ -11,6 +11,7 @@ import { createQueue } from '../engine/queue.ts';
 import { type FramePlan, framePlans } from '../invsr/gpu-frame.ts';
 import type { MemoryPlan } from '../invsr/memory-plan.ts';
 import type { Model } from '../invsr/model.ts';
+import { DISPOSE } from './dispose.ts';
 import { inputSize, sourceOf } from './input.ts';
 import { KeptNetworks } from './kept-networks.ts';
 import { openModelOf } from './open-model.ts';
@@ -206,7 +207,7 @@ export class InvSR implements Disposable {
     void (this.#queue.pending > 0 ? this.#queue(free) : free()).catch(() => {});
   }
 
-  [Symbol.dispose](): void {
+  [DISPOSE](): void {
     this.dispose();
   }
 

@@ -11,6 +11,7 @@ import { colorSpaceOf, type PageImage } from '../engine/image-upload.ts';
 import type { MemoryPlan } from '../invsr/memory-plan.ts';
 import type { PrecisionWarning } from '../invsr/stage-precision.ts';
 import type { BlobFolder } from '../weights/folder.ts';
+import { DISPOSE } from './dispose.ts';
 import { inputSize } from './input.ts';
 import type { MemoryUse, NetworkOptions, Region, Watched } from './types.ts';
 import { type Done, WorkerCalls } from './worker-calls.ts';
@@ -163,7 +164,7 @@ export class InvSRWorker implements Disposable {
     this.#calls.end(new DOMException('the worker was disposed of', 'AbortError'));
   }
 
-  [Symbol.dispose](): void {
+  [DISPOSE](): void {
     this.dispose();
   }
 

@@ -8,6 +8,7 @@ import { openContext } from '../../src/graph/open-context.ts';
 import { loadKernels } from '../../src/kernels/on-demand.ts';
 import type { NamedDump } from '../../src/invsr/parity.ts';
 import type { UpscaleResult } from '../../src/invsr/upscaler.ts';
+import { textsFor } from '../harness/all-kernels.ts';
 import type { HostData } from '../harness/run-kernel.ts';
 import { type OneUpscale, upscaleOnce } from '../harness/upscale-once.ts';
 import { type KernelError, measureKernel, runCase } from '../kernels/measure-kernel.ts';
@@ -52,6 +53,21 @@ const engine = {
     }
     device.destroy();
     return errors;
+  },
+
+  /** What the compiler has against any kernel for a target, as its device has it. */
+  async refusals(target: Target): Promise<{ readonly texts: number; readonly refused: string[] }> {
+    const device = await openDevice();
+    const texts = await textsFor(target);
+    const refused: string[] = [];
+    for (const [name, code] of texts) {
+      const module = device.createShaderModule({ code });
+      const { messages } = await module.getCompilationInfo();
+      const [error] = messages.filter(({ type }) => type === 'error');
+      if (error) refused.push(`${name}: ${error.message}`);
+    }
+    device.destroy();
+    return { texts: texts.size, refused };
   },
 
   async upscale(

@@ -1,9 +1,9 @@
-/** The engine in real browsers. The adapter is SwiftShader, as in Node. */
+/** The engine in real browsers, on the adapter that Node has too: SwiftShader, or lavapipe. */
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { callsInPage } from '../harness/calls.ts';
-import { errorsOf } from '../harness/chromium.ts';
-import { engineTests } from '../harness/engine-tests.ts';
+import { errorsOf } from '../harness/browsers.ts';
+import { GOLDENS, kernelTests, pathTests } from '../harness/engine-tests.ts';
 import { inAllBrowsers } from '../harness/in-browsers.ts';
 import { serveSite, type Site } from './site.ts';
 
@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => site?.close());
 
-inAllBrowsers((browser, isWhole) => {
+inAllBrowsers((browser, { isWhole, isFirefox, adapter }) => {
   let page: Page;
   let errors: readonly string[];
   beforeAll(async () => {
@@ -24,12 +24,17 @@ inAllBrowsers((browser, isWhole) => {
   });
   afterAll(() => expect(errors).toEqual([]));
 
-  engineTests({
-    call: callsInPage(() => page, 'engine'),
+  const call = callsInPage(() => page, 'engine');
+  const shaderF16 = adapter === 'lavapipe';
+  // Firefox's wgpu has no subgroups.
+  const target = { shaderF16, subgroupSize: isFirefox ? 0 : 4 };
+  kernelTests({ call, target, families: isWhole ? ['cpu', 'alu'] : [] });
+  pathTests({
+    call,
     site: () => site,
-    target: { family: 'cpu', shaderF16: false, subgroupSize: 4 },
-    adapter: 'swiftshader',
+    adapter,
     name: 'page',
-    isWhole,
+    goldens: GOLDENS,
+    precision: shaderF16 ? 'f16' : 'f32',
   });
 });

@@ -17,7 +17,7 @@ import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import type { Browser, Page } from 'playwright-core';
 import sharp from 'sharp';
-import { BROWSERS, openBrowser } from '../harness/chromium.ts';
+import { BROWSERS, openBrowser } from '../harness/browsers.ts';
 import { drop, serveDemoPage, shoot } from '../harness/demo-page.ts';
 import { type MainThread, traceMainThread } from './main-thread.ts';
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { build } from 'esbuild';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { inBrowsers } from '../harness/in-browsers.ts';
+import { inEveryEngine } from '../harness/in-browsers.ts';
 import { type Served, serve } from '../harness/serve.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -49,7 +49,7 @@ interface Images {
   readonly page: readonly number[];
 }
 
-inBrowsers((browser) => {
+inEveryEngine((browser) => {
   let page: Page;
   beforeAll(async () => {
     page = await browser().newPage();

@@ -18,18 +18,7 @@ import { openGolden } from './goldens.ts';
 import { openTestContext, type Precision, psnr } from './networks.ts';
 import { type DumpedResult, type OneUpscale, upscaleOnce } from './upscale-once.ts';
 
-export interface EngineTests {
-  readonly call: Calls<Window['engine']>;
-  readonly site: () => Site;
-  /** What its device is like. */
-  readonly target: Target;
-  /** Whose driver it is on. */
-  readonly adapter: AdapterName;
-  /** For records: what runs it. */
-  readonly name: string;
-  /** Kernels too. */
-  readonly isWhole: boolean;
-}
+type CallEngine = Calls<Window['engine']>;
 
 /**
  * Of each kind of kernel the costliest cases below a limit: they have tiles, remainders and edges. Kernels
@@ -61,14 +50,44 @@ function affordable(cases: readonly KernelCase[], target: Target): string[] {
 }
 
 /** Two steps with guidance; padding and colours. */
-const GOLDENS = ['e2e_cfg2_s2', 'e2e_pad20x27_wavelet'];
+export const GOLDENS: readonly string[] = ['e2e_cfg2_s2', 'e2e_pad20x27_wavelet'];
 
 /** What is promised; before rounding, for two roundings to 8 bits alone would be 48 dB off in places. */
 const MIN_PSNR_TO_NODE = 60;
 
-export function engineTests({ call, site, target, adapter, name, isWhole }: EngineTests): void {
-  const precisions: readonly Precision[] = target.shaderF16 ? ['f32', 'f16'] : ['f32'];
+export interface KernelTests {
+  readonly call: CallEngine;
+  /** What its device is like; of the families, each is tried. */
+  readonly target: Omit<Target, 'family'>;
+  readonly families: readonly Target['family'][];
+}
 
+/** Against their references. */
+export function kernelTests({ call, target, families }: KernelTests): void {
+  describe.each(families)('kernels of %s', (family) => {
+    test.each(Object.keys(REGISTRY))('%s', async (file) => {
+      const names = affordable(REGISTRY[file]!, { ...target, family });
+      const measured = await call('conformance', file, names, family);
+      expect(measured.map((one) => one.name).toSorted()).toEqual(names.toSorted());
+      const wrong = measured.filter(({ error, limit }) => !(error <= limit));
+      expect(wrong).toEqual([]);
+    });
+  });
+}
+
+export interface PathTests {
+  readonly call: CallEngine;
+  readonly site: () => Site;
+  /** Whose driver it is on. */
+  readonly adapter: AdapterName;
+  /** For records: what runs it. */
+  readonly name: string;
+  readonly goldens: readonly string[];
+  readonly precision: Precision;
+}
+
+/** Whole paths against the official code's numbers and against Node. */
+export function pathTests({ call, site, adapter, name, goldens, precision }: PathTests): void {
   /** As upscaleOnce in Node. */
   async function upscale(
     model: ServedModel,
@@ -78,47 +97,15 @@ export function engineTests({ call, site, target, adapter, name, isWhole }: Engi
     return { result, dump: new Map(dump) };
   }
 
-  describe.runIf(isWhole).each(['cpu', 'alu'] as const)('kernels of %s', (family) => {
-    test.each(Object.keys(REGISTRY))('%s', async (file) => {
-      const names = affordable(REGISTRY[file]!, { ...target, family });
-      const measured = await call('conformance', file, names, family);
-      expect(measured.map((one) => one.name).toSorted()).toEqual(names.toSorted());
-      const wrong = measured.filter(({ error, limit }) => !(error <= limit));
-      expect(wrong).toEqual([]);
-    });
+  test.each(goldens)('tiny %s', async (golden) => {
+    const expected = await openGolden(`networks/${golden}`);
+    const options: UpscalerOptions = { official: true, tile: 32, precision, ...TINY[golden] };
+    const parity = parityFile(expected);
+    const dumped = await upscale(site().tiny, { picture: pixelsOf(expected), options, parity });
+    comparePath(expected, dumped, { what: `tiny ${golden}`, adapter: name, precision }, options);
   });
 
-  describe.each(precisions)('in %s', (precision) => {
-    test.each(GOLDENS)('tiny %s', async (golden) => {
-      const expected = await openGolden(`networks/${golden}`);
-      const options: UpscalerOptions = { official: true, tile: 32, precision, ...TINY[golden] };
-      const parity = parityFile(expected);
-      const dumped = await upscale(site().tiny, { picture: pixelsOf(expected), options, parity });
-      comparePath(expected, dumped, { what: `tiny ${golden}`, adapter: name, precision }, options);
-    });
-
-    test.runIf(adapterNames.includes(adapter))(
-      'nano as in Node, before rounding to 8 bits',
-      async () => {
-        const { pixels, width } = pixelsOf(await openGolden('nano/still-life-s1'));
-        const side = 64;
-        const rows = Array.from({ length: side }, (_, y) =>
-          pixels.subarray(4 * width * y, 4 * (width * y + side)),
-        );
-        const picture = { width: side, height: side, pixels: concatBytes(rows) };
-        const given = { picture, options: { tile: side, precision } };
-        const there = await upscale(site().nano, given);
-        const { context, close } = await openTestContext(adapter);
-        const folder = nodeFolder('weights/invsr-nano');
-        const node = await upscaleOnce(context, { folder, ...given }).finally(close);
-        const finalOf = ({ dump }: DumpedResult): Float32Array => dump.get('final')!.data;
-        expect(psnr(finalOf(there), finalOf(node), 1)).toBeGreaterThanOrEqual(MIN_PSNR_TO_NODE);
-      },
-      300_000,
-    );
-  });
-
-  describe.runIf(adapterNames.includes(adapter))('noise as in Node', () => {
+  describe.runIf(adapterNames.includes(adapter))('as in Node', () => {
     let inNode: TestDevice;
     beforeAll(async () => {
       inNode = await openTestDevice(adapter);
@@ -131,6 +118,22 @@ export function engineTests({ call, site, target, adapter, name, isWhole }: Engi
       const { actual } = await runCase(inNode.device, one, one.kernel(inNode.target));
       expect(bitsOf(there)).toEqual(bitsOf(actual));
     });
+
+    test('nano, before rounding to 8 bits', async () => {
+      const { pixels, width } = pixelsOf(await openGolden('nano/still-life-s1'));
+      const side = 64;
+      const rows = Array.from({ length: side }, (_, y) =>
+        pixels.subarray(4 * width * y, 4 * (width * y + side)),
+      );
+      const picture = { width: side, height: side, pixels: concatBytes(rows) };
+      const given = { picture, options: { tile: side, precision } };
+      const there = await upscale(site().nano, given);
+      const { context, close } = await openTestContext(adapter);
+      const folder = nodeFolder('weights/invsr-nano');
+      const node = await upscaleOnce(context, { folder, ...given }).finally(close);
+      const finalOf = ({ dump }: DumpedResult): Float32Array => dump.get('final')!.data;
+      expect(psnr(finalOf(there), finalOf(node), 1)).toBeGreaterThanOrEqual(MIN_PSNR_TO_NODE);
+    }, 300_000);
   });
 }
 

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { openModel } from '../../src/invsr/model.ts';
 import { openCheckpoint } from '../../src/weights/checkpoint.ts';
+import { readAll } from '../../src/weights/tensor-reads.ts';
 import { urlFolder } from '../../src/weights/folder.ts';
 import { fileSource } from '../../src/weights/node-file.ts';
 import {
@@ -244,7 +245,7 @@ describe('http', () => {
     await using checkpoint = await openCheckpoint(urlFolder(new URL('/np', url)));
     expect(checkpoint.name).toMatch(/\/np\/noise_predictor_sd_turbo_v5\.pth$/);
     requests.splice(0);
-    expect(await checkpoint.read('l_uint8')).toEqual(new Uint8Array([0, 255]));
+    expect(await readAll(checkpoint.tensors.get('l_uint8')!)).toEqual(new Uint8Array([0, 255]));
     expect(requests).toHaveLength(2); // where it is, and what it is
   });
 
