@@ -112,7 +112,13 @@ describe('writes', () => {
     await using after = await openFile(nodeFolder(cwd), 'unet.safetensors');
     expect([...after.tensors.keys()].toSorted()).toEqual([...before.tensors.keys()].toSorted());
     for (const name of before.tensors.keys()) {
-      expect(Buffer.compare(await readAll(after.tensors.get(name)!), await readAll(before.tensors.get(name)!)), name).toBe(0);
+      expect(
+        Buffer.compare(
+          await readAll(after.tensors.get(name)!),
+          await readAll(before.tensors.get(name)!),
+        ),
+        name,
+      ).toBe(0);
     }
   });
 

@@ -49,7 +49,9 @@ test('types: floats change, integers stay; a second conversion changes nothing',
         shape,
       });
       if (float === undefined || !isFloat || dtype === float) {
-        expect(await readAll(result.tensors.get(name)!), name).toEqual(await readAll(views.tensors.get(name)!));
+        expect(await readAll(result.tensors.get(name)!), name).toEqual(
+          await readAll(views.tensors.get(name)!),
+        );
       }
     }
     expect(await converted(result, target)).toEqual(file);
