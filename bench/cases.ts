@@ -27,6 +27,8 @@ export interface BenchCase extends Pick<
   readonly inputs: Readonly<Record<string, TensorType>>;
   readonly constants: Readonly<Record<string, unknown>>;
   readonly aliases?: Work['aliases'];
+  /** The device's maxStorageBufferBindingSize, which decides on algorithms. @default the least that a device has */
+  readonly maxBindingBytes?: number | undefined;
   /** What computes all of it in one; its cost is the case's. */
   kernel(target: Target): Kernel;
   /** `constants` do not tell what `kernel` makes: the case cannot be cut. */
@@ -71,7 +73,7 @@ export function modelCases(source: CaseSource, options: CaseOptions): BenchCase[
       ? simplify(graph, PLAIN, { compact: true })
       : rewritten(graph, target, { ...(maxBindingBytes && { maxBindingBytes }), compact: false }),
   );
-  const cases = new Map(graphCases(run, source.name).map((one) => [one.id, one]));
+  const cases = new Map(graphCases(run, source.name, options).map((one) => [one.id, one]));
   for (const compact of [true, false]) {
     for (const one of layerCases(source, options, { compact })) {
       const { id, counts = {} } = one;
@@ -92,6 +94,7 @@ export const layerCases = (
   graphCases(
     graphsOf(source, options).map((graph) => simplify(graph, PLAIN, { compact })),
     source.name,
+    options,
   );
 
 const graphsOf = (
@@ -104,7 +107,11 @@ const graphsOf = (
   });
 
 /** The distinct nodes of graphs that run one after another; `name` is the model's, in front of the networks'. */
-function graphCases(graphs: readonly Graph[], name: string): BenchCase[] {
+function graphCases(
+  graphs: readonly Graph[],
+  name: string,
+  { maxBindingBytes }: Pick<CaseOptions, 'maxBindingBytes'>,
+): BenchCase[] {
   const found = new Map<string, Found>();
   for (const graph of graphs) {
     const constant = constantNodes(graph);
@@ -122,6 +129,7 @@ function graphCases(graphs: readonly Graph[], name: string): BenchCase[] {
     return caseOf(work, {
       network: byCount[0]?.[0] ?? '',
       count: byCount.reduce((sum, [, count]) => sum + count, 0),
+      maxBindingBytes,
       ...(counts.size > 1 && { counts: Object.fromEntries(counts) }),
       ...(isPrepared && { isPrepared }),
     });
@@ -130,7 +138,7 @@ function graphCases(graphs: readonly Graph[], name: string): BenchCase[] {
 
 export const caseOf = (
   work: Work,
-  facts: Pick<BenchCase, 'network' | 'count' | 'counts' | 'isPrepared'>,
+  facts: Pick<BenchCase, 'network' | 'count' | 'counts' | 'isPrepared' | 'maxBindingBytes'>,
 ): BenchCase => ({
   id: idOf(work),
   op: work.op,
@@ -141,8 +149,8 @@ export const caseOf = (
   constants: work.constants,
   ...(work.aliases && { aliases: work.aliases }),
   kernel: (target) => wholeKernel(work, target),
-  steps: (target) => stepsOf(work, target),
-  design: (target) => designOf(work, target),
+  steps: (target) => stepsOf(work, target, facts),
+  design: (target) => designOf(work, target, facts),
 });
 
 function workOf(node: Node): Work {
@@ -178,8 +186,14 @@ export function withinFlops(from: BenchCase, target: Target, maxFlops: number): 
     if (flops <= UNCUT * maxFlops) return from;
     return `${(flops / 1e9).toFixed(1)} GFLOP, and it cannot be cut; a higher --max-gflop runs it whole`;
   }
-  const { network, count, counts, isPrepared, size, variant, id } = from;
-  const facts = { network, count, ...(counts && { counts }), ...(isPrepared && { isPrepared }) };
+  const { network, count, counts, isPrepared, maxBindingBytes, size, variant, id } = from;
+  const facts = {
+    network,
+    count,
+    maxBindingBytes,
+    ...(counts && { counts }),
+    ...(isPrepared && { isPrepared }),
+  };
   const words = cut.words;
   return {
     ...caseOf(cut, facts),

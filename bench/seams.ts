@@ -19,7 +19,8 @@ import { type HostPlan, planHost } from '../src/invsr/host-plan.ts';
 import { openModel } from '../src/invsr/model.ts';
 import { pixelRows } from '../src/invsr/row-source.ts';
 import type { PatchSource, TileBatch } from '../src/invsr/tile-source.ts';
-import { evenGrid, type Ramp, tileGrid } from '../src/invsr/tiles.ts';
+import { tileGrid } from '../src/invsr/official-frame.ts';
+import { evenGrid, type Ramp } from '../src/invsr/tiles.ts';
 import { Upscaler } from '../src/invsr/upscaler.ts';
 
 const TILE = 128;

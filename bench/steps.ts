@@ -6,7 +6,7 @@
  */
 import type { Kernel, Target, TensorType } from '../src/engine/kernel.ts';
 import { atOnce } from '../src/engine/slices.ts';
-import { algorithmOf, chooseAlgorithms } from '../src/graph/algorithms.ts';
+import { type AlgorithmOptions, algorithmOf, chooseAlgorithms } from '../src/graph/algorithms.ts';
 import { type Graph, inputsOf, type Node, type Tensor } from '../src/graph/graph.ts';
 import { constantNodes } from '../src/graph/liveness.ts';
 import { kernelOf } from '../src/graph/ops.ts';
@@ -35,9 +35,9 @@ export const wholeKernel = ({ op, inputs, constants }: Work, target: Target): Ke
   // The op came from a graph, or from cutting one that did.
   kernelOf(op as Node['op'], inputs, constants, target);
 
-export function stepsOf(work: Work, target: Target): Step[] {
+export function stepsOf(work: Work, target: Target, options: AlgorithmOptions = {}): Step[] {
   const node = nodeOf(work);
-  const graph = loweredAlone(node, target);
+  const graph = loweredAlone(node, target, options);
   const { nodes } = graph;
   if (nodes.length === 1) return [stepOf(wholeKernel(work, target))];
   const constant = constantNodes(graph);
@@ -57,7 +57,7 @@ export function stepsOf(work: Work, target: Target): Step[] {
 }
 
 /** The node in those of its algorithm; its weight, in the case's buffer, counts as constant. */
-function loweredAlone(node: Node, target: Target): Graph {
+function loweredAlone(node: Node, target: Target, options: AlgorithmOptions): Graph {
   const weights = inputsOf(node).flatMap(([name, { id, dtype, shape }]) =>
     name === 'weight' ? [[id, { key: name, layout: '', type: { dtype, shape } }] as const] : [],
   );
@@ -67,12 +67,16 @@ function loweredAlone(node: Node, target: Target): Graph {
     externals: new Map(weights.map(([id, { key }]) => [id, key])),
     names: new Map(),
   };
-  return atOnce(packingWeights(chooseAlgorithms(alone, target), target));
+  return atOnce(packingWeights(chooseAlgorithms(alone, target, options), target));
 }
 
 /** In words, where there was one to choose: `split4`, `tile64x64`. */
-export function designOf(work: Work, target: Target): string | undefined {
-  const algorithm = algorithmOf(nodeOf(work), target)?.design ?? 'whole';
+export function designOf(
+  work: Work,
+  target: Target,
+  options: AlgorithmOptions = {},
+): string | undefined {
+  const algorithm = algorithmOf(nodeOf(work), target, options)?.design ?? 'whole';
   return algorithm === 'whole' ? wholeKernel(work, target).choice?.design : algorithm;
 }
 

@@ -43,13 +43,25 @@ export function explain(error: unknown): Notice {
           run: () => change({ lowMemory: true }),
         });
   }
-  // Downloads and storage say by themselves what to do.
-  if (error instanceof HubError) return problem(sentence(error.message));
+  if (error instanceof HubError) {
+    // The others, and storage, say by themselves what to do.
+    return problem((error.problem && TRANSFERS[error.problem]) ?? sentence(error.message));
+  }
   if (error instanceof CheckpointError || error instanceof ConfigError) {
     return problem(`The model cannot be used: ${error.message}`);
   }
   return problem(`That did not work: ${error instanceof Error ? error.message : String(error)}`);
 }
+
+const TRANSFERS: { readonly [Problem in NonNullable<HubError['problem']>]?: string } = {
+  unreachable:
+    'The server cannot be reached, or the connection was cut. Try again: a download goes on where it stopped.',
+  refused: 'The server cannot give the model now. Try again in a few minutes.',
+  denied:
+    'The model is given only to people who log in or accept its terms: download its files by hand where it is published, and drop the folder on this page.',
+  missing:
+    'The model is not where this page looks for it. A newer version of the page may know where it is; or download the files by hand, and drop the folder here.',
+};
 
 /** Hosts and file names keep their case. */
 const sentence = (text: string): string =>

@@ -6,6 +6,9 @@ import { copyFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { commit } from './commit.mjs';
 import { installIfNeeded } from './install.mjs';
+import { helpIfAsked } from './help.mjs';
+
+helpIfAsked();
 
 /** Writes the page's files into `folder`; run from the repository's root. */
 async function buildPage(folder) {

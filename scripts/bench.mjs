@@ -3,13 +3,13 @@
  * is measured through a TypeScript loader.
  */
 import { readFileSync } from 'node:fs';
-import { build } from 'esbuild';
 import { installIfNeeded } from './install.mjs';
 
 /** Not in dist/, which is published. */
 const BUNDLE = '.cache/bench/main.js';
 
 installIfNeeded();
+const { build } = await import('esbuild');
 const { dependencies, version } = JSON.parse(readFileSync('package.json', 'utf8'));
 await build({
   entryPoints: ['bench/main.ts'],

@@ -1,5 +1,5 @@
 /**
- * Builds dist/ (esbuild) and its types (tsc):
+ * `npm run build [-- options]`: dist/ (esbuild) and its types (tsc).
  *
  *   index, tune, rows, prompt, node, cli/main   ES modules for Node; packages of `dependencies` stay outside
  *   browser/                                    the same entries for pages, minified, WGSL too; and `worker`
@@ -17,6 +17,9 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
+import { helpIfAsked } from './help.mjs';
+
+helpIfAsked();
 
 const { dependencies, version } = JSON.parse(readFileSync('package.json', 'utf8'));
 const flags = process.argv.slice(2);

@@ -8,6 +8,9 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { installIfNeeded } from './install.mjs';
+import { helpIfAsked } from './help.mjs';
+
+helpIfAsked();
 
 const isPage = (name) => existsSync(`examples/${name}/index.html`);
 

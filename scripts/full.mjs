@@ -16,6 +16,9 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { helpIfAsked } from './help.mjs';
+
+helpIfAsked();
 
 const PARTS = [
   'text_encoder',

@@ -6,12 +6,15 @@
  */
 import { parseArgs } from 'node:util';
 import { readFileSync } from 'node:fs';
-import { build } from 'esbuild';
 import { commit } from './commit.mjs';
 import { packSession } from './gpu-session-pack.mjs';
 import { installIfNeeded } from './install.mjs';
+import { helpIfAsked } from './help.mjs';
+
+helpIfAsked();
 
 installIfNeeded();
+const { build } = await import('esbuild');
 const { values } = parseArgs({
   options: { bundle: { type: 'string' }, pack: { type: 'string' } },
   strict: false,

@@ -1,9 +1,6 @@
 /**
- * What one picture costs from the shell: `npm run build`, then
- *
- *   node scripts/measure-cli.mjs [--runs 3] [-- upscale options]
- *
- * prints one JSON line for examples/images/still-life-lr.png (128x128 → 512x512, one step): wall
+ * `npm run measure -- [--runs 3] [-- upscale options]`: what one picture costs from the shell, after
+ * `npm run build`. Prints one JSON line for examples/images/still-life-lr.png (128x128 → 512x512, one step): wall
  * milliseconds of the whole process with Mesa's shader cache empty (`coldMs`) and filled (`warmMs`,
  * the median), and the process's peak resident memory. On a GPU the driver has a cache of its own,
  * and cold is as warm as that is.
@@ -13,6 +10,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { helpIfAsked } from './help.mjs';
+
+helpIfAsked();
 
 const { values, positionals } = parseArgs({
   options: { runs: { type: 'string', default: '3' } },

@@ -1,5 +1,6 @@
 /**
- * A plugin of rolldown's: kernels without the comments, the indentation and the spaces of their WGSL, for the page.
+ * A plugin of rolldown's: kernels without the comments, the indentation and the spaces of their WGSL, for the page, and
+ * with the preprocessor's directives resolved, which is not needed there then.
  *
  *   `\n  let a = 1;   // why\n\n  let b = 2;`  →  `\nlet a=1;\nlet b=2;`
  *
@@ -16,8 +17,8 @@ const COMMENT = /(^|\s)(?:\/\/[^\n\\]*(?=\n)|\/\*[^\\]*?\*\/)/g;
 /** A space beside a sign, unless there is one on both sides: `a - -b`. */
 const SPACE = /(?<=[\w)\]}]) (?=[^\w\s$])|(?<=[^\w\s]) (?=[\w([{])/g;
 
-/** The raw text of one piece of a template literal. */
-export function minifyWgsl(raw, hasLines = raw.includes('\n')) {
+/** The raw text of one piece of a template literal; `hasLines`: of one with several lines. */
+function minifyPiece(raw, { hasLines }) {
   const lines = raw
     .replace(COMMENT, '$1')
     .replace(/[ \t]*\n\s*/g, '\n')
@@ -26,27 +27,77 @@ export function minifyWgsl(raw, hasLines = raw.includes('\n')) {
   return hasLines ? lines.replace(/^(?!#).+$/gm, (line) => line.replace(SPACE, '')) : lines;
 }
 
-/** TypeScript with its template literals minified. */
+/** What ends a piece before the value of a condition, and what stands alone on its line. */
+const CONDITION = /\n#(el)?if $/;
+const BRANCH = /\n#(else|endif)(?=\n|$)/g;
+
+/**
+ * The pieces of a `wgsl` literal with the preprocessor's directives as the expressions that they mean, each with what
+ * stands between it and the values beside it:
+ *
+ *   \n#if ${a}\nb\n#else\nc\n#endif   →   ${(a)?`\nb`:`\nc`}
+ */
+function resolveDirectives(pieces) {
+  const hasElse = [];
+  let before = '}';
+  return pieces.map((piece) => {
+    const [, elif] = CONDITION.exec(piece) ?? [];
+    const isCondition = CONDITION.test(piece);
+    const text = piece.replace(CONDITION, '').replace(BRANCH, (_, directive) => {
+      if (directive === 'else') hasElse[hasElse.length - 1] = true;
+      else return hasElse.pop() ? '`}' : '`:``}';
+      return '`:`';
+    });
+    if (isCondition && !elif) hasElse.push(false);
+    const after = !isCondition ? '${' : elif ? '`:(' : '${(';
+    const resolved = { before, text, after };
+    before = isCondition ? ')?`' : '}';
+    return resolved;
+  });
+}
+
+const asTheyAre = (pieces) => pieces.map((text) => ({ before: '}', text, after: '${' }));
+
+/** TypeScript with its template literals minified and their directives resolved. */
 export function minifyTemplates(path, text) {
   const { program, errors } = parseSync(path, text);
   if (errors.length > 0) throw new Error(`${path}: ${errors[0].message}`);
-  const pieces = [];
+  const edits = [];
+  const resolved = new Set();
   new Visitor({
-    TemplateLiteral({ quasis }) {
-      const hasLines = quasis.some(({ value }) => value.raw.includes('\n'));
-      for (const { start, value } of quasis) pieces.push({ start, value, hasLines });
+    TaggedTemplateExpression({ tag, quasi }) {
+      if (tag.name !== 'wgsl') return;
+      resolved.add(quasi);
+      edits.push({ start: tag.start, end: quasi.start, by: '' });
+    },
+    TemplateLiteral(literal) {
+      const raws = literal.quasis.map(({ value }) => value.raw);
+      const hasLines = raws.some((raw) => raw.includes('\n'));
+      const pieces = raws.map((raw) => minifyPiece(raw, { hasLines }));
+      const made = (resolved.has(literal) ? resolveDirectives : asTheyAre)(pieces);
+      // Parsers disagree whether the delimiters belong to a piece.
+      const delimiter = literal.start + 1 - literal.quasis[0].start;
+      for (const [i, { before, text: piece, after }] of made.entries()) {
+        const at = literal.quasis[i].start + delimiter;
+        const end = at + raws[i].length;
+        const isLast = i === made.length - 1;
+        if (!text.startsWith(raws[i] + (isLast ? '`' : '${'), at))
+          throw new Error(`${path}: a template literal is not where it should be`);
+        edits.push({
+          start: i === 0 ? at : at - 1,
+          end: isLast ? end : end + 2,
+          by: (i === 0 ? '' : before) + piece + (isLast ? '' : after),
+        });
+      }
     },
   }).visit(program);
   let result = '';
-  let end = 0;
-  for (const { start, value, hasLines } of pieces.toSorted((a, b) => a.start - b.start)) {
-    // Parsers disagree whether the delimiters belong to a piece.
-    const at = text.indexOf(value.raw, start);
-    if (at > start + 1) throw new Error(`${path}: a template literal is not where it should be`);
-    result += text.slice(end, at) + minifyWgsl(value.raw, hasLines);
-    end = at + value.raw.length;
+  let from = 0;
+  for (const { start, end, by } of edits.toSorted((a, b) => a.start - b.start)) {
+    result += text.slice(from, start) + by;
+    from = end;
   }
-  return result + text.slice(end);
+  return result + text.slice(from);
 }
 
 export const minifyWgslPlugin = {

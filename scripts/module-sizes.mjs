@@ -7,8 +7,12 @@
 import { relative, resolve } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { build, minifySync, parseSync, Visitor } from 'vite';
+import { byFolder } from './build-page.mjs';
 import { minifyWgslPlugin } from './minify-wgsl.mjs';
 import { appOf, chunksAtOnce } from './sizes.mjs';
+import { helpIfAsked } from './help.mjs';
+
+helpIfAsked();
 
 const gzipped = (code) => gzipSync(code, { level: 9 }).length;
 const minified = (code) =>
@@ -27,9 +31,10 @@ const { output } = await build({
     rolldownOptions: { input: 'virtual:app' },
   },
 });
-const modules = chunksAtOnce(output).flatMap(({ modules: of }) =>
-  Object.entries(of).flatMap(([id, { code }]) => (code ? [{ id, code }] : [])),
-);
+const modules = chunksAtOnce(output)
+  .flatMap(({ modules: of }) => Object.entries(of))
+  .flatMap(([id, { code }]) => (code ? [{ id, code }] : []))
+  .toSorted((a, b) => byFolder(a.id, b.id));
 const without = (left) =>
   minified(modules.flatMap(({ id, code }) => (id === left ? [] : [code])).join('\n'));
 const whole = without();

@@ -6,6 +6,9 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { helpIfAsked } from './help.mjs';
+
+helpIfAsked();
 
 const log = join(mkdtempSync(join(tmpdir(), 'invsr-numerics-')), 'rows.jsonl');
 writeFileSync(log, '');

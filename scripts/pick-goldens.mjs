@@ -17,6 +17,9 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { helpIfAsked } from './help.mjs';
+
+helpIfAsked();
 
 const root = process.argv[2];
 if (!root) {

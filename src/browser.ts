@@ -1,12 +1,12 @@
 /**
  * invsr-webgpu/browser: weights in a page or a worker.
  *
- *   import { fetchFolder, hubModel, opfsStore } from 'invsr-webgpu/browser';
+ *   import { droppedFolder, fetchFolder, hubModel, modelStore } from 'invsr-webgpu/browser';
  *   import { openModel } from 'invsr-webgpu';
  *
  *   const nano = await openModel(await fetchFolder(new URL('weights/invsr-nano/', document.baseURI)));
  *
- *   const store = opfsStore();
+ *   const store = await modelStore(); // opfsStore(), or memory where the browser keeps nothing: store.isKept
  *   let folder = await store.open('sd-turbo'); // where it was downloaded before
  *   if (!folder) {
  *     const model = await hubModel('sd-turbo'); // sizes and licences, to be shown
@@ -25,12 +25,9 @@ export { type DroppedModel, droppedFolder } from './weights/browser/dropped-fold
 export { type FetchClientOptions } from './weights/browser/fetch-client.ts';
 export { fetchFolder, type FetchFolderOptions } from './weights/browser/fetched-folder.ts';
 export type { OpfsStoreOptions } from './weights/browser/opfs-root.ts';
-export {
-  type DownloadOptions,
-  type DownloadPlan,
-  type ModelStore,
-  opfsStore,
-} from './weights/browser/opfs-store.ts';
+export { memoryStore, modelStore } from './weights/browser/memory-store.ts';
+export type { DownloadOptions, DownloadPlan, ModelStore } from './weights/browser/model-store.ts';
+export { opfsStore } from './weights/browser/opfs-store.ts';
 export {
   hubModel,
   type ModelLicence,
@@ -39,10 +36,10 @@ export {
   type RemoteModelOptions,
   servedModel,
 } from './weights/browser/remote-model.ts';
-export { StorageError, type StorageProblem } from './weights/browser/storage-error.ts';
+export { StorageError } from './weights/browser/storage-error.ts';
 export type { StoreOptions, StoreProgress } from './weights/browser/store-model.ts';
 export type { StoredModel } from './weights/browser/stored-model.ts';
 export { CheckpointError } from './weights/error.ts';
 export { blobFolder, type BlobFolder } from './weights/folder.ts';
-export { HubError } from './weights/hub/error.ts';
+export { HubError, type StorageProblem, type TransferProblem } from './weights/hub/error.ts';
 export type { RetryPolicy } from './weights/hub/retry.ts';

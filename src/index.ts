@@ -66,7 +66,7 @@ export {
 export type { MemoryPlan } from './invsr/memory-plan.ts';
 export { type Model, openModel, type Tensors } from './invsr/model.ts';
 export type { PrecisionWarning } from './invsr/stage-precision.ts';
-export { readTensors } from './weights/checkpoint.ts';
+export { readTensors } from './weights/tensor-reads.ts';
 export { CheckpointError } from './weights/error.ts';
 export { type Folder, memoryFolder, urlFolder, type UrlFolderOptions } from './weights/folder.ts';
 export { blobSource, type ByteSource, type HttpOptions, httpSource } from './weights/source.ts';

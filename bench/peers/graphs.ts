@@ -2,7 +2,7 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import type { NetworkName } from '../../src/invsr/measure.ts';
-import { readTensors } from '../../src/weights/checkpoint.ts';
+import { readTensors } from '../../src/weights/tensor-reads.ts';
 import { toF32 } from '../../src/weights/layout.ts';
 import { fileSource } from '../../src/weights/node-file.ts';
 import { fillSkeleton, skeletonOf, type Source } from './onnx.ts';

@@ -2,7 +2,7 @@
 import type { EngineContext } from '../../src/engine/context.ts';
 import type { Precision } from '../../src/invsr/measure-path.ts';
 import type { Model } from '../../src/invsr/model.ts';
-import { readTensors } from '../../src/weights/checkpoint.ts';
+import { readTensors } from '../../src/weights/tensor-reads.ts';
 import { toHalf } from '../../src/weights/half.ts';
 import { toF32 } from '../../src/weights/layout.ts';
 import { fileSource } from '../../src/weights/node-file.ts';

@@ -3,7 +3,8 @@ import { signal } from '@preact/signals';
 import {
   droppedFolder,
   hubModel,
-  opfsStore,
+  type ModelStore,
+  modelStore,
   type RemoteModel,
   StorageError,
 } from '../../src/browser.ts';
@@ -14,6 +15,7 @@ import * as app from '../state/app.ts';
 import { cancel, ended } from './execution.ts';
 import { prepare } from './memory.ts';
 import { choose, NANO_REQUEST } from './model-choice.ts';
+import { makeViewAnew } from './runs.ts';
 
 export const SD_TURBO = 'sd-turbo';
 
@@ -29,6 +31,8 @@ export type Large =
       readonly remote: RemoteModel;
       readonly missingBytes: number;
       readonly freeBytes: number | undefined;
+      /** It outlives the page. */
+      readonly isKept: boolean;
     }
   | { readonly kind: 'waiting' }
   | { readonly kind: 'downloading'; readonly loaded: number; readonly total: number }
@@ -38,7 +42,9 @@ export type Large =
 
 export const large = signal<Large>({ kind: 'unknown' });
 
-const store = opfsStore();
+let opened: Promise<ModelStore> | undefined;
+/** In private windows memory. */
+const openStore = (): Promise<ModelStore> => (opened ??= modelStore());
 let downloading: AbortController | null = null;
 
 const fail = (error: unknown): void => {
@@ -54,6 +60,7 @@ export async function lookForLarge(): Promise<void> {
   if (downloading || large.value.kind === 'here') return;
   large.value = { kind: 'looking' };
   try {
+    const store = await openStore();
     const folder = await store.open(SD_TURBO);
     if (folder) {
       large.value = { kind: 'here', folder };
@@ -78,6 +85,7 @@ export async function downloadLarge(remote: RemoteModel): Promise<void> {
   large.value = { kind: 'downloading', loaded: 0, total: remote.bytes };
   app.say('Download begun');
   try {
+    const store = await openStore();
     const folder = await store.download(remote, {
       signal,
       onWait: () => (large.value = { kind: 'waiting' }),
@@ -103,15 +111,17 @@ export async function downloadLarge(remote: RemoteModel): Promise<void> {
 }
 
 async function offer(remote: RemoteModel): Promise<void> {
-  large.value = { kind: 'offered', remote, ...(await store.plan(remote)) };
+  const store = await openStore();
+  const { isKept } = store;
+  large.value = { kind: 'offered', remote, isKept, ...(await store.plan(remote)) };
 }
 
-/** Another model from the next run on; the one under way is stopped. */
+/** Another model from the next run on. The one under way is stopped; what is looked at is made anew. */
 function useModel(state: app.ModelState, request: ModelRequest): void {
   cancel();
   choose(state, request);
   app.plannedBytes.value = null;
-  void prepare(ended());
+  if (!makeViewAnew()) void prepare(ended());
 }
 
 export const useNano = (): void => useModel(app.NANO, NANO_REQUEST);
@@ -126,7 +136,7 @@ export function useLarge(): void {
 
 export async function removeLarge(): Promise<void> {
   try {
-    await store.remove(SD_TURBO);
+    await (await openStore()).remove(SD_TURBO);
     if (app.model.value.id === SD_TURBO) useNano();
     large.value = { kind: 'unknown' };
     app.say('Removed');

@@ -1,11 +1,13 @@
 /** The result as a file. */
-import type { SaveOptions } from '../picture/encode.ts';
+import { FileSizeError, type SaveOptions } from '../picture/encode.ts';
 import { encode } from '../picture/encoder.ts';
 import * as app from '../state/app.ts';
+import { fewerPixels } from '../state/file-area.ts';
 import { startOf } from '../state/options.ts';
+import { areaOf } from '../state/regions.ts';
 import { currentSession } from './current-session.ts';
 
-/** Encoded, with its settings. */
+/** Encoded, with its settings. Errors of `encode`; a file of fewer pixels is offered after FileSizeError. */
 export async function encodeResult(how: SaveOptions): Promise<Blob> {
   const { value: picture } = app.picture;
   const { value: result } = app.result;
@@ -23,7 +25,10 @@ export async function encodeResult(how: SaveOptions): Promise<Blob> {
   };
   const { bitmap: photo, metadata } = picture;
   const sharp = surface.sheets.bitmaps(how.region);
-  const blob = await encode({ photo, metadata, settings, how }, sharp);
+  const blob = await encode({ photo, metadata, settings, how }, sharp).catch((error: unknown) => {
+    if (error instanceof FileSizeError) app.filePixels.value = fewerPixels(areaOf(error.size));
+    throw error;
+  });
   if (currentSession()?.surface !== surface) throw new Error('another photo was opened meanwhile');
   return blob;
 }

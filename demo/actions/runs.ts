@@ -174,14 +174,18 @@ function startOver(): void {
 /** What is sharp, or left of a run that was stopped, was made with another model or other options. */
 const isOtherLook = (): boolean => look !== null && !sameLook(look, currentLook());
 
-/** Other options while a part is being made for the view: it is made with those. */
+/** Another model or other options while a part is being made for the view: it is made with those. False where none is. */
+export function makeViewAnew(): boolean {
+  const { value: run } = app.run;
+  if (!app.followsView.value || run.kind === 'idle' || run.aim !== 'view') return false;
+  void sharpenView();
+  return true;
+}
+
 let changing = 0;
 options.subscribe(() => {
   clearTimeout(changing);
-  changing = window.setTimeout(() => {
-    const { value: run } = app.run;
-    if (app.followsView.value && run.kind !== 'idle' && run.aim === 'view') void sharpenView();
-  }, 250);
+  changing = window.setTimeout(makeViewAnew, 250);
 });
 
 /** A part is sharp, and can be saved. */

@@ -4,8 +4,9 @@
  */
 import { createQueue } from '../../src/engine/queue.ts';
 import { type Folder, InvSR, type Model, type Progress, type Region } from '../../src/index.ts';
+import { SURROUND } from '../../src/library/window.ts';
 import { networkOptions, type Options } from '../state/options.ts';
-import { fitOf, MARGIN, type Room, roomOf, runsOf, SURROUND } from '../state/cut.ts';
+import { fitOf, MARGIN, type Room, roomOf, runsOf } from '../state/cut.ts';
 import { grow, nearestFirst, whole } from '../state/regions.ts';
 import type { Part } from '../viewer/types.ts';
 import { openDevice, type PageDevice } from './device.ts';

@@ -4,7 +4,7 @@
  */
 import type { Region } from '../../src/index.ts';
 import { type Room, SCALE, type Sheet, sheetsOf } from '../state/cut.ts';
-import { areaOf, meet, type Size } from '../state/regions.ts';
+import { areaOf, cellsOf, meet, type Size } from '../state/regions.ts';
 import type { Part } from '../viewer/types.ts';
 import { bitmapOf } from './bitmap.ts';
 import { createPaste, type Paste } from './paste.ts';
@@ -12,6 +12,9 @@ import { createTexture } from './texture.ts';
 
 const REFUSAL =
   'The graphics card has no memory left for more of the result. What is sharp stays: save it, or sharpen smaller parts.';
+
+/** Side in pixels of the photo: 16.8 million of the result's, Safari's limit on phones. */
+const PIECE = 1024;
 
 /** What a region looked like: to undo what is pasted there later. */
 export interface Copy {
@@ -154,15 +157,17 @@ export class Sheets {
     return { restore: () => transfer(true), destroy };
   }
 
-  /** What is sharp in `region`, sheet by sheet; bitmaps are to be closed. */
+  /** What is sharp in `region`, in pieces that every browser has canvases for; bitmaps are to be closed. */
   *bitmaps(region: Region): Generator<{ readonly bitmap: ImageBitmap; readonly region: Region }> {
     for (const sheet of this.#sheets) {
       const shared = meet(region, sheet.shows);
       if (!shared || !sheet.texture || !sheet.hasContent) continue;
-      const [x, y] = placeIn(sheet, shared);
-      const [width, height] = [SCALE * shared.width, SCALE * shared.height];
-      const bitmap = bitmapOf(this.#device, sheet.texture, { x, y, width, height });
-      yield { bitmap, region: shared };
+      for (const piece of cellsOf(shared, PIECE)) {
+        const [x, y] = placeIn(sheet, piece);
+        const [width, height] = [SCALE * piece.width, SCALE * piece.height];
+        const bitmap = bitmapOf(this.#device, sheet.texture, { x, y, width, height });
+        yield { bitmap, region: piece };
+      }
     }
   }
 

@@ -1,6 +1,6 @@
 /** Puts one picture file together, on a thread of its own; encoder.ts has the messages. */
-import { createFile, type PictureFile } from './encode.ts';
-import type { Answered, Asked } from './encoder.ts';
+import { createFile, FileSizeError, type PictureFile } from './encode.ts';
+import type { Answered, Asked, Failure } from './encoder.ts';
 import { PictureError } from './open.ts';
 
 interface WorkerScope {
@@ -20,6 +20,11 @@ async function answer(asked: Asked): Promise<Blob | undefined> {
   return undefined;
 }
 
+function kindOf(error: unknown): Failure {
+  if (error instanceof FileSizeError) return 'size';
+  return error instanceof PictureError ? 'picture' : 'other';
+}
+
 const tell = (message: Answered): void => scope.postMessage(message, {});
 
 scope.addEventListener('message', ({ data }) => {
@@ -29,7 +34,7 @@ scope.addEventListener('message', ({ data }) => {
       tell({
         kind: 'failed',
         message: error instanceof Error ? error.message : String(error),
-        isForPeople: error instanceof PictureError,
+        error: kindOf(error),
       }),
   );
 });

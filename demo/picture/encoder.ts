@@ -1,5 +1,5 @@
 /** The page's side of encoder-worker.ts. */
-import type { FileRequest, SharpPart } from './encode.ts';
+import { type FileRequest, fileSize, FileSizeError, type SharpPart } from './encode.ts';
 import { PictureError } from './open.ts';
 
 export type Asked =
@@ -10,15 +10,23 @@ export type Asked =
 /** To each message in turn. */
 export type Answered =
   | { readonly kind: 'done'; readonly blob?: Blob }
-  | { readonly kind: 'failed'; readonly message: string; readonly isForPeople: boolean };
+  | { readonly kind: 'failed'; readonly message: string; readonly error: Failure };
 
-/** Parts are asked for one by one, and given away. PictureError: the browser cannot. */
+/** FileSizeError, another PictureError, or something that nobody has thought of. */
+export type Failure = 'size' | 'picture' | 'other';
+
+/** Parts are asked for one by one, and given away. FileSizeError, PictureError: the browser cannot. */
 export async function encode(request: FileRequest, parts: Iterable<SharpPart>): Promise<Blob> {
   const worker = new Worker('encoder.js', { type: 'module' });
+  const ask = asking(worker, {
+    size: () => new FileSizeError(fileSize(request.how)),
+    picture: (said) => new PictureError(said),
+    other: (said) => new Error(said),
+  });
   try {
-    await ask(worker, { kind: 'begin', request });
-    for (const part of parts) await ask(worker, { kind: 'draw', part }, [part.bitmap]);
-    const blob = await ask(worker, { kind: 'finish' });
+    await ask({ kind: 'begin', request });
+    for (const part of parts) await ask({ kind: 'draw', part }, [part.bitmap]);
+    const blob = await ask({ kind: 'finish' });
     if (!blob) throw new Error('the encoder gave no file');
     return blob;
   } finally {
@@ -26,20 +34,18 @@ export async function encode(request: FileRequest, parts: Iterable<SharpPart>): 
   }
 }
 
-function ask(worker: Worker, message: Asked, transfer: Transferable[] = []) {
-  return new Promise<Blob | undefined>((resolve, reject) => {
-    worker.addEventListener(
-      'message',
-      ({ data }: MessageEvent<Answered>) => {
-        if (data.kind === 'done') return resolve(data.blob);
-        const { message: said, isForPeople } = data;
-        reject(isForPeople ? new PictureError(said) : new Error(said));
-      },
-      { once: true },
-    );
-    worker.addEventListener('error', () => reject(new Error('the encoder did not start')), {
-      once: true,
+const asking =
+  (worker: Worker, failures: Readonly<Record<Failure, (said: string) => Error>>) =>
+  (message: Asked, transfer: Transferable[] = []) =>
+    new Promise<Blob | undefined>((resolve, reject) => {
+      worker.addEventListener(
+        'message',
+        ({ data }: MessageEvent<Answered>) =>
+          data.kind === 'done' ? resolve(data.blob) : reject(failures[data.error](data.message)),
+        { once: true },
+      );
+      worker.addEventListener('error', () => reject(new Error('the encoder did not start')), {
+        once: true,
+      });
+      worker.postMessage(message, transfer);
     });
-    worker.postMessage(message, transfer);
-  });
-}

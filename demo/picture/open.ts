@@ -19,6 +19,16 @@ export class PictureError extends Error {
 /** What file dialogs offer. */
 export const ACCEPT = 'image/png,image/jpeg,image/webp,image/avif,image/heic,image/heif,image/*';
 
+/** Files that have these types by their names and begin otherwise are none. */
+const COMMON: readonly string[] = [
+  'image/png',
+  'image/jpeg',
+  'image/webp',
+  'image/avif',
+  'image/gif',
+  'image/bmp',
+];
+
 export async function openPicture(file: Blob, fileName: string): Promise<Picture> {
   if (file.size === 0) throw new PictureError(`“${fileName}” is empty.`);
   const head = new Uint8Array(await file.slice(0, 32).arrayBuffer());
@@ -38,15 +48,22 @@ export async function openPicture(file: Blob, fileName: string): Promise<Picture
   };
 }
 
+/** How files of pictures begin that browsers read. */
+const SIGNATURES =
+  /^(?:\x89PNG|\xff\xd8\xff|RIFF.{4}WEBP|GIF8|BM|.{4}ftypavi[fs]|.{4}ftypmif1.*avif)/s;
+
 function refusal(head: Uint8Array, type: string, name: string): string {
   const text = String.fromCharCode(...head);
-  if (/^.{4}ftyp(?:hei|hev|mif1|msf1)/s.test(text) && !text.includes('avif')) {
+  if (SIGNATURES.test(text)) return `“${name}” is damaged, or too large for this browser.`;
+  if (/^.{4}ftyp(?:hei|hev|mif1|msf1)/s.test(text)) {
     return `This browser cannot read HEIC photos such as “${name}”. Save it as JPEG and open that; an iPhone takes JPEGs with Settings › Camera › Formats › Most Compatible.`;
   }
-  const isPicture =
-    type.startsWith('image/') || /^(?:\x89PNG|\xff\xd8\xff|RIFF.{4}WEBP|GIF8)/s.test(text);
-  return isPicture
-    ? `“${name}” is damaged, or too large for this browser.`
+  if (type === 'image/svg+xml') {
+    return `“${name}” is a drawing, which is sharp at any size. Export it as PNG if you want it sharpened as a photo.`;
+  }
+  // TIFF, JPEG XL, what cameras write: systems know them by their names, browsers do not read them.
+  return type.startsWith('image/') && !COMMON.includes(type)
+    ? `This browser cannot read pictures such as “${name}”. Save it as PNG or JPEG and open that.`
     : `“${name}” is not a picture. PNG, JPEG, WebP and AVIF work.`;
 }
 

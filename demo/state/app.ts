@@ -4,6 +4,7 @@ import type { Capabilities, Region } from '../../src/index.ts';
 import type { Picture } from '../picture/open.ts';
 import type { Part } from '../viewer/types.ts';
 import type { Fit } from './cut.ts';
+import { CANVAS_PIXELS } from './file-area.ts';
 import type { Options } from './options.ts';
 import { fractionOf, type Pace } from './progress.ts';
 
@@ -74,6 +75,8 @@ export const visible = signal<Region | null>(null);
 export const step = signal<{ readonly index: number; readonly count: number } | null>(null);
 /** Whether this device makes all of the photo's result at once. */
 export const fit = signal<Fit>('whole');
+/** Pixels that a file may have: fewer when the browser could not make as many. */
+export const filePixels = signal(CANVAS_PIXELS);
 /** Said by screen readers. */
 export const announcement = signal('');
 /** Only what is looked at is computed. */

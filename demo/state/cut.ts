@@ -5,11 +5,13 @@
  *   sheet   a cell of a grid. Its texture shows APRON pixels more of each neighbour: what filters of the
  *           viewer read beyond the border, so that none can be seen.
  *   run     a cell of another grid. It is made with MARGIN pixels more on each side, over which it fades
- *           into its neighbours, and SURROUND more that the engine looks at.
+ *           into its neighbours, and SURROUND more that the engine looks at (library/window.ts).
  *
  * All in pixels of the photo.
  */
 import type { Region } from '../../src/index.ts';
+import { MULTIPLE } from '../../src/invsr/padding.ts';
+import { SURROUND } from '../../src/library/window.ts';
 import type { Options } from './options.ts';
 import { areaOf, cellsOf, grow, type Size, whole } from './regions.ts';
 
@@ -74,9 +76,6 @@ export function sheetsOf(size: Size, room: Room): readonly Sheet[] {
 
 /** As much as a run fades over. */
 export const MARGIN = 8;
-/** What the engine computes around a region, and the multiple that it makes of its sides (library/window.ts). */
-export const SURROUND = 16;
-const MULTIPLE = 16;
 
 /** The runs that `region` of a photo takes, without their margins. */
 export function runsOf(

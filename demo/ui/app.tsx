@@ -19,6 +19,11 @@ import { Stage } from './stage.tsx';
 import { Welcome } from './welcome.tsx';
 
 const TITLE = document.title;
+/** A link or a text was dropped. */
+const NO_FILE: app.Notice = {
+  kind: 'problem',
+  text: 'That was no file. Save the picture first, then drop it here.',
+};
 
 export function App() {
   const dialog = useSignal<'model' | 'save' | 'info' | null>(null);
@@ -100,7 +105,7 @@ function useDrop() {
       'dragover',
       (event) => {
         event.preventDefault();
-        isOver.value = true;
+        isOver.value = event.dataTransfer?.types.includes('Files') === true;
       },
       { signal },
     );
@@ -112,7 +117,7 @@ function useDrop() {
       (event) => {
         event.preventDefault();
         isOver.value = false;
-        take(event.dataTransfer);
+        if (!take(event.dataTransfer)) app.notice.value = NO_FILE;
       },
       { signal },
     );

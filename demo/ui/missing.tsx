@@ -22,6 +22,20 @@ const LEADS: Readonly<Record<Reason, string>> = {
   failed: 'Something went wrong that it did not expect:',
 };
 
+/** Firefox where it has WebGPU switched off, or none. */
+const AGENT = navigator.userAgent;
+const IS_FIREFOX = /\bFirefox\//.test(AGENT);
+const IS_ANDROID = /\bAndroid\b/.test(AGENT);
+const IS_FIREFOX_ON_LINUX = IS_FIREFOX && !IS_ANDROID && /\bLinux\b/.test(AGENT);
+
+/** What Linux builds of Firefox have switched off. */
+const InFirefoxOnLinux = () => (
+  <>
+    open <code>about:config</code>, set <code>dom.webgpu.enabled</code> and{' '}
+    <code>gfx.webgpu.ignore-blocklist</code> to true, start again
+  </>
+);
+
 export function Missing({ reason, details }: Pick<State, 'reason' | 'details'>) {
   return (
     <section class="missing">
@@ -33,29 +47,44 @@ export function Missing({ reason, details }: Pick<State, 'reason' | 'details'>) 
       {details !== undefined && <p>{details}</p>}
       {reason === 'browser' && (
         <ul class="facts">
+          {IS_FIREFOX_ON_LINUX && (
+            <li>
+              <b>This Firefox</b> has it switched off: <InFirefoxOnLinux />
+            </li>
+          )}
           <li>
-            <b>Chrome and Edge</b> 113 or newer; on Android 121 or newer
+            <b>Chrome and Edge</b> 113 or newer; 121 on Android; on Linux 144 with Intel’s graphics,
+            147 with NVIDIA’s
           </li>
           <li>
             <b>Safari</b> 26 or newer on Mac, iPhone and iPad
           </li>
           <li>
-            <b>Firefox</b> 141 or newer on Windows, 145 or newer on Macs with Apple chips
+            <b>Firefox</b> 141 or newer on Windows, 147 or newer on Macs with Apple chips
+            {IS_FIREFOX && IS_ANDROID && '; not yet on Android'}
           </li>
-          <li>
-            <b>On Linux</b> in Chrome: open <code>chrome://flags/#enable-unsafe-webgpu</code>,
-            switch it on, start again
-          </li>
+          {!IS_FIREFOX && (
+            <li>
+              <b>On Linux</b> with other graphics, in Chrome: open{' '}
+              <code>chrome://flags/#enable-unsafe-webgpu</code>, switch it on, start again
+            </li>
+          )}
         </ul>
       )}
       {reason === 'adapter' && (
         <ul class="facts">
+          {IS_FIREFOX_ON_LINUX && (
+            <li>
+              In Firefox on Linux <InFirefoxOnLinux />
+            </li>
+          )}
           <li>
-            In the browser’s settings, under System, switch on <b>graphics acceleration</b>
+            In the browser’s settings, switch on <b>graphics acceleration</b>
           </li>
           <li>Update the graphics driver, then start the browser again</li>
           <li>
-            <code>chrome://gpu</code> tells what the browser has found
+            <code>{IS_FIREFOX ? 'about:support' : 'chrome://gpu'}</code> tells what the browser has
+            found
           </li>
         </ul>
       )}

@@ -159,7 +159,7 @@ function LargeState({ state }: { readonly state: Large }) {
 /** Size and licences; the download begins when the person agrees. */
 function Offer({ offer }: { readonly offer: Extract<Large, { kind: 'offered' }> }) {
   const agreed = useSignal(false);
-  const { remote, missingBytes, freeBytes } = offer;
+  const { remote, missingBytes, freeBytes, isKept } = offer;
   const begun = missingBytes < remote.bytes;
   if (freeBytes !== undefined && freeBytes < missingBytes) {
     return (
@@ -171,6 +171,11 @@ function Offer({ offer }: { readonly offer: Extract<Large, { kind: 'offered' }> 
   }
   return (
     <>
+      {!isKept && (
+        <p class="hint">
+          This window keeps nothing: SD-Turbo goes when it is closed or loaded again.
+        </p>
+      )}
       <label class="agree">
         <input
           type="checkbox"

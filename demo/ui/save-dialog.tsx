@@ -1,8 +1,9 @@
 /** The result as a file, on the clipboard, or shared. */
 import { useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
 import { encodeResult } from '../actions/result.ts';
 import { explain } from '../explain.ts';
-import { EXTENSIONS, type Format } from '../picture/encode.ts';
+import { canWrite, EXTENSIONS, type Format } from '../picture/encode.ts';
 import { canShare, copy, saveAs, share } from '../picture/save.ts';
 import type { Region } from '../../src/index.ts';
 import * as app from '../state/app.ts';
@@ -24,9 +25,12 @@ export function SaveDialog({ onClose }: { readonly onClose: () => void }) {
   const scale = useSignal<2 | 4>(4);
   const metadata = useSignal(true);
   const isWorking = useSignal(false);
+  const hasWebp = useSignal(true);
+  useEffect(() => void canWrite('webp').then((can) => (hasWebp.value = can)), []);
   const { value: picture } = app.picture;
   if (!picture) return null;
-  const areaAt = (by: 2 | 4): Region | null => fileAreaOf(picture, app.visible.value, by);
+  const areaAt = (by: 2 | 4): Region | null =>
+    fileAreaOf(picture, app.visible.value, by, app.filePixels.value);
   const region = areaAt(scale.value);
   const isAll = region !== null && areaOf(region) === areaOf(picture);
   const name = `${picture.name}${isAll ? '' : '-part'}-x${scale.value}.${EXTENSIONS[format.value]}`;
@@ -59,9 +63,9 @@ export function SaveDialog({ onClose }: { readonly onClose: () => void }) {
           label="Format"
           value={format.value}
           choices={[
-            { value: 'png', label: 'PNG' },
-            { value: 'jpeg', label: 'JPEG' },
-            { value: 'webp', label: 'WebP' },
+            { value: 'png' as const, label: 'PNG' },
+            { value: 'jpeg' as const, label: 'JPEG' },
+            ...(hasWebp.value ? [{ value: 'webp' as const, label: 'WebP' }] : []),
           ]}
           onChange={(value) => (format.value = value)}
         />

@@ -102,6 +102,9 @@ export function Stage() {
           <IconButton icon="fit" label="All of it" keys="0" onClick={() => made.fit()} />
           <span class="tools-rule" />
           <PartTool viewer={made} />
+          {app.canUndo.value && (
+            <IconButton icon="undo" label="Undo" keys="Control+Z" onClick={undo} />
+          )}
         </div>
       )}
       {app.selection.value && <PartBar />}
@@ -138,7 +141,6 @@ function PartBar() {
         <Icon name="dice" />
         Try this part again
       </button>
-      {app.canUndo.value && <IconButton icon="undo" label="Undo" keys="Control+Z" onClick={undo} />}
       <IconButton
         icon="close"
         label="Done with this part"

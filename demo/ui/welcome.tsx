@@ -30,7 +30,7 @@ export function Welcome({ onChoose }: { readonly onChoose: () => void }) {
             {SAMPLES.map(({ file, name }) => (
               <li key={file}>
                 <button type="button" class="sample" onClick={() => void openSample(file)}>
-                  <img src={`samples/${file}`} alt="" />
+                  <img src={`samples/${file}`} alt="" width={44} height={44} />
                   <span>{name}</span>
                 </button>
               </li>
@@ -50,10 +50,20 @@ function Comparison() {
     <figure class="comparison" style={{ '--share': `${share}%` }}>
       <div class="comparison-pictures">
         <div class="soft">
-          <img src="samples/still-life-lr.png" alt="Part of a still life of 128 × 128 pixels" />
+          <img
+            src="samples/still-life-lr.png"
+            alt="Part of a still life of 128 × 128 pixels"
+            width={128}
+            height={128}
+          />
         </div>
         <div class="crisp">
-          <img src="samples/still-life-nano.webp" alt="The same part with 512 × 512 pixels" />
+          <img
+            src="samples/still-life-nano.webp"
+            alt="The same part with 512 × 512 pixels"
+            width={512}
+            height={512}
+          />
         </div>
         <span class="edge" aria-hidden="true" />
         <input

@@ -4,7 +4,7 @@ import type { Halves } from './labels.ts';
 import type { Screen } from './overlay.ts';
 import type { Frame } from './renderer.ts';
 import { LENS_SHOWS_AFTER, SHARP_PIXELS, SHOWS_BEFORE } from './shader.ts';
-import type { Images, Lens, Mode, Region, Viewer } from './types.ts';
+import type { Images, Lens, Mode, Region, Size, Viewer } from './types.ts';
 import { originOf } from './view.ts';
 
 /** All but the view, which the camera has. */
@@ -48,6 +48,7 @@ export function frameOf(state: State, { stage, ratio, second, view }: Screen): F
   return {
     origin: originOf(view, stage),
     size: { width: stage.picture.width * pixels, height: stage.picture.height * pixels },
+    pane: stage.pane,
     second,
     split: mode === 'slider' ? slider * width : 0,
     lens: {
@@ -63,16 +64,39 @@ export function frameOf(state: State, { stage, ratio, second, view }: Screen): F
   };
 }
 
-export function halvesOf(state: State, { stage }: Screen): Halves {
-  const whole = { width: 1, height: 1 };
+/** Labels of smaller pictures lie around them, CSS pixels. */
+const LABELLED: Size = { width: 200, height: 96 };
+
+/** What is seen of before and after: of the picture in its pane, left and right of the slider. */
+export function halvesOf(state: State, screen: Screen): Halves {
   if (!hasResult(state)) return {};
-  if (state.showsBefore) return { before: whole };
+  const { stage, second, ratio, size } = screen;
+  const { origin, size: drawn } = frameOf(state, screen);
+  const x = spanOf(origin.x / ratio, drawn.width / ratio, LABELLED.width, stage.pane.width / ratio);
+  const y = spanOf(
+    origin.y / ratio,
+    drawn.height / ratio,
+    LABELLED.height,
+    stage.pane.height / ratio,
+  );
+  const between = (from: number, to: number): Region | undefined =>
+    to > from ? { x: from, y: y.from, width: to - from, height: y.to - y.from } : undefined;
+  const seen = between(x.from, x.to);
+  if (state.showsBefore) return { before: seen };
   if (state.mode === 'slider') {
-    const { slider } = state;
-    return { before: { width: slider, height: 1 }, after: { width: 1 - slider, height: 1 } };
+    const split = state.slider * size.width;
+    return {
+      before: between(x.from, Math.min(x.to, split)),
+      after: between(Math.max(x.from, split), x.to),
+    };
   }
-  if (state.mode !== 'side') return { after: whole };
-  const { width, height } = state.canvas.device;
-  const half = { width: stage.pane.width / width, height: stage.pane.height / height };
-  return { before: half, after: half };
+  const [right, down] = [second.x / ratio, second.y / ratio];
+  const after = seen && { ...seen, x: seen.x + right, y: seen.y + down };
+  return state.mode === 'side' ? { before: seen, after } : { after };
+}
+
+/** From 0 to `all`, what a length at `start` covers when it is made at least `least` long about its middle. */
+function spanOf(start: number, length: number, least: number, all: number) {
+  const more = Math.max(0, least - length) / 2;
+  return { from: Math.max(0, start - more), to: Math.min(all, start + length + more) };
 }

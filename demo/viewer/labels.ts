@@ -1,11 +1,11 @@
-/** Which picture is where, in words: at the bottom of each half, cut off with it. */
-import { addElement } from './overlay.ts';
-import type { ViewerStrings } from './types.ts';
+/** Which picture is where, in words: at its bottom corners, cut off with it. */
+import { addElement, placeAt } from './overlay.ts';
+import type { Region, ViewerStrings } from './types.ts';
 
-/** As fractions of the canvas. */
+/** What is seen of each picture, CSS pixels of the canvas; undefined where none of it is. */
 export interface Halves {
-  readonly before?: { readonly width: number; readonly height: number } | undefined;
-  readonly after?: { readonly width: number; readonly height: number } | undefined;
+  readonly before?: Region | undefined;
+  readonly after?: Region | undefined;
 }
 
 export interface Labels {
@@ -25,9 +25,7 @@ export function createLabels(overlay: HTMLElement, strings: ViewerStrings): Labe
         const { [name]: element } = elements;
         const { [name]: half } = halves;
         element.hidden = !half;
-        if (!half) continue;
-        element.style.width = `${half.width * 100}%`;
-        element.style.height = `${half.height * 100}%`;
+        if (half) placeAt(element, half);
       }
     },
   };

@@ -2,7 +2,7 @@
  * The ring around the lens. The mouse takes it along; a finger drags it by its inside, so that panning
  * stays possible beside it; with the keyboard's focus on it arrows move it.
  */
-import { addElement } from './overlay.ts';
+import { addElement, placeAt } from './overlay.ts';
 import type { Lens, Point, Size, ViewerStrings } from './types.ts';
 
 export interface LensHost {
@@ -82,11 +82,11 @@ export function createLensRing(
       ring.hidden = !isShown;
       label.textContent = strings[shows];
       label.hidden = shows === 'after'; // as around it
-      Object.assign(ring.style, {
-        left: `${x - radius}px`,
-        top: `${y - radius}px`,
-        width: `${2 * radius}px`,
-        height: `${2 * radius}px`,
+      placeAt(ring, {
+        x: x - radius,
+        y: y - radius,
+        width: 2 * radius,
+        height: 2 * radius,
       });
     },
   };

@@ -48,10 +48,15 @@ export function inPane(at: Point, { ratio, second }: Screen): Point {
 export function placeOver(element: HTMLElement, region: Region, screen: Screen): void {
   const from = toScreen(region, screen);
   const to = toScreen({ x: region.x + region.width, y: region.y + region.height }, screen);
+  placeAt(element, { ...from, width: to.x - from.x, height: to.y - from.y });
+}
+
+/** CSS pixels, from the corner of what the element is in. */
+export function placeAt(element: HTMLElement, { x, y, width, height }: Region): void {
   Object.assign(element.style, {
-    left: `${from.x}px`,
-    top: `${from.y}px`,
-    width: `${to.x - from.x}px`,
-    height: `${to.y - from.y}px`,
+    left: `${x}px`,
+    top: `${y}px`,
+    width: `${width}px`,
+    height: `${height}px`,
   });
 }

@@ -1,12 +1,12 @@
-/** Draws a frame of the viewer into its canvas: one render pass, a draw for each layer, the caller's textures as they are. */
+/** Draws a frame of the viewer into its canvas: one render pass, a draw for each layer in view, the caller's textures as they are. */
 import { checkImages, type Layer, layersOf } from './layers.ts';
 import { IS_LINEAR, IS_RESULT, viewerShader } from './shader.ts';
-import type { Images, Lens, Point, Size } from './types.ts';
+import type { Images, Lens, Point, Region, Size } from './types.ts';
+import { isInPane, type Place } from './view.ts';
 
 /** Device pixels; `lens` and `split` in the canvas, `origin` in a pane. */
-export interface Frame {
-  readonly origin: Point;
-  readonly size: Size;
+export interface Frame extends Place {
+  readonly pane: Size;
   readonly second: Point;
   readonly split: number;
   readonly lens: Pick<Lens, 'x' | 'y' | 'radius' | 'magnify'>;
@@ -67,31 +67,34 @@ export function createRenderer(canvas: HTMLCanvasElement, options: RendererOptio
     });
   const frameUniforms = uniforms('frame', FRAME_BYTES);
   let layerUniforms: GPUBuffer | undefined;
-  let bindGroups: readonly GPUBindGroup[] = [];
+  let layers: readonly { readonly shows: Region; readonly bindGroup: GPUBindGroup }[] = [];
+  let picture: Size = { width: 0, height: 0 };
 
   return {
     setImages(images) {
       if (images) checkImages(images);
       layerUniforms?.destroy();
       layerUniforms = undefined;
-      bindGroups = [];
+      layers = [];
       if (!images) return;
-      const layers = layersOf(images);
+      const { width, height } = images.before;
+      picture = { width, height };
+      const all = layersOf(images);
       const stride = device.limits.minUniformBufferOffsetAlignment;
-      const buffer = uniforms('layers', layers.length * stride);
+      const buffer = uniforms('layers', all.length * stride);
       layerUniforms = buffer;
-      bindGroups = layers.map((layer, index) => {
-        const { texture } = layer;
+      layers = all.map((layer, index) => {
+        const { texture, shows } = layer;
         const isLinear = images.transfer === 'linear' || texture.format.endsWith('-srgb');
         const flags = (layer.isResult ? IS_RESULT : 0) | (isLinear ? IS_LINEAR : 0);
-        const bytes = layerBytes(layer, images.before, flags);
+        const bytes = layerBytes(layer, picture, flags);
         device.queue.writeBuffer(buffer, index * stride, bytes);
         const view = texture.createView({
           dimension: '2d',
           mipLevelCount: 1,
           arrayLayerCount: 1,
         });
-        return device.createBindGroup({
+        const bindGroup = device.createBindGroup({
           label: 'viewer',
           layout,
           entries: [
@@ -100,6 +103,7 @@ export function createRenderer(canvas: HTMLCanvasElement, options: RendererOptio
             { binding: 2, resource: view },
           ],
         });
+        return { shows, bindGroup };
       });
     },
 
@@ -112,7 +116,9 @@ export function createRenderer(canvas: HTMLCanvasElement, options: RendererOptio
       if (frame) {
         device.queue.writeBuffer(frameUniforms, 0, frameBytes(frame));
         pass.setPipeline(pipeline);
-        for (const bindGroup of bindGroups) {
+        for (const { shows, bindGroup } of layers) {
+          // The lens shows nothing that lies outside: what it enlarges is around its middle.
+          if (!isInPane(shows, picture, frame, frame.pane)) continue;
           pass.setBindGroup(0, bindGroup);
           pass.draw(3);
         }

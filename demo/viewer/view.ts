@@ -102,6 +102,29 @@ export function viewBetween(a: View, b: View, t: number): View {
   return { x: a.x + (b.x - a.x) * share, y: a.y + (b.y - a.y) * share, zoom };
 }
 
+/** The picture in a pane: its corner and its size, device pixels. */
+export interface Place {
+  readonly origin: Point;
+  readonly size: Size;
+}
+
+/** Where a region of the picture lies in the pane. */
+export function placeOf(region: Region, picture: Size, { origin, size }: Place): Region {
+  const [x, y] = [size.width / picture.width, size.height / picture.height];
+  return {
+    x: origin.x + region.x * x,
+    y: origin.y + region.y * y,
+    width: region.width * x,
+    height: region.height * y,
+  };
+}
+
+/** Whether something of a region can be seen; regions within a device pixel of the border count. */
+export function isInPane(region: Region, picture: Size, place: Place, pane: Size): boolean {
+  const { x, y, width, height } = placeOf(region, picture, place);
+  return x < pane.width + 1 && y < pane.height + 1 && x + width > -1 && y + height > -1;
+}
+
 /** What the pane shows, in whole input pixels, outwards. */
 export function visibleRegion(view: View, stage: Stage): Region {
   const { pane, picture } = stage;

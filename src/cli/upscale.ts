@@ -6,7 +6,7 @@ import type { PrecisionWarning } from '../invsr/stage-precision.ts';
 import { SCALE } from '../invsr/tile-graph.ts';
 import type { UpscaleProgress } from '../invsr/upscaler.ts';
 import type { Settings } from '../library/result-note.ts';
-import { readTensors } from '../weights/checkpoint.ts';
+import { readTensors } from '../weights/tensor-reads.ts';
 import type { Folder } from '../weights/folder.ts';
 import { fileSource } from '../weights/node-file.ts';
 import { describe, InputError, isPictureError } from './errors.ts';

@@ -38,12 +38,18 @@ export interface EngineContext {
 /**
  * The state that everything on `device` shares. One per model: weights are known by their names.
  * Works on any device within its limits; requiredDevice(adapter) asks for all that helps. `matrix`:
- * subgroup matrices that were checked on it; `designs`: what tuning found.
+ * subgroup matrices that were checked on it; `designs`: what tuning found. TypeError: no device.
  */
 export function createContext(
   device: GPUDevice,
   { matrix, designs }: Pick<Target, 'matrix' | 'designs'> = {},
 ): EngineContext {
+  // JavaScript hands on adapters, and promises of devices.
+  if (device && !('queue' in device)) {
+    throw new TypeError(
+      'device is no GPUDevice, expected what `await adapter.requestDevice(requiredDevice(adapter))` gives',
+    );
+  }
   const capabilities = capabilitiesOf(device);
   const target = {
     ...targetOf(capabilities),

@@ -26,10 +26,9 @@ import {
 import type { EngineContext } from './context.ts';
 import { expectWithin } from './device.ts';
 import { inScope } from './error-scope.ts';
-import { byteLength } from './kernel.ts';
+import { workDone } from './nudge.ts';
 import type { Plan } from './plan.ts';
-import type { Profiler } from './profiler.ts';
-import { readBuffer } from './readback.ts';
+import type { ProfiledSubmit, Profiler } from './profiler.ts';
 import { letGo } from './slices.ts';
 import { adaptRate, nextCut, PACE } from './submits.ts';
 import { unlessAborted } from './unless-aborted.ts';
@@ -64,8 +63,8 @@ export interface Executor {
    * submits. Runs of one context queue up. After an abort or an error the executor is as before.
    */
   run(options: RunOptions): Promise<void>;
-  /** Content of a tensor of `plan.named` that is no external, until the context's next run. */
-  read(name: string): Promise<ArrayBuffer>;
+  /** What holds a tensor of `plan.named` that is no external, until the context's next run. */
+  bufferOf(name: string): GPUBuffer;
   /** Aborts a run under way and frees the slots; the weights stay. */
   dispose(): void;
 }
@@ -127,15 +126,13 @@ export async function createExecutor(
         context.exclusive(() =>
           replay(context, body, { ...options, signal: stopsOf(options.signal) }),
         ),
-      async read(name) {
-        const tensor = plan.named[name];
-        if (!tensor) throw new Error(`the plan has no tensor named ${name}`);
-        const { location, type } = tensor;
-        if (location.kind === 'external') throw new Error(`${name} is the caller's buffer`);
+      bufferOf(name) {
+        const location = plan.named[name]?.location;
+        if (!location || location.kind === 'external') throw new Error(`the plan holds no ${name}`);
         const weight = location.kind === 'weight' ? plan.weights[location.index] : undefined;
         const buffer = weight ? context.weights.at(weight) : slots.buffers[location.index];
         if (!buffer) throw new Error(`${name}: the plan has no ${location.kind} ${location.index}`);
-        return readBuffer(device, buffer, byteLength(type));
+        return buffer;
       },
       dispose,
     };
@@ -187,6 +184,7 @@ interface Encoded {
   readonly what: string;
   /** What WebGPU has against them. */
   readonly error: Promise<string | undefined>;
+  readonly profiled: ProfiledSubmit | undefined;
 }
 
 function encode(
@@ -196,12 +194,12 @@ function encode(
   profiler: Profiler | undefined,
 ): Encoded {
   const dispatches = bound.dispatches.slice(start, end);
+  const profiled = profiler?.nextSubmit();
   const { result: commands, error } = inScope(device, 'validation', () => {
     const encoder = device.createCommandEncoder({ label: 'invsr' });
-    if (profiler) {
-      profiler.nextSubmit();
+    if (profiled) {
       for (const [i, dispatch] of dispatches.entries()) {
-        const timestampWrites = profiler.timestampsFor(dispatch);
+        const timestampWrites = profiled.timestampsFor(dispatch);
         const pass = encoder.beginComputePass({ label: `invsr/${dispatch.path}`, timestampWrites });
         bound.encode(pass, start + i, start + i + 1);
         pass.end();
@@ -214,16 +212,17 @@ function encode(
     return encoder.finish();
   });
   const what = [...new Set([dispatches.at(0)?.path, dispatches.at(-1)?.path])].join(' … ');
-  return { commands, work: sumOf(bound.work.slice(start, end)), what, error };
+  return { commands, work: sumOf(bound.work.slice(start, end)), what, error, profiled };
 }
 
 /** Resolves to an error message or nothing when the device is done. */
 function submit(
   device: GPUDevice,
-  { commands, what, error }: Encoded,
+  { commands, what, error, profiled }: Encoded,
 ): Promise<string | undefined> {
   const { error: refused } = inScope(device, 'validation', () => device.queue.submit([commands]));
-  const finished = device.queue.onSubmittedWorkDone();
+  profiled?.submitted();
+  const finished = workDone(device.queue);
   const end = Promise.all([error, refused, finished]).then(([first, second]) => {
     const message = first ?? second;
     return message === undefined ? undefined : `${what}: ${message}`;

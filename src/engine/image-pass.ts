@@ -36,6 +36,8 @@ const WORKGROUP_SIDE = 8;
 
 export interface LoadRequest {
   readonly image: GpuImage;
+  /** Its name in messages. @default the input */
+  readonly what?: string;
   /** What of it is loaded. */
   readonly from: Rectangle;
   readonly transfer: Transfer;
@@ -48,9 +50,9 @@ export interface LoadRequest {
 
 /** Fills a tensor from an image. */
 export async function loadImage(device: GPUDevice, request: LoadRequest): Promise<void> {
-  const { image, from, transfer, tensor, width, height } = request;
+  const { image, what = 'the input', from, transfer, tensor, width, height } = request;
   const pipeline = await computePipeline(device, loadWgsl(shaderOf(image, transfer)));
-  await encode(device, 'the input', {
+  await encode(device, what, {
     params: {
       origin: [from.x, from.y],
       target: [0, 0],
@@ -211,7 +213,9 @@ function dispatch(
   const pass = encoder.beginComputePass({ label: 'invsr/image' });
   pass.setPipeline(pipeline);
   pass.setBindGroup(0, group);
-  pass.dispatchWorkgroups(Math.ceil(width / WORKGROUP_SIDE), Math.ceil(height / WORKGROUP_SIDE));
+  // Of nothing too: Dawn warns of dispatches without a workgroup.
+  const count = (side: number): number => Math.max(1, Math.ceil(side / WORKGROUP_SIDE));
+  pass.dispatchWorkgroups(count(width), count(height));
   pass.end();
 }
 

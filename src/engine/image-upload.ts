@@ -97,11 +97,7 @@ export function uploadImage(
       );
     } else {
       expectCopies(device.queue);
-      device.queue.copyExternalImageToTexture(
-        { source: image, origin: [from.x, from.y] },
-        { texture, colorSpace },
-        size,
-      );
+      copyImage(device.queue, image, { texture, colorSpace }, from);
     }
   } catch (error) {
     ready.catch(() => {});
@@ -122,6 +118,26 @@ function expectCopies(queue: GPUQueue): void {
   throw new TypeError(
     'the input is an image of the page, which this WebGPU cannot copy; give its bytes, as ImageData has them',
   );
+}
+
+/** Firefox takes no videos and none of their frames (bugzilla 1922100): there they are drawn first, in sRGB. */
+function copyImage(
+  queue: GPUQueue,
+  image: Exclude<PageImage, PixelData>,
+  target: GPUCopyExternalImageDestInfo,
+  { x, y, width, height }: Rectangle,
+): void {
+  const copy = (source: GPUCopyExternalImageSource, origin: [number, number]): void =>
+    queue.copyExternalImageToTexture({ source, origin }, target, [width, height]);
+  try {
+    copy(image, [x, y]);
+  } catch (error) {
+    const isVideo = 'displayWidth' in image || 'videoWidth' in image;
+    if (!isVideo || !(error instanceof TypeError)) throw error;
+    const canvas = new OffscreenCanvas(width, height);
+    canvas.getContext('2d')?.drawImage(image, x, y, width, height, 0, 0, width, height);
+    copy(canvas, [0, 0]);
+  }
 }
 
 function expectBytes({ width, height, data }: PixelData): void {

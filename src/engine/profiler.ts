@@ -24,13 +24,24 @@ export interface DispatchTiming {
 }
 
 export interface Profiler {
-  /** What follows goes to the queue together. */
-  nextSubmit(): void;
-  /** For the dispatch's pass. */
-  timestampsFor(dispatch: Dispatch): GPUComputePassTimestampWrites;
-  /** Timings of the dispatches since the last call, in order. */
+  /** For dispatches that go to the queue together. */
+  nextSubmit(): ProfiledSubmit;
+  /** Timings of the dispatches that went to the queue since the last call, in order; between runs. */
   read(): Promise<DispatchTiming[]>;
   dispose(): void;
+}
+
+export interface ProfiledSubmit {
+  /** For the dispatch's pass. */
+  timestampsFor(dispatch: Dispatch): GPUComputePassTimestampWrites;
+  /** They are in the queue: what an abort keeps from it has no times. */
+  submitted(): void;
+}
+
+/** A dispatch that is timed: `query` and the one after it are its begin and end. */
+interface Timed {
+  readonly dispatch: Dispatch;
+  readonly query: number;
 }
 
 /** WebGPU's limit on a query set's count. */
@@ -46,42 +57,44 @@ export function createProfiler(device: GPUDevice): Profiler {
     });
   }
   const sets: GPUQuerySet[] = [];
-  const dispatches: Dispatch[] = [];
-  const submits: number[] = [];
-  let submit = 0;
+  let queries = 0;
+  const submits: (readonly Timed[])[] = [];
 
   return {
     nextSubmit() {
-      submit++;
-    },
-
-    timestampsFor(dispatch) {
-      const query = 2 * dispatches.length;
-      dispatches.push(dispatch);
-      submits.push(submit);
-      const index = Math.floor(query / QUERIES_PER_SET);
-      sets[index] ??= device.createQuerySet({
-        label: 'invsr/profiler',
-        type: 'timestamp',
-        count: QUERIES_PER_SET,
-      });
+      const timed: Timed[] = [];
       return {
-        querySet: sets[index],
-        beginningOfPassWriteIndex: query % QUERIES_PER_SET,
-        endOfPassWriteIndex: (query % QUERIES_PER_SET) + 1,
+        timestampsFor(dispatch) {
+          const query = queries;
+          queries += 2;
+          timed.push({ dispatch, query });
+          const index = Math.floor(query / QUERIES_PER_SET);
+          sets[index] ??= device.createQuerySet({
+            label: 'invsr/profiler',
+            type: 'timestamp',
+            count: QUERIES_PER_SET,
+          });
+          return {
+            querySet: sets[index],
+            beginningOfPassWriteIndex: query % QUERIES_PER_SET,
+            endOfPassWriteIndex: (query % QUERIES_PER_SET) + 1,
+          };
+        },
+        submitted: () => void submits.push(timed),
       };
     },
 
     async read() {
-      const done = dispatches.splice(0);
-      const inSubmits = submits.splice(0);
+      const done = submits.splice(0);
+      const end = done.length > 0 ? queries : 0;
+      queries = 0;
       const times: bigint[] = [];
-      for (let first = 0; first < done.length; first += QUERIES_PER_SET / 2) {
-        const count = Math.min(done.length - first, QUERIES_PER_SET / 2);
-        const set = sets[(2 * first) / QUERIES_PER_SET];
-        if (set) times.push(...(await resolve(device, set, 2 * count)));
+      for (let first = 0; first < end; first += QUERIES_PER_SET) {
+        const set = sets[first / QUERIES_PER_SET];
+        const count = Math.min(end - first, QUERIES_PER_SET);
+        if (set) times.push(...(await resolve(device, set, count)));
       }
-      return timingsOf(done, { times, submits: inSubmits });
+      return timingsOf(done, times);
     },
 
     dispose() {
@@ -90,23 +103,32 @@ export function createProfiler(device: GPUDevice): Profiler {
   };
 }
 
-/** `times`: begin and end of each dispatch. */
+/** `times`: by query. */
 function timingsOf(
-  dispatches: readonly Dispatch[],
-  { times, submits }: { readonly times: readonly bigint[]; readonly submits: readonly number[] },
+  submits: readonly (readonly Timed[])[],
+  times: readonly bigint[],
 ): DispatchTiming[] {
-  const origin = times.reduce((least, time) => (time < least ? time : least), times[0] ?? 0n);
-  return dispatches.map(({ path, kernel: { name, variant, workgroups, cost } }, i) => {
-    const begin = Number((times[2 * i] ?? origin) - origin);
-    const end = Number((times[2 * i + 1] ?? origin) - origin);
+  const timed = submits.flatMap((dispatches, submit) =>
+    dispatches.map(({ dispatch, query }) => {
+      const [begin = 0n, end = 0n] = times.slice(query, query + 2);
+      return { dispatch, submit, begin, end };
+    }),
+  );
+  const origin = timed.reduce(
+    (least, { begin }) => (begin < least ? begin : least),
+    timed[0]?.begin ?? 0n,
+  );
+  return timed.map(({ dispatch, submit, begin, end }) => {
+    const { path, kernel } = dispatch;
+    const { name, variant, workgroups, cost } = kernel;
     return {
       path,
       name,
       variant,
-      begin,
+      begin: Number(begin - origin),
       // Drivers may reset the counter between the two writes; that is no time at all.
-      nanoseconds: Math.max(0, end - begin),
-      submit: (submits[i] ?? 0) - (submits[0] ?? 0),
+      nanoseconds: Math.max(0, Number(end - begin)),
+      submit,
       workgroups,
       ...cost,
     };

@@ -1,4 +1,5 @@
 /** GPU → CPU. The only `mapAsync` in src. */
+import { nudged } from './nudge.ts';
 
 export interface ByteRange {
   /** A multiple of 4. */
@@ -40,7 +41,7 @@ export async function readRanges(
       return start;
     });
     device.queue.submit([encoder.finish()]);
-    await staging.mapAsync(GPUMapMode.READ);
+    await nudged(device.queue, staging.mapAsync(GPUMapMode.READ));
     const mapped = staging.getMappedRange();
     return ranges.map(({ bytes }, i) => mapped.slice(starts[i] ?? 0, (starts[i] ?? 0) + bytes));
   } finally {

@@ -4,7 +4,7 @@
  * A lease takes the pool's buffers best fit and adds what is missing; a buffer is destroyed when the
  * last lease that uses it is released. Exclusive slots are in no pool.
  */
-import { type Allocator, bufferSize } from './allocator.ts';
+import type { Allocator } from './allocator.ts';
 import { createQueue } from './queue.ts';
 
 export interface SlotRequest {
@@ -32,7 +32,7 @@ const largestFirst = (requests: readonly SlotRequest[]): [index: number, request
   [...requests.entries()].toSorted(([, a], [, b]) => b.bytes - a.bytes);
 
 /** Request → entry of the pool, best fit; requests that need a new one are left out. */
-function fitSlots<Entry extends { readonly size: number }>(
+export function fitSlots<Entry extends { readonly size: number }>(
   requests: readonly SlotRequest[],
   pool: Iterable<Entry>,
 ): Map<number, Entry> {
@@ -49,22 +49,6 @@ function fitSlots<Entry extends { readonly size: number }>(
     chosen.set(index, best);
   }
   return chosen;
-}
-
-/** Bytes of the pool's buffers after leases by several plans, in this order. */
-export function pooledBytes(leases: readonly (readonly SlotRequest[])[]): number {
-  const pool: { readonly size: number }[] = [];
-  let bytes = 0;
-  for (const requests of leases) {
-    const fits = fitSlots(requests, pool);
-    for (const [index, request] of requests.entries()) {
-      if (fits.has(index)) continue;
-      const size = bufferSize(request.bytes);
-      bytes += size;
-      if (!request.isExclusive) pool.push({ size });
-    }
-  }
-  return bytes;
 }
 
 export class SlotPool {

@@ -11,6 +11,7 @@
 import type { EngineContext } from './context.ts';
 import { inScope } from './error-scope.ts';
 import { type Kernel, packParams } from './kernel.ts';
+import { workDone } from './nudge.ts';
 import type { Compiled } from './pipelines.ts';
 
 export interface UploadJob {
@@ -130,7 +131,7 @@ export class Uploader {
       device.queue.writeBuffer(params, 0, packed);
       device.queue.submit([encoder.finish()]);
     });
-    const finished = device.queue.onSubmittedWorkDone();
+    const finished = workDone(device.queue);
     return Promise.all([error, finished]).then(([message]) => message);
   }
 

@@ -8,7 +8,9 @@
  */
 import { byteLength, format } from './kernel.ts';
 import type { Allocator } from './allocator.ts';
+import { workDone } from './nudge.ts';
 import type { PlanWeight } from './plan.ts';
+import { letGo } from './slices.ts';
 
 /** Larger writes get staging memory of their own from Dawn instead of what it uses again. */
 const CHUNK_BYTES = 4 * 2 ** 20;
@@ -96,18 +98,6 @@ export class WeightStore {
     return buffer;
   }
 
-  /** Uploads a weight in the kernels' layout; nothing happens if it is there or on its way. */
-  async upload(weight: PlanWeight, bytes: Uint8Array): Promise<void> {
-    if (!this.has(weight) && bytes.byteLength !== byteLength(weight.type)) {
-      throw new Error(
-        `weight ${weightId(weight)} is ${format(weight.type)}, expected ${byteLength(weight.type)} bytes, got ${bytes.byteLength}`,
-      );
-    }
-    await this.load([weight], async (_, [buffer]) => {
-      if (buffer) await this.write(buffer, bytes);
-    });
-  }
-
   /**
    * Has `fill` upload those of `weights` that are neither there nor on their way, and waits for all.
    * `fill` must have ended all use of the buffers when it settles: they are destroyed where it
@@ -171,13 +161,14 @@ export class WeightStore {
   /** Whole weights from the host, a chunk at a time. */
   async write(buffer: GPUBuffer, bytes: Uint8Array): Promise<void> {
     for (let offset = 0; offset < bytes.byteLength; offset += CHUNK_BYTES) {
+      await letGo();
       const chunk = bytes.subarray(offset, offset + CHUNK_BYTES);
       this.#queue.writeBuffer(buffer, offset, wholeWords(chunk));
       this.#pendingBytes += chunk.byteLength;
       if (this.#pendingBytes < FENCE_BYTES) continue;
       this.#pendingBytes = 0;
       const before = this.#fence;
-      this.#fence = this.#queue.onSubmittedWorkDone();
+      this.#fence = workDone(this.#queue);
       // The last one may have nobody who waits.
       this.#fence.catch(() => {});
       await before;

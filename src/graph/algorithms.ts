@@ -4,7 +4,7 @@
  *
  *   whole      the op's own kernel
  *   split<S>   gemmPartial over S parts of the inner dimension, then gemmReduce (kernels/gemm-split.ts)
- *   winograd   3×3 convolutions as batched products of tiles (graph/winograd.ts)
+ *   winograd   3×3 convolutions as batched products of tiles (graph/product-nodes.ts)
  *
  * Chosen by `Target.designs` under `algorithm <class of the product>`, else by a guess that no
  * measurement supports yet: parts until there are about 256 workgroups, for products of a size that a
@@ -30,11 +30,11 @@ const MIN_PART = 128;
 /** Below, the transforms of Winograd's algorithm take longer than the products it saves. */
 const MIN_WINOGRAD_CHANNELS = 32;
 
-type ProductNode = Node<'linear'> | Node<'conv2d'> | Node<'upsampleConv2d'>;
+export type ProductNode = Node<'linear'> | Node<'conv2d'> | Node<'upsampleConv2d'>;
 
 export interface AlgorithmOptions {
   /** The device's maxStorageBufferBindingSize. @default the least that a device has */
-  readonly maxBindingBytes?: number;
+  readonly maxBindingBytes?: number | undefined;
 }
 
 /** What the kernels of every algorithm know; a node with other inputs stays whole. */
@@ -45,10 +45,14 @@ const isProduct = (node: Node): node is ProductNode =>
   !(node.op === 'linear' && node.constants.gated) &&
   inputsOf(node).every(([name]) => KNOWN_INPUTS.has(name));
 
-const productOf = ({ op, constants }: ProductNode): Product => ({ op, constants }) as Product;
+export const productOf = ({ op, constants }: ProductNode): Product =>
+  ({ op, constants }) as Product;
 
-/** What design `winograd` calls for. */
-export const winogradNodes = onDemand("Winograd's algorithm", () => import('./winograd.ts'));
+/** What all designs but `whole` call for. */
+export const productNodes = onDemand(
+  'products in several kernels',
+  () => import('./product-nodes.ts'),
+);
 
 /** The choice for one node; undefined where there is none to make. */
 export function algorithmOf(
@@ -96,7 +100,7 @@ function guessOf(gemm: ImplicitGemm, inner: number): string {
   return `split${parts}`;
 }
 
-/** The graph with every product in the nodes of its algorithm. NotLoadedError: `winogradNodes`. */
+/** The graph with every product in the nodes of its algorithm. NotLoadedError: `productNodes`. */
 export function chooseAlgorithms(
   graph: Graph,
   target: Target,
@@ -109,42 +113,10 @@ export function chooseAlgorithms(
     if (!isProduct(node)) return [node];
     const design = algorithmOf(node, target, options)?.design ?? 'whole';
     if (design === 'winograd' && node.op === 'conv2d') {
-      return winogradNodes.get().winograd(node, next, weights);
+      return productNodes.get().winograd(node, next, weights);
     }
     const [, parts] = /^split(\d+)$/.exec(design) ?? [];
-    return parts === undefined ? [node] : split(node, Number(parts), next());
+    return parts === undefined ? [node] : productNodes.get().split(node, Number(parts), next());
   });
   return { ...graph, nodes };
-}
-
-function split(node: ProductNode, splits: number, id: number): Node[] {
-  const { x, weight, bias } = node.inputs;
-  const { activation = 'none' } = node.constants;
-  const partial: Tensor = { id, dtype: 'f32', shape: [splits, ...node.output.shape] };
-  return [
-    {
-      op: 'gemmPartial',
-      path: `${node.path}.partial`,
-      inputs: {
-        x,
-        ...('x2' in node.inputs && { x2: node.inputs.x2 }),
-        ...('stats' in node.inputs && { stats: node.inputs.stats, beta: node.inputs.beta }),
-        weight,
-      },
-      constants: { product: productOf(node), splits },
-      output: partial,
-    },
-    {
-      op: 'gemmReduce',
-      path: node.path,
-      inputs: {
-        partial,
-        bias,
-        ...('shift' in node.inputs && { shift: node.inputs.shift }),
-        ...('residual' in node.inputs && { residual: node.inputs.residual }),
-      },
-      constants: { activation, dtype: node.output.dtype === 'f16' ? 'f16' : 'f32' },
-      output: node.output,
-    },
-  ];
 }

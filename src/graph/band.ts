@@ -27,8 +27,8 @@ import {
   rowsRead,
   type Span,
 } from './spans.ts';
-import { type Band, type Strip, stripsOf } from './strips.ts';
-import { isLocal, type Uses, usesOf } from './uses.ts';
+import { type Band, isLocal, type Strip, stripsOf } from './strips.ts';
+import { type Uses, usesOf } from './uses.ts';
 import { chunksOf, imageOf, type Piece, windowOf } from './windows.ts';
 
 export const band = (graph: Graph, options: BandOptions): Graph => atOnce(banding(graph, options));

@@ -9,7 +9,7 @@
  */
 import { type Graph, newIds, type Node, type Tensor } from './graph.ts';
 import { NO_INPUTS } from './row-norms.ts';
-import { type Uses, usesOf } from './uses.ts';
+import { soleProducer, type Uses, usesOf } from './uses.ts';
 
 type Linear = Node<'linear'>;
 
@@ -68,12 +68,10 @@ export function chainProducts(graph: Graph): Graph {
 }
 
 /** The product that makes x, for this reader alone. */
-function firstOf({ inputs }: Linear, { producers, consumers, pinned }: Uses): Linear | undefined {
-  const { id } = inputs.x;
-  const first = producers.get(id);
-  const isSole = consumers.get(id)?.length === 1 && !pinned.has(id) && inputs.residual?.id !== id;
-  const isSum = first?.op === 'linear' && isPlain(first);
-  return isSum && isSole && (first.constants.activation ?? 'none') === 'none' ? first : undefined;
+function firstOf({ inputs }: Linear, uses: Uses): Linear | undefined {
+  const first = soleProducer(inputs.x, uses);
+  if (first?.op !== 'linear' || !isPlain(first) || inputs.residual?.id === inputs.x.id) return;
+  return (first.constants.activation ?? 'none') === 'none' ? first : undefined;
 }
 
 /** x by weights, and no more to x. */

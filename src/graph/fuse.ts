@@ -11,15 +11,10 @@
  */
 import { layoutType } from '../weights/layout.ts';
 import { type Graph, inputsOf, newIds, type Node, type Tensor } from './graph.ts';
+import { soleProducer, usesOf } from './uses.ts';
 
 export function fuse(graph: Graph): Graph {
-  const uses = countUses(graph);
-  const pinned = new Set([
-    ...graph.externals.keys(),
-    ...[...graph.names.values()].map((n) => n.tensor.id),
-  ]);
-  const soleUse = (t: Tensor): boolean => uses.get(t.id) === 1 && !pinned.has(t.id);
-  const producers = new Map(graph.nodes.map((node) => [node.output.id, node]));
+  const uses = usesOf(graph);
   const weights = new Map(graph.weights);
   const nextId = newIds(graph);
 
@@ -27,12 +22,8 @@ export function fuse(graph: Graph): Graph {
   const nodes: Node[] = [];
   for (const node of graph.nodes) {
     if (node.op === 'conv2d') {
-      const upsample = producers.get(node.inputs.x.id);
-      if (
-        upsample?.op === 'upsampleNearest' &&
-        soleUse(upsample.output) &&
-        isPhaseSplit(node, upsample)
-      ) {
+      const upsample = soleProducer(node.inputs.x, uses);
+      if (upsample?.op === 'upsampleNearest' && isPhaseSplit(node, upsample)) {
         const weight = weights.get(node.inputs.weight.id);
         if (weight) {
           const dtype = node.output.dtype === 'f32' ? 'f32' : 'f16';
@@ -59,7 +50,7 @@ export function fuse(graph: Graph): Graph {
       if (
         producer &&
         (producer.op === 'linear' || producer.op === 'conv2d') &&
-        soleUse(producer.output) &&
+        soleProducer(producer.output, uses) &&
         !producer.inputs.residual &&
         (producer.constants.activation ?? 'none') === 'none'
       ) {
@@ -70,7 +61,8 @@ export function fuse(graph: Graph): Graph {
     }
     nodes.push(node);
   }
-  return dropDead({ ...graph, nodes: nodes.filter((node) => !dropped.has(node)), weights });
+  const kept = nodes.filter((node) => !dropped.has(node));
+  return dropDead({ ...graph, nodes: kept, weights }, uses.pinned);
 }
 
 /** 3x3, stride 1, one pixel of padding, exact doubling, and no addend that the phase kernel lacks. */
@@ -89,19 +81,8 @@ function isPhaseSplit(conv: Node<'conv2d'>, upsample: Node<'upsampleNearest'>): 
   );
 }
 
-function countUses({ nodes }: Graph): Map<number, number> {
-  const uses = new Map<number, number>();
-  for (const node of nodes) {
-    for (const [, { id }] of inputsOf(node)) uses.set(id, (uses.get(id) ?? 0) + 1);
-  }
-  return uses;
-}
-
-function dropDead(graph: Graph): Graph {
-  const needed = new Set([
-    ...graph.externals.keys(),
-    ...[...graph.names.values()].map((n) => n.tensor.id),
-  ]);
+function dropDead(graph: Graph, pinned: ReadonlySet<number>): Graph {
+  const needed = new Set(pinned);
   const kept: Node[] = [];
   for (const node of graph.nodes.toReversed()) {
     if (!needed.has(node.output.id)) continue;

@@ -8,10 +8,10 @@
  */
 import type { PlanWeight } from '../engine/plan.ts';
 import { type Graph, newIds, type Node, type Tensor } from './graph.ts';
-import { usesOf } from './uses.ts';
+import { soleProducer, usesOf } from './uses.ts';
 
 export function foldGates(graph: Graph): Graph {
-  const { producers, consumers, pinned } = usesOf(graph);
+  const uses = usesOf(graph);
   const weights = new Map(graph.weights);
   const folded = new Set<Node>();
   const gated = new Map<Node, Node>();
@@ -25,10 +25,8 @@ export function foldGates(graph: Graph): Graph {
   };
   for (const node of graph.nodes) {
     if (node.op !== 'geglu') continue;
-    const { id } = node.inputs.x;
-    const linear = producers.get(id);
-    const isSoleUse = consumers.get(id)?.length === 1 && !pinned.has(id);
-    if (linear?.op !== 'linear' || !isSoleUse || !isPlain(linear, graph.weights)) continue;
+    const linear = soleProducer(node.inputs.x, uses);
+    if (linear?.op !== 'linear' || !isPlain(linear, graph.weights)) continue;
     const { weight, bias } = linear.inputs;
     gated.set(node, {
       ...linear,
@@ -38,7 +36,7 @@ export function foldGates(graph: Graph): Graph {
     });
     folded.add(linear);
     for (const tensor of [weight, bias]) {
-      if (tensor && consumers.get(tensor.id)?.length === 1) weights.delete(tensor.id);
+      if (tensor && uses.consumers.get(tensor.id)?.length === 1) weights.delete(tensor.id);
     }
   }
   const nodes = graph.nodes.filter((node) => !folded.has(node));

@@ -7,22 +7,17 @@
  */
 import type { EngineContext } from '../engine/context.ts';
 import { byteLength, type Kernel, type Target } from '../engine/kernel.ts';
-import type { PlanWeight } from '../engine/plan.ts';
 import { letGo } from '../engine/slices.ts';
-import type { UploadJob, Uploader } from '../engine/uploader.ts';
-import type { relayout, RelayoutConstants } from '../kernels/relayout.ts';
+import { type UploadJob, Uploader } from '../engine/uploader.ts';
+import { relayout, type RelayoutConstants } from '../kernels/relayout.ts';
 import { packBlocks } from '../weights/blocks.ts';
-import { holdsBeyond } from '../weights/half.ts';
-import { convert, convertRows, type Layout } from '../weights/layout.ts';
-import { allDone } from '../weights/read-ahead.ts';
+import { convertRows } from '../weights/convert-rows.ts';
+import { holdsBeyond } from '../weights/f16-range.ts';
+import { allDone } from '../weights/all-done.ts';
 import { BATCH_BYTES, type LoadBatch, type LoadPiece } from './load-plan.ts';
-import type { WeightPlace, WeightSource } from './weight-source.ts';
-
-export interface LoadItem {
-  readonly weight: PlanWeight;
-  readonly buffer: GPUBuffer;
-  readonly place: WeightPlace | undefined;
-}
+import { converted, type LoadItem } from './load-weights.ts';
+import type { WeightSource } from './weight-source.ts';
+import { readWhole } from './whole-weight.ts';
 
 export interface LoadWork {
   /** By the pieces' `tensor`. */
@@ -38,7 +33,6 @@ export class BatchUploader {
   readonly #target: Target;
   /** Where pieces are for the device. */
   #uploader: Uploader | undefined;
-  #relayout: typeof relayout | undefined;
   /** The tensor whose rows gather. */
   readonly #gathered: Uint16Array<ArrayBuffer>;
   /** Tensors that may hold what f16 cannot. */
@@ -63,12 +57,6 @@ export class BatchUploader {
       pieces.filter(({ way }) => way === 'device'),
     );
     if (onDevice.length === 0) return made;
-    // Small models never need this code.
-    const [{ relayout }, { Uploader }] = await Promise.all([
-      import('../kernels/relayout.ts'),
-      import('../engine/uploader.ts'),
-    ]);
-    made.#relayout = relayout;
     const requests = onDevice.map((piece) => ({
       path: made.#itemOf(piece).weight.key,
       kernel: made.#kernelOf(piece),
@@ -141,17 +129,12 @@ export class BatchUploader {
   async #convert(piece: LoadPiece, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
     const item = this.#itemOf(piece);
     const { weight, place } = item;
-    if (!place) return;
-    const { dtype, shape } = place;
-    const to = weight.type.dtype === 'f16' ? 'f16' : 'f32';
-    const raw = { name: weight.key, dtype, shape, bytes };
-    await this.#write(item, convert(weight.layout as Layout, to, raw));
+    if (place) await this.#write(item, converted(weight, place, bytes));
   }
 
   /** By the source, which names an element that f16 cannot hold or finds that there is none. */
   async #convertWhole(item: LoadItem): Promise<void> {
     const { source, signal } = this.#work;
-    const { readWhole } = await import('./whole-weight.ts');
     await this.#write(item, await readWhole(source, item.weight, signal));
   }
 
@@ -177,8 +160,7 @@ export class BatchUploader {
   #kernelOf(piece: LoadPiece): Kernel {
     const { weight, place } = this.#itemOf(piece);
     const { offset, first, rows } = piece;
-    if (!this.#relayout) throw new Error('no piece was for the device');
-    return this.#relayout(
+    return relayout(
       { raw: { dtype: 'u32', shape: [BATCH_BYTES / 4] } },
       // As load-plan.ts chose it.
       {

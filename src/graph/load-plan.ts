@@ -3,7 +3,7 @@
  * another in the batch. Pure.
  *
  *   device   whole rows, eight or a multiple, that the relayout kernel moves (kernels/relayout.ts)
- *   rows     the same, moved by `convertRows` (weights/layout.ts)
+ *   rows     the same, moved by `convertRows` (weights/convert-rows.ts)
  *   host     a whole small tensor that `convert` takes out of the batch
  *   whole    no part of a batch: too large and odd, or without a place to read from
  */

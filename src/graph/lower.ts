@@ -4,7 +4,7 @@ import { onDemand } from '../engine/on-demand.ts';
 import type { Dispatch, Location, NamedTensor, Plan } from '../engine/plan.ts';
 import { atOnce, whenLoaded, type Work } from '../engine/slices.ts';
 import { loadKernels } from '../kernels/on-demand.ts';
-import { chooseAlgorithms, winogradNodes } from './algorithms.ts';
+import { chooseAlgorithms, productNodes } from './algorithms.ts';
 import { chainProducts } from './chain.ts';
 import { fuse } from './fuse.ts';
 import { foldGates } from './gate.ts';
@@ -35,7 +35,7 @@ export async function loadPlanner(target: Pick<Target, 'family' | 'matrix'>): Pr
   await Promise.all([
     loadKernels(target),
     bands.load(),
-    winogradNodes.load(),
+    productNodes.load(),
     target.matrix && packing.load(),
   ]);
 }

@@ -14,7 +14,7 @@
 import { byteLength } from '../engine/kernel.ts';
 import { isSmallGroupNorm } from '../kernels/group-norm-small.ts';
 import type { Graph, Node, Tensor } from './graph.ts';
-import { type Uses, usesOf } from './uses.ts';
+import { soleProducer, usesOf } from './uses.ts';
 
 /** `maxBytes`: of an image that a dispatch can bind whole. */
 export function joinSmallNorms(graph: Graph, maxBytes: number): Graph {
@@ -23,9 +23,9 @@ export function joinSmallNorms(graph: Graph, maxBytes: number): Graph {
   const joined = new Map<Node, Node>();
   for (const node of graph.nodes) {
     if (node.op !== 'groupNormApply') continue;
-    const finalize = soleProducer(node.inputs.stats.id, uses);
+    const finalize = soleProducer(node.inputs.stats, uses);
     if (finalize?.op !== 'groupNormFinalize') continue;
-    const partial = soleProducer(finalize.inputs.partial.id, uses);
+    const partial = soleProducer(finalize.inputs.partial, uses);
     if (partial?.op !== 'groupNormPartial' || partial.inputs.x.id !== node.inputs.x.id) continue;
     const { groups, eps } = finalize.constants;
     const { x, beta } = node.inputs;
@@ -79,7 +79,7 @@ export function foldNorms(graph: Graph): Graph {
     if ((node.op !== 'conv2d' && node.op !== 'linear') || node.inputs.stats) return node;
     if (node.op === 'linear' && node.inputs.x2) return node;
     if (node.inputs.residual?.id === node.inputs.x.id) return node;
-    const apply = soleProducer(node.inputs.x.id, uses);
+    const apply = soleProducer(node.inputs.x, uses);
     if (apply?.op !== 'groupNormApply' || apply.inputs.x.dtype !== apply.output.dtype) return node;
     const { x, stats, beta } = apply.inputs;
     dropped.add(apply);
@@ -92,9 +92,4 @@ export function foldNorms(graph: Graph): Graph {
     };
   });
   return { ...graph, nodes: nodes.filter((node) => !dropped.has(node)) };
-}
-
-/** The node that makes a tensor which one other reads and nobody else. */
-function soleProducer(id: number, { producers, consumers, pinned }: Uses): Node | undefined {
-  return consumers.get(id)?.length === 1 && !pinned.has(id) ? producers.get(id) : undefined;
 }

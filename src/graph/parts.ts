@@ -23,8 +23,8 @@ import {
   unitOf,
   widthOf,
 } from './spans.ts';
-import { type Band, isStatistics, MARGIN_ROWS, type Strip } from './strips.ts';
-import { isLocal, type Uses } from './uses.ts';
+import { type Band, isLocal, isStatistics, MARGIN_ROWS, type Strip } from './strips.ts';
+import type { Uses } from './uses.ts';
 
 export interface Part extends Band {
   /** What the buffer holds: the rows around the part too, where a convolution reads the tensor. */

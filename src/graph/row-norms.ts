@@ -6,21 +6,18 @@
  * The last two depend on weights alone: `Plan.prepare` computes them once.
  */
 import { type Graph, newIds, type Node, type Tensor } from './graph.ts';
-import { usesOf } from './uses.ts';
+import { soleProducer, usesOf } from './uses.ts';
 
 export function foldLayerNorms(graph: Graph): Graph {
-  const { producers, consumers, pinned } = usesOf(graph);
+  const uses = usesOf(graph);
   const dropped = new Set<Node>();
   const nextId = newIds(graph);
 
   const nodes = graph.nodes.flatMap((node): Node[] => {
     if (node.op !== 'linear' || node.inputs.gamma || node.inputs.stats || node.inputs.x2)
       return [node];
-    const { id } = node.inputs.x;
-    const norm = producers.get(id);
-    const isSoleUse =
-      consumers.get(id)?.length === 1 && !pinned.has(id) && node.inputs.residual?.id !== id;
-    if (norm?.op !== 'layerNorm' || !isSoleUse) return [node];
+    const norm = soleProducer(node.inputs.x, uses);
+    if (norm?.op !== 'layerNorm' || node.inputs.residual?.id === node.inputs.x.id) return [node];
     dropped.add(norm);
     const { x, gamma, beta } = norm.inputs;
     const { weight, bias } = node.inputs;

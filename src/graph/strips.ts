@@ -178,3 +178,8 @@ function bytesRead(node: Node, nodes: readonly Node[], band: Band): number {
   const { start, end } = rowsRead(node, band, alignmentOf(tensors));
   return (end - start) * Math.max(...tensors.map(pixelBytes));
 }
+
+/** Read by the strip that writes it alone: it exists for one band. */
+export const isLocal = ({ output }: Node, strip: readonly Node[], uses: Uses): boolean =>
+  !uses.pinned.has(output.id) &&
+  (uses.consumers.get(output.id) ?? []).every((user) => strip.includes(user));

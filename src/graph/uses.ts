@@ -1,5 +1,5 @@
 /** Where a graph's tensors come from and go. */
-import { type Graph, inputsOf, type Node, outputsOf } from './graph.ts';
+import { type Graph, inputsOf, type Node, outputsOf, type Tensor } from './graph.ts';
 
 export interface Uses {
   readonly producers: ReadonlyMap<number, Node>;
@@ -24,7 +24,9 @@ export function usesOf({ nodes, externals, names }: Graph): Uses {
   };
 }
 
-/** Read by the strip that writes it alone: it exists for one band. */
-export const isLocal = ({ output }: Node, strip: readonly Node[], uses: Uses): boolean =>
-  !uses.pinned.has(output.id) &&
-  (uses.consumers.get(output.id) ?? []).every((user) => strip.includes(user));
+/** The node that writes a tensor that nothing but one node reads. */
+export const soleProducer = (
+  { id }: Tensor,
+  { producers, consumers, pinned }: Uses,
+): Node | undefined =>
+  consumers.get(id)?.length === 1 && !pinned.has(id) ? producers.get(id) : undefined;

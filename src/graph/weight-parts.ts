@@ -9,7 +9,7 @@
  * read in the kernels' layout and their columns put in order there (whole-weight.ts).
  */
 import type { PlanWeight } from '../engine/plan.ts';
-import { allDone } from '../weights/read-ahead.ts';
+import { allDone } from '../weights/all-done.ts';
 import type { WeightPlace, WeightSource } from './weight-source.ts';
 
 /** The tensors of the checkpoint that a weight is made of. */

@@ -23,7 +23,7 @@ import { SCALE } from './tile-graph.ts';
 import { DEFAULT_SEED, writePlaces, writeSeed } from './tile-inputs.ts';
 import type { TileJob, TileNetworks, TileProgress } from './tile-networks.ts';
 import type { DumpStage } from './tile-plans.ts';
-import { type Tile, type TileGrid, evenGrid, tileGrid } from './tiles.ts';
+import { type Tile, type TileGrid, evenGrid } from './tiles.ts';
 import type { UpscalerOptions } from './upscaler-options.ts';
 
 interface Size {
@@ -33,7 +33,7 @@ interface Size {
 
 export interface FrameOptions extends Pick<
   Required<UpscalerOptions>,
-  'tile' | 'tileBatch' | 'overlap' | 'official'
+  'tile' | 'tileBatch' | 'overlap'
 > {
   /** Where the first pixel lies in the image whose places noise is keyed by; even. @default 0, 0 */
   readonly origin?: Tile;
@@ -44,6 +44,7 @@ export interface FramePlan {
   /** Without padding, each side at least 2. */
   readonly lr: Size;
   readonly tile: number;
+  /** Noise and colours are the official code's too. */
   readonly official: boolean;
   readonly origin: Tile;
   readonly padding: PaddingPlan;
@@ -59,19 +60,19 @@ export interface TileBatch extends TileJob {
   readonly tiles: readonly Tile[];
 }
 
-export function planFrame(lr: Size, options: FrameOptions): FramePlan {
-  const { tile, tileBatch, overlap, official, origin = { y: 0, x: 0 } } = options;
-  const padding = planPadding(lr.height, lr.width, tile, { even: !official });
-  // Even starts, because a latent covers two LR pixels.
-  const stride = Math.max(2, 2 * Math.round(((1 - overlap) * tile) / 2));
-  const grid = official
-    ? tileGrid(padding, { tile, stride, scale: SCALE })
-    : evenGrid(padding, { tile, overlap, scale: SCALE });
-  return { lr, tile, official, origin, padding, grid, batches: batchesOf(grid.tiles, tileBatch) };
+/** In our manner; official-frame.ts has the other. */
+export function planFrame(
+  lr: Size,
+  { tile, tileBatch, overlap, origin = { y: 0, x: 0 } }: FrameOptions,
+): FramePlan {
+  const padding = planPadding(lr.height, lr.width, tile, { even: true });
+  const grid = evenGrid(padding, { tile, overlap, scale: SCALE });
+  const batches = batchesOf(grid.tiles, tileBatch);
+  return { lr, tile, official: false, origin, padding, grid, batches };
 }
 
 /** Tiles in groups of `size`, the last one smaller. */
-function batchesOf(tiles: readonly Tile[], size: number): TileBatch[] {
+export function batchesOf(tiles: readonly Tile[], size: number): TileBatch[] {
   const batches: TileBatch[] = [];
   for (let first = 0; first < tiles.length; first += size) {
     const group = tiles.slice(first, first + size);
@@ -223,21 +224,4 @@ export async function runOnce(
   } finally {
     runner.dispose();
   }
-}
-
-/**
- * The part of `content` that is settled once `tile` has been blended, tiles coming in row-major order,
- * in pixels of the result: from its start to the starts of its neighbours. All of these parts tile it.
- */
-export function settledBy({ lr, padding, grid }: FramePlan, { y, x }: Tile) {
-  const starts = (axis: 'y' | 'x'): number[] => [...new Set(grid.tiles.map((t) => t[axis]))];
-  const span = (start: number, all: readonly number[], before: number, length: number) => {
-    const at = (v: number): number => SCALE * Math.min(length, Math.max(0, v - before));
-    const next = all.find((other) => other > start);
-    const from = at(start);
-    return { from, length: (next === undefined ? SCALE * length : at(next)) - from };
-  };
-  const rows = span(y, starts('y'), padding.top, lr.height);
-  const columns = span(x, starts('x'), padding.left, lr.width);
-  return { x: columns.from, y: rows.from, width: columns.length, height: rows.length };
 }

@@ -36,15 +36,6 @@ export function padGraph(size: Size, { passes }: PaddingPlan): Graph | null {
   return g.build();
 }
 
-/** `lr` → `final` f32 [1, 4H, 4W, 4], enlarged without the networks: what is shown until they are done. */
-export function enlargeGraph(size: Size): Graph {
-  const g = new GraphBuilder({ precision: 'f32' });
-  const type = resultType(size);
-  const lr = g.external('lr', image(size));
-  g.output('final', g.emit('bicubicAntialias', 'enlarged', { x: lr }, sizeOfImage(type), type));
-  return g.build();
-}
-
 /** The padded image and tile `origins` (LR pixels) → `tiles` f32 [B, P, P, 4], rounded to f16. */
 export function cropGraph(padding: PaddingPlan, batch: number, tile: number): Graph {
   const g = new GraphBuilder({ precision: 'f32' });
@@ -126,8 +117,8 @@ export function finishGraph(
   }
 }
 
-const image = ({ height, width }: Size) =>
+export const image = ({ height, width }: Size) =>
   ({ dtype: 'f32', shape: [1, height, width, 4] }) as const;
 
-const resultType = ({ height, width }: Size) =>
+export const resultType = ({ height, width }: Size) =>
   image({ height: height * SCALE, width: width * SCALE });

@@ -8,7 +8,8 @@ import { createProfiler, type DispatchTiming, type Profiler } from '../engine/pr
 import type { Graph } from '../graph/graph.ts';
 import { Buffers } from './buffers.ts';
 import type { Model } from './model.ts';
-import { createRunner, type Runner, valuesOf } from './runner.ts';
+import { readTensor, valuesOf } from './read-tensor.ts';
+import { createRunner, type Runner } from './runner.ts';
 
 /** The networks of the whole path, by the prefix of their layers' paths. */
 export const NETWORKS = ['noise_predictor', 'vae.encoder', 'unet', 'vae.decoder'] as const;
@@ -76,7 +77,7 @@ export async function openWorkload(
       const start = performance.now();
       await upload();
       await run();
-      const read = await lastOf(runners).read(output, buffers);
+      const read = await readTensor(context.device, lastOf(runners).at(output, buffers));
       const milliseconds = performance.now() - start;
       return { milliseconds, values: valuesOf(read) };
     },

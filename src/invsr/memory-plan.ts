@@ -11,12 +11,13 @@ import { bufferSize } from '../engine/allocator.ts';
 import { packPlanParams, slotRequests } from '../engine/binder.ts';
 import { byteLength, type TensorType } from '../engine/kernel.ts';
 import type { Location, Plan } from '../engine/plan.ts';
-import type { Work } from '../engine/slices.ts';
-import { pooledBytes, type SlotRequest } from '../engine/slot-pool.ts';
+import { inSlices, type Work } from '../engine/slices.ts';
+import { fitSlots, type SlotRequest } from '../engine/slot-pool.ts';
 import { stagingBytesOf } from '../engine/uploader.ts';
 import { weightId } from '../engine/weight-store.ts';
 import { BATCH_BYTES } from '../graph/load-plan.ts';
-import type { Stage } from './tile-graph.ts';
+import { type Stage, STAGES } from './tile-graph.ts';
+import { LOW_MEMORY_TILES, type TilePlans } from './tile-plans.ts';
 
 export interface StageMemory {
   readonly stage: Stage;
@@ -72,6 +73,24 @@ const FRAME_IMAGES = ['lr', 'image', 'content', 'final'];
 export interface StagePlan {
   readonly stage: Stage;
   readonly plan: Plan;
+}
+
+/** What `tiles` tiles will take in batches of `tileBatch`; `plans` are made as far as they are missing. */
+export async function planTiles(
+  plans: TilePlans,
+  { tiles, ...options }: Omit<MemoryOptions, 'jobs'> & { readonly tiles: number },
+): Promise<MemoryPlan> {
+  const { tileBatch, lowMemory } = options;
+  const count = Math.min(tileBatch, tiles);
+  const group = lowMemory ? Math.min(tiles, LOW_MEMORY_TILES) : count;
+  const kind = { noise: 'generated' } as const;
+  const rest = tiles % count;
+  await plans.ahead(count, kind);
+  if (rest > 0) await plans.ahead(rest, kind);
+  const last =
+    rest > 0 ? STAGES.map((stage) => ({ stage, plan: plans.of(stage, rest, kind) })) : [];
+  const jobs = Math.ceil(group / count);
+  return inSlices(planningMemory([...plans.all(count, kind), ...last], { ...options, jobs }));
 }
 
 /**
@@ -219,3 +238,19 @@ function largestBinding({ slots, weights, externals, prepare, dispatches }: Plan
 }
 
 const bytesOfType = (type: TensorType | undefined): number => (type ? byteLength(type) : 0);
+
+/** Bytes of the pool's buffers after leases by several plans, in this order. */
+export function pooledBytes(leases: readonly (readonly SlotRequest[])[]): number {
+  const pool: { readonly size: number }[] = [];
+  let bytes = 0;
+  for (const requests of leases) {
+    const fits = fitSlots(requests, pool);
+    for (const [index, request] of requests.entries()) {
+      if (fits.has(index)) continue;
+      const size = bufferSize(request.bytes);
+      bytes += size;
+      if (!request.isExclusive) pool.push({ size });
+    }
+  }
+  return bytes;
+}

@@ -6,9 +6,14 @@
  *   scheduler/scheduler_config.json
  *   prompt_embeds.safetensors     prompt_embeds [1, L, C], optionally negative_prompt_embeds
  */
-import type { WeightPlace, WeightSource } from '../graph/weight-source.ts';
+import type { WeightSource } from '../graph/weight-source.ts';
 import { type CheckpointShapes, splitKey } from '../graph/weights.ts';
-import { type Checkpoint, openCheckpoint, openFile } from '../weights/checkpoint.ts';
+import {
+  type Checkpoint,
+  type CheckpointTensor,
+  openCheckpoint,
+  openFile,
+} from '../weights/checkpoint.ts';
 import type { Folder } from '../weights/folder.ts';
 import type { RawTensor } from '../weights/layout.ts';
 import { ConfigError } from './errors.ts';
@@ -22,7 +27,7 @@ import {
   type UNetConfig,
   type VaeConfig,
 } from './config.ts';
-import { inLayout, placeIn, weightOf } from './weight-place.ts';
+import { placeIn, placeOfRaw, sourceOf } from './weight-place.ts';
 
 export interface ModelConfigs {
   readonly unet: UNetConfig;
@@ -32,7 +37,7 @@ export interface ModelConfigs {
 }
 
 /** Names, shapes and types; no data. */
-export type CheckpointTensors = Checkpoint['tensors'];
+export type CheckpointTensors = ReadonlyMap<string, CheckpointTensor>;
 
 export interface ModelShapes {
   readonly unet: CheckpointTensors;
@@ -110,23 +115,13 @@ export async function openModel(folder: Folder, overrides: Tensors = new Map()):
       noisePredictor: shapesOf('noise_predictor'),
       prompt,
     },
-    async readWeight(weight, signal) {
-      const { key } = weight;
+    ...sourceOf(folder.name, ({ key }) => {
       const { component, name } = splitKey(key);
       const override = component === 'prompt' ? given.get(name) : undefined;
-      if (override) return inLayout(override, weight);
-      const checkpoint = checkpoints.get(component);
-      const entry = checkpoint?.tensors.get(name);
-      if (!checkpoint || !entry) throw new ConfigError(`${folder.name}: no tensor ${key}`);
-      return weightOf(checkpoint, name, entry, weight, signal);
-    },
-    placeOf({ key }): WeightPlace | undefined {
-      const { component, name } = splitKey(key);
-      if (component === 'prompt' && given.has(name)) return undefined;
-      const checkpoint = checkpoints.get(component);
-      const entry = checkpoint?.tensors.get(name);
-      return checkpoint && entry && placeIn(checkpoint, name, entry, order.get(key) ?? 0);
-    },
+      if (override) return placeOfRaw(override);
+      const tensor = checkpoints.get(component)?.tensors.get(name);
+      return tensor && placeIn(tensor, order.get(key) ?? 0);
+    }),
     close,
   };
 }

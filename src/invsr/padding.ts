@@ -16,7 +16,7 @@ export interface PaddingPlan {
 }
 
 /** Sides of a tiled image are padded to multiples of this, so that latents divide evenly. */
-const MULTIPLE = 16;
+export const MULTIPLE = 16;
 
 export interface PaddingOptions {
   /**

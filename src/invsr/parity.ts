@@ -7,7 +7,9 @@ import { roundUp4 } from '../graph/builder.ts';
 import { type RawTensor, toF32 } from '../weights/layout.ts';
 import type { Buffers } from './buffers.ts';
 import type { Tensors } from './model.ts';
-import { type Runner, valuesOf } from './runner.ts';
+import { readTensor, valuesOf } from './read-tensor.ts';
+import type { Runner } from './runner.ts';
+import { latentSide } from './tile-graph.ts';
 
 export interface NamedDump {
   readonly shape: Shape;
@@ -94,13 +96,14 @@ export function toNchw(
 
 /** Reads every named tensor of a runner's last run into `dump`, moments split into mean and logvar. */
 export async function dumpNamed(
+  device: GPUDevice,
   runner: Runner,
   buffers: Buffers,
   prefix: string,
   dump: Dump,
 ): Promise<void> {
   for (const [name, { channels }] of Object.entries(runner.plan.named)) {
-    const read = await runner.read(name, buffers);
+    const read = await readTensor(device, runner.at(name, buffers));
     const { type } = read;
     if (type.dtype === 'u32') continue; // a watch's flags
     const data = valuesOf(read);
@@ -121,5 +124,43 @@ export async function dumpNamed(
       ...logvar,
       data: logvar.data.map((v) => Math.min(20, Math.max(-30, v))),
     });
+  }
+}
+
+interface DrawOptions {
+  readonly tile: number;
+  readonly latentChannels: number;
+}
+
+/** The draws of batch number `call`, from the file. */
+export async function writeDraws(
+  buffers: Buffers,
+  noise: Tensors,
+  {
+    call,
+    count,
+    tile,
+    latentChannels,
+  }: DrawOptions & { readonly call: number; readonly count: number },
+): Promise<void> {
+  const shape = { batch: count, channels: latentChannels, side: latentSide(tile) };
+  await buffers.write('draw0', drawOf(noise, { call, index: 0 }, shape));
+  await buffers.write('draw1', drawOf(noise, { call, index: 1 }, shape));
+}
+
+/** ParityError unless every draw of `count` tiles is there and fits. */
+export function checkDraws(
+  noise: Tensors,
+  {
+    count,
+    tileBatch,
+    tile,
+    latentChannels,
+  }: DrawOptions & { readonly count: number; readonly tileBatch: number },
+): void {
+  for (let first = 0, call = 0; first < count; first += tileBatch, call++) {
+    const batch = Math.min(tileBatch, count - first);
+    const shape = { batch, channels: latentChannels, side: latentSide(tile) };
+    for (const index of [0, 1] as const) expectDraw(noise, { call, index }, shape);
   }
 }

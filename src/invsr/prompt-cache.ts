@@ -12,7 +12,8 @@ import type { Shape } from '../engine/kernel.ts';
 import type { Checkpoint } from '../weights/checkpoint.ts';
 import { CheckpointError } from '../weights/error.ts';
 import { concatBytes, safetensorsParts } from '../weights/safetensors-write.ts';
-import { readHeader, readTensor } from '../weights/safetensors.ts';
+import { readHeader } from '../weights/safetensors.ts';
+import { readPart, readTensor } from '../weights/tensor-reads.ts';
 import { bytesSource } from '../weights/source.ts';
 import type { TextModel } from './text-model.ts';
 import type { TokenizerFiles } from './tokenizer.ts';
@@ -52,12 +53,12 @@ export async function promptKeys(
 
 async function sampleWeights(checkpoint: Checkpoint, signal?: AbortSignal): Promise<Uint8Array[]> {
   const parts: Uint8Array[] = [];
-  for (const [name, { dtype, shape }] of [...checkpoint.tensors].toSorted(byName)) {
-    const bytes = checkpoint.byteLength(name);
+  for (const [name, tensor] of [...checkpoint.tensors].toSorted(byName)) {
+    const { dtype, shape, bytes } = tensor;
     const length = Math.min(bytes, SAMPLE_BYTES);
-    const offset = Math.floor((bytes - length) / 2);
+    const begin = Math.floor((bytes - length) / 2);
     parts.push(encode(`${name} ${dtype} ${shape.join()}`));
-    parts.push(await checkpoint.readPart(name, offset, length, signal));
+    parts.push(await readPart(name, tensor, { begin, length }, signal));
   }
   return parts;
 }

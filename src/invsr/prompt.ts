@@ -21,7 +21,8 @@ import {
   type PromptStates,
   unpackStates,
 } from './prompt-cache.ts';
-import { createRunner, type StageProgress, valuesOf } from './runner.ts';
+import { readTensor, valuesOf } from './read-tensor.ts';
+import { createRunner, type StageProgress } from './runner.ts';
 import { readTokenRows, textEncoder } from './text-encoder.ts';
 import { openTextModel, type TextModel } from './text-model.ts';
 import { createTokenizer, readTokenizerFiles, type Tokenizer } from './tokenizer.ts';
@@ -195,7 +196,7 @@ async function encode(
       for (const { name, rows, lost } of prompts) {
         await buffers.write('tokens', rows);
         await runner.run(buffers, { signal, onProgress });
-        const data = valuesOf(await runner.read('states', buffers));
+        const data = valuesOf(await readTensor(own.device, runner.at('states', buffers)));
         result.set(name, { shape: [1, positions, channels], data, lost });
       }
     } finally {

@@ -3,14 +3,12 @@ import type { EngineContext } from '../engine/context.ts';
 import { createExecutor } from '../engine/executor.ts';
 import type { Plan, PlanWeight } from '../engine/plan.ts';
 import type { Profiler } from '../engine/profiler.ts';
-import { readBuffer } from '../engine/readback.ts';
-import { byteLength, type TensorType } from '../engine/kernel.ts';
+import type { TensorType } from '../engine/kernel.ts';
 import { inSlices, letGo, type Work } from '../engine/slices.ts';
 import type { Graph } from '../graph/graph.ts';
 import { type LoadOptions, loadWeights } from '../graph/load-weights.ts';
 import { lowering } from '../graph/lower.ts';
 import type { WeightSource } from '../graph/weight-source.ts';
-import { toSingle } from '../weights/half.ts';
 import type { Buffers } from './buffers.ts';
 
 export interface StageProgress {
@@ -28,23 +26,19 @@ export interface RunnerOptions {
   readonly profiler?: Profiler | undefined;
 }
 
-/** A tensor read back, as the plan stores it: channels-last, channels padded. */
-interface ReadTensor {
-  readonly bytes: ArrayBuffer;
+/** A tensor on the device as the plan stores it: channels-last, channels padded. read-tensor.ts reads it. */
+export interface HeldTensor {
+  readonly buffer: GPUBuffer;
   readonly type: TensorType;
 }
 
 export interface Runner {
   readonly plan: Plan;
   run(buffers: Buffers, options?: RunnerOptions): Promise<void>;
-  /** Content of a named tensor of the last run. */
-  read(name: string, buffers: Buffers): Promise<ReadTensor>;
+  /** A named tensor of the last run. */
+  at(name: string, buffers: Buffers): HeldTensor;
   dispose(): void;
 }
-
-/** The values of an f16 or f32 tensor. */
-export const valuesOf = ({ bytes, type }: ReadTensor): Float32Array<ArrayBuffer> =>
-  type.dtype === 'f16' ? toSingle(new Uint16Array(bytes)) : new Float32Array(bytes);
 
 interface CreateOptions extends RunnerOptions {
   /** Holds the weights that the graph names. */
@@ -104,15 +98,12 @@ export async function runnerOf(
           options.onProgress &&
           (({ done, total }) => options.onProgress?.({ stage: 'run', done, total })),
       }),
-    read: async (name, buffers) => {
+    at: (name, buffers) => {
       const named = plan.named[name];
       if (!named) throw new Error(`the plan has no tensor named ${name}`);
       const { location, type } = named;
-      const bytes =
-        location.kind === 'external'
-          ? await readBuffer(context.device, buffers.at(location.name), byteLength(type))
-          : await executor.read(name);
-      return { bytes, type };
+      const isExternal = location.kind === 'external';
+      return { buffer: isExternal ? buffers.at(location.name) : executor.bufferOf(name), type };
     },
     dispose: () => executor.dispose(),
   };

@@ -16,6 +16,7 @@ import type { Weights } from '../graph/weights.ts';
 import type { Checkpoint } from '../weights/checkpoint.ts';
 import { toF32 } from '../weights/layout.ts';
 import { DTYPE_BITS } from '../weights/safetensors-header.ts';
+import { readPart } from '../weights/tensor-reads.ts';
 import { ConfigError } from './errors.ts';
 import type { TextEncoderConfig } from './config.ts';
 
@@ -71,7 +72,7 @@ export async function readTokenRows(
   signal?: AbortSignal,
 ): Promise<Float32Array<ArrayBuffer>> {
   const entry = checkpoint.tensors.get(TOKEN_EMBEDDING);
-  if (entry?.shape.join() !== `${vocabulary},${channels}`) {
+  if (!entry || entry.shape.join() !== `${vocabulary},${channels}`) {
     throw new ConfigError(
       `${checkpoint.name}: ${TOKEN_EMBEDDING} is ${entry ? `[${entry.shape.join(',')}]` : 'missing'}, expected [${vocabulary},${channels}] by its config.json`,
     );
@@ -83,11 +84,13 @@ export async function readTokenRows(
     );
   }
   const bytes = (channels * DTYPE_BITS[entry.dtype]) / 8;
-  const rows = new Map<number, Float32Array>();
-  for (const id of new Set(ids)) {
-    const row = await checkpoint.readPart(TOKEN_EMBEDDING, id * bytes, bytes, signal);
-    rows.set(id, toF32({ name: TOKEN_EMBEDDING, dtype: entry.dtype, bytes: row }));
-  }
+  // All at once: over a network neighbours are one request, and none waits for another (merge-reads.ts).
+  const reads = [...new Set(ids)].map(async (id) => {
+    const part = { begin: id * bytes, length: bytes };
+    const row = await readPart(TOKEN_EMBEDDING, entry, part, signal);
+    return [id, toF32({ name: TOKEN_EMBEDDING, dtype: entry.dtype, bytes: row })] as const;
+  });
+  const rows = new Map(await Promise.all(reads));
   const table = new Float32Array(ids.length * channels);
   for (const [i, id] of ids.entries()) table.set(rows.get(id) ?? [], i * channels);
   return table;

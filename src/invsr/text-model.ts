@@ -9,9 +9,8 @@ import type { WeightSource } from '../graph/weight-source.ts';
 import { splitKey } from '../graph/weights.ts';
 import { type Checkpoint, openCheckpoint } from '../weights/checkpoint.ts';
 import type { Folder } from '../weights/folder.ts';
-import { ConfigError } from './errors.ts';
 import { readTextEncoderConfig, type TextEncoderConfig } from './config.ts';
-import { placeIn, weightOf } from './weight-place.ts';
+import { placeIn, sourceOf } from './weight-place.ts';
 
 export interface TextModel extends WeightSource {
   /** The folder's path or URL. */
@@ -38,17 +37,11 @@ export async function openTextModel(folder: Folder): Promise<TextModel> {
     config,
     configText,
     checkpoint,
-    async readWeight(weight, signal) {
-      const { name } = splitKey(weight.key);
-      const entry = checkpoint.tensors.get(name);
-      if (!entry) throw new ConfigError(`${folder.name}: no tensor ${weight.key}`);
-      return weightOf(checkpoint, name, entry, weight, signal);
-    },
-    placeOf({ key }) {
+    ...sourceOf(folder.name, ({ key }) => {
       const { name } = splitKey(key);
-      const entry = checkpoint.tensors.get(name);
-      return entry && placeIn(checkpoint, name, entry, order.get(name) ?? 0);
-    },
+      const tensor = checkpoint.tensors.get(name);
+      return tensor && placeIn(tensor, order.get(name) ?? 0);
+    }),
     close: () => checkpoint.close(),
   };
 }

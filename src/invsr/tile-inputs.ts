@@ -7,10 +7,8 @@
  *   draw0, draw1          f32 [B, P/2, P/2, latent→4]   the noise itself
  */
 import type { Buffers } from './buffers.ts';
-import type { Tensors } from './model.ts';
 import type { PaddingPlan } from './padding.ts';
-import { drawOf, expectDraw } from './parity.ts';
-import { LATENTS_PER_LR_PIXEL, latentSide, SCALE } from './tile-graph.ts';
+import { LATENTS_PER_LR_PIXEL, SCALE } from './tile-graph.ts';
 import type { Tile, TileGrid } from './tiles.ts';
 
 export const DEFAULT_SEED = 12345;
@@ -76,42 +74,4 @@ export async function writeSeed(
       ? tiles.map((tile) => latentOrigin(tile, padding)).flatMap(({ y, x }) => [y, x])
       : tiles.flatMap((_, i) => [(first + i) * strideOfOwn, 0]);
   await buffers.write('latentOrigins', Uint32Array.from(origins));
-}
-
-interface DrawOptions {
-  readonly tile: number;
-  readonly latentChannels: number;
-}
-
-/** The draws of batch number `call`, from the file. */
-export async function writeDraws(
-  buffers: Buffers,
-  noise: Tensors,
-  {
-    call,
-    count,
-    tile,
-    latentChannels,
-  }: DrawOptions & { readonly call: number; readonly count: number },
-): Promise<void> {
-  const shape = { batch: count, channels: latentChannels, side: latentSide(tile) };
-  await buffers.write('draw0', drawOf(noise, { call, index: 0 }, shape));
-  await buffers.write('draw1', drawOf(noise, { call, index: 1 }, shape));
-}
-
-/** ParityError unless every draw of `count` tiles is there and fits. */
-export function checkDraws(
-  noise: Tensors,
-  {
-    count,
-    tileBatch,
-    tile,
-    latentChannels,
-  }: DrawOptions & { readonly count: number; readonly tileBatch: number },
-): void {
-  for (let first = 0, call = 0; first < count; first += tileBatch, call++) {
-    const batch = Math.min(tileBatch, count - first);
-    const shape = { batch, channels: latentChannels, side: latentSide(tile) };
-    for (const index of [0, 1] as const) expectDraw(noise, { call, index }, shape);
-  }
 }

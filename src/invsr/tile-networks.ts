@@ -167,7 +167,8 @@ export class TileNetworks {
     });
     if (!this.#options.check) return runner;
     const { layerOf, WATCH } = await watching.load();
-    const { bytes } = await runner.read(WATCH, buffers);
+    const { readTensor } = await import('./read-tensor.ts');
+    const { bytes } = await readTensor(this.#context.device, runner.at(WATCH, buffers));
     const layer = layerOf(runner.plan, new Uint32Array(bytes));
     if (layer === undefined) return runner;
     const warning = this.plans.widen(stage, layer);

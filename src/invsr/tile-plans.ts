@@ -105,26 +105,9 @@ export class TilePlans {
     tiles = Math.max(batch, LOW_MEMORY_TILES),
     frame?: FrameMemory,
   ): Promise<MemoryPlan> {
-    const { tile, lowMemory } = this.#options;
-    const count = Math.min(batch, tiles);
-    const group = lowMemory ? Math.min(tiles, LOW_MEMORY_TILES) : count;
-    const kind = { noise: 'generated' } as const;
-    const rest = tiles % count;
-    await this.ahead(count, kind);
-    if (rest > 0) await this.ahead(rest, kind);
-    const last =
-      rest > 0 ? STAGES.map((stage) => ({ stage, plan: this.of(stage, rest, kind) })) : [];
-    const { planningMemory } = await import('./memory-plan.ts');
-    return inSlices(
-      planningMemory([...this.all(count, kind), ...last], {
-        tile,
-        tileBatch: batch,
-        lowMemory,
-        jobs: Math.ceil(group / count),
-        alignment: this.#context.capabilities.limits.minUniformBufferOffsetAlignment,
-        frame,
-      }),
-    );
+    const { planTiles } = await import('./memory-plan.ts');
+    const { minUniformBufferOffsetAlignment: alignment } = this.#context.capabilities.limits;
+    return planTiles(this, { ...this.#options, tileBatch: batch, tiles, alignment, frame });
   }
 
   /** What a stage takes of a tile's floating point operations. */

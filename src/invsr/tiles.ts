@@ -1,10 +1,7 @@
 /**
- * Tiling ("chopping" in the official code): where tiles start, and the weights that blend their x4
- * results. Two manners:
- *
- *   official   starts 0, stride, …, the last one pulled back; a Gaussian over the whole tile
- *   even       starts spread evenly; a tile counts fully except where it overlaps a neighbour, and
- *              there it fades as a cosine, to nothing a few pixels before its edge (docs/seams.md)
+ * Tiling ("chopping" in the official code, whose manner is in official-frame.ts): where tiles start, and the
+ * weights that blend their x4 results. Starts are spread evenly; a tile counts fully except where it overlaps
+ * a neighbour, and there it fades as a cosine, to nothing a few pixels before its edge (docs/seams.md).
  *
  * The weights of all tiles form a product grid, so their sum is separable: each tile gets 1-D
  * weights already divided by that sum, and blending is one multiply-add per pixel. Sums are f64.
@@ -20,28 +17,6 @@ export interface TileGrid {
   /** Normalised weights of each tile's rows and columns, `tile · scale` long, by tile origin. */
   readonly rowWeights: ReadonlyMap<number, Float32Array>;
   readonly columnWeights: ReadonlyMap<number, Float32Array>;
-}
-
-/** Starts on an axis of `length` pixels: 0, stride, …, the last one pulled back to fit. */
-export function tileStarts(length: number, tile: number, stride: number): number[] {
-  if (length <= tile) return [0];
-  const starts: number[] = [];
-  for (let start = 0; start < length; start += stride) {
-    starts.push(Math.min(start, length - tile));
-  }
-  return [...new Set(starts)];
-}
-
-/**
- * The official blending kernel: a Gaussian of `n` taps. For even n OpenCV's kernel of n + 1 taps
- * loses its first one, so it is not symmetric.
- */
-export function gaussian(n: number): Float64Array {
-  const sigma = 0.3 * ((n - 1) / 2 - 1) + 0.8;
-  const centre = n % 2 === 0 ? n / 2 - 1 : (n - 1) / 2;
-  return Float64Array.from({ length: n }, (_, i) =>
-    Math.exp(-((i - centre) ** 2) / (2 * sigma * sigma)),
-  );
 }
 
 /** Starts are multiples of this: a latent covers two LR pixels. */
@@ -107,17 +82,6 @@ export interface GridOptions {
   readonly scale: number;
 }
 
-/** The official tiles of a padded image, in row-major order. `stride` in LR pixels. */
-export function tileGrid(
-  { height, width }: Size,
-  { tile, stride, scale }: GridOptions & { readonly stride: number },
-): TileGrid {
-  const taps = gaussian(tile * scale);
-  return gridOf(tileStarts(height, tile, stride), tileStarts(width, tile, stride), (starts) =>
-    normalised(starts, scale, () => taps),
-  );
-}
-
 /** Even tiles of a padded image, in row-major order. `overlap`: the least share of a tile repeated. */
 export function evenGrid(
   { height, width }: Size,
@@ -134,7 +98,8 @@ export function evenGrid(
   );
 }
 
-function gridOf(
+/** The weights of all starts by start, on both axes. */
+export function gridOf(
   rows: readonly number[],
   columns: readonly number[],
   weightsOf: (starts: readonly number[]) => Map<number, Float32Array>,
@@ -147,7 +112,7 @@ function gridOf(
 }
 
 /** Taps by start, divided by the sum of all tiles' taps at the same pixel. */
-function normalised(
+export function normalised(
   starts: readonly number[],
   scale: number,
   tapsOf: (index: number) => Float64Array,

@@ -23,11 +23,11 @@ import {
   runFrame,
 } from './gpu-frame.ts';
 import type { Model } from './model.ts';
-import { dumpNamed } from './parity.ts';
+import { planOfficialFrame } from './official-frame.ts';
+import { checkDraws, dumpNamed, writeDraws } from './parity.ts';
 import { patchSource } from './patch-source.ts';
 import { checkPixels, type Pixels } from './pixels.ts';
 import { SCALE } from './tile-graph.ts';
-import { checkDraws, writeDraws } from './tile-inputs.ts';
 import { type TileProgress, TileNetworks } from './tile-networks.ts';
 import type { PatchSource } from './tile-source.ts';
 import {
@@ -78,12 +78,12 @@ export class Upscaler {
   }
 
   async #upscale(input: Pixels, request: UpscaleRequest): Promise<UpscaleResult> {
-    const { tile, tileBatch, colorFix } = this.options;
+    const { tile, tileBatch, colorFix, official } = this.options;
     const context = this.#context;
     checkPixels(input);
     const lr = reflectable(input);
     expectFrameFits(context.capabilities, lr);
-    const plan = planFrame(lr, this.options);
+    const plan = (official ? planOfficialFrame : planFrame)(lr, this.options);
     const { signal, noise, dump, onProgress, seed } = request;
     const { latentChannels } = this.#networks;
     if (noise) {
@@ -106,7 +106,7 @@ export class Upscaler {
       writeDraws:
         noise &&
         ((own, { call, count }) => writeDraws(own, noise, { call, count, tile, latentChannels })),
-      dump: dump && ((runner, own, prefix) => dumpNamed(runner, own, prefix, dump)),
+      dump: dump && ((runner, own, prefix) => dumpNamed(context.device, runner, own, prefix, dump)),
       onProgress: tileProgress(request),
     };
     const job = { context, networks: this.#networks, plan, buffers, request: frameRequest };

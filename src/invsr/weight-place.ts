@@ -1,39 +1,41 @@
-/** A checkpoint's tensors as weights: in pieces (graph/load-weights.ts), or one as a whole. */
-import { sizeOf } from '../engine/kernel.ts';
+/** A checkpoint's tensors as weights: where they are, for loads (graph/load-weights.ts), or read one by one. */
 import type { PlanWeight } from '../engine/plan.ts';
-import type { WeightPlace } from '../graph/weight-source.ts';
-import type { Checkpoint, CheckpointTensor } from '../weights/checkpoint.ts';
-import { convert, type Layout, type RawTensor } from '../weights/layout.ts';
-import { DTYPE_BITS } from '../weights/safetensors-header.ts';
+import { converted } from '../graph/load-weights.ts';
+import type { WeightPlace, WeightSource } from '../graph/weight-source.ts';
+import { fillFrom } from '../weights/checkpoint.ts';
+import type { StoredTensor } from '../weights/pth.ts';
+import type { RawTensor } from '../weights/layout.ts';
+import { ConfigError } from './errors.ts';
 
 /** Where the checkpoint keeps a tensor. `order`: rank among all tensors that a load may read. */
-export function placeIn(
-  checkpoint: Checkpoint,
-  name: string,
-  { dtype, shape }: CheckpointTensor,
-  order: number,
-): WeightPlace {
-  return {
-    dtype,
-    shape,
-    bytes: (sizeOf(shape) * DTYPE_BITS[dtype]) / 8,
-    order,
-    read: (begin, target, signal) => checkpoint.readInto(name, begin, target, signal),
-  };
-}
+export const placeIn = (tensor: StoredTensor, order: number): WeightPlace => ({
+  dtype: tensor.dtype,
+  shape: tensor.shape,
+  bytes: tensor.bytes,
+  order,
+  read: (begin, target, signal) => fillFrom(tensor, begin, target, signal),
+});
 
-/** The whole of a weight, as the kernels read it. */
-export async function weightOf(
-  checkpoint: Checkpoint,
-  name: string,
-  { dtype, shape }: CheckpointTensor,
-  weight: PlanWeight,
-  signal?: AbortSignal,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const bytes = await checkpoint.read(name, signal);
-  return inLayout({ name: weight.key, dtype, shape, bytes }, weight);
-}
+/** Of a tensor in memory, before all files. */
+export const placeOfRaw = ({ dtype, shape, bytes }: RawTensor): WeightPlace => ({
+  dtype,
+  shape,
+  bytes: bytes.length,
+  order: -1,
+  read: async (begin, target) => target.set(bytes.subarray(begin, begin + target.length)),
+});
 
-export const inLayout = (raw: RawTensor, { layout, type }: PlanWeight): Uint8Array<ArrayBuffer> =>
-  // The planner took it from a Layout; plans carry it as text.
-  convert(layout as Layout, type.dtype === 'f16' ? 'f16' : 'f32', raw);
+/** What loads need of weights that all have a place. ConfigError: one has none. */
+export const sourceOf = (
+  name: string,
+  placeOf: (weight: PlanWeight) => WeightPlace | undefined,
+): Required<WeightSource> => ({
+  placeOf,
+  async readWeight(weight, signal) {
+    const place = placeOf(weight);
+    if (!place) throw new ConfigError(`${name}: no tensor ${weight.key}`);
+    const bytes = new Uint8Array(place.bytes);
+    await place.read(0, bytes, signal);
+    return converted(weight, place, bytes);
+  },
+});

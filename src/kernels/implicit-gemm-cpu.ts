@@ -13,10 +13,10 @@
  * Designs are blocks, `rows x vectors of four columns`: a taller one reads fewer weights, a wider one
  * less of x, a smaller one keeps its sums in registers.
  */
-import type { Target } from '../engine/kernel.ts';
+import type { DType, Target } from '../engine/kernel.ts';
 import { choose, sizeClass } from './designs.ts';
 import { type ImplicitGemm, type Program, WEIGHT_BINDING } from './gemm-program.ts';
-import { readPairsWgsl, readWgsl } from './storage.ts';
+import { readWgsl } from './storage.ts';
 import { unroll } from './unroll.ts';
 
 /** The sums of one lane: rows of pixels by groups of four output columns. */
@@ -166,3 +166,13 @@ const uniformWeights = (vectors: number): WeightAccess => ({
   load: '        let base = row * params.co4;',
   element: (d, v) => `load_weight(base + ${d}u * params.co4 + column${v})`,
 });
+
+/**
+ * A read-only binding and `load_<name>(i: u32) -> vec2f`, i counting pairs of elements. For CPU
+ * rasterisers, where every loaded component is a gather of its own: an f16 pair is one.
+ */
+function readPairsWgsl(name: string, binding: number, dtype: DType): string {
+  const isF16 = dtype === 'f16';
+  return `@group(0) @binding(${binding}) var<storage, read> ${name}: array<${isF16 ? 'u32' : 'vec2f'}>;
+fn load_${name}(i: u32) -> vec2f { return ${isF16 ? `unpack2x16float(${name}[i])` : `${name}[i]`}; }`;
+}

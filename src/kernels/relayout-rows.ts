@@ -1,6 +1,6 @@
 /**
  * Which weights the relayout kernel takes, apart from the kernel: that comes with the first load that is
- * large enough for it (graph/load-batch.ts).
+ * large enough for it (graph/load-batches.ts).
  */
 import type { Shape } from '../engine/kernel.ts';
 

@@ -13,7 +13,7 @@
  *
  * Everything is integer arithmetic but for the sums of taps: `pack2x16float` may round as it likes
  * and flush subnormals, and an f16 that needs no conversion keeps its bits. Values that round to
- * infinity are the caller's to refuse before (weights/half.ts `holdsBeyond`).
+ * infinity are the caller's to refuse before (weights/f16-range.ts `holdsBeyond`).
  *
  * Transposition: an invocation turns 8 rows × 8 columns in registers, reading and writing 16 bytes at
  * a time, then the next 8 columns; lanes lie along O, so that a lane group writes whole lines.

@@ -33,16 +33,6 @@ export function readWgsl(name: string, binding: number, dtype: DType, target: Ta
 fn load_${name}(i: u32) -> vec4f { return ${value}; }`;
 }
 
-/**
- * A read-only binding and `load_<name>(i: u32) -> vec2f`, i counting pairs of elements. For CPU
- * rasterisers, where every loaded component is a gather of its own: an f16 pair is one.
- */
-export function readPairsWgsl(name: string, binding: number, dtype: DType): string {
-  const isF16 = dtype === 'f16';
-  return `@group(0) @binding(${binding}) var<storage, read> ${name}: array<${isF16 ? 'u32' : 'vec2f'}>;
-fn load_${name}(i: u32) -> vec2f { return ${isF16 ? `unpack2x16float(${name}[i])` : `${name}[i]`}; }`;
-}
-
 /** The output binding and `store_<name>(i: u32, value: vec4f)`. */
 export function writeWgsl(name: string, binding: number, dtype: DType, target: Target): string {
   const element = elementOf(dtype, target);

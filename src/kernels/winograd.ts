@@ -1,6 +1,6 @@
 /**
  * Convolution 3×3 by Winograd's F(2×2, 3×3): 16 products for four output pixels where the direct sum
- * has 36. Three kernels around a batched product (graph/winograd.ts puts them together):
+ * has 36. Three kernels around a batched product (graph/product-nodes.ts puts them together):
  *
  *   u[4·i + j] = (G g Gᵀ)[i, j]       winogradWeight   g: the 3×3 taps of a channel pair
  *   v[4·i + j] = (Bᵀ d B)[i, j]       winogradInput    d: the 4×4 pixels around a tile of 2×2

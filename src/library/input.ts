@@ -8,7 +8,12 @@ import {
   type Rectangle,
   type Transfer,
 } from '../engine/gpu-image.ts';
-import { colorSpaceOf, pageImageSize, uploadImage } from '../engine/image-upload.ts';
+import {
+  colorSpaceOf,
+  type PageImage,
+  pageImageSize,
+  uploadImage,
+} from '../engine/image-upload.ts';
 import { expectTextureFits } from './output.ts';
 import type { ImageInput, UpscaleOptions } from './types.ts';
 
@@ -16,8 +21,11 @@ import type { ImageInput, UpscaleOptions } from './types.ts';
 export const isGpuImage = (input: ImageInput | ImageSize): input is GpuImage =>
   'createView' in input || 'buffer' in input;
 
-/** Width and height in pixels. TypeError: no image. RangeError: no pixels, as of a picture that is not loaded. */
-export function inputSize(input: ImageInput): ImageSize {
+/**
+ * Width and height in pixels, as they are computed: of an <img> or a video what is in its file, however it is
+ * laid out. TypeError: no image, no size. RangeError: no pixels, as of a picture that is not loaded.
+ */
+export function inputSize(input: ImageInput | ImageSize): ImageSize {
   // Types alone do not stop JavaScript.
   const given: unknown = input;
   if (
@@ -29,7 +37,8 @@ export function inputSize(input: ImageInput): ImageSize {
       `the input is ${given === null ? 'null' : typeof given}, expected a texture, an ImageBuffer, ImageData or another image of the page`,
     );
   }
-  const { width, height } = isGpuImage(input) ? input : pageImageSize(input);
+  // A size alone has none of the other sides that images have.
+  const { width, height } = isGpuImage(input) ? input : pageImageSize(input as PageImage);
   expectSides('the input', { width, height });
   return { width, height };
 }

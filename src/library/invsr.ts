@@ -11,6 +11,7 @@ import { createQueue } from '../engine/queue.ts';
 import { type FramePlan, framePlans } from '../invsr/gpu-frame.ts';
 import type { MemoryPlan } from '../invsr/memory-plan.ts';
 import type { Model } from '../invsr/model.ts';
+import { DISPOSE } from './dispose.ts';
 import { inputSize, sourceOf } from './input.ts';
 import { KeptNetworks } from './kept-networks.ts';
 import { openModelOf } from './open-model.ts';
@@ -83,15 +84,15 @@ export class InvSR implements Disposable {
   }
 
   /**
-   * What an input of this size will take of the device's memory, known before a byte is allocated: networks
-   * and images, the result included. Images that are there already do not count: an `output`, and an input that
-   * is an image on the device. RangeError, ImageSizeError, DeviceError (more than its limits allow in one
+   * What an input, or one of this size, will take of the device's memory, known before a byte is allocated:
+   * networks and images, the result included. Images that are there already do not count: an `output`, and an
+   * input that is an image on the device. TypeError, RangeError, ImageSizeError, DeviceError (more than its limits allow in one
    * piece): as `upscale`. How much memory a device has left it does not tell.
    */
-  async plan(input: ImageSize, options: PlanOptions = {}): Promise<MemoryPlan> {
+  async plan(input: ImageInput | ImageSize, options: PlanOptions = {}): Promise<MemoryPlan> {
     expectCallOptions(options);
     const settings = this.#settings(options);
-    const plan = planCall(this.context, input, settings, options.region);
+    const plan = planCall(this.context, inputSize(input), settings, options.region);
     const { frame, region } = plan;
     if (!options.output) expectTextureFits(this.context.device, 'the result', resultSize(region));
     const around = {
@@ -104,14 +105,18 @@ export class InvSR implements Disposable {
   }
 
   /**
-   * Loads, compiles and allocates what inputs of one size need, ahead of the first call, which is left with
-   * its images: room for them, and the two small passes that know their formats. Without a size, what any
-   * needs: a full batch of tiles. Errors as `upscale`.
+   * Loads, compiles and allocates what an input, or those of one size, need, ahead of the first call, which is
+   * left with its images: room for them, and the two small passes that know their formats. Without one, what
+   * any needs: a full batch of tiles. Errors as `upscale`.
    */
-  async prepare(size?: ImageSize, options: NetworkOptions & Watched = {}): Promise<void> {
+  async prepare(
+    input?: ImageInput | ImageSize,
+    options: NetworkOptions & Watched = {},
+  ): Promise<void> {
     const settings = this.#settings(options);
-    const { frame } = planCall(this.context, size ?? { width: 1, height: 1 }, settings);
-    const counts = size ? countsOf(frame) : [settings.tileBatch];
+    const size = input ? inputSize(input) : { width: 1, height: 1 };
+    const { frame } = planCall(this.context, size, settings);
+    const counts = input ? countsOf(frame) : [settings.tileBatch];
     const onProgress = networkProgress(options.onProgress);
     await this.#inTurn(options.signal, async (signal) => {
       const networks = this.#networks.use(settings);
@@ -202,7 +207,7 @@ export class InvSR implements Disposable {
     void (this.#queue.pending > 0 ? this.#queue(free) : free()).catch(() => {});
   }
 
-  [Symbol.dispose](): void {
+  [DISPOSE](): void {
     this.dispose();
   }
 

@@ -9,10 +9,11 @@ export async function openModelOf({
   weights,
   signal,
 }: Pick<LoadOptions, 'weights' | 'signal'>): Promise<Model> {
-  if (typeof weights === 'object' && 'configs' in weights) return weights;
-  const isAddress = typeof weights === 'string' || weights instanceof URL;
+  const isObject = weights instanceof Object; // types alone do not stop JavaScript
+  if (isObject && 'configs' in weights) return weights;
   signal?.throwIfAborted();
-  const opening = openModel(isAddress ? urlFolder(addressOf(weights)) : weights);
+  const isFolder = isObject && 'folder' in weights;
+  const opening = openModel(isFolder ? weights : urlFolder(addressOf(weights)));
   if (!signal) return opening;
   try {
     return await unlessAborted(opening, signal);
@@ -27,7 +28,8 @@ export async function openModelOf({
 function addressOf(address: string | URL): URL {
   const base = (globalThis as { readonly location?: Location }).location?.href;
   try {
-    return new URL(address, base);
+    if (typeof address === 'string' || address instanceof URL) return new URL(address, base);
+    throw new TypeError();
   } catch {
     throw new TypeError(
       `weights is ${String(address)}, expected an address such as https://host/model/; for a folder on disk give nodeFolder(path)`,

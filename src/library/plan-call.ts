@@ -1,6 +1,6 @@
 /** What a call needs to know before its turn: options with every default, and the geometry that follows. */
 import type { EngineContext } from '../engine/context.ts';
-import { expectSides, type ImageSize, type Rectangle } from '../engine/gpu-image.ts';
+import type { ImageSize, Rectangle } from '../engine/gpu-image.ts';
 import { textureBytes } from '../engine/allocator.ts';
 import { checkGuidance } from '../invsr/check-model.ts';
 import { expectFrameFits, type FramePlan, planFrame, reflectable } from '../invsr/gpu-frame.ts';
@@ -10,7 +10,13 @@ import { SCALE } from '../invsr/tile-graph.ts';
 import { type UpscalerOptions, withDefaults } from '../invsr/upscaler-options.ts';
 import { isGpuImage } from './input.ts';
 import { outputFormat } from './output.ts';
-import type { LoadOptions, NetworkOptions, PlanOptions, UpscaleOptions } from './types.ts';
+import type {
+  ImageInput,
+  LoadOptions,
+  NetworkOptions,
+  PlanOptions,
+  UpscaleOptions,
+} from './types.ts';
 import { expectRegion, windowOf } from './window.ts';
 
 export type Settings = Required<UpscalerOptions>;
@@ -60,15 +66,13 @@ export interface CallPlan {
   readonly frame: FramePlan;
 }
 
-/** RangeError: no pixels, a region outside. ImageSizeError: too large for the device. */
+/** RangeError: a region outside. ImageSizeError: too large for the device. */
 export function planCall(
   { capabilities }: EngineContext,
-  { width, height }: ImageSize,
+  size: ImageSize,
   settings: Settings,
-  region: Rectangle = { x: 0, y: 0, width, height },
+  region: Rectangle = { x: 0, y: 0, ...size },
 ): CallPlan {
-  const size = { width, height }; // whatever else has these, an image too
-  expectSides('the input', size);
   expectRegion(region, size);
   const isWhole = region.width === size.width && region.height === size.height;
   const window = isWhole ? region : windowOf(region, size, settings.tile);
@@ -80,7 +84,7 @@ export function planCall(
 
 /** Bytes of the images that a call makes besides its frame's: a copy of what comes from the page, and the result. */
 export function imageBytes(
-  input: ImageSize,
+  input: ImageInput | ImageSize,
   { region, window }: Pick<CallPlan, 'region' | 'window'>,
   { output, inputTransfer = 'srgb', outputTransfer = inputTransfer }: PlanOptions,
 ): number {

@@ -3,12 +3,10 @@
  * it would in the whole.
  */
 import type { ImageSize, Rectangle } from '../engine/gpu-image.ts';
+import { MULTIPLE } from '../invsr/padding.ts';
 
 /** LR pixels around a region: what tiles of 128 repeat of each other. */
-const MARGIN = 16;
-
-/** Sides that need no padding are multiples of this (invsr/padding.ts). */
-const MULTIPLE = 16;
+export const SURROUND = 16;
 
 /** RangeError unless the region is of whole pixels and inside the image. */
 export function expectRegion(region: Rectangle, { width, height }: ImageSize): void {
@@ -21,7 +19,7 @@ export function expectRegion(region: Rectangle, { width, height }: ImageSize): v
 }
 
 /**
- * The region and its surroundings: MARGIN where the image has them, and where a tile is larger than that
+ * The region and its surroundings: SURROUND where the image has them, and where a tile is larger than that
  * as much of the image as fits in it, which costs nothing. It starts at even places, as latents do.
  */
 export function windowOf(region: Rectangle, image: ImageSize, tile: number): Rectangle {
@@ -36,7 +34,7 @@ function spanOf(
   total: number,
   tile: number,
 ): { readonly start: number; readonly length: number } {
-  const wanted = Math.max(tile, MULTIPLE * Math.ceil((length + 2 * MARGIN) / MULTIPLE));
+  const wanted = Math.max(tile, MULTIPLE * Math.ceil((length + 2 * SURROUND) / MULTIPLE));
   const centred = 2 * Math.floor((start - (wanted - length) / 2) / 2);
   const last = 2 * Math.ceil((total - wanted) / 2); // a pixel short where the image ends at an odd place
   const from = Math.max(0, Math.min(centred, last));

@@ -11,6 +11,8 @@ import { colorSpaceOf, type PageImage } from '../engine/image-upload.ts';
 import type { MemoryPlan } from '../invsr/memory-plan.ts';
 import type { PrecisionWarning } from '../invsr/stage-precision.ts';
 import type { BlobFolder } from '../weights/folder.ts';
+import { DISPOSE } from './dispose.ts';
+import { inputSize } from './input.ts';
 import type { MemoryUse, NetworkOptions, Region, Watched } from './types.ts';
 import { type Done, WorkerCalls } from './worker-calls.ts';
 import {
@@ -106,19 +108,19 @@ export class InvSRWorker implements Disposable {
     return this.#memory;
   }
 
-  /** What an input of this size will take of the device's memory; rejects as InvSR.plan does. */
-  async plan({ width, height }: ImageSize, settings: PlanSettings = {}): Promise<MemoryPlan> {
-    const { plan } = await this.#call({ kind: 'plan', size: { width, height }, settings }, {});
+  /** What an input, or one of this size, will take of the device's memory; rejects as InvSR.plan does. */
+  async plan(input: PageImage | ImageSize, settings: PlanSettings = {}): Promise<MemoryPlan> {
+    const { plan } = await this.#call({ kind: 'plan', size: inputSize(input), settings }, {});
     if (!plan) throw new Error('the worker gave no plan');
     return plan;
   }
 
-  /** Compiles and allocates for one input size ahead of the first call; without one for a full batch of tiles. */
+  /** Compiles and allocates for an input, or those of one size, ahead of the first call; without one for a full batch of tiles. */
   async prepare(
-    given?: ImageSize,
+    input?: PageImage | ImageSize,
     { signal, onProgress, ...settings }: NetworkOptions & Watched = {},
   ): Promise<void> {
-    const size = given && { width: given.width, height: given.height };
+    const size = input && inputSize(input);
     await this.#call({ kind: 'prepare', size, settings }, { signal, onProgress });
   }
 
@@ -162,7 +164,7 @@ export class InvSRWorker implements Disposable {
     this.#calls.end(new DOMException('the worker was disposed of', 'AbortError'));
   }
 
-  [Symbol.dispose](): void {
+  [DISPOSE](): void {
     this.dispose();
   }
 
@@ -181,9 +183,37 @@ function sentWeights(weights: WorkerLoadOptions['weights']): SentWeights {
   return new URL(weights, globalThis.document?.baseURI).href;
 }
 
-/** An image as it can be cloned, and what of it is handed over: elements and canvases cannot be cloned. */
+/**
+ * An image as it can be cloned, and what of it is handed over: elements and canvases cannot be cloned. TypeError: a
+ * canvas that shows nothing.
+ */
 async function sentImage(input: PageImage): Promise<[image: SentImage, own: Transferable[]]> {
   if ('data' in input || 'close' in input) return [input, []];
-  const bitmap = await createImageBitmap(input, { premultiplyAlpha: 'none' });
+  const isCanvas = 'getContext' in input;
+  const bitmap = await createImageBitmap(input, { premultiplyAlpha: 'none' }).catch(
+    (cause: unknown) => {
+      throw isCanvas ? showsNothing(cause) : cause;
+    },
+  );
+  if (isCanvas && isBlank(bitmap)) throw showsNothing();
   return [bitmap, [bitmap]];
+}
+
+const showsNothing = (cause?: unknown): TypeError =>
+  new TypeError(
+    'the input is a canvas that shows nothing; give it when it was drawn to, one of WebGPU or WebGL in the same task',
+    { cause },
+  );
+
+/** Transparent everywhere, as a canvas without a context is: no browser tells that it has none. */
+function isBlank(image: ImageBitmap): boolean {
+  const isClear = (width: number, height: number): boolean => {
+    const context = new OffscreenCanvas(width, height).getContext('2d', {
+      willReadFrequently: true,
+    });
+    context?.drawImage(image, 0, 0, width, height);
+    return context?.getImageData(0, 0, width, height).data.every((value) => value === 0) === true;
+  };
+  // As a rule a few pixels tell, and the page's thread need not look at all of them.
+  return isClear(16, 16) && isClear(image.width, image.height);
 }

@@ -1,23 +1,18 @@
 /**
- * Which file of a folder holds its weights: one *.safetensors file, or an index of shards, else the
+ * Which of several files of a folder holds its weights: one *.safetensors file, or an index of shards, else the
  * only PyTorch checkpoint. Half precision is preferred.
  */
 import { CheckpointError } from './error.ts';
+import { isCandidate, isIndex, isShard, isTorchFile } from './file-names.ts';
 import type { Folder } from './folder.ts';
 
-// `x.safetensors.index.json`, and with a variant in any of the places it has been put:
-// `x.safetensors.index.fp16.json`, `x.fp16.safetensors.index.json`.
-export const isIndex = (file: string): boolean => /\.index\.(?:\w+\.)?json$/.test(file);
-export const isShard = (file: string): boolean => /-\d{5}-of-\d{5}\.safetensors$/.test(file);
-/** Endings of files that torch.save may have written; .bin and .ckpt are used for others too. */
-export const isTorchFile = (file: string): boolean => /\.(?:pth|pt|bin|ckpt)$/i.test(file);
 const isHalf = (file: string): boolean => file.split('.').includes('fp16');
 /** The names diffusers and transformers give; others (`…non_ema…`, `prompt_embeds`) are extras. */
 const isStandard = (file: string): boolean => /^(diffusion_pytorch_)?model\./.test(file);
 
 /** CheckpointError where there is none, or several that nothing tells apart. */
 export function chooseFile(folder: Folder, files: readonly string[]): string {
-  const candidates = files.filter((f) => isIndex(f) || (f.endsWith('.safetensors') && !isShard(f)));
+  const candidates = files.filter(isCandidate);
   const standard = candidates.filter((f) => isStandard(f) && !f.includes('non_ema'));
   const pool = standard.length > 0 ? standard : candidates;
   const half = pool.filter(isHalf);
@@ -53,8 +48,11 @@ function missing(folder: Folder, files: readonly string[]): CheckpointError {
     );
   }
   const pickled = files.find(isTorchFile);
+  const hint = /^https?:/.test(folder.name)
+    ? "; servers do not list their folders: an invsr-manifest.json in the model's, which names its files, would help (scripts/manifest.mjs writes it)"
+    : '';
   return new CheckpointError(
-    `${folder.name}: no weights; looked for ${looked}, ${files.length > 0 ? `found ${files.slice(0, 8).join(', ')}` : 'the folder is empty or does not exist'}` +
+    `${folder.name}: no weights; looked for ${looked}, ${files.length > 0 ? `found ${files.slice(0, 8).join(', ')}` : 'the folder is empty or does not exist'}${hint}` +
       (pickled
         ? `; ${pickled} may be a PyTorch checkpoint: \`invsr weights convert\` makes safetensors of it`
         : ''),

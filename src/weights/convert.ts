@@ -4,9 +4,11 @@
  */
 import { cast, castType, type CastTarget } from './cast.ts';
 import type { Checkpoint } from './checkpoint.ts';
-import { CheckpointError, printable } from './error.ts';
+import { CheckpointError } from './error.ts';
+import { printable } from './printable.ts';
 import { DTYPE_BITS } from './safetensors-header.ts';
 import { safetensorsHeader } from './safetensors-write.ts';
+import { chunksOf, expectReadable } from './tensor-reads.ts';
 
 export interface Conversion {
   /** Of the whole file. */
@@ -41,11 +43,12 @@ export function convertCheckpoint(checkpoint: Checkpoint, target?: CastTarget): 
     async *content(signal) {
       yield header.bytes;
       for (const name of header.names) {
-        const dtype = checkpoint.tensors.get(name)?.dtype;
-        if (dtype === undefined) continue;
-        for await (const chunk of checkpoint.chunks(name, signal)) {
+        const tensor = checkpoint.tensors.get(name);
+        if (!tensor) continue;
+        expectReadable(checkpoint.name, name, tensor);
+        for await (const chunk of chunksOf(tensor, signal)) {
           signal?.throwIfAborted();
-          const { bytes, beyond } = cast(chunk, dtype, target);
+          const { bytes, beyond } = cast(chunk, tensor.dtype, target);
           if (beyond !== undefined) {
             throw new CheckpointError(
               `${checkpoint.name}: ${printable(name)} has the value ${beyond}, more than ${target} can hold; convert it to f32, or keep its types`,

@@ -2,7 +2,7 @@
  * A folder of files, wherever it is: on disk (node-file.ts), behind a URL, in memory, or in Blobs.
  *
  * URLs cannot be listed. `urlFolder` takes the list of files, reads it from a manifest, or else asks for
- * the few names that Hugging Face repositories use.
+ * the few names that Hugging Face repositories use (known-files.ts).
  */
 import { CheckpointError } from './error.ts';
 import { MANIFEST, parseManifest } from './hub/manifest.ts';
@@ -12,6 +12,8 @@ import {
   bytesSource,
   httpSource,
   type HttpOptions,
+  notFetched,
+  refusal,
 } from './source.ts';
 
 /** Read access to a folder; CheckpointError where a file is missing or cannot be read. */
@@ -28,32 +30,11 @@ export interface Folder {
   folder(name: string): Folder;
 }
 
-const KNOWN_FILES = [
-  'config.json',
-  'model_index.json',
-  'scheduler_config.json',
-  'prompt_embeds.safetensors',
-  'special_tokens_map.json',
-  'tokenizer_config.json',
-  ...['diffusion_pytorch_model', 'model'].flatMap((stem) => [
-    `${stem}.fp16.safetensors`,
-    `${stem}.safetensors`,
-    `${stem}.safetensors.index.json`,
-    `${stem}.safetensors.index.fp16.json`,
-    `${stem}.fp16.safetensors.index.json`,
-  ]),
-  // The names InvSR published its noise predictor under, and what `weights convert` makes of them.
-  'noise_predictor.fp16.safetensors',
-  'noise_predictor.safetensors',
-  'noise_predictor.pth',
-  'noise_predictor_sd_turbo_v5.pth',
-  'noise_predictor_sd_turbo_v5_diftune.pth',
-] as const;
-
 export interface UrlFolderOptions extends HttpOptions {
   /**
    * Every file, as paths relative to the folder.
-   * @default those of its `invsr-manifest.json`, else the names Hugging Face uses, tried
+   * @default those of its `invsr-manifest.json`, else the names Hugging Face uses, tried, which the browser's
+   * console shows where they are not there
    */
   readonly files?: readonly string[];
 }
@@ -98,26 +79,23 @@ function folderAt(
     address.search = base.search;
     return address;
   };
-  const exists = async (file: string): Promise<boolean> => {
-    const response = await fetch(at(file), { method: 'HEAD', headers }).catch((cause: unknown) => {
-      throw new CheckpointError(`${at(file)}: cannot be fetched`, { cause });
+  const answerOf = (file: string, method: 'GET' | 'HEAD'): Promise<Response> =>
+    fetch(at(file), { method, headers }).catch((cause: unknown) => {
+      throw notFetched(String(at(file)), cause);
     });
-    return response.ok;
-  };
   return {
     name: base.href,
     list: async () => {
       const files = await listed(at(MANIFEST));
       if (files) return files.filter((file) => !file.includes('/'));
-      const found = await Promise.all(KNOWN_FILES.map(exists));
-      return KNOWN_FILES.filter((_, i) => found[i]);
+      const { findFiles } = await import('./known-files.ts');
+      const name = base.pathname.split('/').at(-2) ?? '';
+      return findFiles(name, async (file) => (await answerOf(file, 'HEAD')).ok);
     },
     open: async (file) => httpSource(at(file), { headers }),
     readText: async (file) => {
-      const response = await fetch(at(file), { headers }).catch((cause: unknown) => {
-        throw new CheckpointError(`${at(file)}: cannot be fetched`, { cause });
-      });
-      if (!response.ok) throw new CheckpointError(`${at(file)}: HTTP ${response.status}`);
+      const response = await answerOf(file, 'GET');
+      if (!response.ok) throw new CheckpointError(`${at(file)}: ${refusal(response)}`);
       return response.text();
     },
     folder: (name) =>

@@ -106,7 +106,7 @@ const bytesOf = ({ buffer, byteOffset, byteLength }: Words): Uint8Array<ArrayBuf
 type Words = Uint16Array<ArrayBuffer> | Float32Array<ArrayBuffer>;
 
 /** f16 bits; the tensor's own when it is F16 already. */
-function toF16(tensor: RawTensor): Uint16Array<ArrayBuffer> {
+export function toF16(tensor: RawTensor): Uint16Array<ArrayBuffer> {
   if (tensor.dtype !== 'F16') return round(tensor.name, toF32(tensor));
   const { buffer, byteOffset, byteLength } = aligned(tensor.bytes, 2);
   return new Uint16Array(buffer, byteOffset, byteLength / 2);
@@ -167,33 +167,12 @@ function transpose<T extends Words>(values: T, [o = 1, i = 1, ...spatial]: Shape
   const taps = spatial.reduce((n, d) => n * d, 1);
   const result = sameKind(values, taps * pad4(i) * pad4(o));
   const shape = { first: 0, rows: o, outputs: o, inputs: i, taps };
-  // As integers: loads and stores of f32 words through a float view may quiet a signalling NaN.
-  if (values instanceof Uint16Array)
-    transposeRows(values, result as Uint16Array<ArrayBuffer>, shape);
-  else transposeRows(words32(values), words32(result as Float32Array<ArrayBuffer>), shape);
+  transposeRows(asIntegers(values), asIntegers(result), shape);
   return result;
 }
 
-const words32 = ({
-  buffer,
-  byteOffset,
-  length,
-}: Float32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> =>
-  new Uint32Array(buffer, byteOffset, length);
-
-/**
- * Some rows of a `linear` or `conv` weight, F16, BF16 or F32 as the file has them, into their columns
- * of `to`, which is the whole f16 result; no axis needs padding. Values beyond f16 become infinite
- * (half.ts `holdsBeyond` tells before).
- */
-export function convertRows(
-  { dtype, shape, bytes, name }: RawTensor,
-  to: Uint16Array<ArrayBuffer>,
-  { first, rows }: { readonly first: number; readonly rows: number },
-): void {
-  const [outputs = 1, inputs = 1, ...spatial] = shape;
-  const taps = spatial.reduce((n, d) => n * d, 1);
-  const raw: RawTensor = { name, dtype, shape, bytes };
-  const values = dtype === 'F16' ? toF16(raw) : toHalf(toF32(raw));
-  transposeRows(values, to, { first, rows, outputs, inputs, taps });
-}
+/** Loads and stores of f32 words through a float view may quiet a signalling NaN. */
+const asIntegers = (values: Words): Uint16Array<ArrayBuffer> | Uint32Array<ArrayBuffer> =>
+  values instanceof Uint16Array
+    ? values
+    : new Uint32Array(values.buffer, values.byteOffset, values.length);

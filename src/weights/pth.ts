@@ -4,7 +4,6 @@
  */
 import { CheckpointError } from './error.ts';
 import { DTYPE_BITS, type Fail, type FileDType } from './safetensors-header.ts';
-import { inChunks } from './safetensors.ts';
 import type { ByteSource } from './source.ts';
 import { tensorBytes, weightsOf } from './state-dict.ts';
 import { readStrided } from './strided.ts';
@@ -15,9 +14,7 @@ export interface StoredTensor {
   readonly dtype: FileDType;
   readonly shape: readonly number[];
   readonly bytes: number;
-  /** In row-major order, in pieces of whole rows, at most 16 MiB unless one row is more. */
-  chunks(signal?: AbortSignal): AsyncGenerator<Uint8Array<ArrayBuffer>>;
-  /** Some bytes of the same, by their place in it. */
+  /** Some bytes of it, by their place in row-major order. */
   part(begin: number, length: number, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>;
   /** The same into the caller's memory, where the bytes are a range of a file. */
   fill?(begin: number, target: Uint8Array<ArrayBuffer>, signal?: AbortSignal): Promise<void>;
@@ -43,9 +40,7 @@ export async function readTorch(
       const view = { shape, stride, start, bytes, elementBytes };
       return readStrided(source, view, { begin, length }, asked);
     };
-    const chunks: StoredTensor['chunks'] = (asked) =>
-      inChunks({ shape, bytes }, (begin, length) => part(begin, length, asked));
-    result.set(name, { dtype, shape, bytes, chunks, part });
+    result.set(name, { dtype, shape, bytes, part });
   }
   return result;
 }

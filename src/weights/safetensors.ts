@@ -13,23 +13,6 @@ import type { StoredTensor } from './pth.ts';
 import { type FileDType, parseHeader } from './safetensors-header.ts';
 import { type ByteSource, cutShort, readInto } from './source.ts';
 
-/** Dtypes with a plain typed-array (or half.ts) reading; the others are refused by `readTensor`. */
-const READABLE = new Set<FileDType>([
-  'BOOL',
-  'U8',
-  'I8',
-  'I16',
-  'U16',
-  'F16',
-  'BF16',
-  'I32',
-  'U32',
-  'F32',
-  'I64',
-  'U64',
-  'F64',
-]);
-
 export interface TensorEntry {
   readonly name: string;
   readonly dtype: FileDType;
@@ -109,55 +92,9 @@ export function mistakenFor(start: Uint8Array): string | undefined {
   return undefined;
 }
 
-/** The largest piece of a tensor that is held at once. */
-export const CHUNK_BYTES = 16 * 1024 * 1024;
-
-/** A tensor's bytes in pieces of whole rows (first axis), at most 16 MiB unless one row is more. */
-export async function* readChunks(
-  source: ByteSource,
-  { name, dtype, shape, offset, bytes }: TensorEntry,
-  signal?: AbortSignal,
-): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  if (!READABLE.has(dtype)) {
-    throw new CheckpointError(
-      `${source.name}: ${name} is ${dtype}, which cannot be read; convert it to F16 or F32`,
-    );
-  }
-  yield* inChunks({ shape, bytes }, (begin, length) => source.read(offset + begin, length, signal));
-}
-
-/** The parts that `readChunks` promises, each by `read`. */
-export async function* inChunks(
-  { shape, bytes }: Pick<TensorEntry, 'shape' | 'bytes'>,
-  read: (begin: number, length: number) => Promise<Uint8Array<ArrayBuffer>>,
-): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  if (bytes === 0) return;
-  const row = bytes / (shape[0] ?? 1);
-  const step = row * Math.max(1, Math.floor(CHUNK_BYTES / row));
-  for (let at = 0; at < bytes; at += step) {
-    yield await read(at, Math.min(step, bytes - at));
-  }
-}
-
 /** A tensor as checkpoints of either kind have it. */
 export const stored = (source: ByteSource, entry: TensorEntry): StoredTensor => ({
   ...entry,
-  chunks: (signal) => readChunks(source, entry, signal),
   part: (begin, length, signal) => source.read(entry.offset + begin, length, signal),
   fill: (begin, target, signal) => readInto(source, entry.offset + begin, target, signal),
 });
-
-/** All bytes of a tensor, aligned to 8. */
-export async function readTensor(
-  source: ByteSource,
-  entry: TensorEntry,
-  signal?: AbortSignal,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const whole = new Uint8Array(entry.bytes);
-  let at = 0;
-  for await (const chunk of readChunks(source, entry, signal)) {
-    whole.set(chunk, at);
-    at += chunk.length;
-  }
-  return whole;
-}

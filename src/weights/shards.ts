@@ -3,7 +3,7 @@
  *
  *   { "weight_map": { tensor name: file name } }
  */
-import { isShard } from './checkpoint-files.ts';
+import { isShard } from './file-names.ts';
 import type { Assembly } from './checkpoint.ts';
 import { CheckpointError } from './error.ts';
 import type { Folder } from './folder.ts';

@@ -59,17 +59,21 @@ export function blobSource(
   const read = mergeReads(async (offset, length, signal) => {
     signal?.throwIfAborted();
     if (offset + length > blob.size) throw cutShort(name, offset + length, blob.size);
-    const part = blob.slice(offset, offset + length);
-    return new Uint8Array(
-      await part.arrayBuffer().catch((cause: unknown) => {
-        throw new CheckpointError(
-          `${name}: cannot be read any more (${reason(cause)}); was it changed, moved or deleted?`,
-          { cause },
-        );
-      }),
-    );
+    return bytesOfBlob(blob.slice(offset, offset + length), name);
   });
   return { name, size: async () => blob.size, read, close: async () => {} };
+}
+
+/** All of a Blob's bytes. CheckpointError, with its `name`: the file behind it is not as it was any more. */
+export async function bytesOfBlob(blob: Blob, name: string): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = await blob.arrayBuffer().catch((cause: unknown) => {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new CheckpointError(
+      `${name}: cannot be read any more (${reason}); was it changed, moved or deleted?`,
+      { cause },
+    );
+  });
+  return new Uint8Array(bytes);
 }
 
 export interface HttpOptions {
@@ -96,7 +100,7 @@ export function httpSource(url: string | URL, { headers = {} }: HttpOptions = {}
       ...(signal && { signal }),
     }).catch((cause: unknown) => {
       signal?.throwIfAborted();
-      throw new CheckpointError(`${name}: cannot be fetched (${reason(cause)})`, { cause });
+      throw notFetched(name, cause);
     });
     if (response.status !== 206 && response.status !== 416) {
       await response.body?.cancel();
@@ -139,9 +143,12 @@ export function httpSource(url: string | URL, { headers = {} }: HttpOptions = {}
     const bytes = new Uint8Array(
       await response.arrayBuffer().catch((cause: unknown) => {
         signal?.throwIfAborted();
-        throw new CheckpointError(`${name}: the connection broke (${reason(cause)}); try again`, {
-          cause,
-        });
+        throw new CheckpointError(
+          `${name}: the connection broke (${fetchReason(cause)}); try again`,
+          {
+            cause,
+          },
+        );
       }),
     );
     if (bytes.length !== length) {
@@ -187,7 +194,8 @@ function versionOf(name: string, response: Response): Version {
   };
 }
 
-function refusal({ status, statusText }: Response): string {
+/** What a server's answer means, with what to do. */
+export function refusal({ status, statusText }: Response): string {
   if (status === 200) {
     return 'the server ignores byte ranges (it answered 200 with the whole file); use one that supports Range requests, or download the file and open it from disk';
   }
@@ -199,8 +207,20 @@ function refusal({ status, statusText }: Response): string {
   return `${answer}; try again later`;
 }
 
-/** fetch's own message is "fetch failed"; the cause says why. */
-function reason(error: unknown): string {
+/** `fetch` gave no answer. */
+export const notFetched = (what: string, cause: unknown): CheckpointError =>
+  new CheckpointError(`${what}: cannot be fetched (${fetchReason(cause)})`, { cause });
+
+/**
+ * Why `fetch` failed, in words. Browsers tell no more than "Failed to fetch", lest pages learn about the
+ * network they are in.
+ */
+export function fetchReason(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? error.cause.message : error.message;
+  if (error.cause instanceof Error) return error.cause.message; // Node's fetch
+  const { navigator } = globalThis as { readonly navigator?: { readonly onLine?: boolean } };
+  if (navigator?.onLine === false) return 'this device is offline'; // Node's has no such word
+  return error instanceof TypeError
+    ? 'no connection, or it was cut, or the server does not allow other origins (CORS)'
+    : error.message;
 }

@@ -3,7 +3,8 @@
  * checkpoint as `state_dict` or `params_ema` (EMA weights of BasicSR), beside iteration counts and
  * such. Names lose the prefixes that PyTorch's wrappers put before them.
  */
-import { grouped, printable } from './error.ts';
+import { grouped } from './error.ts';
+import { printable } from './printable.ts';
 import { isTensor, type PickleValue, type TorchTensor } from './pickle-values.ts';
 import { DTYPE_BITS, type Fail } from './safetensors-header.ts';
 import { spanOf } from './strided.ts';

@@ -7,7 +7,7 @@
  * windows of at most 16 MiB, once for every part that is asked for, and each window leaves its
  * elements there. So memory stays bounded, whatever the strides.
  */
-import { CHUNK_BYTES } from './safetensors.ts';
+import { CHUNK_BYTES } from './tensor-reads.ts';
 import type { ByteSource } from './source.ts';
 
 export interface StridedTensor {

@@ -8,7 +8,8 @@
  * Opening reads the pickle and where the storages lie; not one byte of a weight.
  * Source: torch/serialization.py of PyTorch 2.5, `_save` and `_legacy_save`.
  */
-import { CheckpointError, grouped, printable } from './error.ts';
+import { CheckpointError, grouped } from './error.ts';
+import { printable } from './printable.ts';
 import { unpickle } from './pickle.ts';
 import type { PickleValue, TorchStorage } from './pickle-values.ts';
 import { DTYPE_BITS, type Fail } from './safetensors-header.ts';

@@ -4,7 +4,7 @@
  * Names are compared with this list and looked up nowhere else. Any other name ends the reading with
  * that name in the message.
  */
-import { printable } from './error.ts';
+import { printable } from './printable.ts';
 import type { PickleHost } from './pickle.ts';
 import {
   isPickleObject,

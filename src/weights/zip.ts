@@ -10,7 +10,8 @@
  *
  * Format: PKWARE APPNOTE 6.3.9, sections 4.3.7 to 4.3.16 and 4.5.3.
  */
-import { CheckpointError, grouped, printable } from './error.ts';
+import { CheckpointError, grouped } from './error.ts';
+import { printable } from './printable.ts';
 import type { Fail } from './safetensors-header.ts';
 import type { ByteSource } from './source.ts';
 

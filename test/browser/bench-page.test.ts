@@ -12,7 +12,7 @@ import { htmlReport } from '../../bench/html-report.ts';
 import { readComparable } from '../../bench/read-record.ts';
 import type { KernelRecord } from '../../bench/record.ts';
 import { kernelRecord, profileRecord } from '../harness/bench-records.ts';
-import { errorsOf } from '../harness/chromium.ts';
+import { errorsOf } from '../harness/browsers.ts';
 import { inBrowsers } from '../harness/in-browsers.ts';
 import { serve, type Served } from '../harness/serve.ts';
 

@@ -1,8 +1,8 @@
-/** The engine in real browsers. The adapter is SwiftShader, as in Node. */
+/** The engine in real browsers, on the adapter that Node has too: SwiftShader, or lavapipe. */
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { callsInPage } from '../harness/calls.ts';
-import { errorsOf } from '../harness/chromium.ts';
+import { errorsOf } from '../harness/browsers.ts';
 import { GOLDENS, kernelTests, pathTests } from '../harness/engine-tests.ts';
 import { inAllBrowsers } from '../harness/in-browsers.ts';
 import { serveSite, type Site } from './site.ts';
@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => site?.close());
 
-inAllBrowsers((browser, isWhole) => {
+inAllBrowsers((browser, { isWhole, isFirefox, adapter }) => {
   let page: Page;
   let errors: readonly string[];
   beforeAll(async () => {
@@ -25,14 +25,16 @@ inAllBrowsers((browser, isWhole) => {
   afterAll(() => expect(errors).toEqual([]));
 
   const call = callsInPage(() => page, 'engine');
-  const target = { shaderF16: false, subgroupSize: 4 };
+  const shaderF16 = adapter === 'lavapipe';
+  // Firefox's wgpu has no subgroups.
+  const target = { shaderF16, subgroupSize: isFirefox ? 0 : 4 };
   kernelTests({ call, target, families: isWhole ? ['cpu', 'alu'] : [] });
   pathTests({
     call,
     site: () => site,
-    adapter: 'swiftshader',
+    adapter,
     name: 'page',
     goldens: GOLDENS,
-    precision: 'f32',
+    precision: shaderF16 ? 'f16' : 'f32',
   });
 });

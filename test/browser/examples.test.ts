@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import type { Browser, Page } from 'playwright-core';
 import sharp from 'sharp';
 import { expect, test } from 'vitest';
-import { errorsOf } from '../harness/chromium.ts';
+import { errorsOf } from '../harness/browsers.ts';
 import { inBrowsers } from '../harness/in-browsers.ts';
 
 /** `npm run examples -- NAME` and its address. */

@@ -182,7 +182,7 @@ const app = {
       error: await failure(sr.upscale(canvas, OPTIONS)),
       isFree: canvas.getContext('webgpu') !== null,
     });
-    return Promise.all(blank.map(seenOf));
+    return await Promise.all(blank.map(seenOf)); // disposed of afterwards
   },
 
   /** Disposes of an instance after a run. Its objects that are left, and its account. */
@@ -285,7 +285,7 @@ const app = {
     const observer = new PerformanceObserver((list) => {
       for (const { duration } of list.getEntries()) longTasks.push(duration);
     });
-    observer.observe({ type: 'longtask' });
+    observer.observe({ type: 'longtask' }); // Firefox has no such entries
     await block(60);
     const canSeeLongTasks = longTasks.splice(0).length > 0;
     let isOn = true;

@@ -6,20 +6,32 @@
 import { writeFileSync } from 'node:fs';
 import type { Browser, Page } from 'playwright-core';
 
-/** The longest task, in milliseconds; 0 where there was none. */
-export interface Longest {
+/** One task; times in milliseconds, to a tenth. */
+export interface Task {
   readonly ms: number;
-  /** Of a core; the longest by this may be another one. */
+  /** Of a core. */
   readonly cpuMs: number;
+  /** Since its phase began. */
+  readonly atMs: number;
+  /** What takes most of it: a frame (style, layout, paint, commit), V8's garbage, the page's script, or none of these. */
+  readonly kind: 'frame' | 'garbage' | 'script' | 'other';
 }
 
-/** Tasks that began while a pipeline was being compiled, and all others. */
+/** The longest tasks, by the clock and by what a core worked; they may be one. */
+export interface Longest {
+  readonly byClock: Task;
+  readonly byCore: Task;
+}
+
+/** Tasks that began while a pipeline was being compiled, and all others. Missing where there were none. */
 export interface MainThread {
-  readonly compiling: Longest;
-  readonly otherwise: Longest;
+  readonly compiling?: Longest;
+  readonly otherwise?: Longest;
+  /** Of the others, by the clock. */
+  readonly over50Ms: number;
 }
 
-interface TraceEvent {
+export interface TraceEvent {
   readonly name: string;
   readonly cat: string;
   readonly pid: number;
@@ -29,6 +41,7 @@ interface TraceEvent {
   readonly dur?: number;
   /** Of a core. */
   readonly tdur?: number;
+  readonly args?: { readonly src_file?: string };
 }
 
 const CATEGORIES = [
@@ -44,7 +57,7 @@ const COMPILED = 'invsr has compiled';
 const PHASE = 'invsr phase ';
 const END = 'end';
 
-/** By phase: from each `mark` in `work` to the next. `file` takes the trace. */
+/** By phase: from each `mark` in `work` to the next. `file` takes the trace, with samples of what the thread did. */
 export async function traceMainThread(
   { browser, page, file }: { browser: Browser; page: Page; file?: string | undefined },
   work: (mark: (phase: string) => Promise<void>) => Promise<void>,
@@ -62,53 +75,127 @@ export async function traceMainThread(
   return byPhase(traceEvents);
 }
 
-/** Runs in the page: marks from when pipelines are asked for until all of them are there. */
+/**
+ * Runs in the page: marks from when pipelines are asked for until all of them are there. Those of the page's
+ * canvas, which it asks for without waiting, are there when the first submit after that is done.
+ */
 function markCompilation([begin, end]: readonly [string, string]): void {
   if (!('GPUDevice' in globalThis)) return;
-  const { prototype } = GPUDevice;
-  // oxlint-disable-next-line typescript/unbound-method -- called with the device
-  const compile = prototype.createComputePipelineAsync;
-  let underWay = 0;
-  prototype.createComputePipelineAsync = async function (descriptor) {
+  let [underWay, unused] = [0, 0];
+  const started = (): void => {
     if (underWay++ === 0) performance.mark(begin);
+  };
+  const ended = (count = 1): void => {
+    underWay -= count;
+    if (underWay === 0) performance.mark(end);
+  };
+  const [device, queue] = [GPUDevice.prototype, GPUQueue.prototype];
+  // oxlint-disable-next-line typescript/unbound-method -- called with their objects
+  const { createComputePipelineAsync, createRenderPipeline } = device;
+  // oxlint-disable-next-line typescript/unbound-method -- the same
+  const { submit } = queue;
+  device.createComputePipelineAsync = async function (descriptor) {
+    started();
     try {
-      return await compile.call(this, descriptor);
+      return await createComputePipelineAsync.call(this, descriptor);
     } finally {
-      if (--underWay === 0) performance.mark(end);
+      ended();
     }
+  };
+  device.createRenderPipeline = function (descriptor) {
+    started();
+    unused++;
+    return createRenderPipeline.call(this, descriptor);
+  };
+  queue.submit = function (commands) {
+    submit.call(this, commands);
+    if (unused === 0) return;
+    const used = unused;
+    unused = 0;
+    const free = (): void => ended(used);
+    void this.onSubmittedWorkDone().then(free, free);
   };
 }
 
-function byPhase(events: readonly TraceEvent[]): Record<string, MainThread> {
+/** Of a trace with marks: the main thread is the one that made them. */
+export function byPhase(events: readonly TraceEvent[]): Record<string, MainThread> {
   const isMark = ({ cat }: TraceEvent): boolean => cat.includes('blink.user_timing');
   const first = events.find((event) => isMark(event) && event.name.startsWith(PHASE));
   if (!first) throw new Error('the trace has no marks');
   const timeline = events
     .filter(({ pid, tid }) => pid === first.pid && tid === first.tid)
-    .filter((event) => event.name === TASK || isMark(event))
-    .toSorted((a, b) => a.ts - b.ts);
+    // What is inside a task follows it, also where both began at once.
+    .toSorted((a, b) => a.ts - b.ts || (b.dur ?? 0) - (a.dur ?? 0));
   const phases: Record<string, MainThread> = {};
-  let phase = '';
-  let isCompiling = false;
-  for (const { name, dur = 0, tdur = 0 } of timeline) {
+  let [phase, begun, isCompiling] = ['', 0, false];
+  for (const [i, event] of timeline.entries()) {
+    const { name, ts } = event;
     if (name === COMPILING) isCompiling = true;
     else if (name === COMPILED) isCompiling = false;
-    else if (name.startsWith(PHASE)) phase = name.slice(PHASE.length);
+    else if (name.startsWith(PHASE)) [phase, begun] = [name.slice(PHASE.length), ts];
     else if (name === TASK && phase !== '' && phase !== END) {
-      const known = phases[phase] ?? { compiling: NONE, otherwise: NONE };
-      const kind = isCompiling ? 'compiling' : 'otherwise';
+      const task = taskOf(event, begun, kindOf(event, timeline, i + 1));
+      const { over50Ms, ...known } = phases[phase] ?? { over50Ms: 0 };
+      const which = isCompiling ? 'compiling' : 'otherwise';
       phases[phase] = {
         ...known,
-        [kind]: longer(known[kind], { ms: dur / 1e3, cpuMs: tdur / 1e3 }),
+        [which]: longest(known[which], task),
+        over50Ms: over50Ms + (!isCompiling && task.ms > 50 ? 1 : 0),
       };
     }
   }
   return phases;
 }
 
-const NONE: Longest = { ms: 0, cpuMs: 0 };
+const taskOf = ({ ts, dur, tdur }: TraceEvent, begun: number, kind: Task['kind']): Task => ({
+  ms: tenths(dur),
+  cpuMs: tenths(tdur),
+  atMs: tenths(ts - begun),
+  kind,
+});
 
-const longer = (a: Longest, b: Longest): Longest => ({
-  ms: Math.max(a.ms, b.ms),
-  cpuMs: Math.max(a.cpuMs, b.cpuMs),
+const tenths = (microseconds = 0): number => Math.round(microseconds / 100) / 10;
+
+/** Posts what a frame is made of, and the news that it is shown. */
+const FRAME = 'cc/trees/proxy_impl.cc';
+const GARBAGE = new Set(['MajorGC', 'MinorGC']);
+/** Outermost events of scripts. */
+const SCRIPT = new Set([
+  'BlinkScheduler_PerformMicrotaskCheckpoint',
+  'EvaluateScript',
+  'FunctionCall',
+  'RunMicrotasks',
+  'v8.evaluateModule',
+]);
+
+/** By the events of the timeline inside the task, which lie from `from` on. */
+function kindOf(
+  { ts, dur = 0 }: TraceEvent,
+  timeline: readonly TraceEvent[],
+  from: number,
+): Task['kind'] {
+  const inside: TraceEvent[] = [];
+  for (let i = from; (timeline[i]?.ts ?? Infinity) < ts + dur; i++) {
+    const event = timeline[i];
+    if (event) inside.push(event);
+  }
+  if (inside.some(({ args }) => args?.src_file === FRAME)) return 'frame';
+  if (lengthOf(inside, GARBAGE) > dur / 2) return 'garbage';
+  return lengthOf(inside, SCRIPT) > dur / 2 ? 'script' : 'other';
+}
+
+/** Of all events of these names; of those inside each other the outermost. */
+function lengthOf(events: readonly TraceEvent[], names: ReadonlySet<string>): number {
+  let [length, end] = [0, 0];
+  for (const { name, ts, dur = 0 } of events) {
+    if (!names.has(name) || ts < end) continue;
+    length += dur;
+    end = ts + dur;
+  }
+  return length;
+}
+
+const longest = (known: Longest | undefined, task: Task): Longest => ({
+  byClock: known && known.byClock.ms >= task.ms ? known.byClock : task,
+  byCore: known && known.byCore.cpuMs >= task.cpuMs ? known.byCore : task,
 });

@@ -113,6 +113,31 @@ inBrowsers((browser) => {
     await button(page, /^Model: Nano Built in/).waitFor();
   });
 
+  test('a private window: in memory, with a word about it', async () => {
+    gate = Promise.resolve();
+    const page = await openPage(browser(), 'about:blank', { reducedMotion: 'reduce' });
+    const context = page.context();
+    await using _ = context;
+    await context.route(/^https:\/\/huggingface\.co\//, answer);
+    // As Firefox has it.
+    await context.addInitScript(() => {
+      const getDirectory = () => Promise.reject(new DOMException('not here', 'SecurityError'));
+      Object.defineProperty(navigator.storage, 'getDirectory', { value: getDirectory });
+    });
+    await page.goto(served.url);
+    await openDialog(page);
+    await page.getByText('This window keeps nothing: SD-Turbo goes when').waitFor();
+    await shoot(page, 'model in memory');
+    expect(await violations(page)).toEqual([]);
+    await agree(page);
+    await button(page, /^Download/).click();
+    // It has come, and is used: bytes from nowhere.
+    const alert = page.getByRole('alert').getByText(/^The model cannot be used: sd-turbo/);
+    await alert.waitFor();
+    await button(page, 'Remove from this browser').click();
+    await button(page, /^Download, \d+ kB$/).waitFor();
+  });
+
   test('no room, before the download and at its beginning: what to do about it', async () => {
     const { context, page } = await begin();
     await using _ = context;

@@ -6,7 +6,7 @@
 import type { Page } from 'playwright-core';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { errorsOf } from '../harness/chromium.ts';
+import { errorsOf } from '../harness/browsers.ts';
 import { drop, serveDemoPage, shoot, violations } from '../harness/demo-page.ts';
 import { inAllBrowsers } from '../harness/in-browsers.ts';
 import {
@@ -38,7 +38,7 @@ afterAll(() => served?.close());
 
 const PURPLE = '#602090';
 
-inAllBrowsers((browser, isWhole) => {
+inAllBrowsers((browser, { isWhole }) => {
   const open = (options?: Parameters<typeof openPhoto>[2]): Promise<Page> =>
     openPhoto(browser(), { url: served.url, photo }, options);
 
@@ -77,7 +77,7 @@ inAllBrowsers((browser, isWhole) => {
         await page.getByRole('heading', { name: 'small' }).waitFor();
         await idle(page);
         await page.getByTitle('Memory that a run takes').waitFor();
-        // Not every second browser shows canvases (chromium.ts).
+        // Not every second browser shows canvases (browsers.ts).
         if (isWhole) await expect.poll(() => middleOf(page), { timeout: RUN_MS }).toBe(PURPLE);
         expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe('small');
         expect(await alertOf(page)).toBe('');
@@ -251,6 +251,31 @@ inAllBrowsers((browser, isWhole) => {
       await page.keyboard.press('Control+z');
       expect(await pixels(await save(page, 'PNG'))).toEqual(a);
     });
+
+    // Last: the page remembers it.
+    test('where the browser has no canvas of that size, nothing empty is saved, and less is offered', async () => {
+      const encoder = '**/encoder.js';
+      // As Safari does it: a context that draws nothing.
+      const stub = ['fillRect', 'drawImage']
+        .map((name) => `OffscreenCanvasRenderingContext2D.prototype.${name} = () => {};`)
+        .join('');
+      await page.route(encoder, async (route) => {
+        const response = await route.fetch();
+        await route.fulfill({ response, body: `${stub}\n${await response.text()}` });
+      });
+      await press('Save');
+      await says(
+        /^This browser cannot put a picture of 128 × 96 pixels together\. Save it at half/,
+      );
+      await page.unroute(encoder);
+      await page.keyboard.press('Control+s');
+      const dialog = page.getByRole('dialog', { name: 'Save' });
+      await dialog.getByText(/All of it is too large.*Zoom in first/).waitFor();
+      expect(await dialog.getByRole('button', { name: 'Save' }).isDisabled()).toBe(true);
+      await dialog.getByRole('radio', { name: '64 × 48' }).check({ force: true });
+      const { width, height } = await sharp(await save(page, 'PNG')).metadata();
+      expect([width, height]).toEqual([2 * WIDTH, 2 * HEIGHT]);
+    });
   });
 
   test.runIf(isWhole)(
@@ -286,7 +311,8 @@ inAllBrowsers((browser, isWhole) => {
         document.dispatchEvent(new Event('visibilitychange'));
       });
       await expect.poll(() => statusOf(page), { timeout: RUN_MS }).toMatch(/^Done in /);
-      await page.waitForFunction(() => document.title === 'InvSR: sharpen a photo');
+      // Playwright's own waiting would be for frames.
+      await expect.poll(() => page.title(), { timeout: RUN_MS }).toBe('InvSR: sharpen a photo');
     },
     2 * RUN_MS,
   );
@@ -300,7 +326,11 @@ inAllBrowsers((browser, isWhole) => {
       for (let i = 0; i < 3; i++) await page.getByRole('button', { name: 'Zoom in' }).click();
       await page.getByRole('switch', { name: 'Sharpen what I look at' }).check();
       await page.getByRole('progressbar').waitFor();
-      // Other options meanwhile: the same part begins anew with those.
+      // A model or other options meanwhile: the same part begins anew with those.
+      await page.getByRole('button', { name: /^Model/ }).click();
+      await page.getByRole('button', { name: /^Nano/ }).click();
+      await page.getByRole('status').getByText('Stopped').waitFor();
+      await page.getByRole('progressbar').waitFor();
       await page.getByRole('textbox', { name: 'Seed' }).fill('777');
       await page.keyboard.press('Enter');
       await expect.poll(() => statusOf(page), { timeout: RUN_MS }).toBe('This part is sharp');

@@ -5,9 +5,10 @@
 import type { BrowserContextOptions, Page } from 'playwright-core';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { errorsOf } from '../harness/chromium.ts';
+import { errorsOf } from '../harness/browsers.ts';
 import { drop, give, openPage, serveDemoPage, shoot, violations } from '../harness/demo-page.ts';
 import { inBrowsers } from '../harness/in-browsers.ts';
+import { middleOf, RUN_MS } from '../harness/photo-page.ts';
 import type { Served } from '../harness/serve.ts';
 
 const PHONE: BrowserContextOptions = {
@@ -87,11 +88,25 @@ inBrowsers((browser) => {
       ],
       ['IMG_1.HEIC', '', heic, /cannot read HEIC photos.*Save it as JPEG/],
       ['broken.jpg', 'image/jpeg', Buffer.from('\xff\xd8\xff\xe0 half', 'latin1'), /is damaged/],
+      ['letter.jpg', 'image/jpeg', Buffer.from('Dear all,'), /“letter.jpg” is not a picture/],
+      [
+        'logo.svg',
+        'image/svg+xml',
+        Buffer.from('<svg xmlns="…"/>'),
+        /a drawing.*sharp at any size/,
+      ],
+      ['scan.tif', 'image/tiff', Buffer.from('II*\0'), /cannot read pictures such as “scan.tif”/],
       ['empty.png', 'image/png', Buffer.alloc(0), /“empty.png” is empty/],
     ] as const) {
       await drop(page, name, type, bytes);
       await expect.poll(() => page.getByRole('alert').textContent()).toMatch(said);
     }
+    await page.evaluate(() => {
+      const dataTransfer = new DataTransfer();
+      dataTransfer.setData('text/uri-list', 'https://example.org/cat.jpg');
+      dispatchEvent(new DragEvent('drop', { dataTransfer, cancelable: true }));
+    });
+    await page.getByRole('alert').getByText('That was no file').waitFor();
     await shoot(page, 'wrong file');
     expect(await violations(page)).toEqual([]);
     await page.getByRole('button', { name: 'Dismiss' }).click();
@@ -102,6 +117,66 @@ inBrowsers((browser) => {
       .toBuffer();
     await drop(page, 'sea.jpg', 'image/jpeg', photo);
     await page.getByText('40 × 30 → 160 × 120').waitFor();
+    expect(await page.getByRole('alert').textContent()).toBe('');
+    expect(errors).toEqual([]);
+  });
+
+  test('photos of every kind: their size, and their colours in sRGB', async () => {
+    // A small window: SwiftShader draws it.
+    const page = await open({ reducedMotion: 'reduce', viewport: { width: 480, height: 400 } });
+    await using _ = page.context();
+    const errors = errorsOf(page);
+    // Nothing is to be computed: the model is on its way for ever.
+    await page.route('**/weights/**', () => {});
+    const background = { r: 200, g: 60, b: 60 };
+    const plain = (width: number, height: number, channels: 3 | 4 = 3) =>
+      sharp({ create: { width, height, channels, background } });
+    // A red frame, then a blue one.
+    const frames = sharp(
+      Buffer.from(Array.from({ length: 800 }, (_, i) => [i < 400 ? 200 : 0, 0, 90]).flat()),
+      { raw: { width: 20, height: 40, channels: 3, pageHeight: 20 } },
+    );
+    const photos: readonly (readonly [string, string, Promise<Buffer>, string])[] = [
+      ['p3.jpg', 'image/jpeg', plain(40, 30).withIccProfile('p3').jpeg().toBuffer(), '40 × 30'],
+      ['cmyk.jpg', 'image/jpeg', plain(41, 30).toColourspace('cmyk').jpeg().toBuffer(), '41 × 30'],
+      ['deep.png', 'image/png', plain(42, 30).toColourspace('rgb16').png().toBuffer(), '42 × 30'],
+      ['alpha.png', 'image/png', plain(43, 30, 4).ensureAlpha(0.5).png().toBuffer(), '43 × 30'],
+      ['grey.png', 'image/png', plain(44, 30).greyscale().png().toBuffer(), '44 × 30'],
+      ['few.png', 'image/png', plain(45, 30).png({ palette: true }).toBuffer(), '45 × 30'],
+      ['a.avif', 'image/avif', plain(46, 30).avif().toBuffer(), '46 × 30'],
+      ['moving.gif', 'image/gif', frames.clone().gif().toBuffer(), '20 × 20'],
+      ['moving.webp', 'image/webp', frames.clone().webp({ lossless: true }).toBuffer(), '20 × 20'],
+      ['dot.png', 'image/png', plain(1, 1).png().toBuffer(), '1 × 1'],
+    ];
+    for (const [name, type, making, size] of photos) {
+      const bytes = await making;
+      await drop(page, name, type, bytes);
+      await page.getByRole('heading', { name: name.replace(/\..*/, ''), exact: true }).waitFor();
+      await page.getByText(`${size} → `).waitFor();
+      // Of the first frame, by its profile. Inks without one are anybody's guess, but not the inverse.
+      const tolerance = name === 'cmyk.jpg' ? 48 : 6;
+      const { data } = await sharp(bytes)
+        .toColourspace('srgb')
+        .removeAlpha()
+        .raw()
+        .toBuffer({ resolveWithObject: true });
+      const expected = [0, 1, 2].map((i) => data[i] ?? Number.NaN);
+      await expect
+        .poll(
+          async () => {
+            const seen = Buffer.from((await middleOf(page)).slice(1), 'hex');
+            return Math.max(...[...seen].map((value, i) => Math.abs(value - (expected[i] ?? 0))));
+          },
+          { message: name },
+        )
+        .toBeLessThanOrEqual(tolerance);
+    }
+    // Through the dialog.
+    const choosing = page.waitForEvent('filechooser');
+    await page.keyboard.press('Control+o');
+    const buffer = await plain(6000, 40).png().toBuffer();
+    await (await choosing).setFiles({ name: 'wide.png', mimeType: 'image/png', buffer });
+    await page.getByText('6000 × 40 → 24000 × 160').waitFor();
     expect(await page.getByRole('alert').textContent()).toBe('');
     expect(errors).toEqual([]);
   });
@@ -218,10 +293,18 @@ inBrowsers((browser) => {
     expect(errors).toEqual([]);
   });
 
-  test('offline, after one visit, it opens with its model', async () => {
-    const own = await serveDemoPage();
+  test('offline, after one visit to a folder of a strict server, it opens and sharpens', async () => {
+    const own = await serveDemoPage({
+      path: 'photos/sharpen/',
+      headers: {
+        // Colours and arrows of the style sheet are pictures in it. No other headers are asked for.
+        'Content-Security-Policy':
+          "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self' https://huggingface.co; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+      },
+    });
     await using context = await browser().newContext();
     const page = await context.newPage();
+    const errors = errorsOf(page);
     try {
       await page.goto(own.url);
       await page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined));
@@ -242,9 +325,18 @@ inBrowsers((browser) => {
     expect(weights).toBeGreaterThan(1e6);
     const missing = await page.evaluate(() => fetch('not-there').then(() => '', String));
     expect(missing).toMatch(/Failed to fetch/);
-    const photo = await sharp('examples/images/garden-lr.png').toBuffer();
+    const photo = await sharp('examples/images/garden-lr.png').resize(32, 24).png().toBuffer();
     await drop(page, 'garden.png', 'image/png', photo);
     await page.getByRole('button', { name: /^Model/ }).click();
     await page.getByText('There is no connection, and SD-Turbo comes over the network.').waitFor();
+    await page.keyboard.press('Escape');
+    // What the policy forbids would be among them; what is not there is.
+    expect(errors.filter((text) => !/net::ERR_(?:FAILED|INTERNET)/.test(text))).toEqual([]);
+    await page.getByText('More', { exact: true }).click();
+    await page.getByLabel('Tile').selectOption('32 × 32');
+    await page.getByRole('button', { name: 'Sharpen', exact: true }).click();
+    await expect
+      .poll(() => page.getByRole('status').textContent(), { timeout: RUN_MS })
+      .toMatch(/^Done in /);
   });
 });

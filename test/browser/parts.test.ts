@@ -1,7 +1,7 @@
 /** Photos that are too large to be made at once: sheet by sheet, run by run, on the page of demo/. */
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { errorsOf } from '../harness/chromium.ts';
+import { errorsOf } from '../harness/browsers.ts';
 import { inBrowsers } from '../harness/in-browsers.ts';
 import { serveSite, type Site } from './site.ts';
 

@@ -21,19 +21,20 @@ export const alive = (): string[] =>
 function watch(
   prototype: object,
   method: string,
-  see: (self: unknown, result: unknown) => void,
+  see: (self: unknown, result: unknown, ...args: unknown[]) => void,
 ): void {
   const original = Reflect.get(prototype, method) as (...args: unknown[]) => unknown;
   Reflect.set(prototype, method, function (this: unknown, ...args: unknown[]): unknown {
     const result = original.apply(this, args);
-    see(this, result);
+    see(this, result, ...args);
     return result;
   });
 }
 
 if ('gpu' in navigator && 'GPUDevice' in globalThis) {
   watch(GPUBuffer.prototype, 'mapAsync', () => seen.maps++);
-  watch(GPUQueue.prototype, 'submit', (queue) => {
+  watch(GPUQueue.prototype, 'submit', (queue, _, commands) => {
+    if ((commands as readonly unknown[]).length === 0) return; // of engine/nudge.ts
     seen.submits++;
     seen.underWay++;
     const done = (): void => void seen.underWay--;

@@ -10,7 +10,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, expect } from 'vitest';
 import type { Dev } from '../../demo/viewer/dev/main.ts';
 import type { View, Viewer } from '../../demo/viewer/types.ts';
-import { errorsOf } from '../harness/chromium.ts';
+import { errorsOf } from '../harness/browsers.ts';
 import { serveViewer } from '../harness/viewer-page.ts';
 
 /** CSS pixels of the canvas; one device pixel each. */

@@ -177,6 +177,73 @@ inBrowsers((browser) => {
       expect([at(250, 150), at(230, 99), at(230, 100)]).toEqual([GREEN, RED, GREEN]);
     });
 
+    test('words at the corners of the picture, or around one that is too small for them', async () => {
+      const show = (width: number, height: number): Promise<void> =>
+        on.page.evaluate(
+          ([width, height]) => {
+            const texture = (scale: number): GPUTexture =>
+              dev.texture(scale * width, scale * height, () => [255, 0, 0, 255]);
+            dev.viewer.setImages({ before: texture(1), after: texture(4), scale: 4 });
+          },
+          [width, height] as const,
+        );
+      const corners = async (): Promise<readonly number[]> => {
+        await on.pixels(); // drawn
+        const before = await on.page.locator('.viewer-half-before .viewer-label').boundingBox();
+        const after = await on.page.locator('.viewer-half-after .viewer-label').boundingBox();
+        if (!before || !after) throw new Error('a label is not there');
+        return [before.x, before.y + before.height, after.x + after.width];
+      };
+      // Four times as large as its result, in the middle: from 40, 70 to 360, 230; labels 12 inside.
+      await show(20, 10);
+      expect(await corners()).toEqual([52, 218, 348]);
+      await on.set({ slider: 0.1 });
+      await on.pixels();
+      expect(await on.page.locator('.viewer-half-before .viewer-label').isVisible()).toBe(false);
+      // 16 x 16, but 200 x 96 for words.
+      await on.set({ slider: 0.5 });
+      await show(1, 1);
+      expect(await corners()).toEqual([112, 186, 288]);
+    });
+
+    test('of many parts those in view, and draws no others', async () => {
+      const drawn = await on.page.evaluate(async ({ width, height }) => {
+        const { viewer } = dev;
+        const columns = [0, 1, 2, 3].map((i) => {
+          const region = { x: 30 * i, y: 0, width: 30, height };
+          return { texture: dev.texture(120, 4 * height, () => [0, 255, 0, 255]), region };
+        });
+        const before = dev.texture(width, height, () => [255, 0, 0, 255]);
+        viewer.setImages({ before, parts: columns, scale: 4 });
+        viewer.mode = 'single';
+        let draws = 0;
+        // oxlint-disable-next-line typescript/unbound-method -- called with the pass
+        const { draw } = GPURenderPassEncoder.prototype;
+        GPURenderPassEncoder.prototype.draw = function (...counts) {
+          draws++;
+          draw.apply(this, counts);
+        };
+        const seen: number[] = [];
+        // At 4:1 the canvas shows 25 x 18.75 input pixels: within a column, across a border, everything.
+        for (const view of [
+          { x: 45, y: 45, zoom: 4 },
+          { x: 60, y: 45, zoom: 4 },
+          { x: 60, y: 45, zoom: 0 },
+        ]) {
+          viewer.view = view;
+          draws = 0;
+          await new Promise(requestAnimationFrame);
+          seen.push(draws);
+        }
+        GPURenderPassEncoder.prototype.draw = draw;
+        return seen;
+      }, PICTURE);
+      // One is the input.
+      expect(drawn).toEqual([2, 3, 5]);
+      const at = await on.pixels();
+      expect([at(1, 150), at(398, 150)]).toEqual([GREEN, GREEN]);
+    });
+
     test('parts that show what lies side by side as one texture', async () => {
       await on.page.evaluate(() => {
         const size = { width: 240, height: 180 };

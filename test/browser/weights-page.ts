@@ -24,6 +24,8 @@ export interface Fetched {
   /** SHA-256 by path. */
   readonly files?: Readonly<Record<string, string>>;
   readonly waited: boolean;
+  /** The browser was asked not to clear the storage; it said no. */
+  readonly hasAsked: boolean;
   /** The largest, and the last. */
   readonly loaded: readonly [number, number];
   readonly checked: number;
@@ -70,9 +72,13 @@ const commands = {
         quota === undefined
           ? navigator.storage.estimate()
           : { ...(quota !== null && { quota }), usage: 0 },
+      persist: async () => {
+        hasAsked = true;
+        return false;
+      },
     };
     const abort = new AbortController();
-    let waited = false;
+    let [waited, hasAsked] = [false, false];
     let most = 0;
     let last = 0;
     let checked = 0;
@@ -94,7 +100,7 @@ const commands = {
         return { failure: failureOf(error) };
       }
     };
-    return { ...(await outcome()), waited, loaded: [most, last], checked };
+    return { ...(await outcome()), waited, hasAsked, loaded: [most, last], checked };
   },
   async stored(): Promise<Readonly<Record<string, string>> | undefined> {
     const folder = await opfsStore().open('sd-turbo');
@@ -139,6 +145,37 @@ const commands = {
       .reduce((folder, name) => folder.folder(name), kept as Folder)
       .open(file);
     return new TextDecoder().decode(await source.read(0, await source.size()));
+  },
+  /**
+   * Keeps two Blobs: what it read of them, and told of that, in order. `freeBytes`: as if the browser said so;
+   * `isGone`: they cannot be read, as files that were changed.
+   */
+  async keepBlobs({ freeBytes = 1e9, isGone = false }): Promise<{
+    readonly failure: Failure | undefined;
+    readonly steps: readonly string[];
+  }> {
+    const steps: string[] = [];
+    const storage = {
+      getDirectory: () => navigator.storage.getDirectory(),
+      estimate: async () => ({ quota: freeBytes, usage: 0 }),
+    };
+    const original = Object.getOwnPropertyDescriptor(Blob.prototype, 'arrayBuffer') ?? {};
+    Blob.prototype.arrayBuffer = function (this: Blob) {
+      steps.push(`read ${this.size}`);
+      if (isGone) return Promise.reject(new DOMException('not as it was', 'NotReadableError'));
+      return new Response(this).arrayBuffer();
+    };
+    try {
+      const blobs = ['a', 'b'].map((path) => [path, new Blob([path.repeat(1000)])] as const);
+      const given = blobFolder('given', new Map(blobs));
+      const keeping = opfsStore({ storage, folder: 'keep-blobs' }).keep('mine', given, {
+        onProgress: ({ checkedBytes, loadedBytes }) =>
+          steps.push(`checked ${checkedBytes}, loaded ${loadedBytes}`),
+      });
+      return { failure: await keeping.then(() => undefined, failureOf), steps };
+    } finally {
+      Object.defineProperty(Blob.prototype, 'arrayBuffer', original);
+    }
   },
   /** What a reader is told when another tab removes the model. */
   async readRemoved(address: string): Promise<Failure | undefined> {

@@ -105,6 +105,7 @@ inBrowsers((browser) => {
     expectWhole(fetched);
     expect(begins().toSorted((a, b) => a - b)).toEqual([0, PART, 2 * PART]);
     expect(fetched.loaded[1]).toBe(fetched.checked);
+    expect(fetched.hasAsked).toBe(true); // and was refused: that makes no difference
     hub.reset();
     await page.reload();
     expect(await call('stored')).toEqual(fetched.files);
@@ -136,7 +137,10 @@ inBrowsers((browser) => {
     expect(sum).toBeLessThanOrEqual(LARGE_BYTES - 100_000);
   });
 
-  test.each(['the window', 'a worker'])('reloaded in the middle, %s', async (where) => {
+  test.each([
+    ['reloaded', 'the window'],
+    ['closed', 'a worker'],
+  ])('%s in the middle, %s', async (end, where) => {
     // The second part stops; the first and the third are there.
     hub.fault = (seen) =>
       isLarge(seen) && beginOf(seen) === PART ? { stallAfter: 200_000 } : undefined;
@@ -145,7 +149,11 @@ inBrowsers((browser) => {
     await expect
       .poll(async () => (await call('list'))[0]?.storedBytes ?? 0, { timeout: 10_000 })
       .toBeGreaterThan(LARGE_BYTES - PART + (where === 'a worker' ? 100_000 : 0));
-    await page.reload();
+    if (end === 'reloaded') await page.reload();
+    else {
+      await page.close();
+      page = await newPage();
+    }
     await going;
     hub.reset();
     expectWhole(await fetchAll());
@@ -252,6 +260,34 @@ inBrowsers((browser) => {
       return found;
     });
     expect(names).toEqual(['folder']);
+  });
+
+  test('Blobs are read twice, for their checksums and to be copied, and known when given again', async () => {
+    const first = await call('keepBlobs', {});
+    const hashed = ['read 1000', 'checked 1000, loaded 0', 'read 1000', 'checked 2000, loaded 0'];
+    expect(first.failure).toBeUndefined();
+    expect(first.steps.slice(0, 4)).toEqual(hashed);
+    expect(first.steps.slice(4).filter((step) => step.startsWith('read'))).toHaveLength(2);
+    expect(first.steps.at(-1)).toBe('checked 2000, loaded 2000');
+    const again = await call('keepBlobs', { freeBytes: 0 });
+    const known = ['checked 2000, loaded 1000', 'checked 2000, loaded 2000'];
+    expect(again).toEqual({ failure: undefined, steps: [...hashed, ...known] });
+  });
+
+  test('no room for Blobs: told before they are read; Blobs that cannot be read: told by type', async () => {
+    expect(await call('keepBlobs', { freeBytes: 1999 })).toEqual({
+      failure: expect.objectContaining({
+        name: 'StorageError',
+        problem: 'quota',
+        neededBytes: 2000,
+      }),
+      steps: [],
+    });
+    const { failure } = await call('keepBlobs', { isGone: true });
+    expect(failure).toMatchObject({
+      name: 'CheckpointError',
+      message: 'a: cannot be read any more (not as it was); was it changed, moved or deleted?',
+    });
   });
 
   test('too small a quota is told before anything is fetched', async () => {

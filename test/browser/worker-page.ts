@@ -113,4 +113,20 @@ async function errors() {
   );
 }
 
-Object.assign(globalThis, { images, abort, files, errors });
+/** Canvases without a context, and one with a single pixel: the error, and whether they can still have any context. */
+async function canvases() {
+  const sr = await (shared ??= open());
+  const dot = new OffscreenCanvas(24, 16);
+  dot.getContext('2d')?.fillRect(20, 3, 1, 1);
+  const blank = [document.createElement('canvas'), new OffscreenCanvas(16, 16)];
+  const errors = await Promise.all(
+    blank.map(async (canvas) => {
+      const error = await failure(sr.upscale(canvas, OPTIONS));
+      const { name, message } = error as Error;
+      return { name, message, isFree: canvas.getContext('webgpu') !== null };
+    }),
+  );
+  return { errors, width: (await sr.upscale(dot, OPTIONS)).width };
+}
+
+Object.assign(globalThis, { images, abort, files, errors, canvases });

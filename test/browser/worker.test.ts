@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { build } from 'esbuild';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { inBrowsers } from '../harness/in-browsers.ts';
+import { inEveryEngine } from '../harness/in-browsers.ts';
 import { type Served, serve } from '../harness/serve.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -49,7 +49,7 @@ interface Images {
   readonly page: readonly number[];
 }
 
-inBrowsers((browser) => {
+inEveryEngine((browser) => {
   let page: Page;
   beforeAll(async () => {
     page = await browser().newPage();
@@ -75,6 +75,12 @@ inBrowsers((browser) => {
 
   test('an abort ends the call with its reason; the next one runs', async () => {
     expect(await page.evaluate('abort()')).toEqual({ aborted: 'enough', width: 96 });
+  }, 120_000);
+
+  test('a canvas that shows nothing is refused by its type, and stays without a context', async () => {
+    const message = expect.stringMatching(/^the input is a canvas that shows nothing/) as string;
+    const error = { name: 'TypeError', message, isFree: true };
+    expect(await page.evaluate('canvases()')).toEqual({ errors: [error, error], width: 96 });
   }, 120_000);
 
   test('opens a folder of files', async () => {

@@ -14,7 +14,7 @@ import {
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readTensors } from '../../src/weights/checkpoint.ts';
+import { readTensors } from '../../src/weights/tensor-reads.ts';
 import { fileSource } from '../../src/weights/node-file.ts';
 import {
   concatBytes,

@@ -1,6 +1,6 @@
 /** What happens to an image around the networks, against the official code's numbers. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { tileGrid } from '../../src/invsr/tiles.ts';
+import { tileGrid } from '../../src/invsr/official-frame.ts';
 import { affine } from '../../src/kernels/affine.ts';
 import { waveletLow } from '../../src/kernels/wavelet-low.ts';
 import { ycbcrFix } from '../../src/kernels/ycbcr-fix.ts';

@@ -11,21 +11,13 @@ import { Upscaler, type UpscalerOptions } from '../../src/invsr/upscaler.ts';
 import { nodeFolder } from '../../src/weights/node-file.ts';
 import { adapterNames } from '../harness/device.ts';
 import { openTestContext, relativeError } from '../harness/networks.ts';
-import { uniform } from '../harness/random.ts';
+import { picture } from '../harness/pictures.ts';
 
 /** What the host decides needs one adapter only; SwiftShader is slow. */
 const isLast = (adapter: string): boolean => adapter === adapterNames.at(-1);
 
-/** Smooth shapes and colours with some texture; the same for the same size. Alpha is `alpha`. */
-function picture(width: number, height: number, { alpha = 255 } = {}): Pixels {
-  const next = uniform(width * 1000 + height);
-  const pixels = new Uint8Array(4 * width * height);
-  for (let i = 0; i < width * height; i++) {
-    const [x, y] = [(i % width) / width, Math.floor(i / width) / height];
-    const grain = 24 * (next() - 0.5);
-    const rgb = [60 + 160 * x, 200 - 140 * y, 90 + 80 * Math.sin(6 * (x + y))];
-    pixels.set([...rgb.map((v) => Math.round(v + grain)), alpha], 4 * i);
-  }
+function pixelsOf(width: number, height: number, { alpha = 255 } = {}): Pixels {
+  const pixels = Uint8Array.from(picture(width, height).data, (v, i) => (i % 4 === 3 ? alpha : v));
   return { width, height, pixels };
 }
 
@@ -78,7 +70,7 @@ describe.each(adapterNames)('%s', (adapter) => {
   }
 
   describe('the same image', () => {
-    const image = picture(26, 16); // three tiles
+    const image = pixelsOf(26, 16); // three tiles
     let reference: Uint8Array;
     beforeAll(async () => {
       reference = (await upscaler().upscale(image)).pixels;
@@ -95,7 +87,7 @@ describe.each(adapterNames)('%s', (adapter) => {
     });
 
     test('alpha is ignored, the result is opaque', async () => {
-      const { pixels } = await upscaler().upscale(picture(26, 16, { alpha: 0 }));
+      const { pixels } = await upscaler().upscale(pixelsOf(26, 16, { alpha: 0 }));
       expect(pixels).toEqual(reference);
       expect(pixels.filter((v, i) => i % 4 === 3 && v !== 255)).toEqual(new Uint8Array());
     });
@@ -127,7 +119,7 @@ describe.each(adapterNames)('%s', (adapter) => {
   test.each(['none', 'wavelet', 'ycbcr'] as const)(
     'both frames make the same picture, colour fix %s',
     async (colorFix) => {
-      const image = picture(45, 21);
+      const image = pixelsOf(45, 21);
       const made = upscaler({ colorFix, tileBatch: 2 });
       const whole = rgb(await made.upscale(image));
       const plan = planHost(image, made.options);
@@ -150,7 +142,7 @@ describe.each(adapterNames)('%s', (adapter) => {
     // Two tiles of 16 at 0 and 8: their draws overlap by half.
     const dumpOf = async (tileBatch: number): Promise<Dump> => {
       const dump: Dump = new Map();
-      await upscaler({ tileBatch, overlap: 0.5 }).upscale(picture(32, 16), { dump });
+      await upscaler({ tileBatch, overlap: 0.5 }).upscale(pixelsOf(32, 16), { dump });
       return dump;
     };
     // z = mean + deviation·draw: the draw comes out of what the dump holds.
@@ -179,14 +171,14 @@ describe.each(adapterNames)('%s', (adapter) => {
         [2, 2],
         [15, 50],
       ])('%ix%i pixels', async (width, height) => {
-        const result = await upscaler().upscale(picture(width, height));
+        const result = await upscaler().upscale(pixelsOf(width, height));
         expect([result.width, result.height, result.pixels.length]).toEqual([
           4 * width,
           4 * height,
           64 * width * height,
         ]);
         // It shows the image, not noise: the means of 4x4 pixels follow the input's.
-        const error = relativeError(downscaled(result), rgb(picture(width, height)));
+        const error = relativeError(downscaled(result), rgb(pixelsOf(width, height)));
         // Measured: 0.07 to 0.15, and 0.63 for 2x2, which reflects into stripes. Garbage is off by 1 or more.
         expect(error).toBeLessThan(width * height === 4 ? 0.8 : 0.3);
       });
@@ -194,7 +186,7 @@ describe.each(adapterNames)('%s', (adapter) => {
       test.each(['wavelet', 'ycbcr'] as const)(
         '%s: aligned also where the image is padded',
         async (colorFix) => {
-          const image = picture(27, 20); // padded to 32x32
+          const image = pixelsOf(27, 20); // padded to 32x32
           const errorOf = async (official: boolean): Promise<number> => {
             const fixed = upscaler({ tile: 32, colorFix, official });
             return relativeError(downscaled(await fixed.upscale(image)), rgb(image));
@@ -210,19 +202,19 @@ describe.each(adapterNames)('%s', (adapter) => {
         let counted: Upscaler;
         beforeEach(async () => {
           counted = upscaler();
-          await counted.upscale(picture(26, 16)); // weights and plans are there now
+          await counted.upscale(pixelsOf(26, 16)); // weights and plans are there now
           before = context.memory.bytes;
         });
 
         test('an image leaves nothing behind', async () => {
-          await counted.upscale(picture(26, 16));
+          await counted.upscale(pixelsOf(26, 16));
           expect(context.memory.bytes).toBe(before);
         });
 
         test('an abort in the middle leaves nothing behind, and the upscaler usable', async () => {
-          const expected = (await counted.upscale(picture(26, 16))).pixels;
+          const expected = (await counted.upscale(pixelsOf(26, 16))).pixels;
           const abort = new AbortController();
-          const run = counted.upscale(picture(26, 16), {
+          const run = counted.upscale(pixelsOf(26, 16), {
             signal: abort.signal,
             onProgress: ({ stage, tile }) => {
               if (stage === 'tiles' && tile === 2) abort.abort();
@@ -230,19 +222,19 @@ describe.each(adapterNames)('%s', (adapter) => {
           });
           await expect(run).rejects.toThrow(/abort/i);
           expect(context.memory.bytes).toBe(before);
-          expect((await counted.upscale(picture(26, 16))).pixels).toEqual(expected);
+          expect((await counted.upscale(pixelsOf(26, 16))).pixels).toEqual(expected);
           expect(context.memory.bytes).toBe(before);
         });
 
         test('two images at once', async () => {
-          const images = [picture(26, 16), picture(10, 12)];
+          const images = [pixelsOf(26, 16), pixelsOf(10, 12)];
           const results = await Promise.all(images.map((image) => counted.upscale(image)));
           expect(results.map(({ width }) => width)).toEqual([104, 40]);
           expect(context.memory.bytes).toBe(before);
         });
 
         test('two frames and an image at once', async () => {
-          const image = picture(26, 16);
+          const image = pixelsOf(26, 16);
           const alone = await rowsOf(counted, image);
           const [one, whole, two] = await Promise.all([
             rowsOf(counted, image),
@@ -258,7 +250,7 @@ describe.each(adapterNames)('%s', (adapter) => {
         test('aborted before it begins', async () => {
           const fresh = upscaler({ tile: 32 });
           const signal = AbortSignal.abort();
-          await expect(fresh.upscale(picture(20, 20), { signal })).rejects.toThrow(/abort/i);
+          await expect(fresh.upscale(pixelsOf(20, 20), { signal })).rejects.toThrow(/abort/i);
           expect(context.memory.bytes).toBe(before);
         });
 
@@ -266,7 +258,7 @@ describe.each(adapterNames)('%s', (adapter) => {
           const weights = context.weights.totalBytes;
           expect(weights).toBeGreaterThan(1e6);
           const second = upscaler({ timesteps: [200, 100] });
-          await second.upscale(picture(20, 20));
+          await second.upscale(pixelsOf(20, 20));
           expect(context.weights.totalBytes).toBe(weights);
           second.dispose();
           expect(context.memory.bytes).toBe(before);

@@ -1,24 +1,31 @@
 /** The page of demo/, built, used, and looked at. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { serve, type Served } from './serve.ts';
 
-const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const SHOTS = '.cache/page-shots';
 
-/** As `npm run demo:page` does, on a port of its own. */
-export async function serveDemoPage(): Promise<Served> {
+/** As `npm run demo:page` does, on a port of its own; `path`: in a folder of the server, with a slash at its end. */
+export async function serveDemoPage({
+  path = '',
+  headers = {},
+}: {
+  readonly path?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+} = {}): Promise<Served> {
   const folder = mkdtempSync(join(tmpdir(), 'invsr-page-'));
-  execFileSync(process.execPath, ['scripts/demo-page.mjs', '--out', folder], {
+  execFileSync(process.execPath, ['scripts/demo-page.mjs', '--out', join(folder, path)], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
-  const served = await serve(folder);
+  const served = await serve(folder, headers);
   return {
     ...served,
+    url: served.url + path,
     async close() {
       await served.close();
       rmSync(folder, { recursive: true });
@@ -61,8 +68,8 @@ export async function give(
   bytes: Buffer,
 ): Promise<void> {
   await page.evaluate(
-    async ({ base64, how, name, type }) => {
-      const bytes = await (await fetch(`data:;base64,${base64}`)).arrayBuffer();
+    ({ base64, how, name, type }) => {
+      const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
       const data = new DataTransfer();
       data.items.add(new File([bytes], name, { type }));
       const init = { bubbles: true, cancelable: true };
@@ -78,7 +85,7 @@ export async function give(
 
 /** What axe-core finds, in words. */
 export async function violations(page: Page): Promise<string[]> {
-  await page.addScriptTag({ path: AXE });
+  await page.evaluate(AXE); // not as a script of the page: policies forbid those
   // Colours on their way are neither the old nor the new ones; animations of what goes meanwhile reject, and some
   // have no end.
   await page.evaluate(async () => {

@@ -11,7 +11,8 @@ import { fileURLToPath } from 'node:url';
 import { bf16ToSingle, toSingle } from '../../src/weights/half.ts';
 import { fileSource } from '../../src/weights/node-file.ts';
 import type { FileDType } from '../../src/weights/safetensors-header.ts';
-import { readHeader, readTensor } from '../../src/weights/safetensors.ts';
+import { readHeader } from '../../src/weights/safetensors.ts';
+import { readTensor } from '../../src/weights/tensor-reads.ts';
 
 export type GoldenData =
   | Float32Array

@@ -246,8 +246,8 @@ function serve(
   if (request.method === 'HEAD') response.end();
   else if (upTo !== undefined) {
     response.write(body.subarray(0, upTo), () => {
-      // A moment later: a client drops what it has not read when the connection breaks.
-      if (fault.cutAfter !== undefined) setTimeout(() => response.destroy(), 100);
+      // A moment later: a client drops what it has not read when the connection breaks, and may be slow to read.
+      if (fault.cutAfter !== undefined) setTimeout(() => response.destroy(), upTo > 0 ? 300 : 0);
     });
   } else if (fault.length !== undefined && fault.length > body.length) {
     response.write(body); // the rest never comes

@@ -70,7 +70,7 @@ export async function runGraph(
       const runner = await createRunner(context, graph, { model, keep: () => true });
       try {
         await runner.run(buffers);
-        await dumpNamed(runner, buffers, '', dump);
+        await dumpNamed(context.device, runner, buffers, '', dump);
       } finally {
         runner.dispose();
       }

@@ -5,6 +5,7 @@ import { byteLength, type TensorType } from '../../src/engine/kernel.ts';
 import { readBuffer } from '../../src/engine/readback.ts';
 import { type AdapterName, openTestDevice, type TestDevice } from './device.ts';
 import { smallPlan } from './plans.ts';
+import { uploadWeight } from './upload-weight.ts';
 
 export const SMALL: TensorType = { dtype: 'f32', shape: [1, 8, 8, 4] };
 export const LARGE: TensorType = { dtype: 'f32', shape: [1, 512, 512, 4] };
@@ -33,7 +34,7 @@ export function useDevice(name: AdapterName): () => OnDevice {
     const { device, target } = opened;
     device.addEventListener('uncapturederror', uncaptured);
     const context = createContext(device);
-    await context.weights.upload(smallPlan(SMALL, target).weights[0]!, asBytes(WEIGHT));
+    await uploadWeight(context.weights, smallPlan(SMALL, target).weights[0]!, asBytes(WEIGHT));
     on = {
       ...opened,
       context,

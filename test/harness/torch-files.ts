@@ -12,6 +12,7 @@ import { concatBytes } from '../../src/weights/safetensors-write.ts';
 import { bytesSource } from '../../src/weights/source.ts';
 import { goldenPath } from './goldens.ts';
 import { syntheticWeight } from '../../src/weights/synthetic.ts';
+import { chunksOf } from '../../src/weights/tensor-reads.ts';
 
 export const EDGE_VIEWS = ['edge_views.pth', 'edge_views_legacy.pth'] as const;
 
@@ -41,7 +42,7 @@ export async function genuineNoisePredictor(name: GenuineFile): Promise<Uint8Arr
     const filled = tensor.dtype === 'F16' ? half : toSingle(half);
     let at = 0;
     // Chunks of a source in memory are views of it.
-    for await (const chunk of tensor.chunks()) {
+    for await (const chunk of chunksOf(tensor)) {
       chunk.set(new Uint8Array(filled.buffer, at, chunk.length));
       at += chunk.length;
     }

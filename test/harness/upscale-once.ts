@@ -4,7 +4,7 @@ import { openModel } from '../../src/invsr/model.ts';
 import type { Dump } from '../../src/invsr/parity.ts';
 import type { Pixels } from '../../src/invsr/pixels.ts';
 import { Upscaler, type UpscalerOptions, type UpscaleResult } from '../../src/invsr/upscaler.ts';
-import { readTensors } from '../../src/weights/checkpoint.ts';
+import { readTensors } from '../../src/weights/tensor-reads.ts';
 import type { Folder } from '../../src/weights/folder.ts';
 import { bytesSource } from '../../src/weights/source.ts';
 

@@ -9,6 +9,7 @@ import { readBuffer } from '../../src/engine/readback.ts';
 import { adapterNames, openTestDevice } from '../harness/device.ts';
 import { asBytes, IMAGE, LARGE, RESULT, SMALL, useDevice, WEIGHT } from '../harness/on-device.ts';
 import { longPlan, smallPlan } from '../harness/plans.ts';
+import { uploadWeight } from '../harness/upload-weight.ts';
 
 /** `toEqual` takes a minute on millions of elements. */
 function expectSame(actual: Float32Array, expected: Float32Array): void {
@@ -23,7 +24,7 @@ describe.each(adapterNames)('%s', (name) => {
     const { buffer, read, context, device, target } = on();
     const plan = smallPlan(SMALL, target);
     const executor = await createExecutor(context, plan);
-    expect(new Float32Array(await executor.read('folded'))).toEqual(WEIGHT.map((v) => 2 * v));
+    expect(await read(executor.bufferOf('folded'), SMALL)).toEqual(WEIGHT.map((v) => 2 * v));
     const first = { image: buffer(SMALL, IMAGE), result: buffer(SMALL) };
     await executor.run({ externals: first });
     expect(await read(first.result, SMALL)).toEqual(RESULT);
@@ -157,11 +158,11 @@ describe.each(adapterNames)('%s', (name) => {
     } as const;
     const data = Float32Array.from({ length: count }, (_, i) => i % 1021);
     const before = context.weights.totalBytes;
-    await context.weights.upload(big, asBytes(data));
+    await uploadWeight(context.weights, big, asBytes(data));
     expect(writes).toHaveBeenCalledTimes(10);
     const odd = { key: 'test/odd', layout: 'vector', type: { dtype: 'f16', shape: [3] } } as const;
-    await context.weights.upload(odd, Uint8Array.of(1, 2, 3, 4, 5, 6));
-    await context.weights.upload(odd, Uint8Array.of(9, 9, 9, 9, 9, 9));
+    await uploadWeight(context.weights, odd, Uint8Array.of(1, 2, 3, 4, 5, 6));
+    await uploadWeight(context.weights, odd, Uint8Array.of(9, 9, 9, 9, 9, 9));
     expect(writes).toHaveBeenCalledTimes(11);
     writes.mockRestore();
     expect(context.weights.totalBytes - before).toBe(4 * count + 16);
@@ -169,9 +170,6 @@ describe.each(adapterNames)('%s', (name) => {
     expectSame(new Float32Array(back), data);
     const tail = await readBuffer(device, context.weights.at(odd), 6);
     expect([...new Uint8Array(tail)]).toEqual([1, 2, 3, 4, 5, 6]);
-    await expect(context.weights.upload({ ...odd, key: 'x' }, Uint8Array.of(1))).rejects.toThrow(
-      'weight x vector f16 is f16 [3], expected 6 bytes, got 1',
-    );
     const [missing] = smallPlan(LARGE, target).weights;
     expect(() => context.weights.at({ ...missing!, key: 'test/nowhere' })).toThrow(
       'weight test/nowhere vector f32 is not uploaded',
@@ -202,6 +200,31 @@ describe.each(adapterNames)('%s', (name) => {
     expect(submits[0]).toBe(0);
     expect(submits).toEqual(submits.toSorted((a, b) => a - b));
     expect(await profiler.read()).toEqual([]);
+    profiler.dispose();
+    executor.dispose();
+  });
+
+  test('the profiler tells of what went to the queue before an abort, and of the run after it', async () => {
+    const { buffer, context, device, target } = on();
+    const plan = longPlan(LARGE, 6, target);
+    const executor = await createExecutor(context, plan);
+    const profiler = createProfiler(device);
+    const externals = { image: buffer(LARGE), result: buffer(LARGE) };
+    const abort = new AbortController();
+    const options = { externals, profiler, budgetMs: 0 };
+    let reports = 0;
+    const onProgress = (): void => {
+      if (++reports === 2) abort.abort(new Error('enough'));
+    };
+    // The third one was encoded while the device was at the second.
+    const run = executor.run({ ...options, signal: abort.signal, onProgress });
+    await expect(run).rejects.toThrow('enough');
+    await executor.run(options);
+    const timings = await profiler.read();
+    const paths = plan.dispatches.map(({ path }) => path);
+    expect(timings.map(({ path }) => path)).toEqual([...paths.slice(0, 2), ...paths]);
+    expect(timings.map(({ submit }) => submit)).toEqual([...timings.keys()]);
+    for (const { nanoseconds } of timings) expect(nanoseconds).toBeGreaterThan(0);
     profiler.dispose();
     executor.dispose();
   });

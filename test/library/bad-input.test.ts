@@ -1,7 +1,7 @@
 /** What InvSR refuses, one by one: the type of the error and what its sentence says. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { DeviceError } from '../../src/engine/errors.ts';
-import type { ImageBuffer } from '../../src/engine/gpu-image.ts';
+import type { ImageBuffer, ImageSize } from '../../src/engine/gpu-image.ts';
 import { type Model, openModel } from '../../src/invsr/model.ts';
 import { ImageSizeError } from '../../src/invsr/errors.ts';
 import { InvSR } from '../../src/library/invsr.ts';
@@ -79,6 +79,25 @@ describe.each(adapterNames.slice(-1))('%s', (adapter) => {
     await refused({ ...image, width: 9 }, {}, RangeError, /192 bytes, expected 216/);
   });
 
+  test('a picture counts by what is in its file, not by its layout', async () => {
+    const size = { width: 40, height: 30 };
+    const laidOut = { width: 300, height: 150 };
+    const expected = await sr.plan(size, { tile: 16 });
+    for (const sides of [
+      { naturalWidth: 40, naturalHeight: 30, ...laidOut },
+      { videoWidth: 40, videoHeight: 30, ...laidOut },
+      { displayWidth: 40, displayHeight: 30 },
+    ]) {
+      expect(await sr.plan(sides as ImageInput, { tile: 16 })).toEqual(expected);
+    }
+    const notLoaded = { naturalWidth: 0, naturalHeight: 0, ...laidOut } as HTMLImageElement;
+    for (const call of [sr.plan(notLoaded), sr.prepare(notLoaded)]) {
+      await expect(call).rejects.toThrow(RangeError);
+      await expect(call).rejects.toThrow(/^the input is 0x0/);
+    }
+    await expect(sr.plan({} as ImageSize)).rejects.toThrow(TypeError);
+  });
+
   test('textures that cannot be read', async () => {
     const { RENDER_ATTACHMENT, TEXTURE_BINDING } = GPUTextureUsage;
     await refused(
@@ -117,7 +136,8 @@ describe.each(adapterNames.slice(-1))('%s', (adapter) => {
         usage: GPUTextureUsage.RENDER_ATTACHMENT,
       }),
     );
-    await refused(image, { output, onTile: () => {} }, DeviceError, /the output cannot be used/);
+    // Before the work: afterEach sees that nothing was begun.
+    await refused(image, { output }, DeviceError, /the output cannot be used/);
     other.destroy();
   });
 
@@ -161,6 +181,12 @@ describe.each(adapterNames.slice(-1))('%s', (adapter) => {
       RangeError,
       /output is a buffer of 64 bytes/,
     );
+    const gone = texture({ size: [32, 24] });
+    gone.destroy();
+    await refused(image, { output: gone }, DeviceError, /the output cannot be used.*destroy/s);
+    const freed = bufferImage(4096, { width: 32, height: 24 });
+    freed.buffer.destroy();
+    await refused(image, { output: freed }, DeviceError, /the output cannot be used.*destroy/s);
   });
 
   test.each([
@@ -215,10 +241,26 @@ describe.each(adapterNames.slice(-1))('%s', (adapter) => {
     await expect(InvSR.load({ device, weights: 'weights/invsr-nano' })).rejects.toThrow(
       /nodeFolder/,
     );
+    for (const none of [undefined, null, 42]) {
+      const opening = InvSR.open({ device, weights: none as unknown as string });
+      await expect(opening).rejects.toThrow(TypeError);
+      await expect(opening).rejects.toThrow(`weights is ${none}, expected an address`);
+    }
     const nowhere = InvSR.load({ device, weights: nodeFolder('test/library') });
     await expect(nowhere).rejects.toThrow(/config.json/);
     const signal = AbortSignal.abort(new Error('no time'));
     await expect(InvSR.load({ device, weights: model, signal })).rejects.toThrow('no time');
+  });
+
+  test('a device that is none: an adapter, a promise that nobody awaited', async () => {
+    const { adapterInfo: info, features, limits } = device;
+    for (const none of [{ info, features, limits }, Promise.resolve(device), {}]) {
+      const opening = InvSR.open({ device: none as unknown as GPUDevice, weights: model });
+      await expect(opening).rejects.toThrow(TypeError);
+      await expect(opening).rejects.toThrow(
+        /^device is no GPUDevice, expected what `await adapter/,
+      );
+    }
   });
 
   test('readImage of what it cannot read', async () => {
@@ -226,5 +268,8 @@ describe.each(adapterNames.slice(-1))('%s', (adapter) => {
     await expect(readImage(device, unreadable)).rejects.toThrow(
       /the image has no usage TEXTURE_BINDING/,
     );
+    const gone = texture();
+    gone.destroy();
+    await expect(readImage(device, gone)).rejects.toThrow(/^the image cannot be used/);
   });
 });

@@ -51,6 +51,22 @@ describe.each(adapterNames.slice(-1))('%s', (adapter) => {
     return (await readImage(device, texture)).data;
   };
 
+  /** The most that is on the device during `work`; `memory.peakBytes` is that of all calls. */
+  async function peakOf({ context: { memory } }: InvSR, work: () => Promise<unknown>) {
+    let peak = memory.bytes;
+    const add = memory.add.bind(memory);
+    const spy = vi.spyOn(memory, 'add').mockImplementation((count) => {
+      add(count);
+      peak = Math.max(peak, memory.bytes);
+    });
+    try {
+      await work();
+    } finally {
+      spy.mockRestore();
+    }
+    return peak;
+  }
+
   /** A signal that aborts when the second tile is under way. */
   function inTheMiddle() {
     const abort = new AbortController();
@@ -146,18 +162,19 @@ describe.each(adapterNames.slice(-1))('%s', (adapter) => {
     const sr = await InvSR.open({ device, weights: model, lowMemory });
     opened.push(sr);
     const large = picture(90, 70);
-    const region = { x: 20, y: 10, width: 60, height: 50 };
-    for (const options of [{ tile: TILE }, { tile: TILE, region }]) {
-      const plan = await sr.plan(large, options);
-      expect(plan.imageBytes).toBeGreaterThan(2 * 16 * 16 * 60 * 50);
-      expect(sr.memory.peakBytes).toBeLessThanOrEqual(plan.peakBytes);
-    }
-    const plan = await sr.plan(large, { tile: TILE });
+    const region = { x: 20, y: 10, width: 20, height: 10 };
+    const calls = [{ tile: TILE, region }, { tile: TILE }];
+    const plans = await Promise.all(calls.map((options) => sr.plan(large, options)));
     expect(sr.memory).toEqual({ weightBytes: 0, otherBytes: 0, peakBytes: 0 });
-    textures.push(await sr.upscale(large, { tile: TILE, onTile }));
-    expect(sr.memory.peakBytes).toBeLessThanOrEqual(plan.peakBytes);
-    // Measured: 0.99, and 0.91 with one network at a time.
-    expect(sr.memory.peakBytes).toBeGreaterThan(0.8 * plan.peakBytes);
+    for (const [i, options] of calls.entries()) {
+      const peak = await peakOf(sr, async () => {
+        textures.push(await sr.upscale(large, { ...options, onTile }));
+      });
+      const share = peak / (plans[i]?.peakBytes ?? 0);
+      expect(share).toBeLessThanOrEqual(1);
+      // Measured: 0.87 and 0.99; with one network at a time 0.72 and 0.91.
+      expect(share).toBeGreaterThan(0.6);
+    }
   });
 
   test('a plan counts the images that a call makes, by their formats', async () => {
@@ -178,6 +195,7 @@ describe.each(adapterNames.slice(-1))('%s', (adapter) => {
       textures.push(onDevice);
       const floats = { buffer, width: 48, height: 40, format: 'rgba32float' } as const;
       const least = (await sr.plan(onDevice, { tile: TILE, output: floats })).imageBytes;
+      const unused = new Set<number>();
       const cases: [ImageInput & ImageSize, UpscaleOptions<GpuImage>, bytes: number][] = [
         [small, {}, 4 * pixels + 4 * results],
         [onDevice, {}, 4 * results],
@@ -189,14 +207,17 @@ describe.each(adapterNames.slice(-1))('%s', (adapter) => {
       for (const [input, options, bytes] of cases) {
         const plan = await sr.plan(input, { tile: TILE, ...options });
         expect(plan.imageBytes - least).toBe(bytes);
-        const output = await sr.upscale(input, { tile: TILE, ...options });
-        if ('createView' in output) textures.push(output);
+        const peak = await peakOf(sr, async () => {
+          const output = await sr.upscale(input, { tile: TILE, ...options });
+          if ('createView' in output) textures.push(output);
+        });
+        unused.add(plan.peakBytes - peak);
         const sizes = made
           .splice(0)
           .map(({ width, height, format }) => width * height * (format === 'rgba16float' ? 8 : 4));
         expect(sizes.reduce((a, b) => a + b, 0)).toBe(bytes);
-        expect(sr.memory.peakBytes).toBeLessThanOrEqual(plan.peakBytes);
       }
+      expect(unused.size).toBe(1); // what else is planned for is the same
     } finally {
       spy.mockRestore();
       buffer.destroy();

@@ -4,7 +4,7 @@ import { serve } from '../../src/library/worker.ts';
 import type { FromPage, FromWorker, SentImage } from '../../src/library/worker-protocol.ts';
 import { concatBytes, safetensorsParts } from '../../src/weights/safetensors-write.ts';
 import { adapterNames, openTestDevice } from '../harness/device.ts';
-import { anyPrompt, tinyFiles } from '../harness/synthetic.ts';
+import { anyPrompt, type EditWeight, scaled, tinyFiles } from '../harness/synthetic.ts';
 
 let device: GPUDevice;
 beforeAll(async () => {
@@ -24,8 +24,11 @@ function start() {
   serve(port1);
   port1.start();
   const waiting = new Map<number, (answer: FromWorker) => void>();
+  const told: FromWorker[] = [];
   port2.addEventListener('message', ({ data }: MessageEvent<FromWorker>) => {
-    if ('call' in data) waiting.get(data.call)?.(data);
+    const isAnswer = data.kind === 'done' || data.kind === 'failed';
+    if (isAnswer) waiting.get(data.call)?.(data);
+    else told.push(data);
   });
   port2.start();
   const ask = (message: FromPage): Promise<FromWorker> =>
@@ -35,14 +38,15 @@ function start() {
     });
   return {
     ask,
+    told,
     post: (message: FromPage) => port2.postMessage(message),
     close: () => port1.close(),
   };
 }
 
-const files = (): ReadonlyMap<string, Blob> => {
+const files = (edit?: EditWeight): ReadonlyMap<string, Blob> => {
   const prompt = concatBytes(safetensorsParts(anyPrompt));
-  const tiny = tinyFiles().set('prompt_embeds.safetensors', prompt);
+  const tiny = tinyFiles(edit).set('prompt_embeds.safetensors', prompt);
   return new Map([...tiny].map(([path, bytes]) => [path, new Blob([bytes])]));
 };
 
@@ -74,6 +78,50 @@ test('calls before a model is open, a second model, and a canvas that was never 
     const planned = await ask({ kind: 'plan', size, settings: { tile: 16 }, call: 6 });
     expect(planned).toMatchObject({ kind: 'done', plan: { tile: 16 } });
   } finally {
+    close();
+  }
+});
+
+test('a network that goes on in f32 is told to the page, in the middle of the call', async () => {
+  const shown: GPUTexture[] = [];
+  // Node has no canvases: this one shows nothing, and its picture is any that can be transferred.
+  vi.stubGlobal(
+    'OffscreenCanvas',
+    class {
+      width = 1;
+      height = 1;
+      getContext = () => ({
+        configure: () => {},
+        getCurrentTexture: () => {
+          const { width, height } = this;
+          const usage = GPUTextureUsage.COPY_DST;
+          const texture = device.createTexture({
+            size: [width, height],
+            format: 'rgba8unorm',
+            usage,
+          });
+          shown.push(texture);
+          return texture;
+        },
+      });
+      transferToImageBitmap = () => new ArrayBuffer(1);
+    },
+  );
+  const { ask, told, close } = start();
+  const layer = 'vae.decoder.up_blocks.1.resnets.0.conv1';
+  const weights = { name: 'wide', files: files(scaled(`${layer}.weight`, 2 ** 15)) };
+  const input: SentImage = { ...size, data: new Uint8Array(4 * 16 * 16) };
+  try {
+    const settings = { precision: 'f16', check: true } as const;
+    expect(await ask({ kind: 'open', weights, settings, call: 0 })).toMatchObject({ kind: 'done' });
+    const upscale = { kind: 'upscale', input, tiles: false, settings: { tile: 16 } } as const;
+    expect(await ask({ ...upscale, call: 1 })).toMatchObject({ kind: 'done' });
+    const message = `${layer} leaves the range of f16; the decode stage goes on in f32`;
+    const warnings = told.filter(({ kind }) => kind === 'warning');
+    expect(warnings).toEqual([{ kind: 'warning', warning: { stage: 'decode', layer, message } }]);
+    expect(shown.map(({ width, height }) => [width, height])).toEqual([[64, 64]]);
+  } finally {
+    for (const texture of shown) texture.destroy();
     close();
   }
 });

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { idOf, sizeTextOf } from '../../bench/case-name.ts';
 import {
   type BenchCase,
+  caseOf,
   layerCases,
   modelCases,
   selectCases,
@@ -94,6 +95,21 @@ test('every dispatch of the plans is a case, as often as they have it', () => {
   for (const part of ['moments 10', 'moments f32', 'of conv2d', 'x2 f16 [1,4096,320]']) {
     expect(timed.filter(({ id }) => id.includes(part)).length, part).toBeGreaterThan(0);
   }
+});
+
+test('an algorithm is one that the device can bind', () => {
+  const work = {
+    op: 'conv2d',
+    inputs: { x: f16(1, 16, 16, 1280), weight: f16(3, 3, 1280, 1280) },
+    constants: { padding: { top: 1, left: 1, bottom: 1, right: 1 } },
+    output: f16(1, 16, 16, 1280),
+  };
+  const bytes = 4 * 16 * 16 * 1280 * 4; // of four parts
+  const of = (maxBindingBytes: number) => caseOf(work, { network: '', count: 1, maxBindingBytes });
+  expect(of(bytes).design?.(alu)).toBe('split4');
+  expect(of(bytes).steps?.(alu)).toHaveLength(2);
+  expect(of(bytes - 1).design?.(alu)).not.toBe('split4');
+  expect(of(bytes - 1).steps?.(alu)).toHaveLength(1);
 });
 
 describe('names', () => {

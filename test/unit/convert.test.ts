@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 import { type Checkpoint, openFile } from '../../src/weights/checkpoint.ts';
 import { convertCheckpoint } from '../../src/weights/convert.ts';
 import { memoryFolder } from '../../src/weights/folder.ts';
-import { CHUNK_BYTES } from '../../src/weights/safetensors.ts';
+import type { StoredTensor } from '../../src/weights/pth.ts';
+import { CHUNK_BYTES, readAll } from '../../src/weights/tensor-reads.ts';
 import { concatBytes, safetensorsParts } from '../../src/weights/safetensors-write.ts';
 import { tinySafetensors } from '../harness/synthetic.ts';
 import {
@@ -48,7 +49,9 @@ test('types: floats change, integers stay; a second conversion changes nothing',
         shape,
       });
       if (float === undefined || !isFloat || dtype === float) {
-        expect(await result.read(name), name).toEqual(await views.read(name));
+        expect(await readAll(result.tensors.get(name)!), name).toEqual(
+          await readAll(views.tensors.get(name)!),
+        );
       }
     }
     expect(await converted(result, target)).toEqual(file);
@@ -75,17 +78,19 @@ test('the one name that safetensors do not allow', async () => {
 
 test('a tensor passes through in pieces, none read before the last one is written', async () => {
   const rows = 1024;
-  const tensor = { dtype: 'F32', shape: [rows, 100_000] } as const; // 410 MB
   let ahead = 0;
+  const tensor: StoredTensor = {
+    dtype: 'F32',
+    shape: [rows, 100_000],
+    bytes: rows * 400_000, // 410 MB
+    part: async (_, length) => {
+      ahead++;
+      return new Uint8Array(length);
+    },
+  };
   const checkpoint: Checkpoint = {
     ...(await open('x.pth', torchGolden('edge_views.pth'))),
     tensors: new Map([['a', tensor]]),
-    async *chunks() {
-      for (let row = 0; row < rows; row += 32) {
-        ahead++;
-        yield new Uint8Array(32 * 400_000);
-      }
-    },
   };
   const conversion = convertCheckpoint(checkpoint, 'F16');
   let length = 0;

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import { holdsBeyond } from '../../src/weights/f16-range.ts';
 import {
   bf16ToSingle,
   f16BitsToF32,
   f32ToF16Bits,
-  holdsBeyond,
   toHalf,
   toSingle,
 } from '../../src/weights/half.ts';

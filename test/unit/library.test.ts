@@ -2,7 +2,9 @@
 import { describe, expect, test } from 'vitest';
 import type { EngineContext } from '../../src/engine/context.ts';
 import { ImageSizeError } from '../../src/invsr/errors.ts';
-import { planFrame, settledBy } from '../../src/invsr/gpu-frame.ts';
+import { planFrame } from '../../src/invsr/gpu-frame.ts';
+import { planOfficialFrame } from '../../src/invsr/official-frame.ts';
+import { settledBy } from '../../src/library/growing.ts';
 import { withDefaults } from '../../src/invsr/upscaler-options.ts';
 import type { Settings } from '../../src/library/plan-call.ts';
 import { TIMESTEPS, timestepsOf } from '../../src/invsr/scheduler.ts';
@@ -54,7 +56,7 @@ test('100 frames: the parts that tiles settle cover the result once, and no late
   for (let i = 0; i < 100; i++) {
     const lr = { width: whole(next, 2, 120), height: whole(next, 2, 120) };
     const options = { tile: 16 * whole(next, 1, 3), tileBatch: 1, overlap: next() / 2 };
-    const plan = planFrame(lr, { ...options, official: next() < 0.5 });
+    const plan = (next() < 0.5 ? planOfficialFrame : planFrame)(lr, options);
     const covered = new Uint8Array(16 * lr.width * lr.height);
     const at = (y: number, x: number): number => y * 4 * lr.width + x;
     for (const tile of plan.grid.tiles) {

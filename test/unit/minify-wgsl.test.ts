@@ -65,6 +65,14 @@ describe('template literals', () => {
     expect(minify(text)).toBe('f(`\n#if a && b\nx= ${a} +b;\n`, `a is ${a}, not b`)');
   });
 
+  test('directives of a wgsl literal become conditions, which may hold others', () => {
+    const text =
+      'f(wgsl`\na;\n#if ${a}\n  b;\n#elif ${c ?? d}\n  e ${f};\n#else\n#if ${g}\nh;\n#endif\n#endif\n  i;\n`)';
+    expect(minify(text)).toBe(
+      'f(`\na;${(a)?`\nb;`:(c ?? d)?`\ne ${f};`:`${(g)?`\nh;`:``}`}\ni;\n`)',
+    );
+  });
+
   test('block comments go, over several lines too', () => {
     expect(minify('const a = `\n/** What\n * it does. */\nfn f() { } /* why */\nb;\n`;')).toBe(
       'const a = `\nfn f(){ }\nb;\n`;',

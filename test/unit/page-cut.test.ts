@@ -1,9 +1,11 @@
 /** How the page cuts large results: sheets, runs, and what one file can hold. */
 import { expect, test } from 'vitest';
-import { APRON, fitOf, MARGIN, roomOf, runsOf, sheetsOf, SURROUND } from '../../demo/state/cut.ts';
-import { fileAreaOf } from '../../demo/state/file-area.ts';
+import { APRON, fitOf, MARGIN, roomOf, runsOf, sheetsOf } from '../../demo/state/cut.ts';
+import { CANVAS_PIXELS, fewerPixels, fileAreaOf } from '../../demo/state/file-area.ts';
 import { TILES } from '../../demo/state/options.ts';
-import { areaOf, missing, whole } from '../../demo/state/regions.ts';
+import { areaOf, missing, type Size, whole } from '../../demo/state/regions.ts';
+import type { Region } from '../../src/index.ts';
+import { SURROUND } from '../../src/library/window.ts';
 
 /** As WebGPU promises. */
 const ROOM = roomOf({ maxTextureDimension2D: 8192, maxStorageBufferBindingSize: 2 ** 27 });
@@ -61,14 +63,27 @@ test.each(TILES)(
 test('a file holds all of the result, or what is looked at, or nothing', () => {
   const size = { width: 8000, height: 6000 };
   const looked = { x: 100, y: 200, width: 4000, height: 3000 };
-  expect(fileAreaOf({ width: 4096, height: 4096 }, looked, 4)).toEqual({
+  const area = (of: Size, seen: Region | null, scale: number): Region | null =>
+    fileAreaOf(of, seen, scale, CANVAS_PIXELS);
+  expect(area({ width: 4096, height: 4096 }, looked, 4)).toEqual({
     x: 0,
     y: 0,
     width: 4096,
     height: 4096,
   });
-  expect(fileAreaOf(size, looked, 2)).toEqual(whole(size));
-  expect(fileAreaOf(size, looked, 4)).toEqual(looked);
-  expect(fileAreaOf(size, whole(size), 4)).toBeNull();
-  expect(fileAreaOf(size, null, 4)).toBeNull();
+  expect(area(size, looked, 2)).toEqual(whole(size));
+  expect(area(size, looked, 4)).toEqual(looked);
+  expect(area(size, whole(size), 4)).toBeNull();
+  expect(area(size, null, 4)).toBeNull();
+});
+
+test('a browser that cannot make a file is asked for a smaller one', () => {
+  const size = { width: 2000, height: 1000 };
+  const looked = { x: 0, y: 0, width: 1000, height: 1000 };
+  const pixels = fewerPixels(16 * areaOf(size));
+  expect(fileAreaOf(size, looked, 4, pixels)).toEqual(looked);
+  expect(fileAreaOf(size, looked, 2, pixels)).toEqual(whole(size));
+  const fewer = fewerPixels(16 * areaOf(looked));
+  expect(fileAreaOf(size, looked, 4, fewer)).toBeNull();
+  expect(fileAreaOf(size, looked, 2, fewer)).toEqual(whole(size));
 });

@@ -2,6 +2,7 @@
 import { afterEach, expect, test } from 'vitest';
 import { explain } from '../../demo/explain.ts';
 import { change, DEFAULTS, options } from '../../demo/state/options.ts';
+import { HubError, StorageError } from '../../src/browser.ts';
 import { DeviceError, MemoryError } from '../../src/index.ts';
 
 const PROBLEM = { what: 'a', needed: 'b', got: 'c', remedy: 'd.' };
@@ -20,6 +21,17 @@ test.each([
   expect(explain(error).action?.label).toBe('Use less memory');
   change({ lowMemory: true });
   expect(explain(error).action).toBeUndefined();
+});
+
+test('a transfer is told by its kind; what is damaged, and storage, by their own sentences', () => {
+  const told = 'sd/model at main: HTTP 4xx';
+  for (const problem of ['unreachable', 'refused', 'denied', 'missing'] as const) {
+    expect(explain(new HubError(told, { problem })).text).not.toMatch(/HTTP/);
+  }
+  expect(explain(new HubError(told, { problem: 'damaged' })).text).toBe(`${told}.`);
+  expect(explain(new HubError('no such name')).text).toBe('No such name.');
+  const full = new StorageError('sd-turbo needs 1 MB more', { problem: 'quota' });
+  expect(explain(full).text).toBe('Sd-turbo needs 1 MB more.');
 });
 
 test('another DeviceError is told as it is', () => {

@@ -23,6 +23,7 @@ import {
   type TensorOptions,
   type ZipTweaks,
 } from '../harness/torch-files.ts';
+import { chunksOf } from '../../src/weights/tensor-reads.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -320,7 +321,7 @@ async function readAll(file: Bytes): Promise<ReadonlyMap<string, Uint8Array>> {
   const tensors: ReadonlyMap<string, StoredTensor> = await readTorch(bytesSource('x.pth', file));
   for (const [name, entry] of tensors) {
     const parts: Uint8Array[] = [];
-    for await (const chunk of entry.chunks()) parts.push(chunk);
+    for await (const chunk of chunksOf(entry)) parts.push(chunk);
     const whole = bytes(...parts);
     expect(whole).toHaveLength(entry.bytes);
     result.set(name, whole);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { readChunks, readHeader, readTensor } from '../../src/weights/safetensors.ts';
+import { readHeader, stored } from '../../src/weights/safetensors.ts';
+import { chunksOf, readTensor } from '../../src/weights/tensor-reads.ts';
 import {
   concatBytes,
   safetensorsParts,
@@ -252,7 +253,7 @@ describe('reading', () => {
   test('comes in pieces of whole rows, at most 16 MiB', async () => {
     const entry = (await readHeader(source)).tensors.get('big')!;
     const sizes: number[] = [];
-    for await (const chunk of readChunks(source, entry)) sizes.push(chunk.length / 2 ** 20);
+    for await (const chunk of chunksOf(stored(source, entry))) sizes.push(chunk.length / 2 ** 20);
     expect(sizes).toEqual([16, 16, 8]);
     const whole = await readTensor(source, entry);
     expect(Buffer.compare(whole, rows)).toBe(0);

@@ -1,9 +1,12 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { openModel } from '../../src/invsr/model.ts';
 import { openCheckpoint } from '../../src/weights/checkpoint.ts';
+import { readAll } from '../../src/weights/tensor-reads.ts';
 import { urlFolder } from '../../src/weights/folder.ts';
 import { fileSource } from '../../src/weights/node-file.ts';
 import {
@@ -223,15 +226,12 @@ describe('http', () => {
       response.writeHead(there.test(request.url ?? '') ? 200 : 404).end('{}');
     };
     const folder = urlFolder(new URL('/m?token=1', url)).folder('vae');
-    expect(await folder.list()).toEqual([
-      'config.json',
-      'model.safetensors',
-      'model.safetensors.index.json',
-    ]);
+    // The index of the same tensors is not asked for.
+    expect(await folder.list()).toEqual(['config.json', 'model.safetensors']);
     expect(await folder.readText('config.json')).toBe('{}');
     expect(asked.at(-1)).toBe('/m/vae/config.json?token=1');
     await expect(folder.readText('scheduler.json')).rejects.toThrow(
-      /\/m\/vae\/scheduler\.json\?token=1: HTTP 404$/,
+      /\/m\/vae\/scheduler\.json\?token=1: not found \(HTTP 404 Not Found\); check the address$/,
     );
   });
 
@@ -245,8 +245,44 @@ describe('http', () => {
     await using checkpoint = await openCheckpoint(urlFolder(new URL('/np', url)));
     expect(checkpoint.name).toMatch(/\/np\/noise_predictor_sd_turbo_v5\.pth$/);
     requests.splice(0);
-    expect(await checkpoint.read('l_uint8')).toEqual(new Uint8Array([0, 255]));
+    expect(await readAll(checkpoint.tensors.get('l_uint8')!)).toEqual(new Uint8Array([0, 255]));
     expect(requests).toHaveLength(2); // where it is, and what it is
+  });
+
+  test('a model without a manifest: few requests, and fewer that fail', async () => {
+    const root = 'weights/invsr-nano';
+    const answers: string[] = [];
+    answer = (request, response) => {
+      const path = decodeURIComponent(request.url ?? '').slice(1);
+      const isThere = path !== 'invsr-manifest.json' && existsSync(join(root, path));
+      answers.push(`${request.method} ${path} ${isThere ? 'there' : 'failed'}`);
+      if (!isThere) response.writeHead(404).end();
+      else if (request.headers.range === undefined) response.end(readFileSync(join(root, path)));
+      else ranges(request, response, {}, readFileSync(join(root, path)));
+    };
+    await (await openModel(urlFolder(new URL('/', url)))).close();
+    const failed = answers.filter((one) => one.endsWith('failed'));
+    expect(failed.toSorted()).toEqual([
+      'GET invsr-manifest.json failed',
+      ...['noise_predictor', 'unet', 'vae'].map(
+        (part) => `HEAD ${part}/diffusion_pytorch_model.fp16.safetensors failed`,
+      ),
+    ]);
+    // Beside those: four configs, three of them and the weights found, two reads of each header.
+    expect(answers.length - failed.length).toBe(4 + 6 + 8);
+  });
+
+  test('a folder of another layout: what would help is said; one that is not there costs three requests', async () => {
+    answer = (request, response) => {
+      response.writeHead(request.url?.endsWith('/vae/config.json') ? 200 : 404).end('{}');
+    };
+    const folder = urlFolder(url);
+    await expect(openCheckpoint(folder.folder('vae'))).rejects.toThrow(
+      /\/vae\/: no weights; looked for .*, found config\.json; servers do not list .*invsr-manifest\.json/,
+    );
+    requests.splice(0);
+    expect(await folder.folder('text_encoder').list()).toEqual([]);
+    expect(requests).toHaveLength(3);
   });
 
   test('a folder with a manifest is listed by it, asked for once', async () => {

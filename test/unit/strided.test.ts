@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { CHUNK_BYTES, inChunks } from '../../src/weights/safetensors.ts';
+import { CHUNK_BYTES, chunksOf } from '../../src/weights/tensor-reads.ts';
 import { bytesSource, type ByteSource } from '../../src/weights/source.ts';
 import { isContiguous, readStrided, spanOf } from '../../src/weights/strided.ts';
 import { uniform } from '../harness/random.ts';
@@ -34,7 +34,7 @@ async function read(
   const view = { shape, stride, start: 4 * offset, bytes, elementBytes: 4 };
   let at = 0;
   const part = (begin: number, length: number) => readStrided(source, view, { begin, length });
-  for await (const chunk of inChunks(view, part)) {
+  for await (const chunk of chunksOf({ ...view, part })) {
     whole.set(chunk, at);
     at += chunk.length;
     chunks.push(chunk.length);

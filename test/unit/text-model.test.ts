@@ -10,6 +10,7 @@ import { toSingle } from '../../src/weights/half.ts';
 import { syntheticWeight } from '../../src/weights/synthetic.ts';
 import { tinyModel, tinyTextEncoder } from '../harness/synthetic.ts';
 import { tokenizerFiles } from '../harness/tiny-tokenizer.ts';
+import { readPart } from '../../src/weights/tensor-reads.ts';
 
 const TABLE = 'text_model.embeddings.token_embedding.weight';
 const WIDTH = 64;
@@ -22,6 +23,21 @@ describe('token rows', () => {
     const rows = await readTokenRows(checkpoint, ids, config);
     const expected = ids.flatMap((id) => [...table.subarray(id * WIDTH, (id + 1) * WIDTH)]);
     expect([...rows]).toEqual(expected);
+  });
+
+  test('are asked for at once, each of them once: neighbours become one read', async () => {
+    const { checkpoint, config } = await openTextModel(tinyTextEncoder());
+    const asked: number[] = [];
+    const table = checkpoint.tensors.get(TABLE)!;
+    const part: typeof table.part = (begin, ...rest) => {
+      asked.push(begin);
+      return table.part(begin, ...rest);
+    };
+    const tensors = new Map([[TABLE, { ...table, part }]]);
+    const reading = readTokenRows({ ...checkpoint, tensors }, [49406, 7, 7, 0], config);
+    expect(asked).toEqual([49406, 7, 0].map((id) => 2 * WIDTH * id));
+    await reading;
+    expect(asked).toHaveLength(3);
   });
 
   test('a token that the encoder does not know', async () => {
@@ -40,9 +56,10 @@ describe('token rows', () => {
 
   test('no read goes beyond its tensor', async () => {
     const { checkpoint } = await openTextModel(tinyTextEncoder());
-    const bytes = checkpoint.byteLength(TABLE);
-    expect(await checkpoint.readPart(TABLE, bytes - 2, 2)).toHaveLength(2);
-    await expect(checkpoint.readPart(TABLE, bytes - 1, 2)).rejects.toThrow(
+    const table = checkpoint.tensors.get(TABLE)!;
+    const read = (begin: number) => readPart(TABLE, table, { begin, length: 2 });
+    expect(await read(table.bytes - 2)).toHaveLength(2);
+    await expect(read(table.bytes - 1)).rejects.toThrow(
       /token_embedding\.weight has 6,324,224 bytes, asked for 2 from 6324223/,
     );
   });

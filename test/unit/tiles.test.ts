@@ -1,14 +1,8 @@
 /** Tiles, blending weights and padding against the official splitter's numbers. */
 import { describe, expect, test } from 'vitest';
 import { planPadding } from '../../src/invsr/padding.ts';
-import {
-  evenGrid,
-  gaussian,
-  rampTaps,
-  spreadStarts,
-  tileGrid,
-  tileStarts,
-} from '../../src/invsr/tiles.ts';
+import { gaussian, tileGrid, tileStarts } from '../../src/invsr/official-frame.ts';
+import { evenGrid, rampTaps, spreadStarts } from '../../src/invsr/tiles.ts';
 import { openGolden } from '../harness/goldens.ts';
 
 describe('splitter', () => {

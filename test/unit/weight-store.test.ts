@@ -3,6 +3,7 @@ import { beforeAll, expect, test } from 'vitest';
 import type { Allocator } from '../../src/engine/allocator.ts';
 import type { PlanWeight } from '../../src/engine/plan.ts';
 import { WeightStore } from '../../src/engine/weight-store.ts';
+import { uploadWeight } from '../harness/upload-weight.ts';
 
 const WEIGHT: PlanWeight = {
   key: 'unet/conv_in.bias',
@@ -36,7 +37,7 @@ test('two at once: one upload, and both wait for it', async () => {
   const { store, log } = fakeStore(aMoment);
   const ended: string[] = [];
   const upload = async (name: string) => {
-    await store.upload(WEIGHT, BYTES);
+    await uploadWeight(store, WEIGHT, BYTES);
     expect(store.has(WEIGHT)).toBe(true);
     ended.push(name);
   };
@@ -44,7 +45,7 @@ test('two at once: one upload, and both wait for it', async () => {
   expect(store.has(WEIGHT)).toBe(false);
   await both;
   expect(ended).toEqual(['a', 'b']);
-  await store.upload(WEIGHT, BYTES);
+  await uploadWeight(store, WEIGHT, BYTES);
   expect(log).toEqual(['create 1', 'write']);
   expect(store.totalBytes).toBe(16);
 });
@@ -54,19 +55,19 @@ test('after a failure another one that waited tries itself, and so can the first
   const { store } = fakeStore(async () => {
     if (++calls === 1) throw new Error('no memory');
   });
-  const both = [store.upload(WEIGHT, BYTES), store.upload(WEIGHT, BYTES)];
+  const both = [uploadWeight(store, WEIGHT, BYTES), uploadWeight(store, WEIGHT, BYTES)];
   expect((await Promise.allSettled(both)).map(({ status }) => status)).toEqual([
     'rejected',
     'fulfilled',
   ]);
   expect(store.has(WEIGHT)).toBe(true);
-  await store.upload(WEIGHT, BYTES);
+  await uploadWeight(store, WEIGHT, BYTES);
   expect(calls).toBe(2);
 });
 
 test('freed while it is uploaded: nothing is left', async () => {
   const { store, log } = fakeStore(aMoment);
-  const upload = store.upload(WEIGHT, BYTES);
+  const upload = uploadWeight(store, WEIGHT, BYTES);
   store.dispose();
   await expect(upload).rejects.toThrow('freed');
   expect(store.has(WEIGHT)).toBe(false);

@@ -8,13 +8,8 @@ import { checkMatrices } from '../../src/engine/matrix-check.ts';
 import { GraphBuilder } from '../../src/graph/builder.ts';
 import { lower } from '../../src/graph/lower.ts';
 import { loadWgsl, storeWgsl } from '../../src/engine/image-wgsl.ts';
-import {
-  blendGraph,
-  cropGraph,
-  enlargeGraph,
-  finishGraph,
-  padGraph,
-} from '../../src/invsr/image-graphs.ts';
+import { blendGraph, cropGraph, finishGraph, padGraph } from '../../src/invsr/image-graphs.ts';
+import { enlargeGraph } from '../../src/library/growing.ts';
 import { openModel } from '../../src/invsr/model.ts';
 import { planPadding } from '../../src/invsr/padding.ts';
 import { stageGraph, STAGES } from '../../src/invsr/tile-graph.ts';

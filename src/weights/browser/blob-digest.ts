@@ -1,31 +1,38 @@
 /** Checksums of Blobs. Browsers hash, on a thread of their own, what is whole in memory; more is hashed here in pieces. */
 import { sha256 } from '@noble/hashes/sha2.js';
 import type { Algorithm, HashOptions } from '../hub/checksum.ts';
+import { bytesOfBlob } from '../source.ts';
 
 /** Left to the browser. */
 const WHOLE_BYTES = 16 * 2 ** 20;
 /** Hashed without a pause: a page that does this stays alive. */
 const CHUNK_BYTES = 2 ** 19;
 
+export interface BlobHashOptions extends HashOptions {
+  readonly algorithm: Algorithm;
+  /** Of the Blob, for messages. */
+  readonly name: string;
+}
+
+/** Hexadecimal. CheckpointError: the Blob cannot be read any more. */
 export async function digestOfBlob(
   blob: Blob,
-  algorithm: Algorithm,
-  { signal, onBytes = () => {} }: HashOptions = {},
+  { algorithm, name, signal, onBytes = () => {} }: BlobHashOptions,
 ): Promise<string> {
   const isGit = algorithm === 'git-sha1';
   // Those of git are small.
   if (isGit || blob.size <= WHOLE_BYTES) {
     signal?.throwIfAborted();
     const whole = isGit ? new Blob([`blob ${blob.size}\0`, blob]) : blob;
-    const name = isGit ? 'SHA-1' : 'SHA-256';
-    const digest = await crypto.subtle.digest(name, await whole.arrayBuffer());
+    const kind = isGit ? 'SHA-1' : 'SHA-256';
+    const digest = await crypto.subtle.digest(kind, await bytesOfBlob(whole, name));
     onBytes(blob.size);
     return hexOf(new Uint8Array(digest));
   }
   const hash = sha256.create();
   for (let at = 0; at < blob.size; at += CHUNK_BYTES) {
     signal?.throwIfAborted();
-    const bytes = new Uint8Array(await blob.slice(at, at + CHUNK_BYTES).arrayBuffer());
+    const bytes = await bytesOfBlob(blob.slice(at, at + CHUNK_BYTES), name);
     hash.update(bytes);
     onBytes(bytes.length);
   }

@@ -8,7 +8,7 @@
  *   config (1).json, model.safetensors …    where they belong by what is in them (identify.ts)
  */
 import { openCheckpoint, openFile } from '../checkpoint.ts';
-import { isIndex, isShard } from '../checkpoint-files.ts';
+import { isIndex, isShard } from '../file-names.ts';
 import { CheckpointError } from '../error.ts';
 import { blobFolder, type BlobFolder } from '../folder.ts';
 import { HUB_MODELS } from '../hub/models.ts';

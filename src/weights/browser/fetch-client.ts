@@ -7,6 +7,7 @@
  */
 import { HubError, TransientError } from '../hub/error.ts';
 import type { Answer, HttpClient } from '../hub/http.ts';
+import { fetchReason } from '../source.ts';
 
 export interface FetchClientOptions {
   /** @default https://huggingface.co */
@@ -24,7 +25,7 @@ export function fetchClient({
 }: FetchClientOptions = {}): HttpClient {
   return {
     endpoint,
-    reasonOf,
+    reasonOf: fetchReason,
     remedies: {
       address: `check the address ${endpoint}`,
       missing: 'check the address',
@@ -45,8 +46,10 @@ export function fetchClient({
         )
         .catch((cause: unknown) => {
           signal?.throwIfAborted();
-          if (!canSucceed(asked)) throw new HubError(`${url}: ${INSECURE}`, { cause });
-          throw new TransientError(`${asked.host} cannot be reached: ${reasonOf(cause)}`, {
+          if (!canSucceed(asked)) {
+            throw new HubError(`${url}: ${INSECURE}`, { cause, problem: 'unreachable' });
+          }
+          throw new TransientError(`${asked.host} cannot be reached: ${fetchReason(cause)}`, {
             cause,
           });
         });
@@ -106,14 +109,4 @@ async function* chunksOf({ body }: Response, watch: Watch): AsyncGenerator<Uint8
     if (done) return;
     yield value;
   }
-}
-
-/** Browsers tell no more ("Failed to fetch"), lest pages learn about the network they are in. */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  if (error.cause instanceof Error) return error.cause.message; // Node's fetch
-  if ('document' in globalThis && !navigator.onLine) return 'this device is offline';
-  return error instanceof TypeError
-    ? 'no connection, or it was cut, or the server does not allow other origins (CORS)'
-    : error.message;
 }

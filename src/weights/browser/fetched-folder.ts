@@ -50,9 +50,11 @@ export async function fetchFolder(
       const blob = new Blob(chunks);
       const fault =
         blob.size === size
-          ? checksum && mismatch(checksum, await digestOfBlob(blob, checksum.algorithm))
+          ? checksum && mismatch(checksum, await digestOfBlob(blob, { ...checksum, name: url }))
           : `has ${blob.size} bytes, expected ${size}`;
-      if (fault !== undefined) throw new HubError(`${url}: ${fault}; load the page again`);
+      if (fault !== undefined) {
+        throw new HubError(`${url}: ${fault}; load the page again`, { problem: 'damaged' });
+      }
       files.set(path, blob);
     },
     signal,

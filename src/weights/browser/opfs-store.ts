@@ -10,101 +10,66 @@
  *
  * In a worker a reload loses nothing; on the main thread the parts under way (stored-file.ts).
  */
-import type { BlobFolder } from '../folder.ts';
 import { download } from '../hub/download.ts';
 import { createLimit } from '../hub/limit.ts';
 import { lengthOf, missing } from '../hub/ranges.ts';
-import type { RetryPolicy } from '../hub/retry.ts';
+import { bytesOfBlob } from '../source.ts';
 import { digestOfBlob } from './blob-digest.ts';
+import { CONNECTIONS, type ModelStore } from './model-store.ts';
 import { opfsRoot, type OpfsStoreOptions } from './opfs-root.ts';
 import type { RemoteModel } from './remote-model.ts';
 import { StorageError, storageError } from './storage-error.ts';
-import { type Job, openStoredModel, storeModel, type StoreOptions } from './store-model.ts';
+import { type Job, openStoredModel, storeModel, type WantedFile } from './store-model.ts';
 import { openStored, type OpenStoredFile, type StoredFile } from './stored-file.ts';
-import { listModels, missingBytesOf, type ModelNote, type StoredModel } from './stored-model.ts';
-
-export interface DownloadPlan {
-  /** Of all files. */
-  readonly bytes: number;
-  /** Still to come over the network. */
-  readonly missingBytes: number;
-  /** As the browser estimates it; undefined where it does not. */
-  readonly freeBytes: number | undefined;
-}
-
-export interface DownloadOptions extends StoreOptions {
-  /** How long what fails for now is tried again. */
-  readonly policy?: RetryPolicy;
-}
-
-export interface ModelStore {
-  /** Models that are here, complete, begun or damaged. */
-  list(): Promise<readonly StoredModel[]>;
-  /** What a download would take. */
-  plan(model: RemoteModel): Promise<DownloadPlan>;
-  /**
-   * Fetches what is missing, checks it, and gives the model. Aborted, cut or reloaded, the next call goes
-   * on where it stopped. Asks the browser (and it perhaps the user) not to clear the storage.
-   * StorageError: no room, or no storage. HubError: the server does not give it.
-   */
-  download(model: RemoteModel, options?: DownloadOptions): Promise<BlobFolder>;
-  /**
-   * Copies a model of files at hand, such as dropped ones, under a name without slashes. What is there
-   * already is known by name, size and time of its File, or by the checksum of a Blob. StorageError: no
-   * room, or no storage.
-   */
-  keep(name: string, model: BlobFolder, options?: StoreOptions): Promise<BlobFolder>;
-  /** Without a network; undefined where it is not complete. */
-  open(name: string): Promise<BlobFolder | undefined>;
-  /** Ends what reads it, in every tab. StorageError where a tab is storing it. */
-  remove(name: string): Promise<void>;
-}
-
-/** Requests at a time: files share them, a large file takes several. */
-const CONNECTIONS = 4;
+import { listModels, missingBytesOf } from './stored-model.ts';
 
 /** Nothing happens until it is used. StorageError then, where the browser has no such storage. */
 export function opfsStore(options: OpfsStoreOptions = {}): ModelStore {
   const root = opfsRoot(options);
   return {
+    isKept: true,
     list: async () => listModels(await root.open()),
     plan: async (model) => ({
       bytes: model.bytes,
-      missingBytes: await missingBytesOf(await root.model(model.name), noteOf(model)),
+      missingBytes: await missingBytesOf(await root.model(model.name), filesOf(model)),
       freeBytes: await root.freeBytes(),
     }),
     download: (model, { policy, ...asked } = {}) => {
       const limit = createLimit(CONNECTIONS);
       const remotes = new Map(model.files.map(({ path, remote }) => [path, remote]));
-      const note = { name: model.name, ...noteOf(model) };
-      const { client } = model;
-      return storeModel(root, note, store, asked);
-
-      async function store(path: string, at: FileSystemDirectoryHandle, job: Job): Promise<void> {
-        const remote = remotes.get(path);
-        if (!remote) return;
-        const { partBytes } = root;
-        const partial = await openStored(at, remote, { name: path, partBytes });
-        const how = { client, limit, segmentBytes: partBytes, ...(policy && { policy }) };
-        await download(remote, partial, { ...job, ...how });
-        await partial.finish();
-      }
-    },
-    keep: async (name, { files }, asked = {}) => {
-      const kept: Record<string, StoredFile> = {};
-      for (const [path, blob] of files) kept[path] = await keptFile(blob, asked.signal);
-      const note = { name, licences: [], own: {}, files: kept };
-      return storeModel(
-        root,
-        note,
-        async (path, at, job) => {
-          const [blob, file] = [files.get(path), kept[path]];
-          if (!blob || !file) return;
-          const { partBytes } = root;
-          await copy(blob, await openStored(at, file, { name: path, partBytes }), job);
+      const { name, licences, own, client } = model;
+      const { partBytes } = root;
+      const how = { client, limit, segmentBytes: partBytes, ...(policy && { policy }) };
+      const storing = {
+        name,
+        licences,
+        own: Object.fromEntries(own),
+        files: filesOf(model),
+        store: async (path: string, file: StoredFile, at: FileSystemDirectoryHandle, job: Job) => {
+          const remote = remotes.get(path);
+          if (!remote) return;
+          const partial = await openStored(at, file, { name: path, partBytes });
+          await download(remote, partial, { ...job, ...how });
+          await partial.finish();
         },
-        asked,
-      );
+      };
+      return storeModel(root, storing, asked);
+    },
+    keep: (name, { files }, asked = {}) => {
+      const { partBytes } = root;
+      const wanted = [...files].map(([path, blob]) => [path, wantedFile(path, blob)] as const);
+      const storing = {
+        name,
+        licences: [],
+        own: {},
+        files: Object.fromEntries(wanted),
+        store: async (path: string, file: StoredFile, at: FileSystemDirectoryHandle, job: Job) => {
+          const blob = files.get(path);
+          if (blob)
+            await copy(path, blob, await openStored(at, file, { name: path, partBytes }), job);
+        },
+      };
+      return storeModel(root, storing, asked);
     },
     open: (name) => openStoredModel(root, name),
     remove: async (name) => {
@@ -125,26 +90,23 @@ export function opfsStore(options: OpfsStoreOptions = {}): ModelStore {
   };
 }
 
-const noteOf = ({ files, own, licences }: RemoteModel): ModelNote => ({
-  licences,
-  own: Object.fromEntries(own),
-  files: Object.fromEntries(
-    files.map(({ path, remote: { size, id } }) => [path, { size, id } satisfies StoredFile]),
-  ),
-});
+const filesOf = ({ files }: RemoteModel): Readonly<Record<string, StoredFile>> =>
+  Object.fromEntries(files.map(({ path, remote: { size, id } }) => [path, { size, id }]));
 
 /** Given again, a file is known by its name and time; a Blob that has neither by what is in it. */
-const keptFile = async (blob: Blob, signal: AbortSignal | undefined): Promise<StoredFile> => ({
+const wantedFile = (name: string, blob: Blob): WantedFile => ({
   size: blob.size,
   id:
     blob instanceof File
       ? `${blob.name} ${blob.lastModified}`
-      : `sha256 ${await digestOfBlob(blob, 'sha256', { signal })}`,
+      : async (options) =>
+          `sha256 ${await digestOfBlob(blob, { ...options, algorithm: 'sha256', name })}`,
 });
 
 const COPY_BYTES = 4 * 2 ** 20;
 
 async function copy(
+  name: string,
   blob: Blob,
   stored: OpenStoredFile,
   { signal, onBytes, onCheck }: Job,
@@ -153,8 +115,7 @@ async function copy(
     onBytes(lengthOf(stored.done));
     for (const [begin, end] of missing(stored.done, blob.size, COPY_BYTES)) {
       signal.throwIfAborted();
-      const bytes = await blob.slice(begin, end).arrayBuffer();
-      await stored.write(new Uint8Array(bytes), begin);
+      await stored.write(await bytesOfBlob(blob.slice(begin, end), name), begin);
       onBytes(end - begin);
     }
   } finally {

@@ -76,6 +76,7 @@ export async function hubModel(
         } else if (part.isOptional !== true) {
           throw new HubError(
             `${repo} has no ${part.candidates.join(' and no ')} any more; a newer version of this page may know where they are`,
+            { problem: 'missing' },
           );
         }
       }

@@ -1,11 +1,5 @@
 /** What browsers' storage refuses, in words. */
-import { HubError } from '../hub/error.ts';
-
-/**
- * `unsupported`: this browser or page has no storage that serves. `quota`: no room. `busy`: another tab
- * works on the model. `failed`: the storage does not read or write.
- */
-export type StorageProblem = 'unsupported' | 'quota' | 'busy' | 'failed';
+import { HubError, type StorageProblem } from '../hub/error.ts';
 
 export interface StorageErrorOptions extends ErrorOptions {
   readonly problem: StorageProblem;
@@ -17,7 +11,7 @@ export interface StorageErrorOptions extends ErrorOptions {
 /** A model cannot be kept in this browser. The message says why and what to do. */
 export class StorageError extends HubError {
   override readonly name = 'StorageError';
-  readonly problem: StorageProblem;
+  override readonly problem: StorageProblem;
   readonly neededBytes: number | undefined;
   readonly freeBytes: number | undefined;
 

@@ -57,14 +57,20 @@ export interface StoredFile {
   readonly id: string;
 }
 
+/** Any of that size, where it has no id. */
+interface WantedFile extends Pick<StoredFile, 'size'> {
+  readonly id: string | undefined;
+}
+
 /** The note, where it is of this file. */
 async function noteOf(
   folder: FileSystemDirectoryHandle,
-  { size, id }: StoredFile,
+  { size, id }: WantedFile,
 ): Promise<Note | undefined> {
   const { partBytes = 0, version, isWhole = false, ...of } = await readNote(folder);
-  if (of.id !== id || of.size !== size || !(partBytes > 0)) return undefined;
-  return { size, id, partBytes, version, isWhole };
+  if (of.id === undefined || of.size !== size || !(partBytes > 0)) return undefined;
+  if (id !== undefined && id !== of.id) return undefined;
+  return { size, id: of.id, partBytes, version, isWhole };
 }
 
 /** The whole of a file, if it is there; its bytes stay in the storage. */
@@ -101,7 +107,7 @@ async function storedRanges(folder: FileSystemDirectoryHandle, split: Split): Pr
 
 export async function storedBytes(
   folder: FileSystemDirectoryHandle,
-  file: StoredFile,
+  file: WantedFile,
 ): Promise<number> {
   const note = await noteOf(folder, file);
   return note ? lengthOf(await storedRanges(folder, note)) : 0;
@@ -207,7 +213,9 @@ export async function openStored(
       await tried(closeAll);
       const blob = await partsBlob(folder, split);
       if (blob.size !== size) return `has ${grouped(blob.size)} bytes, expected ${grouped(size)}`;
-      return checksum && mismatch(checksum, await digestOfBlob(blob, checksum.algorithm, options));
+      if (!checksum) return undefined;
+      const { algorithm } = checksum;
+      return mismatch(checksum, await digestOfBlob(blob, { ...options, algorithm, name }));
     },
     close: () => tried(closeAll),
     finish: () => tried(() => writeNote(true)),

@@ -107,23 +107,19 @@ export async function modelBlobs(
   return blobs;
 }
 
-/** Bytes of one of its files that are there. */
-async function bytesAt(
-  folder: FileSystemDirectoryHandle,
-  path: string,
-  file: StoredFile,
-): Promise<number> {
-  const inner = await fileFolder(folder, path, false);
-  return inner ? storedBytes(inner, file) : 0;
-}
+/** Files by path; without an id any of the size is it. */
+export type Sizes = Readonly<
+  Record<string, { readonly size: number; readonly id: string | undefined }>
+>;
 
 export async function missingBytesOf(
   folder: FileSystemDirectoryHandle | undefined,
-  { files }: ModelNote,
+  files: Sizes,
 ): Promise<number> {
   let missing = 0;
   for (const [path, file] of Object.entries(files)) {
-    missing += file.size - (folder ? await bytesAt(folder, path, file) : 0);
+    const inner = folder && (await fileFolder(folder, path, false));
+    missing += file.size - (inner ? await storedBytes(inner, file) : 0);
   }
   return missing;
 }
@@ -163,7 +159,7 @@ export async function listModels(root: FileSystemDirectoryHandle): Promise<Store
     result.push({
       name,
       bytes,
-      storedBytes: bytes - (await missingBytesOf(folder, note)),
+      storedBytes: bytes - (await missingBytesOf(folder, note.files)),
       isComplete: (await modelBlobs(folder, note)) !== undefined,
       licences: note.licences,
     });

@@ -80,7 +80,7 @@ export async function download(
         if (!isSecond) continue;
         throw new HubError(
           `${nameOf(file)}: ${error.message}, and again when fetched anew; try later, or from another server or network`,
-          { cause: error },
+          { cause: error, problem: 'damaged' },
         );
       }
     }
@@ -200,6 +200,7 @@ class Work {
     answer.discard();
     throw new HubError(
       `${nameOf(this.#file)}: asked for bytes from ${at}, the server answers "${range}"; it or a proxy does not serve byte ranges correctly${range === '' ? ', or does not expose Content-Range to other origins' : ''}`,
+      { problem: 'refused' },
     );
   }
 

@@ -51,13 +51,16 @@ export function refuse(what: string, answer: Answer, { remedies }: HttpClient): 
   // Signed addresses of the file servers expire; the hub gives new ones.
   const isExpired = !isHub && (status === 401 || status === 403);
   if (isExpired || status === 408 || status === 425 || status === 429 || status >= 500) {
-    return new TransientError(told, { retryAfterMs: retryAfterOf(header('retry-after')) });
+    const retryAfterMs = retryAfterOf(header('retry-after'));
+    return new TransientError(told, { problem: 'refused', retryAfterMs });
   }
   if (status === 401 || status === 403) {
-    return new HubError(`${told}: access denied; ${remedies.denied}`);
+    return new HubError(`${told}: access denied; ${remedies.denied}`, { problem: 'denied' });
   }
-  if (status === 404) return new HubError(`${told}: not found; ${remedies.missing}`);
-  return new HubError(`${told}; an answer that was not expected`);
+  if (status === 404) {
+    return new HubError(`${told}: not found; ${remedies.missing}`, { problem: 'missing' });
+  }
+  return new HubError(`${told}; an answer that was not expected`, { problem: 'refused' });
 }
 
 /** The body, read to its end; TransientError where it breaks off. */

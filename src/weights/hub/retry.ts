@@ -47,17 +47,18 @@ export async function retrying<T>(action: () => Promise<T>, options: RetryOption
       if (!(error instanceof TransientError)) throw error;
       if (progress() > before) failures = 1;
       before = progress();
-      const { message, retryAfterMs } = error;
+      const { message, problem, retryAfterMs } = error;
       if (retryAfterMs !== undefined && retryAfterMs > policy.maxRetryAfterMs) {
         const minutes = Math.ceil(retryAfterMs / 60_000);
         throw new HubError(`${message}; the server asks to wait ${minutes} minutes: try later`, {
           cause: error,
+          problem,
         });
       }
       if (failures >= policy.attempts) {
         throw new HubError(
           `${message} (${failures} tries); start it again: it continues where it stopped`,
-          { cause: error },
+          { cause: error, problem },
         );
       }
       const backoff = Math.min(policy.maxMs, policy.baseMs * 2 ** (failures - 1));

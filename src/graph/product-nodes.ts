@@ -1,9 +1,12 @@
 /**
- * A 3×3 convolution as the nodes of Winograd's algorithm, see kernels/winograd.ts.
+ * A product as the nodes of several kernels (algorithms.ts chooses).
  *
- *   conv2d → winogradWeight (constant: once for a plan) · winogradInput · batchedLinear · winogradOutput
+ *   split      product → gemmPartial · gemmReduce: parts of the inner dimension beside each other
+ *   winograd   conv2d 3×3 → winogradWeight (constant: once for a plan) · winogradInput · batchedLinear · winogradOutput,
+ *              see kernels/winograd.ts
  */
 import { POINTS, pointsType, storageOf } from '../kernels/winograd.ts';
+import { type ProductNode, productOf } from './algorithms.ts';
 import type { Node, Tensor } from './graph.ts';
 
 type Convolution = Node<'conv2d'>;
@@ -56,6 +59,38 @@ export function winograd(node: Convolution, next: Next, weights: Map<number, Ten
         activation,
         dtype: storageOf(node.output),
       },
+      output: node.output,
+    },
+  ];
+}
+
+export function split(node: ProductNode, splits: number, id: number): Node[] {
+  const { x, weight, bias } = node.inputs;
+  const { activation = 'none' } = node.constants;
+  const partial: Tensor = { id, dtype: 'f32', shape: [splits, ...node.output.shape] };
+  return [
+    {
+      op: 'gemmPartial',
+      path: `${node.path}.partial`,
+      inputs: {
+        x,
+        ...('x2' in node.inputs && { x2: node.inputs.x2 }),
+        ...('stats' in node.inputs && { stats: node.inputs.stats, beta: node.inputs.beta }),
+        weight,
+      },
+      constants: { product: productOf(node), splits },
+      output: partial,
+    },
+    {
+      op: 'gemmReduce',
+      path: node.path,
+      inputs: {
+        partial,
+        bias,
+        ...('shift' in node.inputs && { shift: node.inputs.shift }),
+        ...('residual' in node.inputs && { residual: node.inputs.residual }),
+      },
+      constants: { activation, dtype: node.output.dtype === 'f16' ? 'f16' : 'f32' },
       output: node.output,
     },
   ];
