@@ -28,7 +28,8 @@ inAllBrowsers((browser, { isWhole, isFirefox, adapter }) => {
   const shaderF16 = adapter === 'lavapipe';
   // Firefox's wgpu has no subgroups.
   const target = { shaderF16, subgroupSize: isFirefox ? 0 : 4 };
-  kernelTests({ call, target, families: isWhole ? ['cpu', 'alu'] : [] });
+  const families = isWhole || isFirefox ? (['cpu', 'alu'] as const) : [];
+  kernelTests({ call, target, families });
   pathTests({
     call,
     site: () => site,
