@@ -254,12 +254,14 @@ const app = {
     return both.map((bytes) => apart(bytes, expected));
   },
 
-  /** A device with WebGPU's default limits and no feature. */
+  /** A device with WebGPU's default limits, and of its features the one that decides the precision. */
   async smallLimits(model: ServedModel): Promise<number> {
     const device = await sharedDevice();
     using sr = await open(device, model);
     const expected = await bytesOf(device, sr, imageOf(SMALL));
-    const small = await (await openAdapter()).requestDevice();
+    const adapter = await openAdapter();
+    const requiredFeatures = (['shader-f16'] as const).filter((name) => adapter.features.has(name));
+    const small = await adapter.requestDevice({ requiredFeatures });
     using limited = await open(small, model);
     return apart(await bytesOf(small, limited, imageOf(SMALL)), expected);
   },
