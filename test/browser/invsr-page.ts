@@ -7,7 +7,7 @@ import type { PageImage } from '../../src/engine/image-upload.ts';
 import { openModel } from '../../src/invsr/model.ts';
 import { Upscaler } from '../../src/rows.ts';
 import { sourceOf } from '../../src/library/input.ts';
-import type { ImageInput, Progress, UpscaleOptions } from '../../src/library/types.ts';
+import type { ImageInput, LoadOptions, Progress, UpscaleOptions } from '../../src/library/types.ts';
 import { textureOf } from '../harness/pictures.ts';
 import { apart, canvasOf, imageOf, LARGE, SMALL } from './page-pictures.ts';
 import { failure, openAdapter, openDevice, servedFolder } from './page.ts';
@@ -35,8 +35,11 @@ async function bytesOf(
   return data;
 }
 
-const open = (device: GPUDevice, model: ServedModel): Promise<InvSR> =>
-  InvSR.open({ device, weights: servedFolder(model) });
+const open = (
+  device: GPUDevice,
+  model: ServedModel,
+  options: Pick<LoadOptions, 'precision'> = {},
+): Promise<InvSR> => InvSR.open({ device, weights: servedFolder(model), ...options });
 
 /** In the second tile. */
 const isMidway = (progress: Progress): boolean => progress.phase === 'run' && progress.done > 1.3;
