@@ -7,7 +7,7 @@
 /** The first ticks are as short as this, later ones 4 ms; a second in a tab that nobody sees. */
 const TICK_MS = 2;
 
-const isFirefox = /\bFirefox\//.test(globalThis.navigator?.userAgent ?? '');
+export const isFirefox = /\bFirefox\//.test(globalThis.navigator?.userAgent ?? '');
 
 /** `news`, a promise that settles when the device is done with what was submitted. */
 export function nudged<T>(queue: GPUQueue, news: Promise<T>): Promise<T> {

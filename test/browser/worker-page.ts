@@ -61,19 +61,22 @@ async function images() {
   };
 }
 
+const element = document.createElement('canvas');
+
 /** The result drawn into a canvas of the page, twice. */
 async function drawn() {
   const sr = await (shared ??= open());
-  const element = document.createElement('canvas');
   document.body.append(element);
   const canvas = element.transferControlToOffscreen();
   const tiles: unknown[] = [];
   const onTile = (tile: unknown): void => void tiles.push(tile);
   await sr.upscale(await createImageBitmap(picture()), { ...OPTIONS, canvas, onTile });
   const again = await sr.upscale(picture(), { ...OPTIONS, canvas });
-  await new Promise(requestAnimationFrame);
-  return { tiles, again, size: [element.width, element.height], canvas: bytesOf(element) };
+  return { tiles, again };
 }
+
+/** What that canvas shows by now: browsers take their time. */
+const shown = () => ({ size: [element.width, element.height], bytes: bytesOf(element) });
 
 /** Aborted when the networks have begun; then a call that is not. */
 async function abort() {
@@ -131,4 +134,4 @@ async function canvases() {
   return { errors, width: (await sr.upscale(dot, OPTIONS)).width };
 }
 
-Object.assign(globalThis, { images, drawn, abort, files, errors, canvases });
+Object.assign(globalThis, { images, drawn, shown, abort, files, errors, canvases });
