@@ -11,9 +11,7 @@ const IS_ANDROID = /\bAndroid\b/.test(AGENT);
 const IS_FIREFOX_ON_LINUX = IS_FIREFOX && !IS_ANDROID && /\bLinux\b/.test(AGENT);
 
 const TITLES: Readonly<Record<Reason, string>> = {
-  browser: IS_FIREFOX_ON_LINUX
-    ? 'WebGPU is off in this browser'
-    : 'This browser has no WebGPU yet',
+  browser: IS_FIREFOX_ON_LINUX ? 'WebGPU is off in this browser' : 'This browser has no WebGPU yet',
   insecure: 'This address is not secure',
   adapter: 'No graphics card can be used',
   failed: 'This page could not start',
