@@ -47,7 +47,7 @@ export default defineConfig({
       tier('golden', { timeout: 600_000, makesKernels: true }),
       tier('library', { timeout: 120_000 }),
       tier('browser', { timeout: 120_000, makesKernels: true }),
-      tier('wgpu', { timeout: 120_000, makesKernels: true }),
+      tier('wgpu', { timeout: 300_000, makesKernels: true }),
       tier('cli', { timeout: 300_000, setup: 'test/cli/build.ts' }),
     ],
   },

@@ -1,4 +1,5 @@
 /** The button that begins a run, the progress that takes its place, and what a run gives and takes. */
+import { useEffect, useRef } from 'preact/hooks';
 import { cancel } from '../actions/execution.ts';
 import { sharpen } from '../actions/runs.ts';
 import * as app from '../state/app.ts';
@@ -8,6 +9,12 @@ import { Bar, IconButton } from './controls.tsx';
 
 export function PanelFoot() {
   const { value: picture } = app.picture;
+  const foot = useRef<HTMLDivElement>(null);
+  const isBusy = app.isBusy.value;
+  // A button that goes takes the focus along: the one in its place gets it, and the first one after the first screen's.
+  useEffect(() => {
+    if (document.activeElement === document.body) foot.current?.querySelector('button')?.focus();
+  }, [isBusy]);
   if (!picture) return null;
   const planned = app.plannedBytes.value;
   const { value: result } = app.result;
@@ -15,16 +22,16 @@ export function PanelFoot() {
   const isShown = result !== null && isOfNow(result);
   const { width, height } = picture;
   return (
-    <div class="panel-foot">
-      {app.isBusy.value ? <Progress /> : <Begin />}
+    <div class="panel-foot" ref={foot}>
+      {isBusy ? <Progress /> : <Begin />}
       <p class="hint facts-line">
         <span>
           {width} × {height} → {4 * width} × {4 * height}
         </span>
-        {isShown && !app.isBusy.value && result.milliseconds > 0 && (
+        {isShown && !isBusy && result.milliseconds > 0 && (
           <span>took {durationInWords(result.milliseconds)}</span>
         )}
-        {planned !== null && !app.isBusy.value && !isShown && (
+        {planned !== null && !isBusy && !isShown && (
           <span title="Memory that a run takes on the graphics card">
             needs {bytesInWords(planned)}
           </span>

@@ -18,6 +18,7 @@ export function Stage() {
   const viewer = useSignal<Viewer | null>(null);
   const mode = useSignal<Mode>('slider');
   const zoom = useSignal(1);
+  const selects = useSignal(false);
 
   useEffect(() => {
     const session = currentSession();
@@ -57,6 +58,9 @@ export function Stage() {
       effect(() => {
         if (app.selection.value === null) made.region = undefined;
       }),
+      effect(() => {
+        made.tool = selects.value ? 'region' : 'pan';
+      }),
     ];
     return () => {
       clearTimeout(settling);
@@ -66,6 +70,11 @@ export function Stage() {
     };
   }, [app.device.value]);
 
+  /** A rectangle can be drawn around what is to be tried again. */
+  const select = (isOn: boolean): void => {
+    selects.value = isOn;
+    if (!isOn) app.selection.value = null;
+  };
   const { value: made } = viewer;
   const hasResult = hasParts();
   return (
@@ -101,35 +110,23 @@ export function Stage() {
           <IconButton icon="plus" label="Zoom in" keys="+" onClick={() => made.zoomBy(2)} />
           <IconButton icon="fit" label="All of it" keys="0" onClick={() => made.fit()} />
           <span class="tools-rule" />
-          <PartTool viewer={made} />
+          <IconButton
+            icon="part"
+            label="Select a part"
+            pressed={selects.value}
+            onClick={() => select(!selects.value)}
+          />
           {app.canUndo.value && (
             <IconButton icon="undo" label="Undo" keys="Control+Z" onClick={undo} />
           )}
         </div>
       )}
-      {app.selection.value && <PartBar />}
+      {app.selection.value && <PartBar onDone={() => select(false)} />}
     </div>
   );
 }
 
-/** Draws a rectangle around what is to be tried again. */
-function PartTool({ viewer }: { readonly viewer: Viewer }) {
-  const isOn = useSignal(false);
-  return (
-    <IconButton
-      icon="part"
-      label="Select a part"
-      pressed={isOn.value}
-      onClick={() => {
-        isOn.value = !isOn.value;
-        viewer.tool = isOn.value ? 'region' : 'pan';
-        if (!isOn.value) app.selection.value = null;
-      }}
-    />
-  );
-}
-
-function PartBar() {
+function PartBar({ onDone }: { readonly onDone: () => void }) {
   return (
     <div class="part-bar" role="group" aria-label="Selected part">
       <button
@@ -141,11 +138,7 @@ function PartBar() {
         <Icon name="dice" />
         Try this part again
       </button>
-      <IconButton
-        icon="close"
-        label="Done with this part"
-        onClick={() => (app.selection.value = null)}
-      />
+      <IconButton icon="close" label="Done with this part" onClick={onDone} />
     </div>
   );
 }

@@ -37,20 +37,12 @@ const failure = (work: Promise<unknown>): Promise<unknown> =>
 /** Compiled once for all. */
 let shared: Promise<InvSRWorker> | undefined;
 
-/** The result as an ImageBitmap, drawn into a canvas, and by InvSR on the page. */
+/** The result as an ImageBitmap, and by InvSR on the page. */
 async function images() {
   const sr = await (shared ??= open());
   const phases = new Set<string>();
   const onProgress = ({ phase }: { readonly phase: string }): void => void phases.add(phase);
   const bitmap = await sr.upscale(picture(), { ...OPTIONS, onProgress });
-  const element = document.createElement('canvas');
-  document.body.append(element);
-  const canvas = element.transferControlToOffscreen();
-  const tiles: unknown[] = [];
-  const onTile = (tile: unknown): void => void tiles.push(tile);
-  await sr.upscale(await createImageBitmap(picture()), { ...OPTIONS, canvas, onTile });
-  const again = await sr.upscale(picture(), { ...OPTIONS, canvas });
-  await new Promise(requestAnimationFrame);
 
   const adapter = await navigator.gpu.requestAdapter();
   if (!adapter) throw new Error('no adapter');
@@ -61,16 +53,26 @@ async function images() {
   const plans = await Promise.all([sr, own].map((one) => one.plan(picture(), { tile })));
   return {
     phases: [...phases],
-    tiles,
-    again,
     memory: sr.memory,
     plans,
     size: [bitmap.width, bitmap.height],
-    canvasSize: [element.width, element.height],
     bitmap: bytesOf(bitmap),
-    canvas: bytesOf(element),
     page: [...data],
   };
+}
+
+/** The result drawn into a canvas of the page, twice. */
+async function drawn() {
+  const sr = await (shared ??= open());
+  const element = document.createElement('canvas');
+  document.body.append(element);
+  const canvas = element.transferControlToOffscreen();
+  const tiles: unknown[] = [];
+  const onTile = (tile: unknown): void => void tiles.push(tile);
+  await sr.upscale(await createImageBitmap(picture()), { ...OPTIONS, canvas, onTile });
+  const again = await sr.upscale(picture(), { ...OPTIONS, canvas });
+  await new Promise(requestAnimationFrame);
+  return { tiles, again, size: [element.width, element.height], canvas: bytesOf(element) };
 }
 
 /** Aborted when the networks have begun; then a call that is not. */
@@ -129,4 +131,4 @@ async function canvases() {
   return { errors, width: (await sr.upscale(dot, OPTIONS)).width };
 }
 
-Object.assign(globalThis, { images, abort, files, errors, canvases });
+Object.assign(globalThis, { images, drawn, abort, files, errors, canvases });

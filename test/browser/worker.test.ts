@@ -38,18 +38,21 @@ afterAll(async () => {
 
 interface Images {
   readonly phases: readonly string[];
-  readonly tiles: readonly unknown[];
-  readonly again: unknown;
   readonly memory: { readonly weightBytes: number };
   readonly plans: readonly { readonly peakBytes: number }[];
   readonly size: readonly number[];
-  readonly canvasSize: readonly number[];
   readonly bitmap: readonly number[];
-  readonly canvas: readonly number[];
   readonly page: readonly number[];
 }
 
-inEveryEngine((browser) => {
+interface Drawn {
+  readonly tiles: readonly unknown[];
+  readonly again: unknown;
+  readonly size: readonly number[];
+  readonly canvas: readonly number[];
+}
+
+inEveryEngine((browser, { isFirefox }) => {
   let page: Page;
   beforeAll(async () => {
     page = await browser().newPage();
@@ -57,21 +60,32 @@ inEveryEngine((browser) => {
   });
   afterAll(() => page?.close());
 
-  test('gives the picture that the page gives, as a bitmap and in a canvas', async () => {
+  let bytes: readonly number[];
+  test('gives the picture that the page gives, as a bitmap', async () => {
     const result = await page.evaluate<Images>('images()');
+    bytes = result.page;
     expect(result.size).toEqual([96, 64]);
-    expect(result.canvasSize).toEqual([96, 64]);
     expect(new Set(result.page).size).toBeGreaterThan(50);
     expect(result.bitmap).toEqual(result.page);
-    expect(result.canvas).toEqual(result.page);
-    expect(result.again).toBeUndefined();
     expect(result.phases).toEqual(expect.arrayContaining(['download', 'compile', 'run']));
-    expect(result.tiles.length).toBeGreaterThan(1);
     expect(result.memory.weightBytes).toBeGreaterThan(1e6);
     const [inWorker, onPage] = result.plans;
     expect(inWorker).toEqual(onPage);
     expect(onPage?.peakBytes).toBeGreaterThan(result.memory.weightBytes);
   }, 120_000);
+
+  // A canvas of the page with WebGPU in a worker ends Firefox 153 where it composites in software.
+  test.skipIf(isFirefox)(
+    'and in a canvas',
+    async () => {
+      const result = await page.evaluate<Drawn>('drawn()');
+      expect(result.size).toEqual([96, 64]);
+      expect(result.canvas).toEqual(bytes);
+      expect(result.again).toBeUndefined();
+      expect(result.tiles.length).toBeGreaterThan(1);
+    },
+    120_000,
+  );
 
   test('an abort ends the call with its reason; the next one runs', async () => {
     expect(await page.evaluate('abort()')).toEqual({ aborted: 'enough', width: 96 });
