@@ -23,7 +23,7 @@ const tier = (
   test: {
     name,
     include: [`test/${name}/**/*.test.ts`],
-    testTimeout: options.timeout ?? 30_000,
+    testTimeout: options.timeout ?? 60_000, // on a busy machine
     hookTimeout: 120_000,
     ...(options.setup !== undefined && { globalSetup: options.setup }),
     setupFiles: [
