@@ -23,7 +23,7 @@ const tier = (
   test: {
     name,
     include: [`test/${name}/**/*.test.ts`],
-    testTimeout: options.timeout ?? 30_000,
+    testTimeout: options.timeout ?? 60_000, // on a busy machine
     hookTimeout: 120_000,
     ...(options.setup !== undefined && { globalSetup: options.setup }),
     setupFiles: [
@@ -47,7 +47,7 @@ export default defineConfig({
       tier('golden', { timeout: 600_000, makesKernels: true }),
       tier('library', { timeout: 120_000 }),
       tier('browser', { timeout: 120_000, makesKernels: true }),
-      tier('wgpu', { timeout: 120_000, makesKernels: true }),
+      tier('wgpu', { timeout: 300_000, makesKernels: true }),
       tier('cli', { timeout: 300_000, setup: 'test/cli/build.ts' }),
     ],
   },

@@ -11,7 +11,7 @@ export function installIfNeeded() {
   if (lstatSync('node_modules', { throwIfNoEntry: false })?.isSymbolicLink()) {
     throw new Error('node_modules is a link and out of date: run npm ci where it leads to');
   }
-  console.log('installing packages (once, about 210 MB) …');
+  console.log('installing packages (once, about 250 MB) …');
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
   // From the caller's npm where there is one, so that its version and settings apply.
   const cli = process.env.npm_execpath;

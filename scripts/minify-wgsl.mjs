@@ -5,7 +5,7 @@
  *   `\n  let a = 1;   // why\n\n  let b = 2;`  →  `\nlet a=1;\nlet b=2;`
  *
  * Works on the template literals of src/kernels and of what writes WGSL beside it; on spaces only where a
- * literal has several lines, as sentences have not. Lines stay lines, so that compile errors quote what was
+ * literal has several lines or ends as a statement does, as sentences do not. Lines stay lines, so that compile errors quote what was
  * compiled; every text has the same tokens (test/unit/minify-wgsl.test.ts compares all kernels with their source).
  */
 import { readFileSync } from 'node:fs';
@@ -17,14 +17,14 @@ const COMMENT = /(^|\s)(?:\/\/[^\n\\]*(?=\n)|\/\*[^\\]*?\*\/)/g;
 /** A space beside a sign, unless there is one on both sides: `a - -b`. */
 const SPACE = /(?<=[\w)\]}]) (?=[^\w\s$])|(?<=[^\w\s]) (?=[\w([{])/g;
 
-/** The raw text of one piece of a template literal; `hasLines`: of one with several lines. */
-function minifyPiece(raw, { hasLines }) {
+/** The raw text of one piece of a template literal; `isCode`: of one that is no sentence. */
+function minifyPiece(raw, { isCode }) {
   const lines = raw
     .replace(COMMENT, '$1')
     .replace(/[ \t]*\n\s*/g, '\n')
     .replace(/ {2,}/g, ' ');
   // The preprocessor's directives are words.
-  return hasLines ? lines.replace(/^(?!#).+$/gm, (line) => line.replace(SPACE, '')) : lines;
+  return isCode ? lines.replace(/^(?!#).+$/gm, (line) => line.replace(SPACE, '')) : lines;
 }
 
 /** What ends a piece before the value of a condition, and what stands alone on its line. */
@@ -72,8 +72,8 @@ export function minifyTemplates(path, text) {
     },
     TemplateLiteral(literal) {
       const raws = literal.quasis.map(({ value }) => value.raw);
-      const hasLines = raws.some((raw) => raw.includes('\n'));
-      const pieces = raws.map((raw) => minifyPiece(raw, { hasLines }));
+      const isCode = raws.some((raw) => raw.includes('\n')) || /[;{}]$/.test(raws.at(-1));
+      const pieces = raws.map((raw) => minifyPiece(raw, { isCode }));
       const made = (resolved.has(literal) ? resolveDirectives : asTheyAre)(pieces);
       // Parsers disagree whether the delimiters belong to a piece.
       const delimiter = literal.start + 1 - literal.quasis[0].start;

@@ -5,8 +5,13 @@ import { Icon } from './icons.tsx';
 type State = Extract<DeviceState, { kind: 'missing' }>;
 type Reason = State['reason'];
 
+const AGENT = navigator.userAgent;
+const IS_FIREFOX = /\bFirefox\//.test(AGENT);
+const IS_ANDROID = /\bAndroid\b/.test(AGENT);
+const IS_FIREFOX_ON_LINUX = IS_FIREFOX && !IS_ANDROID && /\bLinux\b/.test(AGENT);
+
 const TITLES: Readonly<Record<Reason, string>> = {
-  browser: 'This browser has no WebGPU yet',
+  browser: IS_FIREFOX_ON_LINUX ? 'WebGPU is off in this browser' : 'This browser has no WebGPU yet',
   insecure: 'This address is not secure',
   adapter: 'No graphics card can be used',
   failed: 'This page could not start',
@@ -21,12 +26,6 @@ const LEADS: Readonly<Record<Reason, string>> = {
     'This browser has WebGPU, but found no graphics card that it may use. One of these often helps:',
   failed: 'Something went wrong that it did not expect:',
 };
-
-/** Firefox where it has WebGPU switched off, or none. */
-const AGENT = navigator.userAgent;
-const IS_FIREFOX = /\bFirefox\//.test(AGENT);
-const IS_ANDROID = /\bAndroid\b/.test(AGENT);
-const IS_FIREFOX_ON_LINUX = IS_FIREFOX && !IS_ANDROID && /\bLinux\b/.test(AGENT);
 
 /** What Linux builds of Firefox have switched off. */
 const InFirefoxOnLinux = () => (

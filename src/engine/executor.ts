@@ -26,7 +26,7 @@ import {
 import type { EngineContext } from './context.ts';
 import { expectWithin } from './device.ts';
 import { inScope } from './error-scope.ts';
-import { workDone } from './nudge.ts';
+import { NEWS_MS, workDone } from './nudge.ts';
 import type { Plan } from './plan.ts';
 import type { ProfiledSubmit, Profiler } from './profiler.ts';
 import { letGo } from './slices.ts';
@@ -168,7 +168,7 @@ async function replay(
     encoded = encodeNext();
     const error = await unlessAborted(end, signal);
     if (error !== undefined) throw new Error(error);
-    context.rate = adaptRate(context.rate, share, performance.now() - startedAt);
+    context.rate = adaptRate(context.rate, share, performance.now() - startedAt - NEWS_MS);
     done += share;
     onProgress?.({ phase: 'run', done, total });
   }

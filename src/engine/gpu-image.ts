@@ -18,7 +18,10 @@ export interface ImageBuffer {
   readonly bytesPerRow?: number;
 }
 
-/** Images on the device. A texture is 2d, one sample, its first mip level and layer. */
+/**
+ * Images on the device. A texture is 2d, one sample, its first mip level and layer. Values beyond [0, 1] are
+ * clamped, and NaN is read as 0.
+ */
 export type GpuImage = GPUTexture | ImageBuffer;
 
 /**

@@ -92,11 +92,19 @@ fn value(at: vec2u) -> vec3f { return image[at.y * params.source_stride + at.x].
 @group(0) @binding(2) var<storage, read_write> tensor: array<vec4f>;
 ${CURVES_WGSL}
 ${snapWgsl(levels)}
+#if ${levels === 0}
+// NaN is 0: one of a renderer's would spread over the tile. By its bits, since clamp of NaN may be anything.
+fn number(v: vec3f) -> vec3f {
+  return select(v, vec3f(0.0), (bitcast<vec3u>(v) & vec3u(0x7fffffffu)) > vec3u(0x7f800000u));
+}
+#else
+fn number(v: vec3f) -> vec3f { return v; }
+#endif
 
 @compute @workgroup_size(8, 8)
 fn main(@builtin(global_invocation_id) id: vec3u) {
   if (any(id.xy >= params.size)) { return; }
-  let v = clamp(value(params.origin + min(id.xy, params.last)), vec3f(0.0), vec3f(1.0));
+  let v = clamp(number(value(params.origin + min(id.xy, params.last))), vec3f(0.0), vec3f(1.0));
   tensor[id.y * params.target_stride + id.x] = vec4f(${read}, 0.0);
 }
 `;

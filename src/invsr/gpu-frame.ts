@@ -95,7 +95,7 @@ export function expectFrameFits(
 }
 
 /** The size of `lr` for an image: a side of one pixel has nothing to reflect, so it is doubled; the result is cropped. */
-export const reflectable = ({ width, height }: Size): Size => ({
+export const lrSize = ({ width, height }: Size): Size => ({
   width: Math.max(2, width),
   height: Math.max(2, height),
 });
@@ -191,8 +191,8 @@ export async function finishFrame(job: FrameJob): Promise<void> {
   await runOnce(job, finishGraph(lr, { padding, colorFix, officialStyle: official }), dump);
 }
 
-/** The small plans of a frame, for what it takes of memory. */
-export async function framePlans(
+/** The small plans around the networks: what they take of memory, and to be compiled ahead. */
+export async function plansAround(
   context: EngineContext,
   { lr, tile, padding, official, batches }: FramePlan,
   colorFix: ColorFix,

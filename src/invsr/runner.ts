@@ -84,7 +84,7 @@ export async function runnerOf(
   plan: Plan,
   { model, signal, onProgress }: CreateOptions = {},
 ): Promise<Runner> {
-  await prepare(context, [plan], { model, signal, onProgress });
+  await loadAndCompile(context, [plan], { model, signal, onProgress });
   const executor = await createExecutor(context, plan, { signal });
   return {
     plan,
@@ -113,7 +113,7 @@ export async function runnerOf(
  * Loads the weights of some plans, in the order of their files, and compiles their pipelines
  * meanwhile: runners are made at once afterwards.
  */
-export async function prepare(
+export async function loadAndCompile(
   context: EngineContext,
   plans: readonly Plan[],
   { model, signal, onProgress }: CreateOptions = {},

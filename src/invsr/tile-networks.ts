@@ -13,7 +13,7 @@ import { byteLength } from '../engine/kernel.ts';
 import type { Plan } from '../engine/plan.ts';
 import { Buffers } from './buffers.ts';
 import type { Model } from './model.ts';
-import { prepare, type Runner, runnerOf, type StageProgress } from './runner.ts';
+import { loadAndCompile, type Runner, runnerOf, type StageProgress } from './runner.ts';
 import type { PrecisionWarning } from './stage-precision.ts';
 import { COMPONENTS, type Stage, STAGES } from './tile-graph.ts';
 import {
@@ -87,7 +87,7 @@ export class TileNetworks {
     await this.plans.ahead(batch, request, request.signal);
     if (this.#options.lowMemory) return;
     const plans = this.plans.all(batch, request);
-    await prepare(
+    await loadAndCompile(
       this.#context,
       plans.map(({ plan }) => plan),
       this.#loading(request),

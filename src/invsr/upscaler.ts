@@ -19,7 +19,7 @@ import {
   lrBytes,
   padFrame,
   planFrame,
-  reflectable,
+  lrSize,
   runFrame,
 } from './gpu-frame.ts';
 import type { Model } from './model.ts';
@@ -81,7 +81,7 @@ export class Upscaler {
     const { tile, tileBatch, colorFix, official } = this.options;
     const context = this.#context;
     checkPixels(input);
-    const lr = reflectable(input);
+    const lr = lrSize(input);
     expectFrameFits(context.capabilities, lr);
     const plan = (official ? planOfficialFrame : planFrame)(lr, this.options);
     const { signal, noise, dump, onProgress, seed } = request;

@@ -8,7 +8,7 @@ import type { EngineContext } from '../engine/context.ts';
 import type { GpuImage, ImageSize } from '../engine/gpu-image.ts';
 import { openContext } from '../graph/open-context.ts';
 import { createQueue } from '../engine/queue.ts';
-import { type FramePlan, framePlans } from '../invsr/gpu-frame.ts';
+import { type FramePlan, plansAround } from '../invsr/gpu-frame.ts';
 import type { MemoryPlan } from '../invsr/memory-plan.ts';
 import type { Model } from '../invsr/model.ts';
 import { DISPOSE } from './dispose.ts';
@@ -96,7 +96,7 @@ export class InvSR implements Disposable {
     const { frame, region } = plan;
     if (!options.output) expectTextureFits(this.context.device, 'the result', resultSize(region));
     const around = {
-      plans: await framePlans(this.context, frame, settings.colorFix),
+      plans: await plansAround(this.context, frame, settings.colorFix),
       otherBytes: imageBytes(input, plan, options),
     };
     const tiles = frame.grid.tiles.length;
@@ -123,7 +123,7 @@ export class InvSR implements Disposable {
       for (const count of counts) {
         await networks.prepare(count, { noise: 'generated', signal, onProgress });
       }
-      const small = await framePlans(this.context, frame, settings.colorFix);
+      const small = await plansAround(this.context, frame, settings.colorFix);
       await this.context.pipelines.compile(
         small.flatMap(({ dispatches }) => dispatches),
         { signal },

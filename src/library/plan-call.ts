@@ -3,7 +3,7 @@ import type { EngineContext } from '../engine/context.ts';
 import type { ImageSize, Rectangle } from '../engine/gpu-image.ts';
 import { textureBytes } from '../engine/allocator.ts';
 import { checkGuidance } from '../invsr/check-model.ts';
-import { expectFrameFits, type FramePlan, planFrame, reflectable } from '../invsr/gpu-frame.ts';
+import { expectFrameFits, type FramePlan, planFrame, lrSize } from '../invsr/gpu-frame.ts';
 import type { Model } from '../invsr/model.ts';
 import { timestepsOf } from '../invsr/scheduler.ts';
 import { SCALE } from '../invsr/tile-graph.ts';
@@ -76,7 +76,7 @@ export function planCall(
   expectRegion(region, size);
   const isWhole = region.width === size.width && region.height === size.height;
   const window = isWhole ? region : windowOf(region, size, settings.tile);
-  const lr = reflectable(window);
+  const lr = lrSize(window);
   expectFrameFits(capabilities, lr);
   const frame = planFrame(lr, { ...settings, origin: { x: window.x, y: window.y } });
   return { region, window, frame };

@@ -7,6 +7,7 @@ import { DeviceError, DeviceLostError } from '../engine/errors.ts';
 import type { PrecisionWarning } from '../invsr/stage-precision.ts';
 import { blobFolder } from '../weights/folder.ts';
 import { InvSR } from './invsr.ts';
+import { bitmapOf, type Screen, screenOn } from './screen.ts';
 import type { MemoryUse, Progress, Region } from './types.ts';
 import {
   type Call,
@@ -101,21 +102,25 @@ class Server {
     { onTile, ...watch }: Watch,
   ): Promise<ImageBitmap | undefined> {
     try {
-      const screen = canvas ? this.#screen(device, canvas) : new Screen(device);
+      const screen = canvas && this.#screen(device, canvas);
       const texture = await sr.upscale(input, {
         ...settings,
         ...watch,
         onTile:
-          canvas || tiles
+          screen || tiles
             ? (region, output) => {
-                if (canvas) screen.show(output, settings.colorSpace);
+                screen?.show(output, settings.colorSpace);
                 onTile(region);
               }
             : undefined,
       });
-      screen.show(texture, settings.colorSpace);
-      texture.destroy();
-      return canvas ? undefined : screen.canvas.transferToImageBitmap();
+      try {
+        if (!screen) return bitmapOf(device, texture, settings.colorSpace);
+        screen.show(texture, settings.colorSpace);
+        return undefined;
+      } finally {
+        texture.destroy();
+      }
     } finally {
       if ('close' in input) input.close();
     }
@@ -130,7 +135,7 @@ class Server {
     const known = this.#canvases.get(number);
     if (known) return known;
     if (!canvas) throw invalidState(`canvas ${number} is not there, or cannot be drawn to`);
-    const screen = new Screen(device, canvas);
+    const screen = screenOn(device, canvas);
     this.#canvases.set(number, screen);
     return screen;
   }
@@ -172,48 +177,4 @@ async function openDevice(): Promise<GPUDevice> {
     got: 'none',
     remedy: 'Update the browser, or switch hardware acceleration on.',
   });
-}
-
-/** A canvas that shows textures of the device as they are. */
-class Screen {
-  readonly canvas: OffscreenCanvas;
-  readonly #device: GPUDevice;
-  readonly #context: GPUCanvasContext;
-  #colorSpace: PredefinedColorSpace | undefined;
-
-  constructor(device: GPUDevice, canvas = new OffscreenCanvas(1, 1)) {
-    const context = canvas.getContext('webgpu');
-    if (!context) throw new TypeError('the canvas has a context of another kind than webgpu');
-    this.canvas = canvas;
-    this.#device = device;
-    this.#context = context;
-  }
-
-  /** `texture`: rgba8unorm with usage COPY_SRC, in `colorSpace`; the canvas takes its size. */
-  show(texture: GPUTexture, colorSpace: PredefinedColorSpace = 'srgb'): void {
-    const { width, height } = texture;
-    this.#configure(colorSpace);
-    if (this.canvas.width !== width) this.canvas.width = width;
-    if (this.canvas.height !== height) this.canvas.height = height;
-    const encoder = this.#device.createCommandEncoder({ label: 'invsr/show' });
-    encoder.copyTextureToTexture(
-      { texture },
-      { texture: this.#context.getCurrentTexture() },
-      { width, height },
-    );
-    this.#device.queue.submit([encoder.finish()]);
-  }
-
-  /** With the first picture of a call, and not as it begins to wait: the one before it is still shown. */
-  #configure(colorSpace: PredefinedColorSpace): void {
-    if (colorSpace === this.#colorSpace) return;
-    this.#colorSpace = colorSpace;
-    this.#context.configure({
-      device: this.#device,
-      format: 'rgba8unorm',
-      colorSpace,
-      usage: GPUTextureUsage.COPY_DST | GPUTextureUsage.RENDER_ATTACHMENT,
-      alphaMode: 'opaque',
-    });
-  }
 }

@@ -138,6 +138,22 @@ inBrowsers((browser) => {
     await button(page, /^Download, \d+ kB$/).waitFor();
   });
 
+  test('a hub that gives nothing: why, in words', async () => {
+    const page = await openPage(browser(), 'about:blank', { reducedMotion: 'reduce' });
+    await using context = page.context();
+    let status = 403;
+    await context.route(/^https:\/\/huggingface\.co\//, (route) =>
+      route.fulfill({ status, headers: { 'access-control-allow-origin': '*' } }),
+    );
+    await page.goto(served.url);
+    await openDialog(page);
+    await page.getByText(/^The model is given only to people who log in/).waitFor();
+    await shoot(page, 'model denied');
+    status = 404;
+    await button(page, 'Try again').click();
+    await page.getByText(/^The model is not where this page looks for it\./).waitFor();
+  });
+
   test('no room, before the download and at its beginning: what to do about it', async () => {
     const { context, page } = await begin();
     await using _ = context;

@@ -253,19 +253,28 @@ inBrowsers((browser) => {
       .toMatch(/^The model cannot be used/);
   });
 
-  test('without WebGPU: which browsers have it', async () => {
-    const context = await browser().newContext({ serviceWorkers: 'block' });
+  const LINUX = 'Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0';
+  test.each([
+    ['which browsers have it', {}, 'This browser has no WebGPU yet', /^Chrome and Edge 113/],
+    [
+      'what to switch on in Firefox on Linux',
+      { userAgent: LINUX },
+      'WebGPU is off in this browser',
+      /^This Firefox.*dom\.webgpu\.enabled/,
+    ],
+  ] as const)('without WebGPU: %s', async (name, options, title, fact) => {
+    const context = await browser().newContext({ serviceWorkers: 'block', ...options });
     await using _ = context;
     const page = await context.newPage();
     await page.addInitScript(() =>
       Object.defineProperty(navigator, 'gpu', { value: undefined, configurable: true }),
     );
     await page.goto(served.url);
-    await page.getByText('This browser has no WebGPU yet').waitFor();
+    await page.getByRole('heading', { name: title }).waitFor();
     expect(await page.getByRole('listitem').allTextContents()).toEqual(
-      expect.arrayContaining([expect.stringMatching(/^Chrome and Edge 113/)]),
+      expect.arrayContaining([expect.stringMatching(fact)]),
     );
-    await shoot(page, 'no WebGPU');
+    await shoot(page, `no WebGPU, ${name}`);
     expect(await violations(page)).toEqual([]);
   });
 

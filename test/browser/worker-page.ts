@@ -37,20 +37,12 @@ const failure = (work: Promise<unknown>): Promise<unknown> =>
 /** Compiled once for all. */
 let shared: Promise<InvSRWorker> | undefined;
 
-/** The result as an ImageBitmap, drawn into a canvas, and by InvSR on the page. */
+/** The result as an ImageBitmap, and by InvSR on the page. */
 async function images() {
   const sr = await (shared ??= open());
   const phases = new Set<string>();
   const onProgress = ({ phase }: { readonly phase: string }): void => void phases.add(phase);
   const bitmap = await sr.upscale(picture(), { ...OPTIONS, onProgress });
-  const element = document.createElement('canvas');
-  document.body.append(element);
-  const canvas = element.transferControlToOffscreen();
-  const tiles: unknown[] = [];
-  const onTile = (tile: unknown): void => void tiles.push(tile);
-  await sr.upscale(await createImageBitmap(picture()), { ...OPTIONS, canvas, onTile });
-  const again = await sr.upscale(picture(), { ...OPTIONS, canvas });
-  await new Promise(requestAnimationFrame);
 
   const adapter = await navigator.gpu.requestAdapter();
   if (!adapter) throw new Error('no adapter');
@@ -61,17 +53,30 @@ async function images() {
   const plans = await Promise.all([sr, own].map((one) => one.plan(picture(), { tile })));
   return {
     phases: [...phases],
-    tiles,
-    again,
     memory: sr.memory,
     plans,
     size: [bitmap.width, bitmap.height],
-    canvasSize: [element.width, element.height],
     bitmap: bytesOf(bitmap),
-    canvas: bytesOf(element),
     page: [...data],
   };
 }
+
+const element = document.createElement('canvas');
+
+/** The result drawn into a canvas of the page, twice. */
+async function drawn() {
+  const sr = await (shared ??= open());
+  document.body.append(element);
+  const canvas = element.transferControlToOffscreen();
+  const tiles: unknown[] = [];
+  const onTile = (tile: unknown): void => void tiles.push(tile);
+  await sr.upscale(await createImageBitmap(picture()), { ...OPTIONS, canvas, onTile });
+  const again = await sr.upscale(picture(), { ...OPTIONS, canvas });
+  return { tiles, again };
+}
+
+/** What that canvas shows by now: browsers take their time. */
+const shown = () => ({ size: [element.width, element.height], bytes: bytesOf(element) });
 
 /** Aborted when the networks have begun; then a call that is not. */
 async function abort() {
@@ -129,4 +134,4 @@ async function canvases() {
   return { errors, width: (await sr.upscale(dot, OPTIONS)).width };
 }
 
-Object.assign(globalThis, { images, abort, files, errors, canvases });
+Object.assign(globalThis, { images, drawn, shown, abort, files, errors, canvases });

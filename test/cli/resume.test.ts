@@ -43,7 +43,7 @@ describe('killed at random, networks that can be predicted', () => {
     for (let run = 0; ; run++) {
       expect(run).toBeLessThan(100);
       // Some batches after it began, at a moment between two of them or within one.
-      const [batches, delay] = [1 + Math.floor(20 * next()), 30 * next()];
+      const [batches, delay] = [1 + Math.floor(40 * next()), 30 * next()];
       let seen = 0;
       const { signal, lines } = await startRows(
         { ...job, output: at('killed.png') },

@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { deserialize, serialize } from 'node:v8';
 import { lavapipeIcd, swiftShaderFolder } from '../../src/engine/swiftshader.ts';
+import { serveSite, type Site } from '../browser/site.ts';
 import type { Calls } from './calls.ts';
 import { type AdapterName, adapterNames } from './device.ts';
 
@@ -51,37 +52,44 @@ export async function denoEnvironment(adapter: AdapterName): Promise<NodeJS.Proc
   };
 }
 
-export interface DenoProcess {
+/** A script of test/browser with the server of its page. */
+export interface DenoPage {
+  readonly site: Site;
+  /** Calls functions of what the script put on `window`. */
+  call<Key extends 'engine' | 'app'>(key: Key): Calls<Window[Key]>;
+  close(): Promise<void>;
+}
+
+export async function openInDeno(script: string, adapter: AdapterName): Promise<DenoPage> {
+  const site = await serveSite(script);
+  const deno = await startDeno(site, adapter).catch(async (error: unknown) => {
+    await site.close();
+    throw error;
+  });
+  return {
+    site,
+    call: (key) => ((name: string, ...args: unknown[]) => deno.call(key, name, args)) as never,
+    close: async () => {
+      await deno.close();
+      await site.close();
+    },
+  };
+}
+
+interface DenoProcess {
   /** A function of an object that the script put on `window`. */
   call(object: string, name: string, args: readonly unknown[]): Promise<unknown>;
   close(): Promise<void>;
 }
 
-/** `deno()` runs when they are called. */
-export const callsInDeno = <Key extends 'engine' | 'app'>(
-  deno: () => DenoProcess,
-  key: Key,
-): Calls<Window[Key]> =>
-  ((name: string, ...args: unknown[]) => deno().call(key, name, args)) as unknown as Calls<
-    Window[Key]
-  >;
-
-export interface DenoScript {
-  /** Bundled, one file. */
-  readonly file: string;
-  /** What it sees as `location`. */
-  readonly url: string;
-  readonly adapter: AdapterName;
-}
-
 const CHILD = join(import.meta.dirname, 'deno-child.ts');
 
 /** Rejects where the script throws. */
-export async function startDeno({ file, url, adapter }: DenoScript): Promise<DenoProcess> {
+async function startDeno({ script, url }: Site, adapter: AdapterName): Promise<DenoProcess> {
   if (DENO === undefined) throw new Error('no Deno at hand');
   const child = spawn(
     DENO,
-    [...DENO_RUN, '--no-config', '--location', url, CHILD, file],
+    [...DENO_RUN, '--no-config', '--location', url, CHILD, script],
     // It ends with its stdin.
     { stdio: ['pipe', 'pipe', 'inherit'], env: await denoEnvironment(adapter) },
   );

@@ -237,6 +237,13 @@ describe.each(adapterNames.slice(-1))('%s', (adapter) => {
     await expect(sr.plan({ width: 64, height: 64 }, huge)).rejects.toThrow(DeviceError);
   });
 
+  test('a signal that has aborted: its reason, and nothing is begun', async () => {
+    const signal = AbortSignal.abort(new Error('too late'));
+    await refused(texture(), { signal }, Error, /^too late$/);
+    await expect(sr.prepare(image, { signal })).rejects.toThrow('too late');
+    await expect(InvSR.open({ device, weights: model, signal })).rejects.toThrow('too late');
+  });
+
   test('weights that are none', async () => {
     await expect(InvSR.load({ device, weights: 'weights/invsr-nano' })).rejects.toThrow(
       /nodeFolder/,

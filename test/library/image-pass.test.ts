@@ -91,6 +91,27 @@ describe.each(adapterNames)('%s', (adapter) => {
     },
   );
 
+  test('floats that are no values of a picture: clamped, and NaN is 0', async () => {
+    const pixels = Float32Array.of(NaN, Infinity, -Infinity, 1, 2, -1, 0.25, NaN);
+    const { TEXTURE_BINDING, COPY_DST } = GPUTextureUsage;
+    const texture = keep(
+      device.createTexture({
+        size: [2, 1],
+        format: 'rgba32float',
+        usage: TEXTURE_BINDING | COPY_DST,
+      }),
+    );
+    device.queue.writeTexture({ texture }, pixels, { bytesPerRow: 32 }, [2, 1]);
+    const floats = buffer(32);
+    device.queue.writeBuffer(floats, 0, pixels);
+    const inBuffer = { buffer: floats, width: 2, height: 1, format: 'rgba32float' } as const;
+    for (const image of [texture, inBuffer]) {
+      expect([...(await loaded(image, 'srgb'))]).toEqual([0, 1, 0, 0, 1, 0, 0.25, 0]);
+      const [first, second] = await loaded(image, 'linear');
+      expect([first, second]).toEqual([0, expect.closeTo(1, 5)]);
+    }
+  });
+
   test.each([
     ['rgba8unorm', 'STORAGE_BINDING'],
     ['rgba8unorm', 'RENDER_ATTACHMENT'],

@@ -60,6 +60,12 @@ describe('template literals', () => {
     );
   });
 
+  test('a literal of one line that ends as a statement does is one', () => {
+    expect(minify('f(`let a${i} = b[i + ${j}];`, `a + ${b}`)')).toBe(
+      'f(`let a${i} =b[i+ ${j}];`, `a + ${b}`)',
+    );
+  });
+
   test('directives and literals of one line keep their spaces, others beside values alone', () => {
     const text = 'f(`\n#if a && b\nx = ${a} + b;\n`, `a is ${a}, not b`)';
     expect(minify(text)).toBe('f(`\n#if a && b\nx= ${a} +b;\n`, `a is ${a}, not b`)');

@@ -1,4 +1,5 @@
 import { afterEach, expect, test, vi } from 'vitest';
+import { adaptRate } from '../../src/engine/submits.ts';
 
 afterEach(() => {
   vi.useRealTimers();
@@ -33,4 +34,19 @@ test.each([
   await done;
   await vi.advanceTimersByTimeAsync(20);
   expect(submit.mock.calls).toHaveLength(length);
+});
+
+test('Deno tells after ten, twenty … milliseconds: a submit has its budget of work all the same', async () => {
+  vi.stubGlobal('Deno', {});
+  const { NEWS_MS } = await import('../../src/engine/nudge.ts');
+  const [budgetMs, perMs] = [8, 1000];
+  let rate = perMs;
+  const workMs = Array.from({ length: 100 }, () => {
+    const milliseconds = (rate * budgetMs) / perMs;
+    rate = adaptRate(rate, rate * budgetMs, 10 * Math.ceil(milliseconds / 10) - NEWS_MS);
+    return milliseconds;
+  });
+  // One more tick at most than the budget, and what the step after a short one may add: a factor of four.
+  expect(Math.min(...workMs)).toBeGreaterThan(budgetMs / 4);
+  expect(Math.max(...workMs)).toBeLessThan(4 * (budgetMs + 10));
 });

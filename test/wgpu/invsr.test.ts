@@ -1,31 +1,49 @@
-/** Class InvSR on a device of wgpu's, by Deno. */
+/**
+ * InvSR on wgpu, by Deno: whole paths, and what applications are promised on a device of theirs. On lavapipe
+ * where it is there, in f16: one compilation serves both.
+ */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { serveSite, type Site } from '../browser/site.ts';
-import { callsInDeno, denoAdapters, type DenoProcess, startDeno } from '../harness/deno.ts';
+import type { Calls } from '../harness/calls.ts';
+import { denoAdapters, type DenoPage, openInDeno } from '../harness/deno.ts';
+import { pathTests } from '../harness/engine-tests.ts';
 import { invsrTests } from '../harness/invsr-tests.ts';
-
-let site: Site;
-beforeAll(async () => {
-  site = await serveSite('invsr-page.ts');
-});
-afterAll(() => site?.close());
 
 if (denoAdapters.length === 0) test.skip('no Deno, or no adapter for it');
 
-describe.each(denoAdapters)('%s', (adapter) => {
-  let deno: DenoProcess;
-  beforeAll(async () => {
-    deno = await startDeno({ file: site.script, url: site.url, adapter });
+describe.each(denoAdapters.slice(-1))('%s', (adapter) => {
+  describe('the engine', () => {
+    let page: DenoPage;
+    beforeAll(async () => {
+      page = await openInDeno('engine-page.ts', adapter);
+    });
+    afterAll(() => page?.close());
+    const call: Calls<Window['engine']> = (...given) => page.call('engine')(...given);
+
+    pathTests({
+      call,
+      site: () => page.site,
+      adapter,
+      name: `wgpu ${adapter}`,
+      goldens: ['e2e_pad20x27_wavelet'],
+      precision: adapter === 'lavapipe' ? 'f16' : 'f32',
+    });
   });
-  afterAll(() => deno?.close());
 
-  const call = callsInDeno(() => deno, 'app');
-  invsrTests({ call, site: () => site });
+  describe('class InvSR', () => {
+    let page: DenoPage;
+    beforeAll(async () => {
+      page = await openInDeno('invsr-page.ts', adapter);
+    });
+    afterAll(() => page?.close());
+    const call: Calls<Window['app']> = (...given) => page.call('app')(...given);
 
-  test('an ImageBitmap is refused by its type: wgpu copies bytes alone', async () => {
-    expect(await call('bitmap', site.tiny)).toEqual({
-      name: 'TypeError',
-      message: expect.stringMatching(/give its bytes/),
+    invsrTests({ call, site: () => page.site });
+
+    test('an ImageBitmap is refused by its type: wgpu copies bytes alone', async () => {
+      expect(await call('bitmap', page.site.tiny)).toEqual({
+        name: 'TypeError',
+        message: expect.stringMatching(/give its bytes/),
+      });
     });
   });
 });

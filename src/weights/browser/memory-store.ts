@@ -3,12 +3,10 @@
  * cut download goes on where it stopped, as long as the page is there.
  */
 import { blobFolder, type BlobFolder } from '../folder.ts';
-import type { Expected, HashOptions } from '../hub/checksum.ts';
-import { mismatch } from '../hub/checksum.ts';
-import { download, type PartialFile } from '../hub/download.ts';
+import { download } from '../hub/download.ts';
 import { createLimit, together } from '../hub/limit.ts';
-import { add, lengthOf, type Ranges } from '../hub/ranges.ts';
-import { digestOfBlob } from './blob-digest.ts';
+import { lengthOf } from '../hub/ranges.ts';
+import { type HeldFile, heldFile, PART_BYTES } from './memory-file.ts';
 import { CONNECTIONS, type DownloadOptions, type ModelStore } from './model-store.ts';
 import { opfsRoot, type OpfsStoreOptions } from './opfs-root.ts';
 import { opfsStore } from './opfs-store.ts';
@@ -28,17 +26,6 @@ export async function modelStore(options: OpfsStoreOptions = {}): Promise<ModelS
     if (error instanceof StorageError) return memoryStore();
     throw error;
   }
-}
-
-/** What a connection fetches at a time; then it is a Blob, which browsers may put on the disk. */
-const PART_BYTES = 16 * 2 ** 20;
-
-/** A file under way, or whole. */
-interface HeldFile extends PartialFile {
-  readonly id: string;
-  /** All bytes are there, and right. */
-  isWhole: boolean;
-  blob(): Blob;
 }
 
 interface HeldModel extends Pick<StoredModel, 'licences'> {
@@ -166,58 +153,4 @@ function storedModel(name: string, held: HeldModel): StoredModel {
 function keptModel({ name, files }: BlobFolder): StoredModel {
   const bytes = [...files.values()].reduce((sum, { size }) => sum + size, 0);
   return { name, bytes, storedBytes: bytes, isComplete: true, licences: [] };
-}
-
-/** In parts, each filled from its beginning. */
-function heldFile(
-  name: string,
-  { size, id }: { readonly size: number; readonly id: string },
-): HeldFile {
-  const parts: (Uint8Array<ArrayBuffer> | Blob)[] = [];
-  let done: Ranges = [];
-  let version: string | undefined;
-  const blob = (): Blob => new Blob(parts);
-  const put = (bytes: Uint8Array, at: number): void => {
-    const part = Math.floor(at / PART_BYTES);
-    const begin = part * PART_BYTES;
-    const end = Math.min(size, begin + PART_BYTES);
-    const memory = (parts[part] ??= new Uint8Array(end - begin));
-    if (memory instanceof Blob) throw new Error(`${name}: bytes at ${at} were there already`);
-    memory.set(bytes, at - begin);
-    if (at + bytes.length === end) parts[part] = new Blob([memory]);
-  };
-  return {
-    size,
-    id,
-    isWhole: false,
-    blob,
-    get done() {
-      return done;
-    },
-    get version() {
-      return version;
-    },
-    setVersion: (value) => (version = value),
-    write: async (bytes, at) => {
-      for (let from = 0; from < bytes.length;) {
-        const left = PART_BYTES - ((at + from) % PART_BYTES);
-        const piece = bytes.subarray(from, from + left);
-        put(piece, at + from);
-        done = add(done, [at + from, at + from + piece.length]);
-        from += piece.length;
-      }
-    },
-    save: async () => {},
-    reset: async () => {
-      parts.length = 0;
-      done = [];
-      version = undefined;
-    },
-    faultOf: async ({ checksum }: Expected, options: HashOptions = {}) => {
-      if (!checksum) return undefined;
-      const { algorithm } = checksum;
-      return mismatch(checksum, await digestOfBlob(blob(), { ...options, algorithm, name }));
-    },
-    close: async () => {},
-  };
 }
