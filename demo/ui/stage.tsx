@@ -4,6 +4,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { currentSession } from '../actions/current-session.ts';
 import { reroll, sharpenView, undo } from '../actions/runs.ts';
 import * as app from '../state/app.ts';
+import { sameRegion } from '../state/regions.ts';
 import { createViewer, type Mode, type Viewer } from '../viewer/viewer.ts';
 import { IconButton, Segmented } from './controls.tsx';
 import { Icon } from './icons.tsx';
@@ -28,7 +29,11 @@ export function Stage() {
       device: session.device,
       onViewChange(view) {
         zoom.value = view.zoom;
-        app.visible.value = made.visibleRegion() ?? null;
+        const visible = made.visibleRegion() ?? null;
+        const { value: before } = app.visible;
+        // Told of another result, too: a run that the person has stopped would begin again.
+        if (visible && before && sameRegion(visible, before)) return;
+        app.visible.value = visible;
         clearTimeout(settling);
         settling = window.setTimeout(() => {
           if (app.followsView.value) void sharpenView();

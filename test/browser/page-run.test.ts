@@ -414,6 +414,14 @@ inAllBrowsers((browser, { isWhole, isFirefox }) => {
       // Enlarged by two programs, and made anew by the model.
       expect(corner).toBeLessThan(3);
       expect(centre).toBeGreaterThan(corner ?? 0);
+
+      // Stopped, it stays so until the view moves.
+      await page.getByRole('button', { name: 'Zoom out' }).click();
+      await page.getByRole('progressbar').waitFor();
+      await page.keyboard.press('Escape');
+      await page.getByRole('status').getByText('Stopped').waitFor();
+      await page.waitForTimeout(800); // a view settles in less than half of that
+      expect(await page.getByRole('progressbar').count()).toBe(0);
     },
     2 * RUN_MS,
   );
