@@ -1,22 +1,23 @@
-/** Installs the exact packages of package-lock.json when they are missing or out of date. */
+/** Installs the exact packages of a package-lock.json when they are missing or out of date. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, lstatSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 
-export function installIfNeeded() {
-  const marker = 'node_modules/.package-lock.json';
-  const fresh =
-    existsSync(marker) && statSync(marker).mtimeMs >= statSync('package-lock.json').mtimeMs;
-  if (fresh) return;
+/** Those of `folder`; `size` for who waits. */
+export function installIfNeeded({ folder = '.', size = 'about 210 MB' } = {}) {
+  const packages = join(folder, 'node_modules');
+  const marker = join(packages, '.package-lock.json');
+  const lock = join(folder, 'package-lock.json');
+  if (existsSync(marker) && statSync(marker).mtimeMs >= statSync(lock).mtimeMs) return;
   // npm would empty the folder that the link leads to, which others use.
-  if (lstatSync('node_modules', { throwIfNoEntry: false })?.isSymbolicLink()) {
-    throw new Error('node_modules is a link and out of date: run npm ci where it leads to');
+  if (lstatSync(packages, { throwIfNoEntry: false })?.isSymbolicLink()) {
+    throw new Error(`${packages} is a link and out of date: run npm ci where it leads to`);
   }
-  console.log('installing packages (once, about 250 MB) …');
+  console.log(`installing packages (once, ${size}) …`);
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
   // From the caller's npm where there is one, so that its version and settings apply.
   const cli = process.env.npm_execpath;
   const [command, ...prefix] = cli ? [process.execPath, cli] : [npm];
-  execFileSync(command, [...prefix, 'ci', '--ignore-scripts', '--no-audit', '--no-fund'], {
-    stdio: 'inherit',
-  });
+  const quiet = ['--ignore-scripts', '--no-audit', '--no-fund'];
+  execFileSync(command, [...prefix, 'ci', '--prefix', folder, ...quiet], { stdio: 'inherit' });
 }

@@ -24,7 +24,7 @@ function findDeno(): string | undefined {
   // Of npm's package `deno` only what it depends on per platform: that has the binary.
   const name = `@deno/${process.platform}-${process.arch}-glibc/deno`;
   try {
-    return createRequire(import.meta.url).resolve(name);
+    return createRequire(new URL('../wgpu/package.json', import.meta.url)).resolve(name);
   } catch {
     console.warn(`wgpu: SKIPPED ${name}: not installed, or not for this system`);
     return undefined;
