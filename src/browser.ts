@@ -25,7 +25,11 @@ export { type DroppedModel, droppedFolder } from './weights/browser/dropped-fold
 export { type FetchClientOptions } from './weights/browser/fetch-client.ts';
 export { fetchFolder, type FetchFolderOptions } from './weights/browser/fetched-folder.ts';
 export type { OpfsStoreOptions } from './weights/browser/opfs-root.ts';
-export { memoryStore, modelStore } from './weights/browser/memory-store.ts';
+export {
+  memoryStore,
+  type MemoryStoreOptions,
+  modelStore,
+} from './weights/browser/memory-store.ts';
 export type { DownloadOptions, DownloadPlan, ModelStore } from './weights/browser/model-store.ts';
 export { opfsStore } from './weights/browser/opfs-store.ts';
 export {

@@ -6,9 +6,7 @@ import { type Expected, type HashOptions, mismatch } from '../hub/checksum.ts';
 import type { PartialFile } from '../hub/download.ts';
 import { add, type Ranges } from '../hub/ranges.ts';
 import { digestOfBlob } from './blob-digest.ts';
-
-/** What a connection fetches at a time. */
-export const PART_BYTES = 16 * 2 ** 20;
+import { StorageError } from './storage-error.ts';
 
 export interface HeldFile extends PartialFile {
   readonly id: string;
@@ -17,23 +15,30 @@ export interface HeldFile extends PartialFile {
   blob(): Blob;
 }
 
-/** None of its bytes. */
-export function heldFile(
-  name: string,
-  { size, id }: { readonly size: number; readonly id: string },
-): HeldFile {
-  const parts: (Uint8Array<ArrayBuffer> | Blob)[] = [];
+export interface HeldFileOptions {
+  readonly size: number;
+  readonly id: string;
+  /** No request goes beyond a multiple of it: so each part is filled by one at a time. */
+  readonly partBytes: number;
+}
+
+/** None of its bytes. Writing: StorageError where there is no memory for them. */
+export function heldFile(name: string, { size, id, partBytes }: HeldFileOptions): HeldFile {
+  const full: Blob[] = [];
+  const filling = new Map<number, Uint8Array<ArrayBuffer>>();
   let done: Ranges = [];
   let version: string | undefined;
-  const blob = (): Blob => new Blob(parts);
+  const blob = (): Blob => new Blob(full);
   const put = (bytes: Uint8Array, at: number): void => {
-    const part = Math.floor(at / PART_BYTES);
-    const begin = part * PART_BYTES;
-    const end = Math.min(size, begin + PART_BYTES);
-    const memory = (parts[part] ??= new Uint8Array(end - begin));
-    if (memory instanceof Blob) throw new Error(`${name}: bytes at ${at} were there already`);
+    const part = Math.floor(at / partBytes);
+    const begin = part * partBytes;
+    const end = Math.min(size, begin + partBytes);
+    const memory = filling.get(part) ?? new Uint8Array(end - begin);
+    filling.set(part, memory);
     memory.set(bytes, at - begin);
-    if (at + bytes.length === end) parts[part] = new Blob([memory]);
+    if (at + bytes.length < end) return;
+    full[part] = new Blob([memory]);
+    filling.delete(part);
   };
   return {
     size,
@@ -49,16 +54,21 @@ export function heldFile(
     setVersion: (value) => (version = value),
     write: async (bytes, at) => {
       for (let from = 0; from < bytes.length;) {
-        const left = PART_BYTES - ((at + from) % PART_BYTES);
+        const left = partBytes - ((at + from) % partBytes);
         const piece = bytes.subarray(from, from + left);
-        put(piece, at + from);
+        try {
+          put(piece, at + from);
+        } catch (cause) {
+          throw outOfMemory(name, cause);
+        }
         done = add(done, [at + from, at + from + piece.length]);
         from += piece.length;
       }
     },
     save: async () => {},
     reset: async () => {
-      parts.length = 0;
+      full.length = 0;
+      filling.clear();
       done = [];
       version = undefined;
     },
@@ -70,3 +80,9 @@ export function heldFile(
     close: async () => {},
   };
 }
+
+const outOfMemory = (name: string, cause: unknown): StorageError =>
+  new StorageError(
+    `${name} finds no room in memory: close other tabs and start again, or use a window whose models the browser keeps (no private one)`,
+    { problem: 'quota', cause },
+  );

@@ -46,3 +46,5 @@ export interface ModelStore {
 
 /** Requests at a time: files share them, a large file takes several. */
 export const CONNECTIONS = 4;
+/** What a connection fetches at a time, where nothing else is asked for. */
+export const PART_BYTES = 16 * 2 ** 20;

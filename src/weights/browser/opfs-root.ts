@@ -1,5 +1,6 @@
 /** The folder of models in the origin's storage, its room, and the lock of each model. */
-import { StorageError } from './storage-error.ts';
+import { PART_BYTES } from './model-store.ts';
+import { StorageError, storageError } from './storage-error.ts';
 
 export interface OpfsStoreOptions {
   /** Folder in the origin's storage. @default 'invsr' */
@@ -27,10 +28,24 @@ export interface OpfsRoot {
   readonly partBytes: number;
 }
 
-/** Nothing happens until it is used. StorageError then, where the browser has no such storage. */
+/**
+ * What a storage that the page will never have is told by: UnknownError in private windows of Safari, which names it
+ * "transient" there (https://github.com/rhashimoto/wa-sqlite/issues/237).
+ */
+const GIVES_NONE = new Set([
+  'SecurityError',
+  'NotAllowedError',
+  'NotSupportedError',
+  'UnknownError',
+]);
+
+/**
+ * Nothing happens until it is used. StorageError then: `unsupported` where the browser gives the page no such storage,
+ * `failed` or `quota` where it does not open now.
+ */
 export function opfsRoot({
   folder = 'invsr',
-  partBytes = 16 * 2 ** 20,
+  partBytes = PART_BYTES,
   storage = globalThis.navigator?.storage,
 }: OpfsStoreOptions): OpfsRoot {
   const open = async (): Promise<FileSystemDirectoryHandle> => {
@@ -43,9 +58,11 @@ export function opfsRoot({
     try {
       return await (await storage.getDirectory()).getDirectoryHandle(folder, { create: true });
     } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
+      if (!(cause instanceof Error && GIVES_NONE.has(cause.name))) {
+        throw storageError('open the folder of models', cause);
+      }
       throw new StorageError(
-        `this browser gives the page no storage (${reason}); private windows and blocked site data do that`,
+        `this browser gives the page no storage (${cause.message}); private windows and blocked site data do that`,
         { problem: 'unsupported', cause },
       );
     }

@@ -10,7 +10,7 @@ import { grouped } from '../error.ts';
 import type { Expected, HashOptions } from './checksum.ts';
 import { plainEtag } from './etag.ts';
 import { ChangedError, HubError, TransientError } from './error.ts';
-import { type Answer, type HttpClient, refuse } from './http.ts';
+import { type Answer, bodyOf, type HttpClient, refuse } from './http.ts';
 import { type Limit, together } from './limit.ts';
 import { lengthOf, missing, type Range, type Ranges } from './ranges.ts';
 import type { RemoteFile } from './repository.ts';
@@ -219,20 +219,20 @@ class Work {
     this.#partial.setVersion(version);
   }
 
-  /** The body's bytes, from `at` to `end`; more is not read, less is a failure for now. */
+  /** The body's bytes, from `at` to `end`; more is not read, less is a failure for now. What `write` throws passes. */
   async #read(
     answer: Answer,
     at: number,
     end: number,
     advance: (next: number) => void,
   ): Promise<void> {
-    const { signal, onBytes } = this.#options;
+    const { client, onBytes } = this.#options;
     let next = at;
     // Read to its end, a connection serves again; an answer that announces more than it should may
     // never end.
     const isHonest = Number(answer.header('content-length')) === end - at;
     try {
-      for await (const chunk of answer.body) {
+      for await (const chunk of bodyOf(answer, nameOf(this.#file), client)) {
         const bytes = chunk.subarray(0, end - next);
         await this.#partial.write(bytes, next);
         next += bytes.length;
@@ -240,12 +240,6 @@ class Work {
         advance(next);
         if (next === end && !isHonest) break;
       }
-    } catch (cause) {
-      signal?.throwIfAborted();
-      if (cause instanceof HubError) throw cause; // the disk
-      throw new TransientError(`${nameOf(this.#file)}: ${this.#options.client.reasonOf(cause)}`, {
-        cause,
-      });
     } finally {
       answer.discard();
     }
