@@ -43,8 +43,12 @@ export type Large =
 export const large = signal<Large>({ kind: 'unknown' });
 
 let opened: Promise<ModelStore> | undefined;
-/** In private windows memory. */
-const openStore = (): Promise<ModelStore> => (opened ??= modelStore());
+/** In private windows memory. One for the page's life; what fails now is tried again. */
+const openStore = (): Promise<ModelStore> =>
+  (opened ??= modelStore().catch((error: unknown) => {
+    opened = undefined;
+    throw error;
+  }));
 let downloading: AbortController | null = null;
 
 const fail = (error: unknown): void => {
