@@ -44,8 +44,10 @@ export function explain(error: unknown): Notice {
         });
   }
   if (error instanceof HubError) {
+    const told = sentence(error.message);
+    const text = error.problem && TRANSFERS[error.problem];
     // The others, and storage, say by themselves what to do.
-    return problem((error.problem && TRANSFERS[error.problem]) ?? sentence(error.message));
+    return text === undefined ? problem(told) : { ...problem(text), details: told };
   }
   if (error instanceof CheckpointError || error instanceof ConfigError) {
     return problem(`The model cannot be used: ${error.message}`);

@@ -38,7 +38,7 @@ export type Large =
   | { readonly kind: 'downloading'; readonly loaded: number; readonly total: number }
   | { readonly kind: 'checking'; readonly fraction: number }
   | { readonly kind: 'here'; readonly folder: Folder }
-  | { readonly kind: 'failed'; readonly text: string };
+  | { readonly kind: 'failed'; readonly text: string; readonly details?: string };
 
 export const large = signal<Large>({ kind: 'unknown' });
 
@@ -52,11 +52,17 @@ const openStore = (): Promise<ModelStore> =>
 let downloading: AbortController | null = null;
 
 const fail = (error: unknown): void => {
-  const text =
-    app.isOffline.value && !(error instanceof StorageError)
-      ? 'There is no connection, and SD-Turbo comes over the network.'
-      : explain(error).text.replace(/^sd-turbo\b/i, SD_TURBO_STATE.name);
-  large.value = { kind: 'failed', text };
+  if (app.isOffline.value && !(error instanceof StorageError)) {
+    const text = 'There is no connection, and SD-Turbo comes over the network.';
+    large.value = { kind: 'failed', text };
+    return;
+  }
+  const { text, details } = explain(error);
+  large.value = {
+    kind: 'failed',
+    text: text.replace(/^sd-turbo\b/i, SD_TURBO_STATE.name),
+    ...(details !== undefined && { details }),
+  };
 };
 
 /** Finds out whether it is here, or what a download would be. */

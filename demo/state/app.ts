@@ -40,6 +40,8 @@ export interface Result {
 export interface Notice {
   readonly kind: 'problem' | 'done';
   readonly text: string;
+  /** Which server, file and answer, for whoever looks into it. */
+  readonly details?: string;
   readonly action?: { readonly label: string; readonly run: () => void };
 }
 

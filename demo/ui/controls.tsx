@@ -1,4 +1,4 @@
-/** Small parts that panels and dialogs are made of: a segmented choice, a dial, a switch, a field, a bar. */
+/** Small parts that panels and dialogs are made of: a segmented choice, a dial, a switch, a field, a bar, what went wrong. */
 import type { ComponentChildren } from 'preact';
 import { useId } from 'preact/hooks';
 import { Icon, type IconName } from './icons.tsx';
@@ -238,5 +238,15 @@ export function Bar({ label, share }: { readonly label: string; readonly share: 
     >
       <span style={{ transform: `scaleX(${share})` }} />
     </div>
+  );
+}
+
+/** A sentence, and below it what is known besides. */
+export function Explained({ text, details }: { readonly text: string; readonly details?: string }) {
+  return (
+    <>
+      {text}
+      {details !== undefined && <small class="hint details">{details}</small>}
+    </>
   );
 }

@@ -16,7 +16,7 @@ import {
 } from '../actions/models.ts';
 import * as app from '../state/app.ts';
 import { bytesInWords } from '../state/progress.ts';
-import { Bar, IconButton } from './controls.tsx';
+import { Bar, Explained, IconButton } from './controls.tsx';
 import { Dialog } from './dialog.tsx';
 import { Icon } from './icons.tsx';
 
@@ -136,7 +136,9 @@ function LargeState({ state }: { readonly state: Large }) {
     case 'failed':
       return (
         <>
-          <p class="hint">{state.text}</p>
+          <p class="hint">
+            <Explained {...state} />
+          </p>
           <button type="button" class="button" onClick={() => void lookForLarge()}>
             Try again
           </button>

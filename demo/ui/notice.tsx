@@ -1,6 +1,6 @@
 /** One sentence about what went wrong, with what can be done. */
 import * as app from '../state/app.ts';
-import { IconButton } from './controls.tsx';
+import { Explained, IconButton } from './controls.tsx';
 import { Icon } from './icons.tsx';
 
 export function NoticeBar() {
@@ -10,7 +10,9 @@ export function NoticeBar() {
       {notice && (
         <div class={`notice ${notice.kind}`}>
           <Icon name={notice.kind === 'problem' ? 'warning' : 'check'} />
-          <p>{notice.text}</p>
+          <p>
+            <Explained {...notice} />
+          </p>
           {notice.action && (
             <button
               type="button"

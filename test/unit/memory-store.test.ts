@@ -192,7 +192,8 @@ describe('what a page is told of the hub', () => {
     ['gated', { status: 403 }, 'denied', /access denied; download the files by hand/],
     ['gone', { status: 404 }, 'missing', /not found; check the address$/],
     ['a server that fails', { status: 503 }, 'refused', /HTTP 503 \(2 tries\); start it again/],
-    ['an answer of its own', { status: 418 }, 'refused', /an answer that was not expected/],
+    ['an answer of its own', { status: 418 }, 'unusable', /an answer that was not expected/],
+    ['no ranges', { shift: 1 }, 'unusable', /does not serve byte ranges correctly/],
     ['cut', { cutAfter: 0 }, 'unreachable', /\(2 tries\); start it again: it continues/],
   ])('of the hub, %s: told by its type, in a sentence', async (_, fault, problem, sentence) => {
     const model = await hubModel('sd-turbo', { endpoint: server.endpoint });
@@ -203,6 +204,14 @@ describe('what a page is told of the hub', () => {
       .catch((e: unknown) => e);
     expect(error).toBeInstanceOf(HubError);
     expect(error).toMatchObject({ problem, message: expect.stringMatching(sentence) });
+  });
+
+  test('of a server without https, for a page that has it', async () => {
+    vi.stubGlobal('location', { protocol: 'https:' });
+    vi.stubGlobal('fetch', () => Promise.reject(new TypeError('Failed to fetch')));
+    const ask = fetchClient({}).ask('http://example.org/unet/config.json');
+    await expect(ask).rejects.toMatchObject({ name: 'HubError', problem: 'unusable' });
+    await expect(ask).rejects.toThrow(/serve the model by https too$/);
   });
 
   test('of a hub that is not there, on a device without a connection', async () => {

@@ -23,12 +23,17 @@ test.each([
   expect(explain(error).action).toBeUndefined();
 });
 
-test('a transfer is told by its kind; what is damaged, and storage, by their own sentences', () => {
+test('a transfer is told by its kind, with what was said as details; what is damaged, and storage, by their own sentences', () => {
   const told = 'sd/model at main: HTTP 4xx';
   for (const problem of ['unreachable', 'refused', 'denied', 'missing'] as const) {
-    expect(explain(new HubError(told, { problem })).text).not.toMatch(/HTTP/);
+    const { text, details } = explain(new HubError(told, { problem }));
+    expect(text).not.toMatch(/HTTP/);
+    expect(details).toBe(`${told}.`);
   }
-  expect(explain(new HubError(told, { problem: 'damaged' })).text).toBe(`${told}.`);
+  for (const problem of ['unusable', 'damaged'] as const) {
+    const { text, details } = explain(new HubError(told, { problem }));
+    expect([text, details]).toEqual([`${told}.`, undefined]);
+  }
   expect(explain(new HubError('no such name')).text).toBe('No such name.');
   const full = new StorageError('sd-turbo needs 1 MB more', { problem: 'quota' });
   expect(explain(full).text).toBe('Sd-turbo needs 1 MB more.');

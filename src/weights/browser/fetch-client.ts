@@ -47,7 +47,7 @@ export function fetchClient({
         .catch((cause: unknown) => {
           signal?.throwIfAborted();
           if (!canSucceed(asked)) {
-            throw new HubError(`${url}: ${INSECURE}`, { cause, problem: 'unreachable' });
+            throw new HubError(`${url}: ${INSECURE}`, { cause, problem: 'unusable' });
           }
           throw new TransientError(`${asked.host} cannot be reached: ${fetchReason(cause)}`, {
             cause,

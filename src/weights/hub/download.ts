@@ -200,7 +200,7 @@ class Work {
     answer.discard();
     throw new HubError(
       `${nameOf(this.#file)}: asked for bytes from ${at}, the server answers "${range}"; it or a proxy does not serve byte ranges correctly${range === '' ? ', or does not expose Content-Range to other origins' : ''}`,
-      { problem: 'refused' },
+      { problem: 'unusable' },
     );
   }
 

@@ -2,11 +2,18 @@
 import { codeOf, reasonOf } from '../reason.ts';
 
 /**
- * Why a transfer ends. `unreachable`: no connection, or it was cut. `refused`: the server cannot give it now, or
- * answers what makes no sense. `denied`: it wants a login, or terms accepted. `missing`: it is not there.
+ * Why a transfer ends. `unreachable`: no connection, or it was cut. `refused`: the server cannot give it now.
+ * `unusable`: the server is none that serves: no byte ranges, no ETag, http:// for a page of https://, or its answers
+ * make no sense. `denied`: it wants a login, or terms accepted. `missing`: it is not there.
  * `damaged`: what came is not what was announced.
  */
-export type TransferProblem = 'unreachable' | 'refused' | 'denied' | 'missing' | 'damaged';
+export type TransferProblem =
+  | 'unreachable'
+  | 'refused'
+  | 'unusable'
+  | 'denied'
+  | 'missing'
+  | 'damaged';
 
 /**
  * Why it cannot be kept. `unsupported`: this browser or page has no storage that serves. `quota`: no room.

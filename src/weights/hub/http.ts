@@ -60,7 +60,7 @@ export function refuse(what: string, answer: Answer, { remedies }: HttpClient): 
   if (status === 404) {
     return new HubError(`${told}: not found; ${remedies.missing}`, { problem: 'missing' });
   }
-  return new HubError(`${told}; an answer that was not expected`, { problem: 'refused' });
+  return new HubError(`${told}; an answer that was not expected`, { problem: 'unusable' });
 }
 
 /** The body, read to its end; TransientError where it breaks off. */

@@ -108,7 +108,7 @@ function parse(text: string, what: string, { remedies }: HttpClient): Info {
   if (typeof commit !== 'string' || !/^[0-9a-f]{40}$/.test(commit) || !Array.isArray(siblings)) {
     throw new HubError(
       `${what}: the answer is not the hub's (no "sha" and "siblings"); ${remedies.address} and the proxy`,
-      { problem: 'refused' },
+      { problem: 'unusable' },
     );
   }
   const files = siblings.filter(isJson).flatMap((sibling) => {
@@ -132,7 +132,7 @@ function identityOf({ header }: Answer, what: string, { remedies }: HttpClient):
   if (id === undefined || !/^[\w.-]{1,128}$/.test(id) || !Number.isSafeInteger(size)) {
     throw new HubError(
       `${what}: the server tells no ETag or no size; ${remedies.address}, it may be no mirror of the hub`,
-      { problem: 'refused' },
+      { problem: 'unusable' },
     );
   }
   return { size, id };
