@@ -128,6 +128,15 @@ describe('where the browser keeps nothing', () => {
     await expectRight(store, (await download(store)).model);
   });
 
+  test('what is stored cannot be read for its checksum: told by type', async () => {
+    const gone = new DOMException('gone', 'NotReadableError');
+    const spy = vi.spyOn(Blob.prototype, 'arrayBuffer').mockRejectedValue(gone);
+    const failed = download(await newStore());
+    await expect(failed).rejects.toMatchObject({ name: 'StorageError', problem: 'failed' });
+    await expect(failed).rejects.toThrow(/^cannot read .* in this browser's storage \(gone\)/);
+    spy.mockRestore();
+  });
+
   test('two downloads of a model at once: one after the other', async () => {
     const store = await newStore();
     await Promise.all([download(store), download(store)]);

@@ -1,7 +1,9 @@
 /** Checksums of Blobs. Browsers hash, on a thread of their own, what is whole in memory; more is hashed here in pieces. */
 import { sha256 } from '@noble/hashes/sha2.js';
-import type { Algorithm, HashOptions } from '../hub/checksum.ts';
+import { CheckpointError } from '../error.ts';
+import { type Algorithm, type Expected, type HashOptions, mismatch } from '../hub/checksum.ts';
 import { bytesOfBlob } from '../source.ts';
+import { storageError } from './storage-error.ts';
 
 /** Left to the browser. */
 const WHOLE_BYTES = 16 * 2 ** 20;
@@ -37,6 +39,30 @@ export async function digestOfBlob(
     onBytes(bytes.length);
   }
   return hexOf(hash.digest());
+}
+
+export interface FaultOptions extends HashOptions {
+  readonly name: string;
+}
+
+/**
+ * Of a Blob that a store holds: what its checksum says is wrong with it, in words; undefined where it is right or has
+ * none. StorageError: it cannot be read.
+ */
+export async function faultOfStored(
+  blob: Blob,
+  { checksum }: Expected,
+  options: FaultOptions,
+): Promise<string | undefined> {
+  if (!checksum) return undefined;
+  const { algorithm } = checksum;
+  try {
+    return mismatch(checksum, await digestOfBlob(blob, { ...options, algorithm }));
+  } catch (error) {
+    // Its words are for files of the person's own.
+    if (!(error instanceof CheckpointError)) throw error;
+    throw storageError(`read ${options.name}`, error.cause);
+  }
 }
 
 const hexOf = (bytes: Uint8Array): string =>

@@ -2,10 +2,9 @@
  * A file of a model in memory, under way or whole: parts of equal size, each filled from its beginning and then a
  * Blob, which browsers may put on the disk.
  */
-import { type Expected, type HashOptions, mismatch } from '../hub/checksum.ts';
 import type { PartialFile } from '../hub/download.ts';
 import { add, type Ranges } from '../hub/ranges.ts';
-import { digestOfBlob } from './blob-digest.ts';
+import { faultOfStored } from './blob-digest.ts';
 import { StorageError } from './storage-error.ts';
 
 export interface HeldFile extends PartialFile {
@@ -72,11 +71,7 @@ export function heldFile(name: string, { size, id, partBytes }: HeldFileOptions)
       done = [];
       version = undefined;
     },
-    faultOf: async ({ checksum }: Expected, options: HashOptions = {}) => {
-      if (!checksum) return undefined;
-      const { algorithm } = checksum;
-      return mismatch(checksum, await digestOfBlob(blob(), { ...options, algorithm, name }));
-    },
+    faultOf: (expected, options) => faultOfStored(blob(), expected, { ...options, name }),
     close: async () => {},
   };
 }

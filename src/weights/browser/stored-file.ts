@@ -11,10 +11,9 @@
  * the parts under way. After a power failure bytes may be missing: the checksum says so.
  */
 import { grouped } from '../error.ts';
-import { type Expected, type HashOptions, mismatch } from '../hub/checksum.ts';
 import type { PartialFile } from '../hub/download.ts';
 import { add, lengthOf, type Ranges } from '../hub/ranges.ts';
-import { digestOfBlob } from './blob-digest.ts';
+import { faultOfStored } from './blob-digest.ts';
 import { type FileWriter, openWriter, readText, writeText } from './file-writer.ts';
 import { storageError } from './storage-error.ts';
 
@@ -209,13 +208,11 @@ export async function openStored(
       }),
     save: async () => {}, // parts are closed when they are full
     reset: () => tried(clear),
-    faultOf: async ({ checksum }: Expected, options: HashOptions = {}) => {
+    faultOf: async (expected, options) => {
       await tried(closeAll);
       const blob = await partsBlob(folder, split);
       if (blob.size !== size) return `has ${grouped(blob.size)} bytes, expected ${grouped(size)}`;
-      if (!checksum) return undefined;
-      const { algorithm } = checksum;
-      return mismatch(checksum, await digestOfBlob(blob, { ...options, algorithm, name }));
+      return faultOfStored(blob, expected, { ...options, name });
     },
     close: () => tried(closeAll),
     finish: () => tried(() => writeNote(true)),
