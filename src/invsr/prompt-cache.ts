@@ -58,7 +58,7 @@ async function sampleWeights(checkpoint: Checkpoint, signal?: AbortSignal): Prom
     const length = Math.min(bytes, SAMPLE_BYTES);
     const begin = Math.floor((bytes - length) / 2);
     parts.push(encode(`${name} ${dtype} ${shape.join()}`));
-    parts.push(await readPart(name, tensor, { begin, length }, signal));
+    parts.push(await readPart(`${checkpoint.name}: ${name}`, tensor, { begin, length }, signal));
   }
   return parts;
 }

@@ -13,6 +13,7 @@
 import type { GraphBuilder } from '../graph/builder.ts';
 import type { Tensor } from '../graph/graph.ts';
 import type { Weights } from '../graph/weights.ts';
+import { allDone } from '../weights/all-done.ts';
 import type { Checkpoint } from '../weights/checkpoint.ts';
 import { toF32 } from '../weights/layout.ts';
 import { DTYPE_BITS } from '../weights/safetensors-header.ts';
@@ -87,10 +88,10 @@ export async function readTokenRows(
   // All at once: over a network neighbours are one request, and none waits for another (merge-reads.ts).
   const reads = [...new Set(ids)].map(async (id) => {
     const part = { begin: id * bytes, length: bytes };
-    const row = await readPart(TOKEN_EMBEDDING, entry, part, signal);
+    const row = await readPart(`${checkpoint.name}: ${TOKEN_EMBEDDING}`, entry, part, signal);
     return [id, toF32({ name: TOKEN_EMBEDDING, dtype: entry.dtype, bytes: row })] as const;
   });
-  const rows = new Map(await Promise.all(reads));
+  const rows = new Map(await allDone(reads));
   const table = new Float32Array(ids.length * channels);
   for (const [i, id] of ids.entries()) table.set(rows.get(id) ?? [], i * channels);
   return table;

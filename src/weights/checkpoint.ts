@@ -14,13 +14,14 @@ export interface CheckpointTensor {
   readonly shape: readonly number[];
 }
 
-/** Some of a tensor's bytes, from its byte `begin` on, into memory that the caller keeps. */
+/** Some of a tensor's bytes, from its byte `begin` on, into memory that the caller keeps. RangeError: it has fewer. */
 export async function fillFrom(
   tensor: StoredTensor,
   begin: number,
   target: Uint8Array<ArrayBuffer>,
   signal?: AbortSignal,
 ): Promise<void> {
+  if (begin + target.length > tensor.bytes) throw new RangeError('read past the end of a tensor');
   if (tensor.fill) await tensor.fill(begin, target, signal);
   else target.set(await tensor.part(begin, target.length, signal));
 }

@@ -35,7 +35,7 @@ export function expectReadable(where: string, name: string, { dtype }: Checkpoin
 /** The largest piece of a tensor that is held at once. */
 export const CHUNK_BYTES = 16 * 1024 * 1024;
 
-/** A tensor's bytes in pieces of whole rows (first axis), at most 16 MiB unless one row is more. */
+/** A tensor's bytes, of any type, in pieces of whole rows (first axis), at most 16 MiB unless one row is more. */
 export async function* chunksOf(
   tensor: Pick<StoredTensor, 'shape' | 'bytes' | 'part'>,
   signal?: AbortSignal,
@@ -49,41 +49,33 @@ export async function* chunksOf(
   }
 }
 
-/** All of them, little-endian, aligned to 8. */
-export async function readAll(
-  tensor: StoredTensor,
-  signal?: AbortSignal,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const whole = new Uint8Array(tensor.bytes);
-  let at = 0;
-  for await (const chunk of chunksOf(tensor, signal)) {
-    whole.set(chunk, at);
-    at += chunk.length;
-  }
-  return whole;
-}
-
-/** `length` of a tensor's bytes from `begin`: some rows of a table that is not needed whole. */
+/** `length` of a tensor's bytes from `begin`: some rows of a table that is not needed whole. `what`: for messages. */
 export async function readPart(
-  name: string,
+  what: string,
   tensor: StoredTensor,
   { begin, length }: { readonly begin: number; readonly length: number },
   signal?: AbortSignal,
 ): Promise<Uint8Array<ArrayBuffer>> {
   if (begin + length <= tensor.bytes) return tensor.part(begin, length, signal);
   throw new CheckpointError(
-    `${name} has ${grouped(tensor.bytes)} bytes, asked for ${length} from ${begin}`,
+    `${what} has ${grouped(tensor.bytes)} bytes, asked for ${length} from ${begin}`,
   );
 }
 
-/** All bytes of a tensor of a safetensors file. */
+/** All bytes of a tensor of a safetensors file, little-endian, aligned to 8. */
 export async function readTensor(
   source: ByteSource,
   entry: TensorEntry,
   signal?: AbortSignal,
 ): Promise<Uint8Array<ArrayBuffer>> {
   expectReadable(source.name, entry.name, entry);
-  return readAll(stored(source, entry), signal);
+  const whole = new Uint8Array(entry.bytes);
+  let at = 0;
+  for await (const chunk of chunksOf(stored(source, entry), signal)) {
+    whole.set(chunk, at);
+    at += chunk.length;
+  }
+  return whole;
 }
 
 /** Every tensor of a small file, in memory, by name. Closes the source. */

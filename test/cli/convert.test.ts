@@ -26,7 +26,7 @@ import {
   torchZip,
 } from '../harness/torch-files.ts';
 import { eventsOf, expectRefusal, filesIn, invsr, NANO, scratch } from './invsr.ts';
-import { readAll } from '../../src/weights/tensor-reads.ts';
+import { readAll } from '../harness/read-all.ts';
 
 const { folder: cwd, remove } = scratch();
 const at = (name: string) => join(cwd, name);

@@ -7,7 +7,7 @@ import { memoryFolder, type Folder } from '../../src/weights/folder.ts';
 import { toHalf } from '../../src/weights/half.ts';
 import { anyPrompt, tinyModel } from '../harness/synthetic.ts';
 import { genuineNoisePredictor, GENUINE_FILES } from '../harness/torch-files.ts';
-import { readAll } from '../../src/weights/tensor-reads.ts';
+import { readAll } from '../harness/read-all.ts';
 
 /** The tiny model with a .pth beside the noise predictor's config and nothing else. */
 async function withTorchFile(file: Uint8Array<ArrayBuffer>): Promise<Folder> {

@@ -9,7 +9,7 @@ import { nodeFolder } from '../../src/weights/node-file.ts';
 import { concatBytes, safetensorsParts } from '../../src/weights/safetensors-write.ts';
 import { tinyModel, tinyShapes } from '../harness/synthetic.ts';
 import { dict, pickle, tensor, torchZip } from '../harness/torch-files.ts';
-import { readAll } from '../../src/weights/tensor-reads.ts';
+import { readAll } from '../harness/read-all.ts';
 
 /** A file with one U8 tensor per name; its bytes are `value`. */
 const weights = (value: number, ...names: string[]): Uint8Array<ArrayBuffer> =>

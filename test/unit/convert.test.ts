@@ -3,7 +3,8 @@ import { type Checkpoint, openFile } from '../../src/weights/checkpoint.ts';
 import { convertCheckpoint } from '../../src/weights/convert.ts';
 import { memoryFolder } from '../../src/weights/folder.ts';
 import type { StoredTensor } from '../../src/weights/pth.ts';
-import { CHUNK_BYTES, readAll } from '../../src/weights/tensor-reads.ts';
+import { CHUNK_BYTES } from '../../src/weights/tensor-reads.ts';
+import { readAll } from '../harness/read-all.ts';
 import { concatBytes, safetensorsParts } from '../../src/weights/safetensors-write.ts';
 import { tinySafetensors } from '../harness/synthetic.ts';
 import {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { fillFrom, openFile } from '../../src/weights/checkpoint.ts';
-import { chunksOf, readAll } from '../../src/weights/tensor-reads.ts';
+import { chunksOf } from '../../src/weights/tensor-reads.ts';
+import { readAll } from '../harness/read-all.ts';
 import { memoryFolder } from '../../src/weights/folder.ts';
 import { f32ToF16Bits } from '../../src/weights/half.ts';
 import { readTorch } from '../../src/weights/pth.ts';
@@ -80,6 +81,8 @@ describe.each(EDGE_VIEWS)('%s', (file) => {
       const rest = new Uint8Array(buffer.byteLength - half);
       await fillFrom(checkpoint.tensors.get(key)!, half, rest);
       expect(rest, name).toEqual(new Uint8Array(buffer, half));
+      const beyond = fillFrom(checkpoint.tensors.get(key)!, half + 1, rest);
+      await expect(beyond, name).rejects.toThrow(RangeError);
     }
   });
 });

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { openModel } from '../../src/invsr/model.ts';
 import { openCheckpoint } from '../../src/weights/checkpoint.ts';
-import { readAll } from '../../src/weights/tensor-reads.ts';
+import { readAll } from '../harness/read-all.ts';
 import { urlFolder } from '../../src/weights/folder.ts';
 import { fileSource } from '../../src/weights/node-file.ts';
 import {

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { openCheckpoint } from '../../src/weights/checkpoint.ts';
-import { readAll } from '../../src/weights/tensor-reads.ts';
+import { readAll } from '../harness/read-all.ts';
 import { f32ToF16Bits } from '../../src/weights/half.ts';
 import { goldenPath, openGolden, samplesOf, toNchw, toNhwc } from '../harness/goldens.ts';
 import { SIZES } from '../../src/invsr/synthetic-configs.ts';

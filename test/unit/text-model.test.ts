@@ -54,6 +54,22 @@ describe('token rows', () => {
     await expect(wrong).rejects.toThrow(/is \[49408,64\], expected \[100,64\] by its config\.json/);
   });
 
+  test('a row that cannot be read: told when no other is being read any more', async () => {
+    const { checkpoint, config } = await openTextModel(tinyTextEncoder());
+    const table = checkpoint.tensors.get(TABLE)!;
+    let reading = 0;
+    const part = async (begin: number): Promise<never> => {
+      reading++;
+      if (begin > 0) await new Promise((resolve) => setTimeout(resolve, 20));
+      reading--;
+      throw new Error(`no row at ${begin}`);
+    };
+    const tensors = new Map([[TABLE, { ...table, part }]]);
+    const rows = readTokenRows({ ...checkpoint, tensors }, [0, 1], config);
+    await expect(rows).rejects.toThrow('no row at 0');
+    expect(reading).toBe(0);
+  });
+
   test('no read goes beyond its tensor', async () => {
     const { checkpoint } = await openTextModel(tinyTextEncoder());
     const table = checkpoint.tensors.get(TABLE)!;
