@@ -139,6 +139,8 @@ inBrowsers((browser) => {
 
   test.each([
     ['reloaded', 'the window'],
+    ['closed', 'the window'],
+    ['reloaded', 'a worker'],
     ['closed', 'a worker'],
   ])('%s in the middle, %s', async (end, where) => {
     // The second part stops; the first and the third are there.
