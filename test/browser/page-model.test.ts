@@ -148,6 +148,7 @@ inBrowsers((browser) => {
     await page.goto(served.url);
     await openDialog(page);
     await page.getByText(/^The model is given only to people who log in/).waitFor();
+    await page.getByText(/HTTP 403: access denied/).waitFor();
     await shoot(page, 'model denied');
     status = 404;
     await button(page, 'Try again').click();
