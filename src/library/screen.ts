@@ -2,7 +2,7 @@
  * Pictures of the device on canvases, in a worker, without a readback: WebGPU copies them there. A canvas of the
  * page gets bitmaps in Firefox: with WebGPU on it, Firefox 153 ends where it composites in software.
  */
-import { isFirefox } from '../engine/nudge.ts';
+import { isFirefox } from '../engine/firefox.ts';
 
 export interface Screen {
   /** `texture`: rgba8unorm with usage COPY_SRC, in `colorSpace`; the canvas takes its size. */
