@@ -135,8 +135,9 @@ export class InvSR implements Disposable {
    * The input, or a region of it, four times as large: in `output`, or in a new texture.
    *
    * Resolves when the last work is queued: whatever the caller submits afterwards sees the result. (Await
-   * `device.queue.onSubmittedWorkDone()` to know that it is done.) Calls wait for each other. After an abort
-   * or an error an `output` may be filled in part.
+   * `device.queue.onSubmittedWorkDone()` to know that it is done; Firefox tells within 100 ms, or when
+   * something is submitted.) Calls wait for each other. After an abort or an error an `output` may be filled
+   * in part.
    *
    * TypeError: the input or the output cannot be read or written as it is. RangeError: sizes, regions and
    * options that make no sense. ImageSizeError: too large for this device. DeviceError: no memory, a limit
