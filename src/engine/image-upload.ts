@@ -3,7 +3,6 @@
  * frame be closed at once. Values stay as sRGB has them, alpha is not multiplied in.
  */
 import type { Allocator } from './allocator.ts';
-import { isFirefox } from './firefox.ts';
 import type { ImageSize, Rectangle } from './gpu-image.ts';
 
 /** Bytes as ImageData has them, which Node lacks: rgba8, rows from top to bottom. */
@@ -68,9 +67,9 @@ export interface Upload {
 
 /**
  * `from` of an image as rgba8unorm, converted to `colorSpace` unless it is bytes. RangeError: the bytes
- * are not those of its size. TypeError: a canvas without a context (Firefox copies it as transparent
- * black); no bytes, where WebGPU takes nothing else. As the browser has it: SecurityError for a picture
- * of another origin, InvalidStateError for one that is closed or not there yet.
+ * are not those of its size. TypeError: a canvas without a context; no bytes, where WebGPU takes nothing
+ * else. As the browser has it: SecurityError for a picture of another origin, InvalidStateError for one
+ * that is closed or not there yet.
  */
 export function uploadImage(
   device: GPUDevice,
@@ -134,11 +133,9 @@ function copyImage(
     copy(image, [x, y]);
   } catch (error) {
     const isVideo = 'displayWidth' in image || 'videoWidth' in image;
-    if (!isFirefox || !isVideo || !(error instanceof TypeError)) throw error;
+    if (!isVideo || !(error instanceof TypeError)) throw error;
     const canvas = new OffscreenCanvas(width, height);
-    const context = canvas.getContext('2d');
-    if (!context) throw error;
-    context.drawImage(image, x, y, width, height, 0, 0, width, height);
+    canvas.getContext('2d')?.drawImage(image, x, y, width, height, 0, 0, width, height);
     copy(canvas, [0, 0]);
   }
 }
