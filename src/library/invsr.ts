@@ -25,7 +25,7 @@ import {
   settingsOf,
 } from './plan-call.ts';
 import { networkProgress } from './progress.ts';
-import { runCall } from './run-call.ts';
+import { loadGrowing, runCall } from './run-call.ts';
 import type {
   ImageInput,
   LoadOptions,
@@ -105,9 +105,9 @@ export class InvSR implements Disposable {
   }
 
   /**
-   * Loads, compiles and allocates what an input, or those of one size, need, ahead of the first call, which is
-   * left with its images: room for them, and the two small passes that know their formats. Without one, what
-   * any needs: a full batch of tiles. Errors as `upscale`.
+   * Loads (weights and code), compiles and allocates what an input, or those of one size, need, ahead of the first
+   * call, which is left with its images: room for them, and the two small passes that know their formats. Without
+   * one, what any needs: a full batch of tiles. Errors as `upscale`.
    */
   async prepare(
     input?: ImageInput | ImageSize,
@@ -123,6 +123,7 @@ export class InvSR implements Disposable {
       for (const count of counts) {
         await networks.prepare(count, { noise: 'generated', signal, onProgress });
       }
+      await loadGrowing(signal);
       const small = await plansAround(this.context, frame, settings.colorFix);
       await this.context.pipelines.compile(
         small.flatMap(({ dispatches }) => dispatches),

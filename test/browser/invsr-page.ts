@@ -183,13 +183,15 @@ const app = {
     return failure(sr.upscale(await createImageBitmap(imageOf(SMALL)), OPTIONS));
   },
 
-  /** A canvas that nobody has drawn into: the error, and whether its owner can still have any context. */
+  /** Canvases without a context: how far their results are from transparent black's, and whether they can still have any. */
   async blankCanvas(model: ServedModel) {
     const device = await sharedDevice();
     using sr = await open(device, model);
-    const blank = [document.createElement('canvas'), new OffscreenCanvas(16, 16)];
+    const element = document.createElement('canvas');
+    const blank = [Object.assign(element, { width: 16, height: 16 }), new OffscreenCanvas(16, 16)];
+    const expected = await bytesOf(device, sr, new ImageData(16, 16));
     const seenOf = async (canvas: HTMLCanvasElement | OffscreenCanvas) => ({
-      error: await failure(sr.upscale(canvas, OPTIONS)),
+      apart: apart(await bytesOf(device, sr, canvas), expected),
       isFree: canvas.getContext('webgpu') !== null,
     });
     return await Promise.all(blank.map(seenOf)); // disposed of afterwards
