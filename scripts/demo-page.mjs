@@ -19,8 +19,6 @@ import { gzipSync } from 'node:zlib';
 import { installIfNeeded } from './install.mjs';
 import { helpIfAsked } from './help.mjs';
 
-helpIfAsked();
-
 const SAMPLES = ['still-life-lr.png', 'garden-lr.png'];
 
 /** Writes the page into `folder`; run from the repository's root. */
@@ -128,6 +126,7 @@ function printWeight(folder) {
 }
 
 async function main() {
+  helpIfAsked();
   installIfNeeded();
   const [flag, value] = process.argv.slice(2);
   if (flag === '--out' && value) {

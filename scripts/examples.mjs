@@ -10,8 +10,6 @@ import { pathToFileURL } from 'node:url';
 import { installIfNeeded } from './install.mjs';
 import { helpIfAsked } from './help.mjs';
 
-helpIfAsked();
-
 const isPage = (name) => existsSync(`examples/${name}/index.html`);
 
 const names = readdirSync('examples').filter((name) => existsSync(`examples/${name}/main.ts`));
@@ -90,6 +88,7 @@ function runInDeno(name, args) {
 }
 
 async function main([name, ...rest]) {
+  helpIfAsked();
   installIfNeeded();
   if (name === undefined) {
     for (const name of names) console.log(`${name.padEnd(14)}${about(name)}`);

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 
-/** With `--help`, prints the header of the script that was started, and ends. */
+/** With `--help` first, prints the header of the script that was started, and ends; later words may be meant for what it starts. */
 export function helpIfAsked() {
-  if (!process.argv.slice(2).some((word) => word === '--help' || word === '-h')) return;
+  if (!['--help', '-h'].includes(process.argv[2])) return;
   const [, header = ''] = /\/\*\*([^]*?)\*\//.exec(readFileSync(process.argv[1], 'utf8')) ?? [];
   console.log(header.replaceAll(/^ \* ?/gm, '').trim());
   process.exit();

@@ -2,6 +2,7 @@
  * One device with what the page has on it: the model, and the two pictures. Made anew when the device
  * was lost; then everything on it is gone.
  */
+import { workDone } from '../../src/engine/nudge.ts';
 import { createQueue } from '../../src/engine/queue.ts';
 import { type Folder, InvSR, type Model, type Progress, type Region } from '../../src/index.ts';
 import { SURROUND } from '../../src/library/window.ts';
@@ -127,7 +128,7 @@ export class Session {
     request.onParts([{ texture: output, region: whole(size) }]);
     try {
       await engine.upscale(before, { ...upscaleOptions(request), output });
-      await this.device.queue.onSubmittedWorkDone();
+      await workDone(this.device);
       request.signal.throwIfAborted();
     } catch (error) {
       request.onParts(sheets.parts);
@@ -156,7 +157,7 @@ export class Session {
       await engine.upscale(before, { ...upscaleOptions(request), region, output });
       request.signal.throwIfAborted();
       sheets.paste(output, region, Math.min(MARGIN, region.width / 4, region.height / 4));
-      await this.device.queue.onSubmittedWorkDone();
+      await workDone(this.device);
       // Stopped for other options or another photo: there is nothing left that would be sharp.
       request.signal.throwIfAborted();
     } finally {

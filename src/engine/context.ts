@@ -57,7 +57,7 @@ export function createContext(
     ...(designs && { designs }),
   };
   const allocator = new Allocator(device, capabilities);
-  const weights = new WeightStore(device.queue, allocator);
+  const weights = new WeightStore(device, allocator);
   const lost = new AbortController();
   void device.lost.then(({ message, reason }) =>
     lost.abort(new DeviceLostError(`the device was lost (${reason}): ${message}`)),

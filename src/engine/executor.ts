@@ -26,7 +26,7 @@ import {
 import type { EngineContext } from './context.ts';
 import { expectWithin } from './device.ts';
 import { inScope } from './error-scope.ts';
-import { NEWS_MS, workDone } from './nudge.ts';
+import { workDone, workMsOf } from './nudge.ts';
 import type { Plan } from './plan.ts';
 import type { ProfiledSubmit, Profiler } from './profiler.ts';
 import { letGo } from './slices.ts';
@@ -168,7 +168,7 @@ async function replay(
     encoded = encodeNext();
     const error = await unlessAborted(end, signal);
     if (error !== undefined) throw new Error(error);
-    context.rate = adaptRate(context.rate, share, performance.now() - startedAt - NEWS_MS);
+    context.rate = adaptRate(context.rate, share, workMsOf(performance.now() - startedAt));
     done += share;
     onProgress?.({ phase: 'run', done, total });
   }
@@ -222,7 +222,7 @@ function submit(
 ): Promise<string | undefined> {
   const { error: refused } = inScope(device, 'validation', () => device.queue.submit([commands]));
   profiled?.submitted();
-  const finished = workDone(device.queue);
+  const finished = workDone(device);
   const end = Promise.all([error, refused, finished]).then(([first, second]) => {
     const message = first ?? second;
     return message === undefined ? undefined : `${what}: ${message}`;

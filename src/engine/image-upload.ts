@@ -3,6 +3,7 @@
  * frame be closed at once. Values stay as sRGB has them, alpha is not multiplied in.
  */
 import type { Allocator } from './allocator.ts';
+import { isFirefox } from './firefox.ts';
 import type { ImageSize, Rectangle } from './gpu-image.ts';
 
 /** Bytes as ImageData has them, which Node lacks: rgba8, rows from top to bottom. */
@@ -20,6 +21,8 @@ export type PageImage =
   | OffscreenCanvas
   | HTMLVideoElement
   | VideoFrame;
+
+type DrawnImage = Exclude<PageImage, PixelData>;
 
 /** In pixels, as they are copied: of an <img> what its file has, of a video what it shows. */
 export function pageImageSize(image: PageImage): ImageSize {
@@ -50,7 +53,7 @@ function canvasColorSpace(
   try {
     frame = new VideoFrame(canvas, { timestamp: 0 });
   } catch {
-    return undefined; // the copy will say why
+    return undefined; // an OffscreenCanvas without a context, in Chromium
   }
   try {
     return colorSpaceOf(frame);
@@ -66,10 +69,10 @@ export interface Upload {
 }
 
 /**
- * `from` of an image as rgba8unorm, converted to `colorSpace` unless it is bytes. RangeError: the bytes
- * are not those of its size. TypeError: a canvas without a context; no bytes, where WebGPU takes nothing
- * else. As the browser has it: SecurityError for a picture of another origin, InvalidStateError for one
- * that is closed or not there yet.
+ * `from` of an image as rgba8unorm, converted to `colorSpace` unless it is bytes; a canvas without a context is as
+ * it is shown, transparent black. RangeError: the bytes are not those of its size. TypeError: no bytes, where WebGPU
+ * takes nothing else. As the browser has it: SecurityError for a picture of another origin, InvalidStateError for
+ * one that is closed or not there yet.
  */
 export function uploadImage(
   device: GPUDevice,
@@ -102,11 +105,6 @@ export function uploadImage(
   } catch (error) {
     ready.catch(() => {});
     allocator.destroyTexture(texture);
-    // Its size was checked, so that this is what is left.
-    if ('getContext' in image && error instanceof DOMException && error.name === 'OperationError') {
-      const told = `the input is a canvas that cannot be read: ${error.message}`;
-      throw new TypeError(told, { cause: error });
-    }
     throw error;
   }
   return { texture, ready };
@@ -120,24 +118,39 @@ function expectCopies(queue: GPUQueue): void {
   );
 }
 
-/** Firefox takes no videos and none of their frames (bugzilla 1922100): there they are drawn first, in sRGB. */
+/** By WebGPU, or drawn first, in sRGB, where it takes no such image. */
 function copyImage(
   queue: GPUQueue,
-  image: Exclude<PageImage, PixelData>,
+  image: DrawnImage,
   target: GPUCopyExternalImageDestInfo,
-  { x, y, width, height }: Rectangle,
+  from: Rectangle,
 ): void {
+  const { x, y, width, height } = from;
   const copy = (source: GPUCopyExternalImageSource, origin: [number, number]): void =>
     queue.copyExternalImageToTexture({ source, origin }, target, [width, height]);
   try {
     copy(image, [x, y]);
   } catch (error) {
-    const isVideo = 'displayWidth' in image || 'videoWidth' in image;
-    if (!isVideo || !(error instanceof TypeError)) throw error;
-    const canvas = new OffscreenCanvas(width, height);
-    canvas.getContext('2d')?.drawImage(image, x, y, width, height, 0, 0, width, height);
-    copy(canvas, [0, 0]);
+    if (!isRefused(image, error)) throw error;
+    copy(drawn(image, from), [0, 0]);
   }
+}
+
+/** Firefox takes no videos and none of their frames (bugzilla 1922100), Chromium no canvas without a context. */
+function isRefused(image: DrawnImage, error: unknown): boolean {
+  if ('getContext' in image)
+    return error instanceof DOMException && error.name === 'OperationError';
+  return isFirefox && ('displayWidth' in image || 'videoWidth' in image);
+}
+
+/** `from` of what an image shows, as drawing has it. */
+export function drawn(image: DrawnImage, from: Rectangle): OffscreenCanvas {
+  const { x, y, width, height } = from;
+  const canvas = new OffscreenCanvas(width, height);
+  const context = canvas.getContext('2d');
+  if (!context) throw new TypeError(`the input cannot be drawn at ${width}x${height}`);
+  context.drawImage(image, x, y, width, height, 0, 0, width, height);
+  return canvas;
 }
 
 function expectBytes({ width, height, data }: PixelData): void {

@@ -9,7 +9,7 @@ export interface MatrixFinding extends MatrixConfig {
   readonly used?: SubgroupMatrix;
   /** Why they would not. */
   readonly why?: string;
-  /** With subgroups of each size that might do, the best first; none where it is not worth a try. */
+  /** With subgroups of each size that might do, the best first, up to one that does not answer; none where it is not worth a try. */
   readonly trials: readonly MatrixTrial[];
 }
 
@@ -25,6 +25,8 @@ export interface ReportOptions extends Pick<MatrixCheckOptions, 'timeoutMs'> {
   /** A device to try them on, where there are any. */
   readonly open: () => Promise<GPUDevice>;
 }
+
+const NO_ANSWER = 'no answer in time';
 
 interface Tried {
   readonly matrix: SubgroupMatrix;
@@ -42,7 +44,11 @@ export async function reportMatrices(
   if (candidates.length > 0) {
     try {
       const device = await open();
-      for (const matrix of candidates) tried.push(await tryOut(device, matrix, timeoutMs));
+      for (const matrix of candidates) {
+        const one = await tryOut(device, matrix, timeoutMs);
+        tried.push(one);
+        if (one.trial.problem === NO_ANSWER) break; // it hangs, and so would the next
+      }
     } catch (error) {
       noDevice = `no device: ${String(error)}`;
     }
@@ -54,8 +60,7 @@ export async function reportMatrices(
     const why =
       whyOff ??
       whyNoCandidate(capabilities, config) ??
-      noDevice ??
-      (trials.some(isRight) ? 'a better one is right' : trials.map(inWords).join('; '));
+      (trials.length > 0 ? inWords(trials) : (noDevice ?? 'not tried: one before gave no answer'));
     return { ...config, why, trials };
   });
 }
@@ -66,7 +71,7 @@ async function tryOut(
   timeoutMs: number | undefined,
 ): Promise<Tried> {
   const { subgroupSize } = matrix;
-  let problem = 'no answer in time';
+  let problem = NO_ANSWER;
   const found = await checkMatrices(device, [matrix], {
     ...(timeoutMs !== undefined && { timeoutMs }),
     onProblem(_, reason) {
@@ -78,5 +83,9 @@ async function tryOut(
 
 const isRight = ({ problem }: MatrixTrial): boolean => problem === undefined;
 
-const inWords = ({ subgroupSize, problem }: MatrixTrial): string =>
-  `subgroups of ${subgroupSize}: ${problem}`;
+const inWords = (trials: readonly MatrixTrial[]): string =>
+  trials.some(isRight)
+    ? 'a better one is right'
+    : trials
+        .map(({ subgroupSize, problem }) => `subgroups of ${subgroupSize}: ${problem}`)
+        .join('; ');

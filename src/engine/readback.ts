@@ -41,7 +41,7 @@ export async function readRanges(
       return start;
     });
     device.queue.submit([encoder.finish()]);
-    await nudged(device.queue, staging.mapAsync(GPUMapMode.READ));
+    await nudged(device, staging.mapAsync(GPUMapMode.READ));
     const mapped = staging.getMappedRange();
     return ranges.map(({ bytes }, i) => mapped.slice(starts[i] ?? 0, (starts[i] ?? 0) + bytes));
   } finally {

@@ -131,7 +131,7 @@ export class Uploader {
       device.queue.writeBuffer(params, 0, packed);
       device.queue.submit([encoder.finish()]);
     });
-    const finished = workDone(device.queue);
+    const finished = workDone(device);
     return Promise.all([error, finished]).then(([message]) => message);
   }
 

@@ -46,7 +46,7 @@ export const weightId = ({ key, layout, type, paired, blocks }: PlanWeight): str
   `${key} ${layout} ${type.dtype}${paired ? ' paired' : ''}${blocks ? ` ${blocks.k}x${blocks.n}` : ''}`;
 
 export class WeightStore {
-  readonly #queue: GPUQueue;
+  readonly #device: GPUDevice;
   readonly #allocator: Allocator;
   /** Whole weights only. */
   readonly #buffers = new Map<string, Stored>();
@@ -57,8 +57,8 @@ export class WeightStore {
   #fence: Promise<unknown> = Promise.resolve();
   #releases = 0;
 
-  constructor(queue: GPUQueue, allocator: Allocator) {
-    this.#queue = queue;
+  constructor(device: GPUDevice, allocator: Allocator) {
+    this.#device = device;
     this.#allocator = allocator;
   }
 
@@ -163,12 +163,12 @@ export class WeightStore {
     for (let offset = 0; offset < bytes.byteLength; offset += CHUNK_BYTES) {
       await letGo();
       const chunk = bytes.subarray(offset, offset + CHUNK_BYTES);
-      this.#queue.writeBuffer(buffer, offset, wholeWords(chunk));
+      this.#device.queue.writeBuffer(buffer, offset, wholeWords(chunk));
       this.#pendingBytes += chunk.byteLength;
       if (this.#pendingBytes < FENCE_BYTES) continue;
       this.#pendingBytes = 0;
       const before = this.#fence;
-      this.#fence = workDone(this.#queue);
+      this.#fence = workDone(this.#device);
       // The last one may have nobody who waits.
       this.#fence.catch(() => {});
       await before;
@@ -188,7 +188,7 @@ export class WeightStore {
       this.#allocator.destroy(stored.buffer);
     }
     // Dawn gives memory back when it has seen the end of a later submit.
-    this.#queue.submit([]);
+    this.#device.queue.submit([]);
   }
 
   dispose(): void {

@@ -186,7 +186,7 @@ async function encode(
   if (prompts.length === 0) return result;
   const { positions, channels } = model.config;
   // Weights of its own, which are freed at the end: a context's are those of one model.
-  const weights = new WeightStore(context.device.queue, context.allocator);
+  const weights = new WeightStore(context.device, context.allocator);
   const own: EngineContext = { ...context, weights };
   const buffers = new Buffers(own);
   try {

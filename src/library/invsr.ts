@@ -25,7 +25,7 @@ import {
   settingsOf,
 } from './plan-call.ts';
 import { networkProgress } from './progress.ts';
-import { runCall } from './run-call.ts';
+import { loadGrowing, runCall } from './run-call.ts';
 import type {
   ImageInput,
   LoadOptions,
@@ -105,9 +105,9 @@ export class InvSR implements Disposable {
   }
 
   /**
-   * Loads, compiles and allocates what an input, or those of one size, need, ahead of the first call, which is
-   * left with its images: room for them, and the two small passes that know their formats. Without one, what
-   * any needs: a full batch of tiles. Errors as `upscale`.
+   * Loads (weights and code), compiles and allocates what an input, or those of one size, need, ahead of the first
+   * call, which is left with its images: room for them, and the two small passes that know their formats. Without
+   * one, what any needs: a full batch of tiles. Errors as `upscale`.
    */
   async prepare(
     input?: ImageInput | ImageSize,
@@ -123,6 +123,7 @@ export class InvSR implements Disposable {
       for (const count of counts) {
         await networks.prepare(count, { noise: 'generated', signal, onProgress });
       }
+      await loadGrowing(signal);
       const small = await plansAround(this.context, frame, settings.colorFix);
       await this.context.pipelines.compile(
         small.flatMap(({ dispatches }) => dispatches),
@@ -135,8 +136,9 @@ export class InvSR implements Disposable {
    * The input, or a region of it, four times as large: in `output`, or in a new texture.
    *
    * Resolves when the last work is queued: whatever the caller submits afterwards sees the result. (Await
-   * `device.queue.onSubmittedWorkDone()` to know that it is done.) Calls wait for each other. After an abort
-   * or an error an `output` may be filled in part.
+   * `device.queue.onSubmittedWorkDone()` to know that it is done; Firefox tells within 100 ms, or when
+   * something is submitted.) Calls wait for each other. After an abort or an error an `output` may be filled
+   * in part.
    *
    * TypeError: the input or the output cannot be read or written as it is. RangeError: sizes, regions and
    * options that make no sense. ImageSizeError: too large for this device. DeviceError: no memory, a limit

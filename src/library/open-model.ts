@@ -9,11 +9,9 @@ export async function openModelOf({
   weights,
   signal,
 }: Pick<LoadOptions, 'weights' | 'signal'>): Promise<Model> {
-  const isObject = weights instanceof Object; // types alone do not stop JavaScript
-  if (isObject && 'configs' in weights) return weights;
+  if (has('configs', weights)) return weights;
   signal?.throwIfAborted();
-  const isFolder = isObject && 'folder' in weights;
-  const opening = openModel(isFolder ? weights : urlFolder(addressOf(weights)));
+  const opening = openModel(has('folder', weights) ? weights : urlFolder(addressOf(weights)));
   if (!signal) return opening;
   try {
     return await unlessAborted(opening, signal);
@@ -24,11 +22,20 @@ export async function openModelOf({
   }
 }
 
+type Weights = LoadOptions['weights'];
+
+/** Types alone do not stop JavaScript, and objects of another window are instances of no class of this one. */
+const has = <Key extends string>(
+  key: Key,
+  weights: Weights,
+): weights is Extract<Weights, Readonly<Record<Key, unknown>>> =>
+  typeof weights === 'object' && weights !== null && key in weights;
+
 /** Relative to the page where there is one. */
 function addressOf(address: string | URL): URL {
   const base = (globalThis as { readonly location?: Location }).location?.href;
   try {
-    if (typeof address === 'string' || address instanceof URL) return new URL(address, base);
+    if (typeof address === 'string' || has('href', address)) return new URL(address, base);
     throw new TypeError();
   } catch {
     throw new TypeError(

@@ -8,6 +8,7 @@
 import type { EngineContext } from '../engine/context.ts';
 import type { GpuImage, ImageSize, Rectangle, Transfer } from '../engine/gpu-image.ts';
 import { imageStore, loadImage } from '../engine/image-pass.ts';
+import { unlessAborted } from '../engine/unless-aborted.ts';
 import { Buffers } from '../invsr/buffers.ts';
 import { finishFrame, type FrameJob, lrBytes, padFrame, runFrame } from '../invsr/gpu-frame.ts';
 import type { ColorFix } from '../invsr/image-graphs.ts';
@@ -33,6 +34,10 @@ export type Put = (name: 'content' | 'final', part: Rectangle) => Promise<void>;
 
 export const wholeOf = ({ width, height }: ImageSize): Rectangle => ({ x: 0, y: 0, width, height });
 
+/** What `onTile` calls for, loaded by `prepare` too. The signal's reason, at once. */
+export const loadGrowing = (signal: AbortSignal): Promise<typeof import('./growing.ts')> =>
+  unlessAborted(import('./growing.ts'), signal);
+
 /** Fills the output; resolves when the last submit is queued. */
 export async function runCall<Output extends GpuImage>(
   context: EngineContext,
@@ -51,7 +56,7 @@ export async function runCall<Output extends GpuImage>(
       origin: [part.x + SCALE * (region.x - window.x), part.y + SCALE * (region.y - window.y)],
       to: part,
     });
-  const growing = onTile && (await import('./growing.ts')).growing(call, onTile, put);
+  const growing = onTile && (await loadGrowing(signal)).growing(call, onTile, put);
   const job: FrameJob = {
     context,
     networks,

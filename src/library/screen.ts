@@ -2,18 +2,35 @@
  * Pictures of the device on canvases, in a worker, without a readback: WebGPU copies them there. A canvas of the
  * page gets bitmaps in Firefox: with WebGPU on it, Firefox 153 ends where it composites in software.
  */
-import { isFirefox } from '../engine/nudge.ts';
+import { DeviceError } from '../engine/errors.ts';
+import { isFirefox } from '../engine/firefox.ts';
 
 export interface Screen {
   /** `texture`: rgba8unorm with usage COPY_SRC, in `colorSpace`; the canvas takes its size. */
   show(texture: GPUTexture, colorSpace?: PredefinedColorSpace): void;
 }
 
-/** On a canvas of the page. TypeError: it has a context of another kind. */
-export const screenOn = (device: GPUDevice, canvas: OffscreenCanvas): Screen =>
-  isFirefox ? new BitmapScreen(device, canvas) : new CanvasScreen(device, canvas);
+/** On a canvas that is new, so that it is the browser's doing. */
+const NO_CONTEXT = {
+  what: 'the result as a bitmap',
+  needed: 'WebGPU on canvases of a worker',
+  got: 'none',
+  remedy: 'Use InvSR in the page, which needs no canvas.',
+} as const;
 
-/** `texture` as in {@link Screen.show}. */
+/** On a canvas of the page. TypeError: it has a context of another kind. */
+export function screenOn(device: GPUDevice, canvas: OffscreenCanvas): Screen {
+  if (isFirefox) {
+    const context = canvas.getContext('bitmaprenderer');
+    if (context) return new BitmapScreen(device, context);
+  } else {
+    const context = canvas.getContext('webgpu');
+    if (context) return new CanvasScreen(device, context);
+  }
+  throw new TypeError('the canvas has a context of another kind');
+}
+
+/** `texture` as in {@link Screen.show}. DeviceError: {@link NO_CONTEXT}. */
 export function bitmapOf(
   device: GPUDevice,
   texture: GPUTexture,
@@ -21,31 +38,28 @@ export function bitmapOf(
 ): ImageBitmap {
   // A new one each time: in Firefox it loses its configuration with the bitmap.
   const canvas = new OffscreenCanvas(1, 1);
-  new CanvasScreen(device, canvas).show(texture, colorSpace);
+  const context = canvas.getContext('webgpu');
+  if (!context) throw new DeviceError(NO_CONTEXT);
+  new CanvasScreen(device, context).show(texture, colorSpace);
   return canvas.transferToImageBitmap();
 }
 
-const otherKind = (): TypeError => new TypeError('the canvas has a context of another kind');
-
 class CanvasScreen implements Screen {
   readonly #device: GPUDevice;
-  readonly #canvas: OffscreenCanvas;
   readonly #context: GPUCanvasContext;
   #colorSpace: PredefinedColorSpace | undefined;
 
-  constructor(device: GPUDevice, canvas: OffscreenCanvas) {
-    const context = canvas.getContext('webgpu');
-    if (!context) throw otherKind();
+  constructor(device: GPUDevice, context: GPUCanvasContext) {
     this.#device = device;
-    this.#canvas = canvas;
     this.#context = context;
   }
 
   show(texture: GPUTexture, colorSpace: PredefinedColorSpace = 'srgb'): void {
     const { width, height } = texture;
     this.#configure(colorSpace);
-    if (this.#canvas.width !== width) this.#canvas.width = width;
-    if (this.#canvas.height !== height) this.#canvas.height = height;
+    const { canvas } = this.#context;
+    if (canvas.width !== width) canvas.width = width;
+    if (canvas.height !== height) canvas.height = height;
     const encoder = this.#device.createCommandEncoder({ label: 'invsr/show' });
     encoder.copyTextureToTexture(
       { texture },
@@ -73,9 +87,7 @@ class BitmapScreen implements Screen {
   readonly #device: GPUDevice;
   readonly #context: ImageBitmapRenderingContext;
 
-  constructor(device: GPUDevice, canvas: OffscreenCanvas) {
-    const context = canvas.getContext('bitmaprenderer');
-    if (!context) throw otherKind();
+  constructor(device: GPUDevice, context: ImageBitmapRenderingContext) {
     this.#device = device;
     this.#context = context;
   }

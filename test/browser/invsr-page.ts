@@ -58,6 +58,15 @@ async function block(milliseconds: number, isTold: () => boolean): Promise<boole
 let shared: Promise<GPUDevice> | undefined;
 const sharedDevice = (): Promise<GPUDevice> => (shared ??= openDevice());
 
+/** How often devices are asked for news in 100 ms, once a look under way has had the time to end. */
+async function asksLater(): Promise<number> {
+  const wait = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 100));
+  await wait();
+  const { asks } = seen;
+  await wait();
+  return seen.asks - asks;
+}
+
 let ended: ReturnType<typeof failure> | undefined;
 
 const app = {
@@ -174,13 +183,15 @@ const app = {
     return failure(sr.upscale(await createImageBitmap(imageOf(SMALL)), OPTIONS));
   },
 
-  /** A canvas that nobody has drawn into: the error, and whether its owner can still have any context. */
+  /** Canvases without a context: how far their results are from transparent black's, and whether they can still have any. */
   async blankCanvas(model: ServedModel) {
     const device = await sharedDevice();
     using sr = await open(device, model);
-    const blank = [document.createElement('canvas'), new OffscreenCanvas(16, 16)];
+    const element = document.createElement('canvas');
+    const blank = [Object.assign(element, { width: 16, height: 16 }), new OffscreenCanvas(16, 16)];
+    const expected = await bytesOf(device, sr, new ImageData(16, 16));
     const seenOf = async (canvas: HTMLCanvasElement | OffscreenCanvas) => ({
-      error: await failure(sr.upscale(canvas, OPTIONS)),
+      apart: apart(await bytesOf(device, sr, canvas), expected),
       isFree: canvas.getContext('webgpu') !== null,
     });
     return await Promise.all(blank.map(seenOf)); // disposed of afterwards
@@ -197,7 +208,9 @@ const app = {
     await device.queue.onSubmittedWorkDone();
     output.destroy();
     const left = alive().filter((label) => !before.includes(label));
-    return { during, left, memory: sr.memory, later: await failure(sr.upscale(imageOf(SMALL))) };
+    const asks = await asksLater();
+    const later = await failure(sr.upscale(imageOf(SMALL)));
+    return { during, left, asks, memory: sr.memory, later };
   },
 
   /** Destroys the device in the middle of a run, then starts anew on another one. */
@@ -216,11 +229,12 @@ const app = {
     );
     const error = await failure(sr.upscale(imageOf(SMALL), OPTIONS));
     sr.dispose();
+    const asks = await asksLater();
 
     const other = await openDevice();
     using recovered = await open(other, model);
     const bytes = await bytesOf(other, recovered, imageOf(SMALL));
-    return { isTyped, error, bytes: bytes.length };
+    return { isTyped, error, asks, bytes: bytes.length };
   },
 
   /** Starts a run that the test ends by ending the browser's GPU process; `ended` tells its error. */

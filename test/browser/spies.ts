@@ -5,6 +5,8 @@ export const seen = {
   /** `mapAsync` of any buffer. */
   maps: 0,
   submits: 0,
+  /** Submits of nothing: of engine/nudge.ts. */
+  asks: 0,
   /** Submits that are not done. */
   underWay: 0,
   /** Called after each submit. */
@@ -34,7 +36,10 @@ function watch(
 if ('gpu' in navigator && 'GPUDevice' in globalThis) {
   watch(GPUBuffer.prototype, 'mapAsync', () => seen.maps++);
   watch(GPUQueue.prototype, 'submit', (queue, _, commands) => {
-    if ((commands as readonly unknown[]).length === 0) return; // of engine/nudge.ts
+    if ((commands as readonly unknown[]).length === 0) {
+      seen.asks++;
+      return;
+    }
     seen.submits++;
     seen.underWay++;
     const done = (): void => void seen.underWay--;

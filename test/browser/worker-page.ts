@@ -118,20 +118,20 @@ async function errors() {
   );
 }
 
-/** Canvases without a context, and one with a single pixel: the error, and whether they can still have any context. */
+/** Canvases without a context: whether they give what transparent black does, and can still have any context. */
 async function canvases() {
   const sr = await (shared ??= open());
-  const dot = new OffscreenCanvas(24, 16);
-  dot.getContext('2d')?.fillRect(20, 3, 1, 1);
-  const blank = [document.createElement('canvas'), new OffscreenCanvas(16, 16)];
-  const errors = await Promise.all(
-    blank.map(async (canvas) => {
-      const error = await failure(sr.upscale(canvas, OPTIONS));
-      const { name, message } = error as Error;
-      return { name, message, isFree: canvas.getContext('webgpu') !== null };
-    }),
+  const of = async (input: ImageData | HTMLCanvasElement | OffscreenCanvas): Promise<string> =>
+    bytesOf(await sr.upscale(input, OPTIONS)).join();
+  const element = document.createElement('canvas');
+  const blank = [Object.assign(element, { width: 16, height: 16 }), new OffscreenCanvas(16, 16)];
+  const expected = await of(new ImageData(16, 16));
+  return Promise.all(
+    blank.map(async (canvas) => ({
+      isAsShown: (await of(canvas)) === expected,
+      isFree: canvas.getContext('webgpu') !== null,
+    })),
   );
-  return { errors, width: (await sr.upscale(dot, OPTIONS)).width };
 }
 
 Object.assign(globalThis, { images, drawn, shown, abort, files, errors, canvases });

@@ -26,6 +26,7 @@ export function invsrTests({ call, site }: InvsrTests): void {
     expect(during).toBeGreaterThan(10);
     expect(rest).toMatchObject({
       left: [],
+      asks: 0,
       memory: { weightBytes: 0, otherBytes: 0 },
       later: { name: 'AbortError' },
     });
@@ -35,6 +36,7 @@ export function invsrTests({ call, site }: InvsrTests): void {
     const result = await call('lost', site().tiny);
     expect(result).toMatchObject({
       isTyped: true,
+      asks: 0,
       error: { name: 'DeviceLostError' },
       bytes: 4 * 64 * 52,
     });

@@ -253,8 +253,12 @@ describe.each(adapterNames.slice(-1))('%s', (adapter) => {
       await expect(opening).rejects.toThrow(TypeError);
       await expect(opening).rejects.toThrow(`weights is ${none}, expected an address`);
     }
-    const nowhere = InvSR.load({ device, weights: nodeFolder('test/library') });
-    await expect(nowhere).rejects.toThrow(/config.json/);
+    const nowhere = nodeFolder('test/library');
+    // As one of another window: no instance of this one's Object.
+    const foreign = Object.assign(Object.create(null) as object, nowhere);
+    for (const weights of [nowhere, foreign]) {
+      await expect(InvSR.load({ device, weights })).rejects.toThrow(/config.json/);
+    }
     const signal = AbortSignal.abort(new Error('no time'));
     await expect(InvSR.load({ device, weights: model, signal })).rejects.toThrow('no time');
   });

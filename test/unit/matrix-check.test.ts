@@ -9,6 +9,7 @@ import {
 import { matrixCandidates, whyNoCandidate } from '../../src/engine/matrix-candidates.ts';
 import { checkMatrices } from '../../src/engine/matrix-check.ts';
 import { reportMatrices } from '../../src/engine/matrix-report.ts';
+import { listAdapters } from '../../src/engine/node-device.ts';
 import { AMD, APPLE, INTEL, INTEL_16, NVIDIA } from '../harness/matrices.ts';
 
 const config = (M: number, N: number, K: number, result = 'f32') => ({
@@ -28,7 +29,9 @@ const LISTED = [
   { ...config(16, 16, 32, 'i32'), componentType: 'i8' },
 ];
 
-const ABLE: Capabilities = capabilitiesOf({
+const requestDevice = vi.fn<() => Promise<GPUDevice>>();
+const ADAPTER = {
+  requestDevice,
   info: {
     vendor: 'nvidia',
     architecture: 'hopper',
@@ -38,7 +41,9 @@ const ABLE: Capabilities = capabilitiesOf({
   },
   features: new Set(['shader-f16', 'subgroups', MATRIX_FEATURE]),
   limits: { maxComputeWorkgroupStorageSize: 49_152, maxComputeInvocationsPerWorkgroup: 1024 },
-} as unknown as GPUAdapter);
+} as unknown as GPUAdapter;
+
+const ABLE: Capabilities = capabilitiesOf(ADAPTER);
 
 const CANDIDATES = matrixCandidates(ABLE);
 
@@ -156,16 +161,20 @@ describe('silently off', () => {
   });
 });
 
+vi.mock('../../src/engine/node-adapters.ts', async (original) => ({
+  ...(await original<object>()),
+  async *adapters() {
+    yield ADAPTER;
+  },
+}));
+
 describe('what becomes of each kind', () => {
   const createShaderModule = (): never => {
     throw new Error('refused');
   };
+  const scopes = { pushErrorScope() {}, popErrorScope: () => Promise.resolve(null) };
   const open = (): Promise<GPUDevice> =>
-    Promise.resolve({
-      pushErrorScope() {},
-      popErrorScope: () => Promise.resolve(null),
-      createShaderModule,
-    } as never);
+    Promise.resolve({ ...scopes, createShaderModule } as never);
 
   test('why it is not used, by the check and without', async () => {
     const found = await reportMatrices(ABLE, { open });
@@ -177,6 +186,33 @@ describe('what becomes of each kind', () => {
       'no kernels for it',
     ]);
     expect(found.map(({ trials }) => trials.length)).toEqual([1, 0, 1, 0, 0]);
+  });
+  test('after one that does not answer in time no other is tried', async () => {
+    const createComputePipelineAsync = vi.fn<() => Promise<never>>(() => new Promise(() => {}));
+    const found = await reportMatrices(ABLE, {
+      timeoutMs: 10,
+      open: () =>
+        Promise.resolve({
+          ...scopes,
+          createShaderModule: () => ({}),
+          createComputePipelineAsync,
+        } as never),
+    });
+    expect(createComputePipelineAsync).toHaveBeenCalledOnce();
+    expect(found.map(({ why }) => why)).toEqual([
+      'not tried: one before gave no answer',
+      'no kernels for it',
+      'subgroups of 32: no answer in time',
+      'no kernels for it',
+      'no kernels for it',
+    ]);
+  });
+  test('the device that listAdapters tries them on is destroyed', async () => {
+    const destroy = vi.fn<() => void>();
+    requestDevice.mockResolvedValue({ ...scopes, createShaderModule, destroy } as never);
+    const [listed] = await listAdapters();
+    expect(listed?.matrices[0]?.why).toBe('subgroups of 32: Error: refused');
+    expect(destroy).toHaveBeenCalledOnce();
   });
   test('a device that cannot be made is told', async () => {
     const found = await reportMatrices(ABLE, { open: () => Promise.reject(new Error('busy')) });

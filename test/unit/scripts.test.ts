@@ -1,5 +1,5 @@
 /** The scripts in an empty clone, and asked for help. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 
@@ -20,11 +20,15 @@ test.each(installing)('%s installs packages before it needs any', (name) => {
 });
 
 describe('--help', () => {
-  const helping = names.filter((name) => textOf(name).includes('\nhelpIfAsked();'));
+  const helping = names.filter((name) => /^ *helpIfAsked\(\);/m.test(textOf(name)));
 
   test.each(helping)('%s says what it does, and does nothing', (name) => {
     const text = execFileSync(process.execPath, [`scripts/${name}`, '--help']).toString();
     expect(text).toMatch(/npm run [a-z]|node scripts\//);
     expect(text).not.toMatch(/^ ?\*|^\/\*/m);
+  });
+  test('is left to the example after its name', () => {
+    const run = spawnSync(process.execPath, ['scripts/examples.mjs', 'none', '--help']);
+    expect(run.stderr.toString()).toMatch(/^no example none;/);
   });
 });

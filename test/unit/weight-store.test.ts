@@ -29,8 +29,9 @@ function fakeStore(allocate: () => Promise<void>) {
     },
     destroy: () => log.push('destroy'),
   } as unknown as Allocator;
-  const queue = { writeBuffer: () => log.push('write'), submit: () => {} } as unknown as GPUQueue;
-  return { store: new WeightStore(queue, allocator), log };
+  const queue = { writeBuffer: () => log.push('write'), submit: () => {} };
+  const device = { queue } as unknown as GPUDevice;
+  return { store: new WeightStore(device, allocator), log };
 }
 
 test('two at once: one upload, and both wait for it', async () => {
