@@ -45,8 +45,7 @@ const isProduct = (node: Node): node is ProductNode =>
   !(node.op === 'linear' && node.constants.gated) &&
   inputsOf(node).every(([name]) => KNOWN_INPUTS.has(name));
 
-export const productOf = ({ op, constants }: ProductNode): Product =>
-  ({ op, constants }) as Product;
+const productOf = ({ op, constants }: ProductNode): Product => ({ op, constants }) as Product;
 
 /** What all designs but `whole` call for. */
 export const productNodes = onDemand(
@@ -116,7 +115,9 @@ export function chooseAlgorithms(
       return productNodes.get().winograd(node, next, weights);
     }
     const [, parts] = /^split(\d+)$/.exec(design) ?? [];
-    return parts === undefined ? [node] : productNodes.get().split(node, Number(parts), next());
+    return parts === undefined
+      ? [node]
+      : productNodes.get().split(node, productOf(node), Number(parts), next());
   });
   return { ...graph, nodes };
 }

@@ -15,8 +15,8 @@ import { convertRows } from '../weights/convert-rows.ts';
 import { holdsBeyond } from '../weights/f16-range.ts';
 import { allDone } from '../weights/all-done.ts';
 import { BATCH_BYTES, type LoadBatch, type LoadPiece } from './load-plan.ts';
-import { converted, type LoadItem } from './load-weights.ts';
-import type { WeightSource } from './weight-source.ts';
+import type { LoadItem } from './load-weights.ts';
+import { converted, type WeightSource } from './weight-source.ts';
 import { readWhole } from './whole-weight.ts';
 
 export interface LoadWork {

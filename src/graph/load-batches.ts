@@ -16,7 +16,7 @@ import { byteLength } from '../engine/kernel.ts';
 import { readAhead } from '../weights/read-ahead.ts';
 import { BatchUploader } from './load-batch.ts';
 import { BATCH_BYTES, type LoadTensor, planLoad } from './load-plan.ts';
-import { DEVICE_BYTES, type LoadInputs, type LoadItem } from './load-weights.ts';
+import type { LoadInputs, LoadItem } from './load-weights.ts';
 
 const BATCH_PIECES = 64;
 /** Batches being read or waiting for their turn. */
@@ -25,7 +25,7 @@ const READ_AHEAD = 2;
 const RUN_BYTES = 32 * 2 ** 20;
 
 export async function loadInBatches(context: EngineContext, load: LoadInputs): Promise<void> {
-  const { items, total, signal, onProgress, deviceBytes = DEVICE_BYTES } = load;
+  const { items, total, signal, onProgress, deviceBytes } = load;
   const { turnedBy = context.capabilities.isSoftware ? 'both' : 'device' } = load;
   const tensors = items.map(tensorOf);
   const shared = turnedBy === 'both' ? everyOther(tensors, load.runBytes) : undefined;

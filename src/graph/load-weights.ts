@@ -11,10 +11,9 @@ import { byteLength } from '../engine/kernel.ts';
 import type { PlanWeight } from '../engine/plan.ts';
 import { letGo } from '../engine/slices.ts';
 import { weightId } from '../engine/weight-store.ts';
-import { convert, type Layout } from '../weights/layout.ts';
 import { allDone } from '../weights/all-done.ts';
 import { placeOf } from './weight-parts.ts';
-import type { WeightPlace, WeightSource } from './weight-source.ts';
+import { converted, type WeightPlace, type WeightSource } from './weight-source.ts';
 
 export interface LoadOptions {
   readonly signal?: AbortSignal | undefined;
@@ -39,7 +38,7 @@ export interface LoadItem {
 }
 
 /** For less, JavaScript is done before a software adapter has compiled the kernel. */
-export const DEVICE_BYTES = 16 * 2 ** 20;
+const DEVICE_BYTES = 16 * 2 ** 20;
 
 /** Uploads what is missing of `weights`; all of it or, where it rejects, nothing. */
 export async function loadWeights(
@@ -64,8 +63,9 @@ export async function loadWeights(
       })
       .toSorted((a, b) => (a.place?.order ?? 0) - (b.place?.order ?? 0));
     const stops = AbortSignal.any([context.lost, ...(signal ? [signal] : [])]);
-    const inputs = { ...options, source, items, total: bytesOf(items), signal: stops };
-    const isSmall = inputs.total < deviceBytes && items.every(isPlain);
+    const total = bytesOf(items);
+    const inputs = { ...options, deviceBytes, source, items, total, signal: stops };
+    const isSmall = total < deviceBytes && items.every(isPlain);
     if (isSmall) return loadAtOnce(context, inputs);
     const { loadInBatches } = await import('./load-batches.ts');
     return loadInBatches(context, inputs);
@@ -78,6 +78,7 @@ export interface LoadInputs extends LoadOptions {
   readonly items: readonly LoadItem[];
   /** Their bytes. */
   readonly total: number;
+  readonly deviceBytes: number;
   readonly signal: AbortSignal;
 }
 
@@ -104,14 +105,4 @@ async function loadAtOnce(
     signal.throwIfAborted();
     if (place) await weights.write(buffer, converted(weight, place, bytes));
   }
-}
-
-/** A weight in the kernels' layout. */
-export function converted(
-  { key, layout, type }: PlanWeight,
-  { dtype, shape }: WeightPlace,
-  bytes: Uint8Array<ArrayBuffer>,
-): Uint8Array {
-  const to = type.dtype === 'f16' ? 'f16' : 'f32';
-  return convert(layout as Layout, to, { name: key, dtype, shape, bytes });
 }

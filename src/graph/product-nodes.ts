@@ -5,8 +5,9 @@
  *   winograd   conv2d 3×3 → winogradWeight (constant: once for a plan) · winogradInput · batchedLinear · winogradOutput,
  *              see kernels/winograd.ts
  */
+import type { Product } from '../kernels/product.ts';
 import { POINTS, pointsType, storageOf } from '../kernels/winograd.ts';
-import { type ProductNode, productOf } from './algorithms.ts';
+import type { ProductNode } from './algorithms.ts';
 import type { Node, Tensor } from './graph.ts';
 
 type Convolution = Node<'conv2d'>;
@@ -64,7 +65,8 @@ export function winograd(node: Convolution, next: Next, weights: Map<number, Ten
   ];
 }
 
-export function split(node: ProductNode, splits: number, id: number): Node[] {
+/** `product` is the node's as one kernel. */
+export function split(node: ProductNode, product: Product, splits: number, id: number): Node[] {
   const { x, weight, bias } = node.inputs;
   const { activation = 'none' } = node.constants;
   const partial: Tensor = { id, dtype: 'f32', shape: [splits, ...node.output.shape] };
@@ -78,7 +80,7 @@ export function split(node: ProductNode, splits: number, id: number): Node[] {
         ...('stats' in node.inputs && { stats: node.inputs.stats, beta: node.inputs.beta }),
         weight,
       },
-      constants: { product: productOf(node), splits },
+      constants: { product, splits },
       output: partial,
     },
     {

@@ -1,5 +1,6 @@
 /** What a load needs to know of a model (invsr/model.ts makes it). */
 import type { PlanWeight } from '../engine/plan.ts';
+import { convert, type Layout } from '../weights/layout.ts';
 import type { FileDType } from '../weights/safetensors-header.ts';
 
 /** Where a weight's bytes are, as the checkpoint has them. */
@@ -18,4 +19,14 @@ export interface WeightSource {
   readWeight(weight: PlanWeight, signal?: AbortSignal): Promise<Uint8Array>;
   /** For loads that stream. Absent or undefined: `readWeight` has to do. */
   placeOf?: ((weight: PlanWeight) => WeightPlace | undefined) | undefined;
+}
+
+/** A weight in the kernels' layout, of the bytes in its place. */
+export function converted(
+  { key, layout, type }: PlanWeight,
+  { dtype, shape }: WeightPlace,
+  bytes: Uint8Array<ArrayBuffer>,
+): Uint8Array {
+  const to = type.dtype === 'f16' ? 'f16' : 'f32';
+  return convert(layout as Layout, to, { name: key, dtype, shape, bytes });
 }

@@ -17,7 +17,8 @@ import { stagingBytesOf } from '../engine/uploader.ts';
 import { weightId } from '../engine/weight-store.ts';
 import { BATCH_BYTES } from '../graph/load-plan.ts';
 import { type Stage, STAGES } from './tile-graph.ts';
-import { LOW_MEMORY_TILES, type TilePlans } from './tile-plans.ts';
+import type { TilePlans } from './tile-plans.ts';
+import { LOW_MEMORY_TILES } from './upscaler-options.ts';
 
 export interface StageMemory {
   readonly stage: Stage;

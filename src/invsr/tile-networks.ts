@@ -16,13 +16,8 @@ import type { Model } from './model.ts';
 import { loadAndCompile, type Runner, runnerOf, type StageProgress } from './runner.ts';
 import type { PrecisionWarning } from './stage-precision.ts';
 import { COMPONENTS, type Stage, STAGES } from './tile-graph.ts';
-import {
-  LOW_MEMORY_TILES,
-  type TileKind,
-  type TilePlanOptions,
-  TilePlans,
-  watching,
-} from './tile-plans.ts';
+import { type TileKind, type TilePlanOptions, TilePlans, watching } from './tile-plans.ts';
+import { LOW_MEMORY_TILES } from './upscaler-options.ts';
 
 export interface TileNetworksOptions extends TilePlanOptions {
   /** Hears of stages that go on in f32. */

@@ -15,6 +15,7 @@ import type { Model } from './model.ts';
 import { planning, type Runner } from './runner.ts';
 import { type PrecisionWarning, StagePrecision } from './stage-precision.ts';
 import { type Stage, stageGraph, STAGES, type TileGraphOptions } from './tile-graph.ts';
+import { LOW_MEMORY_TILES } from './upscaler-options.ts';
 
 export interface TilePlanOptions extends Omit<TileGraphOptions, 'batch' | 'noise'> {
   /** One network at a time on the device. */
@@ -33,9 +34,6 @@ export interface TileKind {
   /** Is given every stage that has run; its named tensors, called `call<k>.<name>`, can be read. */
   readonly dump?: DumpStage | undefined;
 }
-
-/** Tiles that pass a stage together in low memory: their latents and LR pixels wait on the device. */
-export const LOW_MEMORY_TILES = 32;
 
 /** What `check` calls for. */
 export const watching = onDemand(

@@ -16,6 +16,9 @@ export const OFFICIAL_VAE_TILING: VaeTiling = { image: 1024, latent: 128, overla
 /** The smallest without visible seams: docs/seams.md. */
 export const DEFAULT_OVERLAP = 0.125;
 
+/** Tiles that pass a stage together with `lowMemory`: their latents and LR pixels wait on the device. */
+export const LOW_MEMORY_TILES = 32;
+
 /** Fixed for the life of an Upscaler. */
 export interface UpscalerOptions {
   /** Storage of activations. @default f16 where the device has shader-f16, else f32 */

@@ -1,7 +1,6 @@
 /** A checkpoint's tensors as weights: where they are, for loads (graph/load-weights.ts), or read one by one. */
 import type { PlanWeight } from '../engine/plan.ts';
-import { converted } from '../graph/load-weights.ts';
-import type { WeightPlace, WeightSource } from '../graph/weight-source.ts';
+import { converted, type WeightPlace, type WeightSource } from '../graph/weight-source.ts';
 import { fillFrom } from '../weights/checkpoint.ts';
 import type { StoredTensor } from '../weights/pth.ts';
 import type { RawTensor } from '../weights/layout.ts';
