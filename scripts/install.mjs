@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, lstatSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Those of `folder`; `size` for who waits. */
+/** Those of `folder`; `size` for who waits: `npm ci --ignore-scripts --cache NEW`, then `du -sm NEW node_modules`. */
 export function installIfNeeded({ folder = '.', size = 'about 210 MB' } = {}) {
   const packages = join(folder, 'node_modules');
   const marker = join(packages, '.package-lock.json');

@@ -45,12 +45,12 @@ export interface Place {
 
 export type Paste = (part: GPUTexture, target: GPUTexture, place: Place) => void;
 
-/** Compiles it. Queues its work as it is called. */
-export function createPaste(device: GPUDevice): Paste {
+/** Compiles it. What it gives queues its work as it is called. */
+export async function createPaste(device: GPUDevice): Promise<Paste> {
   const label = 'page/paste';
   const module = device.createShaderModule({ label, code: WGSL });
   const over: GPUBlendComponent = { srcFactor: 'one', dstFactor: 'one-minus-src-alpha' };
-  const pipeline = device.createRenderPipeline({
+  const pipeline = await device.createRenderPipelineAsync({
     label,
     layout: 'auto',
     vertex: { module, entryPoint: 'corner' },

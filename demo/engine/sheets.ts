@@ -32,7 +32,8 @@ export class Sheets {
   readonly #device: GPUDevice;
   readonly #size: Size;
   readonly #sheets: readonly Held[];
-  readonly #paste: Paste;
+  /** Made when first something is to be pasted: a photo that is made at once needs none. */
+  #paste: Paste | undefined;
 
   constructor(device: GPUDevice, size: Size, room: Room) {
     this.#device = device;
@@ -42,7 +43,6 @@ export class Sheets {
       texture: undefined,
       hasContent: false,
     }));
-    this.#paste = createPaste(device);
   }
 
   /** Those with something in them, for the viewer. */
@@ -77,8 +77,8 @@ export class Sheets {
   }
 
   /**
-   * The textures that a paste into `region` needs; `trim` frees them where none came. NoRoomError. The
-   * signal's reason: the sheets may be gone.
+   * What a paste into `region` needs: its pipeline, and textures, which `trim` frees where none came.
+   * NoRoomError. The signal's reason: the sheets may be gone.
    */
   async reserve(region: Region, signal: AbortSignal): Promise<void> {
     for (const sheet of this.#around(region)) {
@@ -88,6 +88,8 @@ export class Sheets {
       signal.throwIfAborted();
       sheet.texture = texture;
     }
+    this.#paste ??= await createPaste(this.#device);
+    signal.throwIfAborted();
   }
 
   /** Frees textures with nothing in them. */
@@ -96,7 +98,7 @@ export class Sheets {
   }
 
   /**
-   * Puts `part`, four times the size of `region`, in its place in the sheets that are there. It fades
+   * Puts `part`, four times the size of `region`, in its place in the sheets that are reserved. It fades
    * into its neighbours over `fade` pixels of the photo.
    */
   paste(part: GPUTexture, region: Region, fade: number): void {
@@ -105,7 +107,7 @@ export class Sheets {
     const right = pixels(x + width < this.#size.width);
     const bottom = pixels(y + height < this.#size.height);
     for (const sheet of this.#around(region)) {
-      if (!sheet.texture) continue;
+      if (!sheet.texture || !this.#paste) continue;
       this.#paste(part, sheet.texture, {
         origin: placeIn(sheet, region),
         fadeStart: [pixels(x > 0), pixels(y > 0)],

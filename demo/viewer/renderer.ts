@@ -17,7 +17,7 @@ export interface Frame extends Place {
 export interface Renderer {
   /** Throws TypeError, RangeError for textures that cannot be shown. */
   setImages(images: Images | undefined): void;
-  /** Without a frame the canvas is cleared. */
+  /** Without a frame, or before the pipeline is there, the canvas is cleared. */
   draw(frame: Frame | undefined): void;
   dispose(): void;
 }
@@ -32,6 +32,8 @@ export interface RendererOptions {
   readonly device: GPUDevice;
   readonly format?: GPUTextureFormat | undefined;
   readonly colorSpace?: PredefinedColorSpace | undefined;
+  /** Called when the pipeline is there: what was drawn before has to be drawn again. */
+  readonly onReady: () => void;
 }
 
 /** Throws TypeError where the canvas has a context of another kind. */
@@ -53,12 +55,20 @@ export function createRenderer(canvas: HTMLCanvasElement, options: RendererOptio
     ],
   });
   const module = device.createShaderModule({ label: 'viewer', code: viewerShader });
-  const pipeline = device.createRenderPipeline({
-    label: 'viewer',
-    layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
-    vertex: { module },
-    fragment: { module, targets: [{ format, blend: { color: OVER, alpha: OVER } }] },
-  });
+  let pipeline: GPURenderPipeline | undefined;
+  device
+    .createRenderPipelineAsync({
+      label: 'viewer',
+      layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
+      vertex: { module },
+      fragment: { module, targets: [{ format, blend: { color: OVER, alpha: OVER } }] },
+    })
+    .then((made) => {
+      pipeline = made;
+      options.onReady();
+    })
+    // Without it nothing can be shown; a device that was lost is told by itself.
+    .catch((error: unknown) => console.error(error));
   const uniforms = (label: string, size: number): GPUBuffer =>
     device.createBuffer({
       label: `viewer/${label}`,
@@ -113,7 +123,7 @@ export function createRenderer(canvas: HTMLCanvasElement, options: RendererOptio
       const pass = encoder.beginRenderPass({
         colorAttachments: [{ view, loadOp: 'clear', storeOp: 'store', clearValue: [0, 0, 0, 0] }],
       });
-      if (frame) {
+      if (frame && pipeline) {
         device.queue.writeBuffer(frameUniforms, 0, frameBytes(frame));
         pass.setPipeline(pipeline);
         for (const { shows, bindGroup } of layers) {

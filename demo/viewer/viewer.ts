@@ -36,7 +36,6 @@ export type { Images, Lens, Mode, Part, Point, Region, View, Viewer, ViewerOptio
 export function createViewer(canvas: HTMLCanvasElement, options: ViewerOptions): Viewer {
   const root = canvas.parentElement;
   if (!root) throw new TypeError('the canvas of a viewer must be in the page');
-  let renderer = createRenderer(canvas, options);
   const ended = new AbortController();
   const { signal } = ended;
 
@@ -54,6 +53,8 @@ export function createViewer(canvas: HTMLCanvasElement, options: ViewerOptions):
   function invalidate(): void {
     if (!signal.aborted) frameRequest ||= requestAnimationFrame(draw);
   }
+
+  let renderer = createRenderer(canvas, { ...options, onReady: invalidate });
 
   /** A property of `state` that is drawn when it is set. */
   const set = <K extends keyof State>(key: K, value: State[K]): void => {
@@ -136,7 +137,7 @@ export function createViewer(canvas: HTMLCanvasElement, options: ViewerOptions):
     setDevice(device) {
       viewer.setImages(undefined);
       renderer.dispose();
-      renderer = createRenderer(canvas, { ...options, device });
+      renderer = createRenderer(canvas, { ...options, device, onReady: invalidate });
       invalidate();
     },
     fit: camera.fit,

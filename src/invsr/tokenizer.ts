@@ -10,8 +10,8 @@
  *
  * @huggingface/tokenizers does the work, from the tokenizer.json that these models lack and that is
  * put together here. It is loaded when a text is first tokenized: who brings prompt states of their
- * own never needs it. It is given what a text can be made of: for all of CLIP's vocabulary it keeps a page's
- * thread for a tenth of a second.
+ * own never needs it. It is given what a text can be made of: all of CLIP's vocabulary at once keeps a
+ * page's thread for too long.
  */
 import { letGo } from '../engine/slices.ts';
 import type { Folder } from '../weights/folder.ts';

@@ -75,45 +75,26 @@ export async function traceMainThread(
   return byPhase(traceEvents);
 }
 
-/**
- * Runs in the page: marks from when pipelines are asked for until all of them are there. Those of the page's
- * canvas, which it asks for without waiting, are there when the first submit after that is done.
- */
+/** Runs in the page: marks from when pipelines are asked for until all of them are there. */
 function markCompilation([begin, end]: readonly [string, string]): void {
   if (!('GPUDevice' in globalThis)) return;
-  let [underWay, unused] = [0, 0];
-  const started = (): void => {
+  let underWay = 0;
+  const marked = async <T>(compiled: Promise<T>): Promise<T> => {
     if (underWay++ === 0) performance.mark(begin);
-  };
-  const ended = (count = 1): void => {
-    underWay -= count;
-    if (underWay === 0) performance.mark(end);
-  };
-  const [device, queue] = [GPUDevice.prototype, GPUQueue.prototype];
-  // oxlint-disable-next-line typescript/unbound-method -- called with their objects
-  const { createComputePipelineAsync, createRenderPipeline } = device;
-  // oxlint-disable-next-line typescript/unbound-method -- the same
-  const { submit } = queue;
-  device.createComputePipelineAsync = async function (descriptor) {
-    started();
     try {
-      return await createComputePipelineAsync.call(this, descriptor);
+      return await compiled;
     } finally {
-      ended();
+      if (--underWay === 0) performance.mark(end);
     }
   };
-  device.createRenderPipeline = function (descriptor) {
-    started();
-    unused++;
-    return createRenderPipeline.call(this, descriptor);
+  const device = GPUDevice.prototype;
+  // oxlint-disable-next-line typescript/unbound-method -- called with their objects
+  const { createComputePipelineAsync, createRenderPipelineAsync } = device;
+  device.createComputePipelineAsync = function (descriptor) {
+    return marked(createComputePipelineAsync.call(this, descriptor));
   };
-  queue.submit = function (commands) {
-    submit.call(this, commands);
-    if (unused === 0) return;
-    const used = unused;
-    unused = 0;
-    const free = (): void => ended(used);
-    void this.onSubmittedWorkDone().then(free, free);
+  device.createRenderPipelineAsync = function (descriptor) {
+    return marked(createRenderPipelineAsync.call(this, descriptor));
   };
 }
 

@@ -242,7 +242,7 @@ inAllBrowsers((browser, { isWhole, isFirefox }) => {
       await page.locator('html').evaluate((html) => html.removeAttribute('data-shared'));
       await now.click();
       await isShared();
-      expect(await alertOf(page)).toBe('');
+      await expect.poll(() => alertOf(page)).toBe('');
     });
 
     test('placed where the person wants it, unless they change their mind', async () => {
@@ -342,8 +342,8 @@ inAllBrowsers((browser, { isWhole, isFirefox }) => {
       await shoot(page, 'out of memory');
       expect(await violations(page)).toEqual([]);
       await alert.getByRole('button', { name: 'Use tiles of 96' }).click();
-      expect(await page.getByLabel('Tile').inputValue()).toBe('96');
-      expect(await alertOf(page)).toBe('');
+      await expect.poll(() => page.getByLabel('Tile').inputValue()).toBe('96');
+      await expect.poll(() => alertOf(page)).toBe('');
       await page.evaluate('testMemory.bytes = Infinity');
       await useSmallTiles(page);
 

@@ -7,7 +7,7 @@
  *     expect((await on.pixels())(200, 150)).toEqual(RED);
  */
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, beforeEach, expect } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, vi } from 'vitest';
 import type { Dev } from '../../demo/viewer/dev/main.ts';
 import type { View, Viewer } from '../../demo/viewer/types.ts';
 import { errorsOf } from '../harness/browsers.ts';
@@ -47,6 +47,28 @@ export function onViewer(browser: () => Browser): ViewerPage {
   let page: Page;
   let errors: readonly string[];
 
+  const pixels = async (): ReturnType<ViewerPage['pixels']> => {
+    const [width, base64] = await page.evaluate(
+      () =>
+        new Promise<[number, string]>((resolve) => {
+          dev.viewer.invalidate();
+          requestAnimationFrame(() => {
+            const canvas = document.querySelector('canvas')!;
+            const copy = new OffscreenCanvas(canvas.width, canvas.height);
+            const context = copy.getContext('2d')!;
+            context.drawImage(canvas, 0, 0);
+            const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
+            // A text: playwright takes seconds for a list of numbers.
+            let text = '';
+            for (const value of data) text += String.fromCharCode(value);
+            resolve([canvas.width, btoa(text)]);
+          });
+        }),
+    );
+    const bytes = Buffer.from(base64, 'base64');
+    return (x, y) => [...bytes.subarray((y * width + x) * 4, (y * width + x) * 4 + 4)];
+  };
+
   beforeAll(async () => {
     server = await serveViewer();
     const context = await browser().newContext({
@@ -58,6 +80,8 @@ export function onViewer(browser: () => Browser): ViewerPage {
     errors = errorsOf(page);
     await page.goto(`${server.url}?bare`);
     await page.waitForFunction('globalThis.dev');
+    // Its own picture is there when the pipeline is.
+    await vi.waitUntil(async () => (await pixels())(200, 150)[3] === 255, { timeout: 10_000 });
   });
   afterAll(async () => {
     await page?.context().close();
@@ -98,26 +122,6 @@ export function onViewer(browser: () => Browser): ViewerPage {
     property: (name) => () => page.evaluate((of) => dev.viewer[of] as unknown, name),
     visible: () => page.evaluate(() => dev.viewer.visibleRegion()),
     lastEvent: () => page.evaluate(() => dev.events.at(-1)),
-    async pixels() {
-      const [width, base64] = await page.evaluate(
-        () =>
-          new Promise<[number, string]>((resolve) => {
-            dev.viewer.invalidate();
-            requestAnimationFrame(() => {
-              const canvas = document.querySelector('canvas')!;
-              const copy = new OffscreenCanvas(canvas.width, canvas.height);
-              const context = copy.getContext('2d')!;
-              context.drawImage(canvas, 0, 0);
-              const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
-              // A text: playwright takes seconds for a list of numbers.
-              let text = '';
-              for (const value of data) text += String.fromCharCode(value);
-              resolve([canvas.width, btoa(text)]);
-            });
-          }),
-      );
-      const bytes = Buffer.from(base64, 'base64');
-      return (x, y) => [...bytes.subarray((y * width + x) * 4, (y * width + x) * 4 + 4)];
-    },
+    pixels,
   };
 }

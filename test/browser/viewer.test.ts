@@ -332,7 +332,7 @@ inBrowsers((browser) => {
         scale: 4,
       });
     }, PICTURE);
-    expect((await on.pixels())(200, 150)).toEqual(RED);
+    await becomes(async () => (await on.pixels())(200, 150)).toEqual(RED);
   });
 
   test('refuses textures that it cannot show', async () => {

@@ -36,6 +36,8 @@ export interface FetchAsk {
   readonly partBytes: number;
   /** Aborts when so many bytes are there. */
   readonly abortAt?: number;
+  /** A connection that says nothing for so long is given up. */
+  readonly stallMs?: number;
   /** As if the browser said so; null: it does not say. */
   readonly quota?: number | null;
 }
@@ -65,7 +67,7 @@ async function digests(folder: Folder, prefix = ''): Promise<Record<string, stri
 }
 
 const commands = {
-  async fetch({ endpoint, partBytes, abortAt, quota }: FetchAsk): Promise<Fetched> {
+  async fetch({ endpoint, partBytes, abortAt, stallMs, quota }: FetchAsk): Promise<Fetched> {
     const storage = {
       getDirectory: () => navigator.storage.getDirectory(),
       estimate: async () =>
@@ -84,7 +86,7 @@ const commands = {
     let checked = 0;
     const outcome = async (): Promise<Pick<Fetched, 'failure' | 'files'>> => {
       try {
-        const model = await hubModel('sd-turbo', { endpoint, stallMs: 3000 });
+        const model = await hubModel('sd-turbo', { endpoint, stallMs });
         const folder = await opfsStore({ storage, partBytes }).download(model, {
           signal: abort.signal,
           policy: SMALL,

@@ -330,7 +330,7 @@ inBrowsers((browser) => {
     let stalls = 1;
     hub.fault = (seen) =>
       isLarge(seen) && beginOf(seen) === 2 * PART && stalls-- > 0 ? { stallAfter: 100 } : undefined;
-    const one = fetchAll();
+    const one = fetchAll({ stallMs: 3000 });
     await expect.poll(() => hub.requests.some(isLarge), { timeout: 10_000 }).toBe(true);
     expect(await on(other, 'remove', 'sd-turbo')).toMatchObject({ problem: 'busy' });
     const two = on(other, 'fetch', { endpoint: hub.endpoint, partBytes: PART });
