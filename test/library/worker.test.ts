@@ -91,6 +91,7 @@ test('a network that goes on in f32 is told to the page, in the middle of the ca
       width = 1;
       height = 1;
       getContext = () => ({
+        canvas: this,
         configure: () => {},
         getCurrentTexture: () => {
           const { width, height } = this;
