@@ -45,7 +45,7 @@ export function createContext(
   { matrix, designs }: Pick<Target, 'matrix' | 'designs'> = {},
 ): EngineContext {
   // JavaScript hands on adapters, and promises of devices.
-  if (device && !('queue' in device)) {
+  if (!device || !('queue' in device)) {
     throw new TypeError(
       'device is no GPUDevice, expected what `await adapter.requestDevice(requiredDevice(adapter))` gives',
     );

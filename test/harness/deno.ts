@@ -10,6 +10,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { deserialize, serialize } from 'node:v8';
+import { afterAll, beforeAll } from 'vitest';
 import { lavapipeIcd, swiftShaderFolder } from '../../src/engine/swiftshader.ts';
 import { serveSite, type Site } from '../browser/site.ts';
 import type { Calls } from './calls.ts';
@@ -60,7 +61,17 @@ export interface DenoPage {
   close(): Promise<void>;
 }
 
-export async function openInDeno(script: string, adapter: AdapterName): Promise<DenoPage> {
+/** The page of a script of test/browser for the tests of a block. */
+export function useDeno(script: string, adapter: AdapterName): () => DenoPage {
+  let page: DenoPage;
+  beforeAll(async () => {
+    page = await openInDeno(script, adapter);
+  });
+  afterAll(() => page?.close());
+  return () => page;
+}
+
+async function openInDeno(script: string, adapter: AdapterName): Promise<DenoPage> {
   const site = await serveSite(script);
   const deno = await startDeno(site, adapter).catch(async (error: unknown) => {
     await site.close();

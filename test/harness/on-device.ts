@@ -24,6 +24,13 @@ export interface OnDevice extends TestDevice {
   readonly read: (from: GPUBuffer, type: TensorType) => Promise<Float32Array>;
 }
 
+/** What the plans of harness/plans.ts read and write, of LARGE. */
+export function largeExternals(device: GPUDevice): { image: GPUBuffer; result: GPUBuffer } {
+  const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST;
+  const make = (): GPUBuffer => device.createBuffer({ size: byteLength(LARGE), usage });
+  return { image: make(), result: make() };
+}
+
 /** Open while the block's tests run; at their end nothing may be left, nor have reached the device's owner. */
 export function useDevice(name: AdapterName): () => OnDevice {
   let on: OnDevice;

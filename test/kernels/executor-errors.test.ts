@@ -3,9 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { createContext } from '../../src/engine/context.ts';
 import { CompileError, DeviceError } from '../../src/engine/errors.ts';
 import { createExecutor } from '../../src/engine/executor.ts';
-import { byteLength, type TensorType } from '../../src/engine/kernel.ts';
 import { adapterNames, openTestDevice } from '../harness/device.ts';
-import { IMAGE, LARGE, RESULT, SMALL, useDevice } from '../harness/on-device.ts';
+import { IMAGE, LARGE, RESULT, SMALL, useDevice, largeExternals } from '../harness/on-device.ts';
 import { affineDispatch, external, longPlan, smallPlan } from '../harness/plans.ts';
 
 describe.each(adapterNames)('%s', (name) => {
@@ -92,14 +91,12 @@ test.skipIf(adapterNames.length === 0)('a lost device rejects the run under way'
   const { device, target } = await openTestDevice(adapterNames[0]!);
   const context = createContext(device);
   const executor = await createExecutor(context, longPlan(LARGE, 60, target));
-  const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST;
-  const image = device.createBuffer({ size: byteLength(LARGE), usage });
-  const result = device.createBuffer({ size: byteLength(LARGE), usage });
+  const externals = largeExternals(device);
   const run = executor.run({
-    externals: { image, result },
+    externals,
     budgetMs: 0,
     onProgress: () => device.destroy(),
   });
   await expect(run).rejects.toThrow('the device was lost (destroyed)');
-  await expect(executor.run({ externals: { image, result } })).rejects.toThrow('lost');
+  await expect(executor.run({ externals })).rejects.toThrow('lost');
 });

@@ -7,7 +7,16 @@ import { totalFlops } from '../../src/engine/plan.ts';
 import { createProfiler } from '../../src/engine/profiler.ts';
 import { readBuffer } from '../../src/engine/readback.ts';
 import { adapterNames, openTestDevice } from '../harness/device.ts';
-import { asBytes, IMAGE, LARGE, RESULT, SMALL, useDevice, WEIGHT } from '../harness/on-device.ts';
+import {
+  asBytes,
+  IMAGE,
+  LARGE,
+  RESULT,
+  SMALL,
+  useDevice,
+  WEIGHT,
+  largeExternals,
+} from '../harness/on-device.ts';
 import { longPlan, smallPlan } from '../harness/plans.ts';
 import { uploadWeight } from '../harness/upload-weight.ts';
 
@@ -234,9 +243,7 @@ test.skipIf(adapterNames.length === 0)('waiting for a software adapter does not 
   const { device, target } = await openTestDevice(adapterNames[0]!);
   const context = createContext(device);
   const executor = await createExecutor(context, longPlan(LARGE, 30, target));
-  const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST;
-  const image = device.createBuffer({ size: byteLength(LARGE), usage });
-  const result = device.createBuffer({ size: byteLength(LARGE), usage });
+  const externals = largeExternals(device);
   let turns = 0;
   let isRunning = true;
   const count = (): void => {
@@ -245,7 +252,7 @@ test.skipIf(adapterNames.length === 0)('waiting for a software adapter does not 
   };
   setImmediate(count);
   const start = performance.now();
-  await executor.run({ externals: { image, result } });
+  await executor.run({ externals });
   isRunning = false;
   // One turn sleeps a millisecond, spinning makes hundreds of turns in that time. The few dozen
   // besides are the turns between submits.
