@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { createContext } from '../../src/engine/context.ts';
 import { CompileError, DeviceError } from '../../src/engine/errors.ts';
 import { createExecutor } from '../../src/engine/executor.ts';
+import type { TensorType } from '../../src/engine/kernel.ts';
 import { adapterNames, openTestDevice } from '../harness/device.ts';
 import { IMAGE, LARGE, RESULT, SMALL, useDevice, largeExternals } from '../harness/on-device.ts';
 import { affineDispatch, external, longPlan, smallPlan } from '../harness/plans.ts';
