@@ -44,8 +44,8 @@ export function createContext(
   device: GPUDevice,
   { matrix, designs }: Pick<Target, 'matrix' | 'designs'> = {},
 ): EngineContext {
-  // JavaScript hands on adapters, and promises of devices.
-  if (!device || !('queue' in device)) {
+  // JavaScript hands on adapters, and promises of devices. No device at all: capabilitiesOf tells.
+  if (device && !('queue' in device)) {
     throw new TypeError(
       'device is no GPUDevice, expected what `await adapter.requestDevice(requiredDevice(adapter))` gives',
     );

@@ -274,6 +274,14 @@ describe.each(adapterNames.slice(-1))('%s', (adapter) => {
     }
   });
 
+  test('no device at all', async () => {
+    for (const none of [undefined, null]) {
+      const opening = InvSR.open({ device: none as unknown as GPUDevice, weights: model });
+      await expect(opening).rejects.toThrow(DeviceError);
+      await expect(opening).rejects.toThrow(/^there is no WebGPU here/);
+    }
+  });
+
   test('readImage of what it cannot read', async () => {
     const unreadable = texture({ usage: GPUTextureUsage.RENDER_ATTACHMENT });
     await expect(readImage(device, unreadable)).rejects.toThrow(
