@@ -35,10 +35,6 @@ export function App() {
     save: () => app.result.value && !app.isBusy.value && (dialog.value = 'save'),
   });
   useSignalEffect(() => {
-    // Another photo was dropped over it, or the device is lost.
-    if (dialog.value === 'save' && !app.result.value) dialog.value = null;
-  });
-  useSignalEffect(() => {
     const { value: done } = app.fraction;
     document.title = done === null ? TITLE : `${Math.floor(100 * done)} % · InvSR`;
   });
@@ -66,7 +62,7 @@ export function App() {
       </main>
       {isAtWork && <Panel onModel={() => (dialog.value = 'model')} />}
       {dialog.value === 'model' && <ModelDialog onClose={close} />}
-      {dialog.value === 'save' && app.result.value && <SaveDialog onClose={close} />}
+      {dialog.value === 'save' && <SaveDialog onClose={close} />}
       {dialog.value === 'info' && <InfoDialog onClose={close} />}
       <input
         ref={picker}
