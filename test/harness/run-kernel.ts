@@ -186,10 +186,14 @@ export function nmse(actual: HostData, expected: HostData): number {
 /** Where the largest absolute difference is, with neighbours: for failure messages. */
 export function describeWorst(actual: HostData, expected: HostData): string {
   let worst = 0;
-  for (let i = 1; i < expected.length; i++) {
-    const at = (k: number) =>
-      Math.abs(actual[k]! - expected[k]!) || (Number.isNaN(actual[k]!) ? Infinity : 0);
-    if (at(i) > at(worst)) worst = i;
+  let largest = 0;
+  for (let i = 0; i < expected.length; i++) {
+    const off = Math.abs(actual[i]! - expected[i]!);
+    const size = Number.isNaN(actual[i]!) ? Infinity : off;
+    if (size > largest) {
+      worst = i;
+      largest = size;
+    }
   }
   const from = Math.max(0, worst - 2);
   const show = (data: HostData) =>
