@@ -11,7 +11,7 @@ import { reflectPad } from '../../src/kernels/reflect-pad.ts';
 import { bicubic } from '../../src/kernels/resize.ts';
 import { blendTile, cropTiles } from '../../src/kernels/tiles.ts';
 import { timestepEmbedding } from '../../src/kernels/timestep-embedding.ts';
-import { upsampleNearest } from '../../src/kernels/upsample.ts';
+import { upsampleNearest } from '../../src/kernels/upsample-nearest.ts';
 
 const target = { family: 'alu', shaderF16: true, subgroupSize: 32 } as const;
 const f32 = (...shape: Shape): TensorType => ({ dtype: 'f32', shape });
