@@ -54,6 +54,8 @@ export const NANO: ModelState = { id: 'nano', name: 'Nano' };
 
 export const device = signal<DeviceState>({ kind: 'starting' });
 export const picture = signal<Picture | null>(null);
+/** The photo, where it is one of ours. */
+export const sample = signal<Picture | null>(null);
 export const run = signal<Run>({ kind: 'idle' });
 export const result = signal<Result | null>(null);
 export const notice = signal<Notice | null>(null);
@@ -71,6 +73,8 @@ export const images = signal<{
 } | null>(null);
 /** Counts changes of the textures' contents. */
 export const changes = signal(0);
+/** `changes` when the result was last saved, copied or shared. */
+export const kept = signal(-1);
 /** Tiles and parts under way, in pixels of the photo. */
 export const underWay = signal<readonly Region[]>([]);
 /** Of the photo, in its pixels; null while none is shown. */
