@@ -64,6 +64,8 @@ export const model = signal<ModelState>(NANO);
 export const memoryBytes = signal<number | null>(null);
 /** Bytes of a run of the whole photo, planned; null where not known yet. */
 export const plannedBytes = signal<number | null>(null);
+/** Parts of the photo whose result is there: all of one look, but for what was tried again. */
+export const sharp = signal<readonly Region[]>([]);
 /** What the viewer shows. */
 export const images = signal<{
   readonly before: GPUTexture;
@@ -87,13 +89,15 @@ export const filePixels = signal(CANVAS_PIXELS);
 export const announcement = signal('');
 /** Only what is looked at is computed. */
 export const followsView = signal(false);
-/** The part that is selected for another try. */
+/** The part that is selected, to be made on its own. */
 export const selection = signal<Region | null>(null);
 /** Something can be put back as it was before the last try. */
 export const canUndo = signal(false);
-export const isOffline = signal(!navigator.onLine);
+export const isOffline = signal(false);
 
 export const isBusy = computed(() => run.value.kind !== 'idle');
+/** The selected part is being made. */
+export const isTrying = computed(() => run.value.kind !== 'idle' && run.value.aim === 'part');
 /** 0 to 1; null while nothing runs. */
 export const fraction = computed(() => {
   const state = run.value;
@@ -101,6 +105,7 @@ export const fraction = computed(() => {
   return state.kind === 'preparing' ? state.fraction : fractionOf(state.pace);
 });
 
+/** The same again differs by a space at its end: screen readers tell what has changed. */
 export const say = (text: string): void => {
-  announcement.value = text;
+  announcement.value = text === announcement.value ? `${text}\u00A0` : text;
 };

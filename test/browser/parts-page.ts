@@ -6,7 +6,8 @@ import { currentSession, setSession } from '../../demo/actions/current-session.t
 import { cancel } from '../../demo/actions/execution.ts';
 import { choose } from '../../demo/actions/model-choice.ts';
 import { open as openPhoto } from '../../demo/actions/photo.ts';
-import { reroll, sharpen, sharpenView, undo } from '../../demo/actions/runs.ts';
+import { makeSelection, sharpen } from '../../demo/actions/runs.ts';
+import { undo } from '../../demo/actions/tries.ts';
 import { Session } from '../../demo/engine/session.ts';
 import { createComposer, readable } from '../../demo/picture/compose.ts';
 import { createFile, fileSize, piecesOf } from '../../demo/picture/encode.ts';
@@ -58,6 +59,12 @@ async function open(
 
 const use = (model: ServedModel, id: string): void =>
   choose(app.NANO, { id, open: async () => servedFolder(model) });
+
+function sharpenView(visible: Region): Promise<void> {
+  app.visible.value = visible;
+  app.followsView.value = true;
+  return sharpen();
+}
 
 /** What is sharp of a region. */
 function pixels(region: Region = whole(SIZE)): Uint8ClampedArray {
@@ -187,14 +194,13 @@ const parts = {
     const opaque = before.every((value, i) => i % 4 !== 3 || value === 255);
 
     app.selection.value = { x: 9, y: 3, width: 16, height: 10 };
-    await reroll();
+    await makeSelection();
     const changed = apart(before, pixels());
     undo();
     const undone = apart(before, pixels());
 
     use(model, 'another');
-    app.visible.value = { x: 40, y: 8, width: 8, height: 8 };
-    await sharpenView();
+    await sharpenView({ x: 40, y: 8, width: 8, height: 8 });
     const hasOld = sheets.parts.some(({ region }) => region.x === 0);
     const shown = app.images.value?.parts.length === sheets.parts.length;
     return { order, stopped, noMemory, rest, opaque, changed, undone, hasOld, shown };
@@ -210,15 +216,13 @@ const parts = {
       if (sheets.parts.length > 0) cancel();
       return done();
     };
-    app.visible.value = { x: 0, y: 0, width: 8, height: 8 };
-    await sharpenView();
+    await sharpenView({ x: 0, y: 0, width: 8, height: 8 });
     Reflect.deleteProperty(queue, 'onSubmittedWorkDone');
     const hadParts = sheets.parts.length > 0;
     const { value: result } = app.result;
 
     use(model, 'another');
-    app.visible.value = { x: 40, y: 8, width: 8, height: 8 };
-    await sharpenView();
+    await sharpenView({ x: 40, y: 8, width: 8, height: 8 });
     const hasOld = sheets.parts.some(({ region }) => region.x === 0);
     return { hadParts, result, hasNew: sheets.parts.length > 0, hasOld };
   },
