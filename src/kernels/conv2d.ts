@@ -14,8 +14,10 @@
  *   y         [N, Ho, Wo, Co]      f16 or f32, Ho = ⌊(H + top + bottom - KH) / stride⌋ + 1
  *
  * With stats [N, 2, Ci] and beta [Ci], x is act((x - mean)·scale + beta) of what is given; so it is with
- * moments and affine (norm-groups.ts), which make the statistics here; padding stays zero. Padding may be negative, which leaves rows or columns of x out. Ci and Co are multiples of 4.
- * No im2col buffer: see implicit-gemm.ts.
+ * moments and affine (norm-groups.ts), which make the statistics here; padding stays zero. Padding may
+ * be negative, which leaves rows or columns of x out. Ci and Co are multiples of 4.
+ *
+ * 2·N·Ho·Wo·KH·KW·Ci·Co operations and no im2col buffer; what bounds it: implicit-gemm.ts.
  */
 import {
   type DType,

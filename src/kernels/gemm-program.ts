@@ -96,10 +96,10 @@ export interface Program {
 
 export const WEIGHT_BINDING = 2;
 
-/** With `splits`: the workgroup's part, its block, and `out`, the block whose image the sums go to. */
-export const SPLIT_BLOCK = `  let part = workgroup.z % params.splits;
-  let block = block_of(workgroup.z / params.splits);
-  var out = block;
+/** With `splits`: the workgroup's part, its area, and `out`, the area whose image the sums go to. */
+export const SPLIT_AREA = `  let part = workgroup.z % params.splits;
+  let area = area_of(workgroup.z / params.splits);
+  var out = area;
   out.image += part * params.batch;`;
 
 /** Inputs and constants of an op that normalizes x as it reads it. */

@@ -12,8 +12,9 @@
  *   residual?   like y     f16 or f32
  *   y           [..., C]   f16 or f32
  *
- * The parts are added in their order, so results are the same bits on every run. The reduction is
- * bound by memory: one invocation per four channels.
+ * The parts are added in their order, so results are the same bits on every run. It costs S times y in
+ * f32, written and read again. The first kernel is bound like every product (implicit-gemm.ts), the
+ * reduction by memory: one invocation per four channels.
  */
 import {
   byteLength,

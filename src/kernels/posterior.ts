@@ -7,8 +7,8 @@
  *   noise     [N, h, w, L → pad]    f16 or f32
  *   y         [N, h, w, L → pad]    f32, padding channels zero
  *
- * Serves the VAE encoder and the noise predictor. One invocation per four channels; the tensors are
- * small, so log-variances are gathered one by one, which allows any L.
+ * Serves the VAE encoder and the noise predictor. One invocation per four channels, memory-bound; the
+ * tensors are small, so log-variances are gathered one by one, which allows any L.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
 import {

@@ -10,7 +10,8 @@
  *
  * Output pixels of one phase (parity of row and column) see at most 2×2 distinct input pixels, so
  * taps that fall on the same one are summed beforehand (weights/phase-weights.ts): 4 products in
- * place of 9. Phase 0 reads rows y - 1 and y, phase 1 rows y and y + 1; columns likewise.
+ * place of 9, 32·N·H·W·Ci·Co operations (what bounds them: implicit-gemm.ts). Phase 0 reads rows y - 1
+ * and y, phase 1 rows y and y + 1; columns likewise.
  *
  * `padding` counts rows of zeros above and below x. A window on rows of a larger image has none
  * where that image goes on: y then has 2·(H + top + bottom - 2) rows, and rows of x beyond what those
