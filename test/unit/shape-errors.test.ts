@@ -55,8 +55,8 @@ test.each<readonly [string, () => Kernel, message: string]>([
   ],
   [
     'positions beyond i32',
-    () => bicubic({ x: f32(1, 1, 30_000, 4) }, { height: 1, width: 60_000 }, target),
-    'x is f32 [1,1,30000,4], too large to resize to 1x60000',
+    () => bicubic({ x: f32(1, 1, 30_001, 4) }, { height: 1, width: 60_000 }, target),
+    'x is f32 [1,1,30001,4], too large to resize to 1x60000',
   ],
   [
     'spare channels',
