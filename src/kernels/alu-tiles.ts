@@ -81,7 +81,7 @@ export interface AluDesign extends AluTile {
 /** Undefined where the tile does not fit into shared memory, or is no other than the plain one. */
 function designOf(
   tile: AluTile,
-  { x, weight, rowNorm, groupNormed, moments }: ImplicitGemm,
+  { x, weight, rowNorm, groupNormed, momentChannels }: ImplicitGemm,
   target: Target,
   kind: Kind | undefined,
 ): AluDesign | undefined {
@@ -103,7 +103,7 @@ function designOf(
     const norms = (rowNorm ? 8 * pixelsOf(tile) : 0) + (groupNormed ? GROUP_BYTES : 0);
     // A deep step matters more than moments that are merged in few turns.
     const slots = (
-      moments === undefined
+      momentChannels === undefined
         ? [0]
         : SLOTS.map((n) => Math.max(1, Math.min(tile.down / 2, n / vectors)))
     ).find(

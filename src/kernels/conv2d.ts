@@ -63,7 +63,7 @@ export interface Conv2dConstants extends NormConstants {
   /** Storage of y. @default that of x */
   readonly dtype?: DType;
   /** Channels per entry of y's moments, at most (moments.ts). GPUs. @default no moments */
-  readonly moments?: number;
+  readonly momentChannels?: number;
 }
 
 const NO_PADDING: Padding = { top: 0, left: 0, bottom: 0, right: 0 };
@@ -79,7 +79,7 @@ export function conv2dGemm(
     padding = NO_PADDING,
     activation = 'none',
     dtype = x.dtype,
-    moments,
+    momentChannels,
     ...normConstants
   }: Conv2dConstants,
 ): ImplicitGemm {
@@ -114,7 +114,7 @@ export function conv2dGemm(
     epilogue: { bias, shift, residual },
     activation,
     output,
-    moments,
+    momentChannels,
     batch,
     input: { height, width, channels: ci },
     pixels,

@@ -65,7 +65,7 @@ export function gemmPartial(
       epilogue: {},
       activation: 'none',
       output,
-      moments: undefined,
+      momentChannels: undefined,
       splits,
     },
     target,
@@ -81,12 +81,12 @@ export interface GemmReduceConstants {
   /** Storage of y. */
   readonly dtype: DType;
   /** Channels per entry of y's moments, at most (moments.ts); y is [N, ..., C]. @default no moments */
-  readonly moments?: number;
+  readonly momentChannels?: number;
 }
 
 export function gemmReduce(
   { partial, ...inputs }: GemmReduceInputs,
-  { activation = 'none', dtype, moments }: GemmReduceConstants,
+  { activation = 'none', dtype, momentChannels }: GemmReduceConstants,
   target: Target,
 ): Kernel {
   const [splits = 0, ...shape] = partial.shape;
@@ -99,7 +99,7 @@ export function gemmReduce(
   const epilogue = productEpilogue(inputs, { y, activation, target });
   const vectors = vectorsOf('y', y);
   const { used } = epilogue;
-  const tiles = moments === undefined ? undefined : reduceMoments(y, moments);
+  const tiles = momentChannels === undefined ? undefined : reduceMoments(y, momentChannels);
   const params = {
     vectors: u32(vectors),
     splits: u32(splits),

@@ -50,7 +50,7 @@ export function aluProgram(
     enables: '',
     columns,
     choice,
-    moments: { chunks, channels: columns },
+    momentTiles: { chunks, channels: columns },
     workgroups: [
       gridX,
       gridY,
@@ -58,7 +58,7 @@ export function aluProgram(
     ],
     wgsl: `
 ${readWgsl('weight', WEIGHT_BINDING, gemm.weight.dtype, target)}
-${programWgsl(design, { isSplit: gemm.splits !== undefined, isNormed: gemm.rowNorm !== undefined, isGrouped: gemm.groupNormed !== undefined, hasMoments: gemm.moments !== undefined })}
+${programWgsl(design, { isSplit: gemm.splits !== undefined, isNormed: gemm.rowNorm !== undefined, isGrouped: gemm.groupNormed !== undefined, hasMoments: gemm.momentChannels !== undefined })}
 `,
   };
 }

@@ -55,7 +55,7 @@ export function matrixProgram(
     enables: matrixWgsl(design).enables,
     columns,
     choice,
-    moments: {
+    momentTiles: {
       chunks: isHalo ? gridX * gridY : Math.ceil((height * width) / pixels),
       channels: STRIP,
     },
@@ -65,7 +65,7 @@ ${readWgsl('weight', WEIGHT_BINDING, gemm.weight.dtype, target)}
 ${programWgsl(design, {
   isSplit: gemm.splits !== undefined,
   isGrouped: gemm.groupNormed !== undefined,
-  hasMoments: gemm.moments !== undefined,
+  hasMoments: gemm.momentChannels !== undefined,
 })}`,
   };
 }

@@ -61,7 +61,7 @@ export function implicitGemm(gemm: ImplicitGemm, target: Target): Kernel {
 
   const isCpu =
     target.family === 'cpu' &&
-    ![gemm.splits, rowNorm, groupNormed, gemm.moments, gemm.blocks].some(
+    ![gemm.splits, rowNorm, groupNormed, gemm.momentChannels, gemm.blocks].some(
       (part) => part !== undefined,
     );
   const program = (isCpu ? cpuDesigns.get().cpuProgram : gpuProgram)(gemm, target);
@@ -251,16 +251,19 @@ function loadInput({ norm, groupNormed }: ImplicitGemm): string {
 }
 
 /** The second output, if the product has one. */
-function momentsOf({ moments, batch, phases, channels }: ImplicitGemm, program: Program) {
-  if (moments === undefined || !program.moments) return undefined;
-  const width = gcd(gcd(moments, program.moments.channels), channels);
+function momentsOf(
+  { momentChannels, batch, phases, channels }: ImplicitGemm,
+  { momentTiles }: Program,
+) {
+  if (momentChannels === undefined || !momentTiles) return undefined;
+  const width = gcd(gcd(momentChannels, momentTiles.channels), channels);
   const entries = channels / width;
-  const chunks = phases * program.moments.chunks;
+  const chunks = phases * momentTiles.chunks;
   const type: TensorType = { dtype: 'f32', shape: [batch, chunks, MOMENTS, entries] };
   const params = {
     moment_width: u32(width),
     moment_entries: u32(entries),
-    moment_chunks: u32(program.moments.chunks),
+    moment_chunks: u32(momentTiles.chunks),
   };
   return { type, params };
 }

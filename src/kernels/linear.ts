@@ -60,10 +60,10 @@ export interface LinearConstants extends NormConstants {
   readonly rowEps?: number;
   /** Storage of y. @default that of x */
   readonly dtype?: DType;
-  /** Columns in pairs, values and gates in turn; without activation and residual. @default false */
+  /** Columns in pairs, values and gates in turn; without activation, residual and moments. @default false */
   readonly gated?: boolean;
   /** Channels per entry of y's moments, at most (moments.ts); x is [N, ..., K]. GPUs. @default no moments */
-  readonly moments?: number;
+  readonly momentChannels?: number;
 }
 
 /** CPU programs compute four rows of pixels at first guess: docs/decisions/0008. */
@@ -93,7 +93,7 @@ export function linearGemm(
     rowEps,
     dtype = x.dtype,
     gated = false,
-    moments,
+    momentChannels,
     ...normConstants
   }: LinearConstants,
 ): ImplicitGemm {
@@ -102,9 +102,9 @@ export function linearGemm(
   const { plain, blocks } = plainType(weight, 2);
   const columns = plain.shape.at(-1) ?? 0;
   expectShape('weight', plain, [inner, columns]);
-  if (gated && (columns % 8 !== 0 || residual || activation !== 'none')) {
+  if (gated && (columns % 8 !== 0 || residual || activation !== 'none' || momentChannels)) {
     throw new ShapeError(
-      `weight is ${format(weight)}, gated columns are a multiple of 8 without activation and residual`,
+      `weight is ${format(weight)}, gated columns are a multiple of 8 without activation, residual and moments`,
     );
   }
   const output: TensorType = {
@@ -126,7 +126,7 @@ export function linearGemm(
     throw new ShapeError(`x is ${format(x)}, with two of x2, stats, moments and gamma`);
   }
   // Each image has statistics of its own.
-  const batch = norm || groupNormed || moments ? (x.shape[0] ?? 1) : 1;
+  const batch = norm || groupNormed || momentChannels ? (x.shape[0] ?? 1) : 1;
   const image = imageOfRows(rows / batch);
   return {
     name: 'linear',
@@ -142,7 +142,7 @@ export function linearGemm(
     activation: gated ? 'gelu' : activation,
     gated,
     output,
-    moments,
+    momentChannels,
     batch,
     input: { ...image, channels: inner },
     pixels: image,

@@ -44,7 +44,7 @@ export interface UpsampleConv2dConstants {
   /** Storage of y. @default that of x */
   readonly dtype?: DType;
   /** Channels per entry of y's moments, at most (moments.ts). GPUs. @default no moments */
-  readonly moments?: number;
+  readonly momentChannels?: number;
 }
 
 const FRAME = { top: 1, bottom: 1 } as const;
@@ -58,7 +58,12 @@ export const upsampleConv2d = (
 /** The four convolutions as a product. */
 export function upsampleConv2dGemm(
   { x, weight, bias }: UpsampleConv2dInputs,
-  { activation = 'none', padding = FRAME, dtype = x.dtype, moments }: UpsampleConv2dConstants,
+  {
+    activation = 'none',
+    padding = FRAME,
+    dtype = x.dtype,
+    momentChannels,
+  }: UpsampleConv2dConstants,
 ): ImplicitGemm {
   const [batch = 0, height = 0, width = 0, ci = 0] = x.shape;
   const rows = height + padding.top + padding.bottom - 2;
@@ -79,7 +84,7 @@ export function upsampleConv2dGemm(
     epilogue: { bias },
     activation,
     output: { dtype, shape: [batch, 2 * rows, 2 * width, co] },
-    moments,
+    momentChannels,
     batch,
     input: { height, width, channels: ci },
     pixels: { height: rows, width },
