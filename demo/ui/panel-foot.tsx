@@ -11,9 +11,14 @@ export function PanelFoot() {
   const { value: picture } = app.picture;
   const foot = useRef<HTMLDivElement>(null);
   const isBusy = app.isBusy.value;
-  // A button that goes takes the focus along: the one in its place gets it, and the first one after the first screen's.
+  const wasBusy = useRef(false);
+  // A button that goes takes the focus along. The one in its place gets it, and the first one after the first
+  // screen's; but when a run has ended, no key that was meant for something else may begin another.
   useEffect(() => {
-    if (document.activeElement === document.body) foot.current?.querySelector('button')?.focus();
+    const hasEnded = wasBusy.current && !isBusy;
+    wasBusy.current = isBusy;
+    if (document.activeElement !== document.body) return;
+    (hasEnded ? foot.current : foot.current?.querySelector('button'))?.focus();
   }, [isBusy]);
   if (!picture) return null;
   const planned = app.plannedBytes.value;
@@ -22,7 +27,7 @@ export function PanelFoot() {
   const isShown = result !== null && isOfNow(result);
   const { width, height } = picture;
   return (
-    <div class="panel-foot" ref={foot}>
+    <div class="panel-foot" ref={foot} role="group" aria-label="Sharpen" tabIndex={-1}>
       {isBusy ? <Progress /> : <Begin />}
       <p class="hint facts-line">
         <span>

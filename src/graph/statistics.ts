@@ -39,7 +39,7 @@ interface Folded {
 }
 
 /** In steps of a few milliseconds, as `inSlices` takes them. */
-export function* takingMoments(graph: Graph, target: Target): Work<Graph> {
+export function* takingMoments(graph: Graph, { target }: { readonly target: Target }): Work<Graph> {
   const writer = new Writer(graph, target);
   const nodes: Node[] = [];
   for (const node of graph.nodes) {

@@ -11,6 +11,7 @@
  * the image's size.
  */
 import { ImageSizeError } from './errors.ts';
+import { MAX_WORKGROUPS_PER_DIMENSION } from '../engine/kernel.ts';
 import type { Capabilities } from '../engine/device.ts';
 import type { EngineContext } from '../engine/context.ts';
 import type { ImageSize } from '../engine/gpu-image.ts';
@@ -78,16 +79,23 @@ export function batchesOf(tiles: readonly Tile[], size: number): PlacedBatch[] {
   return batches;
 }
 
-/** ImageSizeError unless the result of an image of this size fits one storage buffer. */
+/** Of an image: those of its result are workgroups of one dispatch (kernels/elementwise.ts). */
+const MAX_ROWS = Math.floor(MAX_WORKGROUPS_PER_DIMENSION / SCALE);
+
+/** ImageSizeError unless the result of an image of this size fits one storage buffer, and its rows one dispatch. */
 export function expectFrameFits(
   { limits }: Pick<Capabilities, 'limits'>,
   { width, height }: ImageSize,
 ): void {
   const limit = limits.maxStorageBufferBindingSize;
-  if (resultBytes({ width, height }) <= limit) return;
+  const isHigh = height > MAX_ROWS;
+  if (!isHigh && resultBytes({ width, height }) <= limit) return;
   const pixels = Math.floor(limit / resultBytes({ width: 1, height: 1 }));
+  const reason = isHigh
+    ? `${MAX_ROWS} rows are possible`
+    : `this adapter's buffers of ${limit} bytes allow ${pixels} (such as ${Math.floor(Math.sqrt(pixels))} squared)`;
   throw new ImageSizeError(
-    `the image has ${width}x${height} pixels; this adapter's buffers of ${limit} bytes allow ${pixels} (such as ${Math.floor(Math.sqrt(pixels))} squared): cut the image into parts, make it smaller, or use another adapter`,
+    `the image has ${width}x${height} pixels; ${reason}: cut the image into parts or make it smaller`,
   );
 }
 

@@ -3,7 +3,7 @@
  *
  *   sum[n, y, x, co] = Σ over taps (ty, tx) and ci of
  *       image[n, y·stride + ty - top, x·stride + tx - left, ci] · weight[ty, tx, ci, co]
- *   out = act(sum + bias + shift) + residual        or, gated, see matmul.ts
+ *   out = act(sum + bias + shift) + residual        or, gated, see linear.ts
  *
  * A pixel outside the image counts as zero. A linear layer is one tap over an image of its rows; an
  * upsampling convolution is four such products (phases), each writing every second row and column.

@@ -7,7 +7,7 @@ import {
 } from '../../src/engine/kernel.ts';
 import { conv2d, type Conv2dConstants, conv2dReference } from '../../src/kernels/conv2d.ts';
 import type { Activation } from '../../src/kernels/epilogue.ts';
-import { groupNormApplyReference } from '../../src/kernels/group-norm.ts';
+import { groupNormApplyReference } from '../../src/kernels/group-norm-apply.ts';
 import { normal } from '../harness/random.ts';
 import { groupNormed } from './group-normed.ts';
 import { plainValues, storedType } from './in-blocks.ts';

@@ -17,7 +17,7 @@ import { batchedLinearCase } from './batched-linear.cases.ts';
 import { inDesign, type KernelCase } from './cases.ts';
 import { conv2dCase } from './conv2d.cases.ts';
 import { partialCase } from './gemm-split.cases.ts';
-import { linearCase } from './matmul.cases.ts';
+import { linearCase } from './linear.cases.ts';
 import { upsampleConv2dCase } from './upsample-conv2d.cases.ts';
 
 const f32 = (...shape: number[]): TensorType => ({ dtype: 'f32', shape });

@@ -6,7 +6,7 @@ import type { Plan } from '../../src/engine/plan.ts';
 import { GraphBuilder } from '../../src/graph/builder.ts';
 import { inputsOf, type Node } from '../../src/graph/graph.ts';
 import { conv2d } from '../../src/kernels/conv2d.ts';
-import { linear } from '../../src/kernels/matmul.ts';
+import { linear } from '../../src/kernels/linear.ts';
 import { referenceOf } from '../../src/tune/sampled-reference.ts';
 import { type Subject, subjectsOf } from '../../src/tune/subjects.ts';
 import { tuneSubjects, type TuneResult } from '../../src/tune/tune.ts';

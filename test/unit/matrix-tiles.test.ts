@@ -12,7 +12,7 @@ import { FULL_SIZE } from '../../src/invsr/full-size.ts';
 import { stageGraph, STAGES } from '../../src/invsr/tile-graph.ts';
 import { attention } from '../../src/kernels/attention.ts';
 import { conv2d } from '../../src/kernels/conv2d.ts';
-import { linear } from '../../src/kernels/matmul.ts';
+import { linear } from '../../src/kernels/linear.ts';
 import { AMD, APPLE, INTEL, INTEL_16, NVIDIA, withMatrix } from '../harness/matrices.ts';
 import { groupNormed } from '../kernels/group-normed.ts';
 

@@ -7,8 +7,8 @@ import {
 } from '../../src/engine/kernel.ts';
 import { concatReference } from '../../src/kernels/concat.ts';
 import type { Activation } from '../../src/kernels/epilogue.ts';
-import { groupNormApplyReference } from '../../src/kernels/group-norm.ts';
-import { linear, linearReference } from '../../src/kernels/matmul.ts';
+import { groupNormApplyReference } from '../../src/kernels/group-norm-apply.ts';
+import { linear, linearReference } from '../../src/kernels/linear.ts';
 import { normal } from '../harness/random.ts';
 import { groupNormed } from './group-normed.ts';
 import { plainValues, storedType } from './in-blocks.ts';

@@ -11,7 +11,7 @@
  *   y         [..., N]   f16 or f32
  *
  * With stats [B, 2, K] and beta [K], or moments and affine (norm-groups.ts), x is normalized as
- * group-norm.ts would; with gamma [K], columns [N]
+ * group-norm-apply.ts would; with gamma [K], columns [N]
  * and rowEps, its rows as layer-norm.ts would (row-norm.ts). One of these or x2, no two.
  *
  * Gated, a feed-forward block's first layer and its geglu in one: of every four columns (v0, v1, g0, g1)
