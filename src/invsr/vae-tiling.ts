@@ -10,6 +10,7 @@
  * themselves, and its first `keep` rows and columns are kept. For `encode` these are parameters of Gaussians.
  * https://github.com/huggingface/diffusers/blob/v0.30.3/src/diffusers/models/autoencoders/autoencoder_kl.py
  */
+import type { ImageSize } from '../engine/gpu-image.ts';
 import { type GraphBuilder, lastAxis } from '../graph/builder.ts';
 import type { Weights } from '../graph/weights.ts';
 import type { Tensor } from '../graph/graph.ts';
@@ -106,10 +107,7 @@ function inTiles(
 const starts = (length: number, stride: number): number[] =>
   Array.from({ length: Math.ceil(length / stride) }, (_, i) => i * stride);
 
-const atMost = (
-  side: number,
-  { height, width }: { readonly height: number; readonly width: number },
-): { height: number; width: number } => ({
+const atMost = (side: number, { height, width }: ImageSize): ImageSize => ({
   height: Math.min(side, height),
   width: Math.min(side, width),
 });
