@@ -364,6 +364,14 @@ inAllBrowsers((browser, { isWhole, isFirefox }) => {
       expect(await size(await save(page, 'JPEG'))).toEqual([2 * WIDTH, 2 * HEIGHT]);
       expect(await pixels(await save(page, 'PNG'))).toEqual(await pixels(first));
     });
+
+    test('a dialog for a result that is gone goes, too', async () => {
+      await page.keyboard.press('Control+s');
+      const dialog = page.getByRole('dialog', { name: 'Save' });
+      await dialog.waitFor();
+      await drop(page, 'small.png', 'image/png', await plain(PURPLE, 1));
+      await dialog.waitFor({ state: 'detached' });
+    });
   });
 
   test.runIf(isWhole)(
