@@ -1,9 +1,10 @@
 /**
- * The bench in a browser. `npm run bench:page` builds it and serves it on localhost;
+ * The bench in a browser. `npm run bench:page [-- --port N]` builds it and serves it on localhost;
  * `npm run bench:page -- --out FOLDER` only writes it, for any static server.
  */
 import { copyFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { commit } from './commit.mjs';
 import { installIfNeeded } from './install.mjs';
 import { helpIfAsked } from './help.mjs';
@@ -34,21 +35,21 @@ async function buildPage(folder) {
 
 async function main() {
   installIfNeeded();
-  const [flag, value] = process.argv.slice(2);
-  if (flag === '--out' && value) {
-    await buildPage(value);
-    console.log(`written to ${value}`);
+  const { out, port } = parseArgs({
+    options: { out: { type: 'string' }, port: { type: 'string', default: '8642' } },
+  }).values;
+  if (out) {
+    await buildPage(out);
+    console.log(`written to ${out}`);
     return;
   }
-  if (flag !== undefined && flag !== '--port')
-    throw new Error(`unknown option ${flag}; --out FOLDER or --port N`);
   const folder = '.cache/bench-page';
   await buildPage(folder);
   const { preview } = await import('vite');
   const server = await preview({
     configFile: false,
     build: { outDir: folder },
-    preview: { host: '127.0.0.1', port: Number(value ?? 8642) },
+    preview: { host: '127.0.0.1', port: Number(port) },
   });
   server.printUrls();
 }

@@ -10,20 +10,27 @@
  *
  *   --fast       only what Node needs, without types
  *   --no-types   without types
- *   --out DIR    in place of dist
+ *   --out DIR    a new folder, in place of dist
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
 import { helpIfAsked } from './help.mjs';
 
 helpIfAsked();
 
 const { dependencies, version } = JSON.parse(readFileSync('package.json', 'utf8'));
-const flags = process.argv.slice(2);
-const out = flags.includes('--out') ? flags[flags.indexOf('--out') + 1] : 'dist';
+const { values: options } = parseArgs({
+  options: {
+    fast: { type: 'boolean' },
+    'no-types': { type: 'boolean' },
+    out: { type: 'string', default: 'dist' },
+  },
+});
+const { out } = options;
 
 /** What tuned designs belong to: they are measured anew where a kernel changes. */
 function kernelHash() {
@@ -56,7 +63,8 @@ const SHARED = {
   prompt: 'src/prompt.ts',
 };
 
-rmSync(out, { recursive: true, force: true });
+// Only what is surely ours.
+if (out === 'dist') rmSync(out, { recursive: true, force: true });
 await build({
   ...everywhere,
   entryPoints: { ...SHARED, node: 'src/node.ts', 'cli/main': 'src/cli/main.ts' },
@@ -71,9 +79,9 @@ const notices = ['wgsl-preprocessor', '@noble/hashes'].map(
 );
 writeFileSync(join(out, 'THIRD-PARTY-NOTICES.txt'), notices.join('\n\n'));
 
-if (!flags.includes('--fast')) {
+if (!options.fast) {
   await buildForPages();
-  if (!flags.includes('--no-types')) buildTypes();
+  if (!options['no-types']) buildTypes();
 }
 
 async function buildForPages() {

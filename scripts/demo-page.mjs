@@ -1,32 +1,34 @@
 /**
- * The page that sharpens photos. `npm run demo:page` builds it and serves it on localhost;
- * `npm run demo:page -- --out FOLDER` only writes it, for any static server.
+ * The page that sharpens photos. `npm run demo:page [-- --port N]` builds it and serves it on localhost;
+ * `npm run demo:page -- --out FOLDER` only writes it, for any static server. What else FOLDER holds stays, chunks
+ * of builds before too: pages that are open may still ask for them.
  */
 import { createHash } from 'node:crypto';
 import {
   copyFileSync,
   cpSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { installIfNeeded } from './install.mjs';
 import { helpIfAsked } from './help.mjs';
 
 const SAMPLES = ['still-life-lr.png', 'garden-lr.png'];
 
-/** Writes the page into `folder`; run from the repository's root. */
-export async function buildDemoPage(folder) {
+/** Writes the page into an empty folder; run from the repository's root. */
+async function buildPage(folder) {
   const { build } = await import('esbuild');
   const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(join(folder, 'samples'), { recursive: true });
+  mkdirSync(join(folder, 'samples'));
   const common = {
     outdir: folder,
     bundle: true,
@@ -125,41 +127,49 @@ function printWeight(folder) {
   console.log(`page weight, text gzipped: ${mb(total)} (${parts.join(', ')})`);
 }
 
-async function main() {
-  helpIfAsked();
-  installIfNeeded();
-  const [flag, value] = process.argv.slice(2);
-  if (flag === '--out' && value) {
-    await buildDemoPage(value);
-    printWeight(value);
-    console.log(`written to ${value}`);
-    return;
+/** Builds the page beside `folder`'s files: what it consists of is what a folder of its own has. */
+async function writePage(folder) {
+  const fresh = mkdtempSync(join(tmpdir(), 'invsr-page-build-'));
+  try {
+    await buildPage(fresh);
+    printWeight(fresh);
+    cpSync(fresh, folder, { recursive: true });
+  } finally {
+    rmSync(fresh, { recursive: true, force: true });
   }
-  if (flag !== undefined && flag !== '--port') {
-    throw new Error(`unknown option ${flag}; --out FOLDER or --port N`);
-  }
-  const folder = '.cache/demo-page';
-  await buildDemoPage(folder);
-  printWeight(folder);
+}
+
+async function servePage(root, port) {
   const { preview } = await import('vite');
   const server = await preview({
     configFile: false,
     logLevel: 'error',
     appType: 'mpa',
-    root: folder,
+    root,
     build: { outDir: '.' },
-    preview: {
-      host: '127.0.0.1',
-      port: Number(value ?? 8643),
-      headers: { 'Cache-Control': 'no-store' },
-    },
+    preview: { host: '127.0.0.1', port, headers: { 'Cache-Control': 'no-store' } },
   });
   console.log(`${server.resolvedUrls?.local[0]}  (Ctrl-C ends)`);
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  await main().catch((error) => {
-    console.error(error instanceof Error ? error.message : error);
-    process.exitCode = 1;
-  });
+async function main() {
+  helpIfAsked();
+  installIfNeeded();
+  const { out, port } = parseArgs({
+    options: { out: { type: 'string' }, port: { type: 'string', default: '8643' } },
+  }).values;
+  if (out) {
+    await writePage(out);
+    console.log(`written to ${out}`);
+    return;
+  }
+  const folder = '.cache/demo-page';
+  rmSync(folder, { recursive: true, force: true });
+  await writePage(folder);
+  await servePage(folder, Number(port));
 }
+
+await main().catch((error) => {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+});

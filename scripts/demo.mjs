@@ -4,25 +4,19 @@
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
+import { helpIfAsked } from './help.mjs';
 import { installIfNeeded } from './install.mjs';
 
+/** Ends with the first command that fails. */
+function node(...args) {
+  const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' });
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+helpIfAsked();
 installIfNeeded();
-process.argv.push('--fast');
-await import('./build.mjs');
+node('scripts/build.mjs', '--fast');
 mkdirSync('out', { recursive: true });
-const extra = process.argv.slice(2).filter((arg) => arg !== '--fast');
-const { status } = spawnSync(
-  process.execPath,
-  [
-    'dist/cli/main.js',
-    'upscale',
-    'examples/images/still-life-lr.png',
-    '-o',
-    'out/still-life-x4.png',
-    '--before-after',
-    'out/still-life-before-after.png',
-    ...extra,
-  ],
-  { stdio: 'inherit' },
-);
-process.exitCode = status ?? 1;
+const input = 'examples/images/still-life-lr.png';
+const outputs = ['out/still-life-x4.png', '--before-after', 'out/still-life-before-after.png'];
+node('dist/cli/main.js', 'upscale', input, '-o', ...outputs, ...process.argv.slice(2));

@@ -6,7 +6,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
 import { installIfNeeded } from './install.mjs';
 import { helpIfAsked } from './help.mjs';
 
@@ -29,7 +29,7 @@ const filesOf = (folder) =>
 const withoutEnding = (path) => path.replace(/\.[^./]+$/, '');
 
 /** esbuild's options for the site of one example: page, script, pictures and the embedded model. */
-export const site = (name, outdir) => ({
+const site = (name, outdir) => ({
   entryPoints: [
     ...readdirSync(`examples/${name}`)
       .filter((file) => /^main\.ts$|\.html$/.test(file))
@@ -97,26 +97,24 @@ async function main([name, ...rest]) {
   if (!names.includes(name)) throw new Error(`no example ${name}; there are ${names.join(', ')}`);
   if (name === 'deno') return runInDeno(name, rest);
   if (!isPage(name)) return runInNode(name, rest);
-  const [flag, value] = rest;
+  const { out, port } = parseArgs({
+    args: rest,
+    options: { out: { type: 'string' }, port: { type: 'string', default: '8644' } },
+  }).values;
   const { build, context } = await import('esbuild');
-  if (flag === '--out' && value) {
-    await build(site(name, value));
-    console.log(`written to ${value}`);
+  if (out) {
+    await build(site(name, out));
+    console.log(`written to ${out}`);
     return;
-  }
-  if (flag !== undefined && flag !== '--port') {
-    throw new Error(`unknown option ${flag}; --port N or --out FOLDER`);
   }
   // Nothing is written: esbuild answers from memory.
   const servedir = `.cache/examples/${name}`;
   const server = await context({ ...site(name, servedir), write: false });
-  const { port } = await server.serve({ servedir, host: '127.0.0.1', port: Number(value ?? 8644) });
-  console.log(`http://localhost:${port}/  (Ctrl-C ends)`);
+  const { port: got } = await server.serve({ servedir, host: '127.0.0.1', port: Number(port) });
+  console.log(`http://localhost:${got}/  (Ctrl-C ends)`);
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  await main(process.argv.slice(2)).catch((error) => {
-    console.error(error instanceof Error ? error.message : error);
-    process.exitCode = 2;
-  });
-}
+await main(process.argv.slice(2)).catch((error) => {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 2;
+});

@@ -1,7 +1,18 @@
-/** Installs the exact packages of a package-lock.json when they are missing or out of date. */
+/** npm, and the exact packages of a package-lock.json, installed when they are missing or out of date. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, lstatSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+
+/** npm's output, or an error. The caller's npm where there is one, so that its version and settings apply. */
+export function npm(args, options = {}) {
+  const cli = process.env.npm_execpath;
+  const name = process.platform === 'win32' ? 'npm.cmd' : 'npm';
+  const [command, ...prefix] = cli ? [process.execPath, cli] : [name];
+  return execFileSync(command, [...prefix, ...args], { encoding: 'utf8', ...options });
+}
+
+/** As .npmrc says, for folders that have none. */
+export const QUIET = ['--ignore-scripts', '--no-audit', '--no-fund'];
 
 /** Those of `folder`; `size` for who waits: `npm ci --ignore-scripts --cache NEW`, then `du -sm NEW node_modules`. */
 export function installIfNeeded({ folder = '.', size = 'about 210 MB' } = {}) {
@@ -14,10 +25,5 @@ export function installIfNeeded({ folder = '.', size = 'about 210 MB' } = {}) {
     throw new Error(`${packages} is a link and out of date: run npm ci where it leads to`);
   }
   console.log(`installing packages (once, ${size}) …`);
-  const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
-  // From the caller's npm where there is one, so that its version and settings apply.
-  const cli = process.env.npm_execpath;
-  const [command, ...prefix] = cli ? [process.execPath, cli] : [npm];
-  const quiet = ['--ignore-scripts', '--no-audit', '--no-fund'];
-  execFileSync(command, [...prefix, 'ci', '--prefix', folder, ...quiet], { stdio: 'inherit' });
+  npm(['ci', '--prefix', folder, ...QUIET], { stdio: 'inherit' });
 }

@@ -12,7 +12,7 @@
  * been stored but for their rounding.
  */
 import { byteLength } from '../engine/kernel.ts';
-import { isSmallGroupNorm } from '../kernels/group-norm-small.ts';
+import { isSmallGroupNorm } from '../kernels/group-norm.ts';
 import type { Graph, Node, Tensor } from './graph.ts';
 import type { BandOptions } from './limits.ts';
 import { soleProducer, usesOf } from './uses.ts';

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * The key by which `using` finds what to call. Safari 26 has no `Symbol.dispose`; compilers look for this one
  * then, as esbuild does.

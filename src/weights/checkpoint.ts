@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * A folder's weights as one name space, from one *.safetensors file or from shards under an index (shards.ts),
  * else from a PyTorch checkpoint (pth.ts). Where a folder has several, checkpoint-files.ts chooses.

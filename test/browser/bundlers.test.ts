@@ -1,7 +1,7 @@
 /**
- * The packed package in an application of ten lines, built by Vite, webpack and esbuild and as plain
- * scripts: each makes an engine and compiles a kernel in the browser, on the page and in a worker. And in
- * Deno, where the example makes a picture.
+ * The packed package in a small application, built by Vite, webpack and esbuild and as plain scripts: each makes an
+ * engine and compiles a kernel in the browser, on the page and in a worker, and finds code that comes when it is
+ * needed. And in Deno, where the example makes a picture.
  */
 import { execFile, execFileSync } from 'node:child_process';
 import {
@@ -32,24 +32,26 @@ const APP = `
 const weights = new URL('/weights/invsr-nano/', location.href);
 const untilCompiled = async (sr) => {
   const stop = new AbortController();
-  const seen = [];
   const onProgress = ({ phase, done }) => {
-    seen.push(phase);
     if (phase === 'compile' && done > 0) stop.abort('compiled');
   };
   const size = { width: 16, height: 16 };
+  const { peakBytes } = await sr.plan(size, { tile: 16 }); // its code comes now
   const ended = await sr.prepare(size, { tile: 16, signal: stop.signal, onProgress }).then(() => 'compiled', String);
   sr.dispose();
-  return ended;
+  return { ended, hasPlan: peakBytes > 0 };
 };
 const adapter = await navigator.gpu.requestAdapter();
 const device = await adapter.requestDevice(requiredDevice(adapter));
-const page = await untilCompiled(await InvSR.open({ device, weights }));
+const texture = device.createTexture({ size: [4, 2], format: 'rgba8unorm', usage: GPUTextureUsage.TEXTURE_BINDING });
+const { data } = await readImage(device, texture);
+const { fetchFolder } = await import('invsr-webgpu/browser');
+const page = await untilCompiled(await InvSR.open({ device, weights: await fetchFolder(weights) }));
 const worker = await untilCompiled(await InvSRWorker.open({ weights }));
-globalThis.result = { page, worker };
+globalThis.result = { page, worker, read: data.length };
 `;
 
-const IMPORTS = `import { InvSR, requiredDevice } from 'invsr-webgpu';
+const IMPORTS = `import { InvSR, readImage, requiredDevice } from 'invsr-webgpu';
 import { InvSRWorker } from 'invsr-webgpu/worker';
 `;
 
@@ -125,11 +127,10 @@ const BUILDS: Readonly<Record<string, () => Promise<unknown>>> = {
     cpSync(join(app, 'node_modules/invsr-webgpu/dist'), join(site, 'plain/dist'), {
       recursive: true,
     });
-    const imports = IMPORTS.replace("'invsr-webgpu'", "'./dist/invsr.min.js'").replace(
-      "'invsr-webgpu/worker'",
-      "'./dist/browser/worker.js'",
-    );
-    writeFileSync(join(site, 'plain/app.js'), imports + APP);
+    const code = (IMPORTS + APP)
+      .replace("'invsr-webgpu'", "'./dist/invsr.min.js'")
+      .replaceAll(/'invsr-webgpu\/(worker|browser)'/g, "'./dist/browser/$1.js'");
+    writeFileSync(join(site, 'plain/app.js'), code);
   },
 };
 
@@ -183,8 +184,9 @@ inBrowsers((browser) => {
     await page.waitForFunction('globalThis.result', undefined, { timeout: 50_000 }).catch(() => {});
     expect(errors).toEqual([]);
     expect(await page.evaluate('globalThis.result')).toEqual({
-      page: 'compiled',
-      worker: 'compiled',
+      page: { ended: 'compiled', hasPlan: true },
+      worker: { ended: 'compiled', hasPlan: true },
+      read: 4 * 4 * 2,
     });
   });
 });

@@ -2,38 +2,15 @@
  * The examples, built and served by their one command and used as a person would: each shows what it
  * promises, in the pixels of its canvas.
  */
-import { spawn } from 'node:child_process';
 import type { Browser, Page } from 'playwright-core';
 import sharp from 'sharp';
 import { expect, test } from 'vitest';
 import { errorsOf } from '../harness/browsers.ts';
 import { inBrowsers } from '../harness/in-browsers.ts';
+import { servedBy } from '../harness/served-by.ts';
 
 /** `npm run examples -- NAME` and its address. */
-async function served(name: string): Promise<AsyncDisposable & { readonly url: string }> {
-  const child = spawn(process.execPath, ['scripts/examples.mjs', name, '--port', '0'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const ended = new Promise<never>((_, reject) =>
-    child.once('exit', (code) => reject(new Error(`the server ended (${code})`))),
-  );
-  const url = await Promise.race([
-    ended,
-    new Promise<string>((resolve) =>
-      child.stdout.on('data', (data: Buffer) => {
-        const [found] = /http:\S+/.exec(data.toString()) ?? [];
-        if (found) resolve(found);
-      }),
-    ),
-  ]);
-  return {
-    url,
-    [Symbol.asyncDispose]: async () => {
-      child.kill();
-      await ended.catch(() => {});
-    },
-  };
-}
+const served = (name: string) => servedBy(['scripts/examples.mjs', name, '--port', '0']);
 
 const status = async (page: Page, wanted: RegExp): Promise<string> => {
   await page.waitForFunction(

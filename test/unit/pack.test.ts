@@ -19,7 +19,7 @@ import type { Weights } from '../../src/graph/weights.ts';
 import { fullSizeGraph } from '../../src/invsr/full-size.ts';
 import { STAGES } from '../../src/invsr/tile-graph.ts';
 import { conv2d } from '../../src/kernels/conv2d.ts';
-import { linear } from '../../src/kernels/matmul.ts';
+import { linear } from '../../src/kernels/linear.ts';
 import { packWeightReference } from '../../src/kernels/pack-weight.ts';
 import { subjectsOf } from '../../src/tune/subjects.ts';
 import { packBlocks } from '../../src/weights/blocks.ts';
