@@ -19,7 +19,7 @@ import { loadAndCompile, type Runner, runnerOf, type StageProgress } from './run
 import type { PrecisionWarning } from './stage-precision.ts';
 import { COMPONENTS, type Stage, STAGES } from './tile-graph.ts';
 import { type TileKind, type TilePlanOptions, TilePlans, watching } from './tile-plans.ts';
-import type { TileProgress } from './tile-source.ts';
+import type { PatchOptions } from './tile-source.ts';
 import { LOW_MEMORY_TILES } from './upscaler-options.ts';
 
 export interface TileNetworksOptions extends TilePlanOptions {
@@ -33,13 +33,9 @@ export interface TileJob {
   readonly count: number;
 }
 
-export interface TileRequest extends TileKind {
-  /** Tiles in all jobs together, for progress. */
-  readonly count: number;
-  readonly signal?: AbortSignal | undefined;
+export interface TileRequest extends TileKind, PatchOptions {
   /** Device time per submit (engine/executor.ts). */
   readonly budgetMs?: number | undefined;
-  readonly onProgress?: ((progress: TileProgress) => void) | undefined;
 }
 
 /** One run of one stage. */
@@ -211,7 +207,7 @@ export class TileNetworks {
   }
 }
 
-type LoadRequest = Pick<TileRequest, 'signal' | 'onProgress'>;
+type LoadRequest = Omit<PatchOptions, 'count'>;
 
 /** Jobs in groups of at least `tiles` tiles, pulled when they are needed. */
 async function* groupsOf<Job extends TileJob>(

@@ -70,7 +70,7 @@ const MAX_IMAGE_WIDTH = 1024;
 const MIN_IMAGE_HEIGHT = 4;
 
 /** Rows as an image without a ragged edge, if a multiple of 4 or 2 allows it. */
-function imageOf(rows: number): { height: number; width: number } {
+function rowsAsImage(rows: number): { height: number; width: number } {
   let width = rows;
   let height = 1;
   while (width % 2 === 0 && (height < MIN_IMAGE_HEIGHT || width > MAX_IMAGE_WIDTH)) {
@@ -125,7 +125,7 @@ export function linearGemm(
   }
   // Each image has statistics of its own.
   const batch = norm || groupNormed || moments ? (x.shape[0] ?? 1) : 1;
-  const image = imageOf(rows / batch);
+  const image = rowsAsImage(rows / batch);
   return {
     name: 'linear',
     x,
