@@ -28,7 +28,7 @@ const FOLDED = ['stats', 'moments', 'columns', 'x2'] as const;
 export function subjectOf(one: PeerCase): TimedSubject | undefined {
   const { op, inputs, constants } = one;
   if (op === 'groupNormApply') return wholeGroupNorm(one);
-  const isMore = FOLDED.some((name) => inputs[name]) || constants['moments'] !== undefined;
+  const isMore = FOLDED.some((name) => inputs[name]) || constants['momentChannels'] !== undefined;
   if (!isPeerOp(op) || isMore) return undefined;
   const steps = (target: Target): readonly Step[] =>
     one.steps?.(target) ?? [stepOf(one.kernel(target))];

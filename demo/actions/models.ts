@@ -50,6 +50,8 @@ const openStore = (): Promise<ModelStore> =>
     throw error;
   }));
 let downloading: AbortController | null = null;
+/** A download is on that ends with the page. */
+export const isFleeting = signal(false);
 /** Counts looks and downloads: what a look finds after the next has begun counts no more. */
 let looks = 0;
 
@@ -95,6 +97,7 @@ export async function downloadLarge(remote: RemoteModel): Promise<void> {
   app.say('Download begun');
   try {
     const store = await openStore();
+    isFleeting.value = !store.isKept;
     await store.download(remote, {
       signal,
       onWait: () => (large.value = { kind: 'waiting' }),
@@ -115,6 +118,7 @@ export async function downloadLarge(remote: RemoteModel): Promise<void> {
     large.value = signal.aborted ? await offerOf(remote).catch(failed) : failed(error);
   } finally {
     downloading = null;
+    isFleeting.value = false;
   }
 }
 

@@ -101,6 +101,7 @@ function isUnderWay(visible: Region): boolean {
 export async function makeSelection(): Promise<void> {
   const { value: region } = app.selection;
   if (!region) return;
+  app.notice.value = null;
   if (!missing(region, app.sharp.value)) return tryAgain(region);
   if (isOtherLook()) startOver();
   return sharpenRegion('part', region, region);
@@ -148,6 +149,10 @@ function startOver(): void {
 
 /** What is sharp, or left of a run that was stopped, was made with another model or other options. */
 const isOtherLook = (): boolean => look !== null && !sameLook(look, currentLook());
+
+/** All of a region is sharp, and a run with what is chosen now would give the same. */
+export const isDone = (region: Region): boolean =>
+  !missing(region, app.sharp.value) && !isOtherLook();
 
 /** Another model or other options while a part is being made for the view: it is made with those. False where none is. */
 export function makeViewAnew(): boolean {

@@ -168,9 +168,11 @@ export function SaveDialog({ onClose }: { readonly onClose: () => void }) {
   );
 }
 
+/** In two lines where there is no room for one. */
 function labelOf(area: FileArea): string {
   const { width, height } = fileSize(area);
-  return `${area.isAll ? '' : 'What you see, '}${width} × ${height}`;
+  const size = `${width}\u00a0×\u00a0${height}`;
+  return area.isAll ? size : `What\u00a0you\u00a0see, ${size}`;
 }
 
 /** What is said where not all of it can be had at every size. */

@@ -180,7 +180,7 @@ class Writer {
   #withMoments(node: Node): Node {
     const width = this.#sites.wantedOf(node);
     if (width === undefined || inputsOf(node).length + 2 > MAX_BINDINGS) return node;
-    const made = { ...node, constants: { ...node.constants, moments: width } } as Node;
+    const made = { ...node, constants: { ...node.constants, momentChannels: width } } as Node;
     const { moments } = kernelOfNode(made, this.#target);
     if (!moments) return node;
     const tensor: Tensor = { id: this.#nextId(), ...moments.type };

@@ -2,12 +2,12 @@
  * The VAE over tiles of an image, as diffusers' `enable_tiling` does it, so that memory does not
  * grow with the image. Another result than the whole image's: every tile has its own norms.
  *
- *   vaeEncodeTiled   image [N, H, W, 3→4] → moments [N, H/8, W/8, 2·latent] f32
+ *   vaeEncodeTiled   image [N, H, W, 3→4] → gaussian [N, H/8, W/8, 2·latent] f32
  *   vaeDecodeTiled   latent [N, h, w, latent] → image [N, 8h, 8w, 3→4] f32
  *
  * Tiles start at 0, stride, 2·stride, …; the last ones are what is left, down to one latent. Row by
  * row each result is faded in from the one above and the one at the left, both already blended
- * themselves, and its first `keep` rows and columns are kept. For `encode` these are moments.
+ * themselves, and its first `keep` rows and columns are kept. For `encode` these are parameters of Gaussians.
  * https://github.com/huggingface/diffusers/blob/v0.30.3/src/diffusers/models/autoencoders/autoencoder_kl.py
  */
 import type { ImageSize } from '../engine/gpu-image.ts';

@@ -7,7 +7,7 @@
  *
  * Variance is never E[x²] - E[x]². A chunk's values are taken relative to its first pixel and
  * merged one by one (Welford), so that a large mean costs no precision and constant input gives
- * exactly zero. An invocation takes four channels of one chunk.
+ * exactly zero. An invocation takes four channels of one chunk; memory-bound, one read of x.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
 import {

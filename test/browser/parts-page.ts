@@ -15,7 +15,7 @@ import * as app from '../../demo/state/app.ts';
 import type { Room } from '../../demo/state/cut.ts';
 import { change } from '../../demo/state/options.ts';
 import { type Size, whole } from '../../demo/state/regions.ts';
-import type { Region } from '../../src/index.ts';
+import { CheckpointError, type Folder, InvSR, type Region } from '../../src/index.ts';
 import { apart } from './page-pictures.ts';
 import { servedFolder } from './page.ts';
 import type { ServedModel } from './site.ts';
@@ -225,6 +225,30 @@ const parts = {
     await sharpenView({ x: 40, y: 8, width: 8, height: 8 });
     const hasOld = sheets.parts.some(({ region }) => region.x === 0);
     return { hadParts, result, hasNew: sheets.parts.length > 0, hasOld };
+  },
+
+  /** A model whose files were replaced while it was in use: what is said, and how often it is opened in two runs. */
+  async replaced(model: ServedModel) {
+    await open(ROOM, model);
+    let opened = 0;
+    const openAgain = async (): Promise<Folder> => {
+      opened++;
+      return servedFolder(model);
+    };
+    choose(app.NANO, { id: 'kept', open: openAgain });
+    // oxlint-disable-next-line typescript/unbound-method -- put back
+    const { upscale } = InvSR.prototype;
+    const stub = async (): Promise<void> => {
+      if (opened === 1) throw new CheckpointError('gone');
+    };
+    Object.assign(InvSR.prototype, { upscale: stub });
+    const said: (string | undefined)[] = [];
+    for (let run = 0; run < 2; run++) {
+      await sharpenView({ x: 0, y: 0, width: 8, height: 8 });
+      said.push(app.notice.value?.text);
+    }
+    InvSR.prototype.upscale = upscale;
+    return { opened, said };
   },
 };
 window.parts = parts;

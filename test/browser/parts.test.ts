@@ -72,4 +72,9 @@ inBrowsers((browser) => {
     const seen = await page.evaluate((model) => window.parts.stoppedLate(model), site.tiny);
     expect(seen).toEqual({ hadParts: true, result: null, hasNew: true, hasOld: false });
   });
+
+  test('a model that cannot be read any more is opened anew by the next run', async () => {
+    const seen = await page.evaluate((model) => window.parts.replaced(model), site.tiny);
+    expect(seen).toEqual({ opened: 2, said: ['The model cannot be used: gone', undefined] });
+  });
 });

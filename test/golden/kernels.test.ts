@@ -229,7 +229,7 @@ describe.each(KERNEL_RUNS)('$adapter $precision', ({ adapter, precision }) => {
       'sample',
     ].map((name) => toNhwc(goldens.posterior.f32(name)));
     const draw = (of: Floats, noise: Floats) =>
-      run({ moments: stored(of), noise: valueOf('f32', noise) }, (types, target) =>
+      run({ gaussian: stored(of), noise: valueOf('f32', noise) }, (types, target) =>
         posterior(types, { channels: 4, scale: 1 }, target),
       );
     const all = (v: number): Floats => ({ shape: eps!.shape, data: eps!.data.map(() => v) });

@@ -23,7 +23,7 @@ const same = (kernel: Kernel): Kernel => kernel;
 const slow = (kernel: Kernel): Kernel => ({
   ...kernel,
   workgroups: [kernel.workgroups[0], kernel.workgroups[1], 40 * kernel.workgroups[2]],
-  wgsl: kernel.wgsl.replace('block_of(workgroup.z)', 'block_of(workgroup.z / 40u)'),
+  wgsl: kernel.wgsl.replace('area_of(workgroup.z)', 'area_of(workgroup.z / 40u)'),
 });
 
 /** One column in vain: `slow` in one place. */

@@ -76,7 +76,11 @@ describe('what would not fit 32 KiB is no candidate', () => {
     const make = (designs: Designs): Kernel =>
       conv2d(
         { x: image, ...normed.inputs, weight: { dtype: 'f16', shape: [3, 3, 320, 320] } },
-        { padding: { top: 1, left: 1, bottom: 1, right: 1 }, moments: 10, ...normed.constants },
+        {
+          padding: { top: 1, left: 1, bottom: 1, right: 1 },
+          momentChannels: 10,
+          ...normed.constants,
+        },
         { ...withMatrix(matrix), designs },
       );
     const { key, candidates } = make({}).choice!;

@@ -75,14 +75,14 @@ test.each<readonly [string, () => Kernel, message: string]>([
     'weightsY is f32 [1,8], expected [2,8]',
   ],
   [
-    'moments without variances',
+    'a gaussian without variances',
     () =>
       posterior(
-        { moments: f32(1, 4, 4, 4), noise: f32(1, 4, 4, 4) },
+        { gaussian: f32(1, 4, 4, 4), noise: f32(1, 4, 4, 4) },
         { channels: 4, scale: 1 },
         target,
       ),
-    'moments is f32 [1,4,4,4], expected [1,4,4,8]',
+    'gaussian is f32 [1,4,4,4], expected [1,4,4,8]',
   ],
   [
     'a short seed',
