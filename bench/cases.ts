@@ -5,9 +5,10 @@
  * nothing drifts; `FULL_SIZE` needs no weights, so that browsers and the installed package have the same cases.
  */
 import { type Kernel, type Target, type TensorType } from '../src/engine/kernel.ts';
+import { atOnce } from '../src/engine/slices.ts';
 import { type Graph, inputsOf, type Node } from '../src/graph/graph.ts';
 import { constantNodes } from '../src/graph/liveness.ts';
-import { rewritten, simplify } from '../src/graph/lower.ts';
+import { type RewriteOptions, rewriting } from '../src/graph/passes.ts';
 import { networkOf } from '../src/invsr/measure.ts';
 import {
   type ModelFacts,
@@ -54,8 +55,10 @@ export interface CaseOptions extends Pick<TileGraphOptions, 'precision' | 'tile'
   readonly maxBindingBytes?: number;
 }
 
-/** Ops of a software adapter's plans: no pass has made one of several. */
-const PLAIN = { family: 'cpu' } as const;
+/** Whatever the target: no pass has made one layer of several. */
+const layersOf = (graph: Graph, options: Pick<RewriteOptions, 'compact'>): Graph =>
+  atOnce(rewriting(graph, PLAIN, { ...options, until: 'join' }));
+const PLAIN: Target = { family: 'cpu', shaderF16: false, subgroupSize: 0 };
 
 interface Found {
   readonly work: Work;
@@ -65,13 +68,14 @@ interface Found {
 
 export function modelCases(source: CaseSource, options: CaseOptions): BenchCase[] {
   const { target, maxBindingBytes } = options;
+  const limits = maxBindingBytes ? { maxBindingBytes } : {};
   const graphs = graphsOf(source, options);
   // On software adapters plans are compact. Their bands are no cases: a band is fewer rows of a layer.
   const isCompact = target.family === 'cpu';
   const run = graphs.map((graph) =>
     isCompact
-      ? simplify(graph, PLAIN, { compact: true })
-      : rewritten(graph, target, { ...(maxBindingBytes && { maxBindingBytes }), compact: false }),
+      ? layersOf(graph, { compact: true })
+      : atOnce(rewriting(graph, target, { ...limits, compact: false, until: 'statistics' })),
   );
   const cases = new Map(graphCases(run, source.name, options).map((one) => [one.id, one]));
   for (const compact of [true, false]) {
@@ -92,7 +96,7 @@ export const layerCases = (
   { compact }: { readonly compact: boolean },
 ): BenchCase[] =>
   graphCases(
-    graphsOf(source, options).map((graph) => simplify(graph, PLAIN, { compact })),
+    graphsOf(source, options).map((graph) => layersOf(graph, { compact })),
     source.name,
     options,
   );

@@ -21,7 +21,7 @@ import { describe, exitCodeOf } from '../src/cli/errors.ts';
 import { modelFolder } from '../src/cli/models.ts';
 import { integer } from '../src/cli/options.ts';
 import { jsonReporter, textReporter } from '../src/cli/progress.ts';
-import type { CommandContext } from '../src/cli/upscale.ts';
+import type { CommandContext } from '../src/cli/progress.ts';
 import type { EngineContext } from '../src/engine/context.ts';
 import { createDevice } from '../src/engine/node-device.ts';
 import type { Precision } from '../src/invsr/measure-path.ts';

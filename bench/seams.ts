@@ -17,11 +17,13 @@ import { modelFolder } from '../src/cli/models.ts';
 import { upscaleRows } from '../src/invsr/host-frame.ts';
 import { type HostPlan, planHost } from '../src/invsr/host-plan.ts';
 import { openModel } from '../src/invsr/model.ts';
+import { patchSource } from '../src/invsr/patch-source.ts';
 import { pixelRows } from '../src/invsr/row-source.ts';
 import type { PatchSource, TileBatch } from '../src/invsr/tile-source.ts';
 import { tileGrid } from '../src/invsr/official-frame.ts';
+import { TileNetworks } from '../src/invsr/tile-networks.ts';
 import { evenGrid, type Ramp } from '../src/invsr/tiles.ts';
-import { Upscaler } from '../src/invsr/upscaler.ts';
+import { withDefaults } from '../src/invsr/upscaler-options.ts';
 
 const TILE = 128;
 /** LR pixels that two tiles share; the row's length, a multiple of 16, follows. */
@@ -164,11 +166,11 @@ function overdrawOf(overlap: number): number {
 const { device } = await createDevice({ adapter: process.argv[2] ?? 'auto' });
 const context = await openContext(device);
 const model = await openModel(await modelFolder('invsr-nano'));
-const upscaler = new Upscaler(context, model, { tile: TILE });
+const tileNetworks = new TileNetworks(context, model, withDefaults({ tile: TILE }, context));
 const cells = new Map<string, ReturnType<typeof compare>[]>();
 for (const name of PICTURES) {
   const picture = await mirrored(name);
-  const networks = remembering(upscaler.patches());
+  const networks = remembering(patchSource(tileNetworks));
   const reference = await blend(planOf(TILE / 2, REFERENCE), picture, networks);
   for (const overlap of OVERLAPS) {
     for (const [fade, ramp] of Object.entries(FADES)) {
@@ -179,7 +181,7 @@ for (const name of PICTURES) {
     }
   }
 }
-upscaler.dispose();
+tileNetworks.dispose();
 context.dispose();
 await model.close();
 device.destroy();

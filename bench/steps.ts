@@ -67,7 +67,8 @@ function loweredAlone(node: Node, target: Target, options: AlgorithmOptions): Gr
     externals: new Map(weights.map(([id, { key }]) => [id, key])),
     names: new Map(),
   };
-  return atOnce(packingWeights(chooseAlgorithms(alone, target, options), target));
+  const context = { target, ...options };
+  return atOnce(packingWeights(chooseAlgorithms(alone, context), context));
 }
 
 /** In words, where there was one to choose: `split4`, `tile64x64`. */

@@ -52,8 +52,17 @@ export function explain(error: unknown): Notice {
   if (error instanceof CheckpointError || error instanceof ConfigError) {
     return problem(`The model cannot be used: ${error.message}`);
   }
+  if (error instanceof Error && CODE_IS_GONE.test(error.message)) {
+    return problem('A part of this page did not come: it was updated, or the connection was cut.', {
+      label: 'Load again',
+      run: () => location.reload(),
+    });
+  }
   return problem(`That did not work: ${error instanceof Error ? error.message : String(error)}`);
 }
+
+/** Of `import()` in Chromium and Firefox, in Safari, and of our encoder. */
+const CODE_IS_GONE = /dynamically imported module|module script failed/;
 
 const TRANSFERS: { readonly [Problem in NonNullable<HubError['problem']>]?: string } = {
   unreachable:

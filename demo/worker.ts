@@ -24,18 +24,22 @@ interface Fetched {
 
 // The types of pages and of workers exclude each other.
 const scope = globalThis as unknown as WorkerScope;
-const CACHE = `invsr-page-${INVSR_BUILD}`;
+/** Pages in other folders of the server have caches beside this one. */
+const NAME = `invsr-page-${new URL(scope.registration.scope).pathname}-`;
+const CACHE = NAME + INVSR_BUILD;
+/** As long as every build's. */
+const isOurs = (cache: string): boolean => cache.startsWith(NAME) && cache.length === CACHE.length;
 
 scope.addEventListener('install', (event) => {
-  // From the server: what the browser's own cache has may be of the build before.
-  const requests = INVSR_FILES.map((file) => new Request(file, { cache: 'reload' }));
+  // What the browser's own cache has may be of the build before: the server is asked, and sends what is not there.
+  const requests = INVSR_FILES.map((file) => new Request(file, { cache: 'no-cache' }));
   event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(requests)));
 });
 
 scope.addEventListener('activate', (event) => {
   const clean = async (): Promise<void> => {
     const names = await caches.keys();
-    const old = names.filter((name) => name.startsWith('invsr-page-') && name !== CACHE);
+    const old = names.filter((name) => isOurs(name) && name !== CACHE);
     await Promise.all(old.map((name) => caches.delete(name)));
     await scope.clients.claim();
   };

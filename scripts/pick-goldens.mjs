@@ -100,7 +100,6 @@ const PICKS = {
   'goldens/kernels/layernorm': {},
   'goldens/kernels/linear': { drop: /^5x1024x320/ },
   'goldens/kernels/posterior': {},
-  'goldens/kernels/softmax': {},
   'goldens/kernels/timestep_embedding': {},
   'goldens/kernels/to_u8': {},
   'goldens/kernels/upsample': {},

@@ -17,7 +17,7 @@ import { npm, QUIET } from './install.mjs';
 const NAMES = {
   '.': ['InvSR', 'requiredDevice', 'readImage'],
   './node': ['createDevice', 'nodeFolder'],
-  './rows': ['upscaleRows', 'Upscaler'],
+  './rows': ['upscaleRows', 'upscalePixels', 'TileNetworks'],
   './prompt': ['promptStates'],
   './tune': ['tune'],
   './browser': ['opfsStore', 'droppedFolder', 'fetchFolder'],

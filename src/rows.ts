@@ -1,9 +1,10 @@
 /**
  * `invsr-webgpu/rows`: pixels of the host in, pixels out; what the command line is made of.
  *
- * `planHost` and `upscaleRows` take rows of a `RowSource` through `upscaler.patches()` and give finished
- * rows, so that neither picture nor result is ever whole in memory. `fitMemory` makes options modest until
- * they fit. `Upscaler.upscale` takes a whole picture, as the official code does where `official` is set.
+ * `withDefaults` completes options, `fitMemory` makes them modest until they fit, and `TileNetworks` has the
+ * networks for them. `planHost` and `upscaleRows` take rows of a `RowSource` through their `patchSource` and
+ * give finished rows, so that neither picture nor result is ever whole in memory. `upscalePixels` takes a
+ * whole picture, as the official code does where `official` is set.
  */
 export {
   type HostFrameOptions,
@@ -14,15 +15,16 @@ export {
 export { type HostPlan, type HostPlanOptions, planHost } from './invsr/host-plan.ts';
 export { fitMemory, type MemoryFit } from './invsr/memory-fit.ts';
 export { type Dump, type NamedDump, ParityError } from './invsr/parity.ts';
+export { patchSource } from './invsr/patch-source.ts';
 export type { Pixels } from './invsr/pixels.ts';
 export { pixelRows, type RowSource } from './invsr/row-source.ts';
-export type { PatchOptions, PatchProgress, PatchSource, TileBatch } from './invsr/tile-source.ts';
 export type { PrecisionWarning } from './invsr/stage-precision.ts';
+export { TileNetworks, type TileNetworksOptions } from './invsr/tile-networks.ts';
+export type { PatchOptions, PatchSource, TileBatch, TileProgress } from './invsr/tile-source.ts';
+export { type PixelsOptions, type PixelsResult, upscalePixels } from './invsr/upscale-pixels.ts';
 export {
-  Upscaler,
-  type UpscalerOptions,
   type UpscaleProgress,
-  type UpscaleRequest,
-  type UpscaleResult,
-} from './invsr/upscaler.ts';
+  type UpscalerOptions,
+  withDefaults,
+} from './invsr/upscaler-options.ts';
 export type { VaeTiling } from './invsr/vae-tiling.ts';

@@ -76,7 +76,7 @@ export function familyOf(op: string): Family {
   }
   if (name.includes('upsampleconv')) return 'upsample';
   if (name.includes('conv') || name.includes('winograd')) return 'conv';
-  if (name.includes('attention') || name === 'softmax') return 'attention';
+  if (name.includes('attention')) return 'attention';
   if (name.includes('linear') || name.includes('matmul') || name.includes('gemm')) return 'linear';
   return 'other';
 }

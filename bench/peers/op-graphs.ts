@@ -10,8 +10,8 @@
 import type { Shape } from '../../src/engine/kernel.ts';
 import type { AttentionConstants } from '../../src/kernels/attention.ts';
 import type { Activation } from '../../src/kernels/epilogue.ts';
-import type { GroupNormConstants } from '../../src/kernels/group-norm-small.ts';
-import type { LinearConstants } from '../../src/kernels/matmul.ts';
+import type { GroupNormConstants } from '../../src/kernels/group-norm.ts';
+import type { LinearConstants } from '../../src/kernels/linear.ts';
 import { ATTENTION_FORMS } from './op-attention.ts';
 import { convolution, upsampledConvolution } from './op-convolutions.ts';
 import { OnnxGraph } from './op-graph.ts';

@@ -1,6 +1,6 @@
 /** Linear layers and gates in ONNX, each in several forms. */
 import type { Shape } from '../../src/engine/kernel.ts';
-import type { LinearConstants } from '../../src/kernels/matmul.ts';
+import type { LinearConstants } from '../../src/kernels/linear.ts';
 import { OnnxGraph, type OpModel } from './op-graph.ts';
 import { ungated } from './op-layout.ts';
 import {

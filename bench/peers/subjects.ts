@@ -4,10 +4,13 @@
  * layers in one dispatch, each layer is a case of its own (count 0), and that has the peer.
  */
 import type { Target } from '../../src/engine/kernel.ts';
-import type { GroupNormConstants } from '../../src/kernels/group-norm-small.ts';
+import type { GroupNormConstants } from '../../src/kernels/group-norm.ts';
 import { groupNormFinalize } from '../../src/kernels/group-norm-finalize.ts';
 import { groupNormPartial } from '../../src/kernels/group-norm-partial.ts';
-import { groupNormApply, type GroupNormApplyConstants } from '../../src/kernels/group-norm.ts';
+import {
+  groupNormApply,
+  type GroupNormApplyConstants,
+} from '../../src/kernels/group-norm-apply.ts';
 import type { BenchCase } from '../cases.ts';
 import { type Step, stepOf } from '../steps.ts';
 import { PEER_OPS, type PeerOp, type TimedSubject } from './op-subject.ts';
@@ -25,7 +28,7 @@ const FOLDED = ['stats', 'moments', 'columns', 'x2'] as const;
 export function subjectOf(one: PeerCase): TimedSubject | undefined {
   const { op, inputs, constants } = one;
   if (op === 'groupNormApply') return wholeGroupNorm(one);
-  const isMore = FOLDED.some((name) => inputs[name]) || constants['moments'] !== undefined;
+  const isMore = FOLDED.some((name) => inputs[name]) || constants['momentChannels'] !== undefined;
   if (!isPeerOp(op) || isMore) return undefined;
   const steps = (target: Target): readonly Step[] =>
     one.steps?.(target) ?? [stepOf(one.kernel(target))];

@@ -69,7 +69,8 @@ export async function execute(
     const session = currentSession();
     const surface = session?.surface;
     if (!session || !surface || controller.signal.aborted) return;
-    app.notice.value = null;
+    // Runs for the view begin by themselves, perhaps before good news was read.
+    if (app.notice.value?.kind === 'problem') app.notice.value = null;
     app.run.value = { kind: 'preparing', aim, fraction: 0 };
     const onParts = (parts: readonly Part[]): void => show(surface, parts);
     await work({ ...request, onParts }, session, surface);

@@ -17,6 +17,8 @@ export async function prepare(after: Promise<void> | undefined): Promise<void> {
   preparing = new AbortController();
   const { signal } = preparing;
   await after;
+  // A run that is asked for together with it, as of a sample, comes first.
+  await new Promise((resolve) => setTimeout(resolve));
   const session = currentSession();
   if (!session || !app.picture.value || signal.aborted) return;
   try {
@@ -45,8 +47,8 @@ export async function planMemory(): Promise<void> {
   }
 }
 
-let planning = 0;
+let planning: ReturnType<typeof setTimeout> | undefined;
 options.subscribe(() => {
   clearTimeout(planning);
-  planning = window.setTimeout(() => void planMemory(), 250);
+  planning = setTimeout(() => void planMemory(), 250);
 });

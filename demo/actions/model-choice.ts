@@ -1,4 +1,5 @@
 /** The model that runs take: the one that is built in, until the person chooses another. */
+import { signal } from '@preact/signals';
 import { fetchFolder } from '../../src/browser.ts';
 import type { ModelRequest } from '../engine/session.ts';
 import * as app from '../state/app.ts';
@@ -11,14 +12,14 @@ export const NANO_REQUEST: ModelRequest = {
     fetchFolder(new URL('weights/invsr-nano/', document.baseURI), { signal, onProgress }),
 };
 
-let chosen: ModelRequest = NANO_REQUEST;
+const chosen = signal(NANO_REQUEST);
 
-export const chosenModel = (): ModelRequest => chosen;
+export const chosenModel = (): ModelRequest => chosen.value;
 
 /** Of what is made from now on. */
-export const currentLook = (): Look => ({ model: chosen.id, options: options.value });
+export const currentLook = (): Look => ({ model: chosen.value.id, options: options.value });
 
 export function choose(state: app.ModelState, request: ModelRequest): void {
-  chosen = request;
+  chosen.value = request;
   app.model.value = state;
 }

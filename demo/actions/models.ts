@@ -14,7 +14,7 @@ import { explain } from '../explain.ts';
 import * as app from '../state/app.ts';
 import { cancel, ended } from './execution.ts';
 import { prepare } from './memory.ts';
-import { choose, NANO_REQUEST } from './model-choice.ts';
+import { choose, chosenModel, NANO_REQUEST } from './model-choice.ts';
 import { makeViewAnew } from './runs.ts';
 
 export const SD_TURBO = 'sd-turbo';
@@ -37,7 +37,7 @@ export type Large =
   | { readonly kind: 'waiting' }
   | { readonly kind: 'downloading'; readonly loaded: number; readonly total: number }
   | { readonly kind: 'checking'; readonly fraction: number }
-  | { readonly kind: 'here'; readonly folder: Folder }
+  | { readonly kind: 'here' }
   | { readonly kind: 'failed'; readonly text: string; readonly details?: string };
 
 export const large = signal<Large>({ kind: 'unknown' });
@@ -50,36 +50,36 @@ const openStore = (): Promise<ModelStore> =>
     throw error;
   }));
 let downloading: AbortController | null = null;
+/** A download is on that ends with the page. */
+export const isFleeting = signal(false);
+/** Counts looks and downloads: what a look finds after the next has begun counts no more. */
+let looks = 0;
 
-const fail = (error: unknown): void => {
+function failed(error: unknown): Large {
   if (app.isOffline.value && !(error instanceof StorageError)) {
-    const text = 'There is no connection, and SD-Turbo comes over the network.';
-    large.value = { kind: 'failed', text };
-    return;
+    return { kind: 'failed', text: 'There is no connection, and SD-Turbo comes over the network.' };
   }
   const { text, details } = explain(error);
-  large.value = {
+  return {
     kind: 'failed',
     text: text.replace(/^sd-turbo\b/i, SD_TURBO_STATE.name),
     ...(details !== undefined && { details }),
   };
-};
+}
 
-/** Finds out whether it is here, or what a download would be. */
+/** Finds out whether it is here, or what a download would be. Other tabs and the browser may have removed it since. */
 export async function lookForLarge(): Promise<void> {
-  if (downloading || large.value.kind === 'here') return;
-  large.value = { kind: 'looking' };
-  try {
-    const store = await openStore();
-    const folder = await store.open(SD_TURBO);
-    if (folder) {
-      large.value = { kind: 'here', folder };
-      return;
-    }
-    await offer(await hubModel(SD_TURBO));
-  } catch (error) {
-    fail(error);
-  }
+  if (downloading) return;
+  looks++;
+  const turn = looks;
+  if (large.value.kind !== 'here') large.value = { kind: 'looking' };
+  const found = await findLarge().catch(failed);
+  if (turn === looks) large.value = found;
+}
+
+async function findLarge(): Promise<Large> {
+  const isHere = await (await openStore()).open(SD_TURBO);
+  return isHere ? { kind: 'here' } : offerOf(await hubModel(SD_TURBO));
 }
 
 const ARRIVED: app.Notice = {
@@ -91,12 +91,14 @@ const ARRIVED: app.Notice = {
 /** After the person has agreed to the licences. Cancelled or cut, the next one goes on. */
 export async function downloadLarge(remote: RemoteModel): Promise<void> {
   downloading = new AbortController();
+  looks++;
   const { signal } = downloading;
   large.value = { kind: 'downloading', loaded: 0, total: remote.bytes };
   app.say('Download begun');
   try {
     const store = await openStore();
-    const folder = await store.download(remote, {
+    isFleeting.value = !store.isKept;
+    await store.download(remote, {
       signal,
       onWait: () => (large.value = { kind: 'waiting' }),
       onProgress({ loadedBytes, checkedBytes, totalBytes }) {
@@ -107,27 +109,31 @@ export async function downloadLarge(remote: RemoteModel): Promise<void> {
             : { kind: 'checking', fraction: checkedBytes / totalBytes };
       },
     });
-    large.value = { kind: 'here', folder };
+    large.value = { kind: 'here' };
     app.say('The model is here');
     // Another model ends the run under way: that is for the person to decide.
     if (app.isBusy.value) app.notice.value = ARRIVED;
     else useLarge();
   } catch (error) {
-    if (signal.aborted) await offer(remote).catch(fail);
-    else fail(error);
+    large.value = signal.aborted ? await offerOf(remote).catch(failed) : failed(error);
   } finally {
     downloading = null;
+    isFleeting.value = false;
   }
 }
 
-async function offer(remote: RemoteModel): Promise<void> {
+async function offerOf(remote: RemoteModel): Promise<Large> {
   const store = await openStore();
   const { isKept } = store;
-  large.value = { kind: 'offered', remote, isKept, ...(await store.plan(remote)) };
+  return { kind: 'offered', remote, isKept, ...(await store.plan(remote)) };
 }
 
-/** Another model from the next run on. The one under way is stopped; what is looked at is made anew. */
+/**
+ * Another model from the next run on. The one under way is stopped; what is looked at is made anew. Nothing
+ * where it is the one in use.
+ */
 function useModel(state: app.ModelState, request: ModelRequest): void {
+  if (request.id === chosenModel().id) return;
   cancel();
   choose(state, request);
   app.plannedBytes.value = null;
@@ -139,9 +145,15 @@ export const useNano = (): void => useModel(app.NANO, NANO_REQUEST);
 export const cancelDownload = (): void => downloading?.abort();
 
 export function useLarge(): void {
-  const { value: state } = large;
-  if (state.kind !== 'here') return;
-  useModel(SD_TURBO_STATE, { id: SD_TURBO, open: async () => state.folder });
+  useModel(SD_TURBO_STATE, { id: SD_TURBO, open: openLarge });
+}
+
+/** As it is in the storage now: files that were replaced there cannot be read any more. */
+async function openLarge(): Promise<Folder> {
+  const folder = await (await openStore()).open(SD_TURBO);
+  if (folder) return folder;
+  const gone = `${SD_TURBO} is not in this browser any more; get it again under “Model”`;
+  throw new StorageError(gone, { problem: 'failed' });
 }
 
 export async function removeLarge(): Promise<void> {
@@ -151,7 +163,7 @@ export async function removeLarge(): Promise<void> {
     large.value = { kind: 'unknown' };
     app.say('Removed');
   } catch (error) {
-    fail(error);
+    large.value = failed(error);
     return;
   }
   await lookForLarge();

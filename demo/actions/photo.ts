@@ -36,6 +36,7 @@ export async function open(file: Blob | Promise<Blob>, name: string): Promise<bo
 export async function openSample(file: string): Promise<void> {
   const bytes = fetch(new URL(`samples/${file}`, document.baseURI)).then((answer) => answer.blob());
   if (!(await open(bytes, file))) return;
+  app.sample.value = app.picture.value;
   const turn = asked;
   await deviceSettled();
   if (turn === asked) await sharpen();

@@ -7,8 +7,14 @@ import { startOf } from '../state/options.ts';
 import { areaOf } from '../state/regions.ts';
 import { currentSession } from './current-session.ts';
 
-/** Encoded, with its settings. Errors of `encode`; a file of fewer pixels is offered after FileSizeError. */
-export async function encodeResult(how: SaveOptions): Promise<Blob> {
+/**
+ * Encoded, with its settings. Errors of `encode`, PictureError where it has changed meanwhile; smaller files are offered
+ * after FileSizeError.
+ */
+export async function encodeResult(
+  how: SaveOptions,
+  onProgress?: (share: number) => void,
+): Promise<Blob> {
   const { value: picture } = app.picture;
   const { value: result } = app.result;
   const surface = currentSession()?.surface;
@@ -24,11 +30,9 @@ export async function encodeResult(how: SaveOptions): Promise<Blob> {
     overlap,
   };
   const { bitmap: photo, metadata } = picture;
-  const sharp = surface.sheets.bitmaps(how.region);
-  const blob = await encode({ photo, metadata, settings, how }, sharp).catch((error: unknown) => {
+  const request = { photo, metadata, settings, how };
+  return encode(request, surface.sheets.reader(), onProgress).catch((error: unknown) => {
     if (error instanceof FileSizeError) app.filePixels.value = fewerPixels(areaOf(error.size));
     throw error;
   });
-  if (currentSession()?.surface !== surface) throw new Error('another photo was opened meanwhile');
-  return blob;
 }

@@ -4,7 +4,14 @@
  */
 import { workDone } from '../../src/engine/nudge.ts';
 import { createQueue } from '../../src/engine/queue.ts';
-import { type Folder, InvSR, type Model, type Progress, type Region } from '../../src/index.ts';
+import {
+  CheckpointError,
+  type Folder,
+  InvSR,
+  type Model,
+  type Progress,
+  type Region,
+} from '../../src/index.ts';
 import { SURROUND } from '../../src/library/window.ts';
 import { networkOptions, type Options } from '../state/options.ts';
 import { fitOf, MARGIN, type Room, roomOf, runsOf } from '../state/cut.ts';
@@ -73,11 +80,12 @@ export class Session {
 
   /** Weights on the device and kernels compiled, ahead of the first run. */
   async prepare(request: PrepareRequest): Promise<void> {
-    const engine = await this.#engine(request);
-    const { signal, onProgress, options } = request;
-    if (!this.surface) return;
-    const size = this.#typicalRun(this.surface, options, SURROUND);
-    await engine.prepare(size, { ...networkOptions(options), signal, onProgress });
+    await this.#use(request, async (engine) => {
+      const { signal, onProgress, options } = request;
+      if (!this.surface) return;
+      const size = this.#typicalRun(this.surface, options, SURROUND);
+      await engine.prepare(size, { ...networkOptions(options), signal, onProgress });
+    });
   }
 
   /** One that has neighbours, if any has; with its margin and `more` around it. */
@@ -87,9 +95,17 @@ export class Session {
     return grow(run, MARGIN + more, all);
   }
 
-  /** One after another: each finds what the one before has loaded. */
-  #engine(request: PrepareRequest): Promise<InvSR> {
-    return this.#queue(() => this.#load(request));
+  /** A model that cannot be read, as where its files were replaced, is opened anew the next time. */
+  async #use(request: PrepareRequest, work: (engine: InvSR) => Promise<void>): Promise<void> {
+    // One after another: each finds what the one before has loaded.
+    const engine = await this.#queue(() => this.#load(request));
+    try {
+      await work(engine);
+    } catch (error) {
+      const isUnreadable = error instanceof CheckpointError && this.#loaded?.engine === engine;
+      if (isUnreadable) await this.#queue(() => this.#unload());
+      throw error;
+    }
   }
 
   /** The model with these options, opened once; another one takes its place. */
@@ -123,20 +139,21 @@ export class Session {
   /** The whole photo in one run. The result before stays until this one is complete. */
   async sharpenAtOnce(request: RunRequest): Promise<void> {
     const { before, size, sheets } = this.#surface();
-    const engine = await this.#engine(request);
-    const output = await sheets.blank(size);
-    request.onParts([{ texture: output, region: whole(size) }]);
-    try {
-      await engine.upscale(before, { ...upscaleOptions(request), output });
-      await workDone(this.device);
-      request.signal.throwIfAborted();
-    } catch (error) {
+    await this.#use(request, async (engine) => {
+      const output = await sheets.blank(size);
+      request.onParts([{ texture: output, region: whole(size) }]);
+      try {
+        await engine.upscale(before, { ...upscaleOptions(request), output });
+        await workDone(this.device);
+        request.signal.throwIfAborted();
+      } catch (error) {
+        request.onParts(sheets.parts);
+        output.destroy();
+        throw error;
+      }
+      sheets.replace(output);
       request.onParts(sheets.parts);
-      output.destroy();
-      throw error;
-    }
-    sheets.replace(output);
-    request.onParts(sheets.parts);
+    });
   }
 
   /**
@@ -146,25 +163,26 @@ export class Session {
   async sharpenPart(request: RunRequest, part: Region, within: Region): Promise<void> {
     request.signal.throwIfAborted();
     const { before, sheets } = this.#surface();
-    const engine = await this.#engine(request);
     const region = grow(part, MARGIN, within);
-    let output: GPUTexture | undefined;
-    try {
-      // Ahead of the work, which would be for nothing where memory runs out after it.
-      await sheets.reserve(region, request.signal);
-      output = await sheets.blank(region);
-      request.onParts([...sheets.parts, { texture: output, region, shows: part }]);
-      await engine.upscale(before, { ...upscaleOptions(request), region, output });
-      request.signal.throwIfAborted();
-      sheets.paste(output, region, Math.min(MARGIN, region.width / 4, region.height / 4));
-      await workDone(this.device);
-      // Stopped for other options or another photo: there is nothing left that would be sharp.
-      request.signal.throwIfAborted();
-    } finally {
-      sheets.trim();
-      request.onParts(sheets.parts);
-      output?.destroy();
-    }
+    await this.#use(request, async (engine) => {
+      let output: GPUTexture | undefined;
+      try {
+        // Ahead of the work, which would be for nothing where memory runs out after it.
+        await sheets.reserve(region, request.signal);
+        output = await sheets.blank(region);
+        request.onParts([...sheets.parts, { texture: output, region, shows: part }]);
+        await engine.upscale(before, { ...upscaleOptions(request), region, output });
+        request.signal.throwIfAborted();
+        sheets.paste(output, region, Math.min(MARGIN, region.width / 4, region.height / 4));
+        await workDone(this.device);
+        // Stopped for other options or another photo: there is nothing left that would be sharp.
+        request.signal.throwIfAborted();
+      } finally {
+        sheets.trim();
+        request.onParts(sheets.parts);
+        output?.destroy();
+      }
+    });
   }
 
   /** Bytes that all of the photo takes; undefined before a model is open. RangeError, ImageSizeError: it cannot be. */

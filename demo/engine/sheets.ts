@@ -3,6 +3,8 @@
  * pasted into them, transparent (premultiplied) where nothing is sharp. Regions are in pixels of the photo.
  */
 import type { Region } from '../../src/index.ts';
+import type { SharpPart } from '../picture/compose.ts';
+import { PictureError } from '../picture/open.ts';
 import { type Room, SCALE, type Sheet, sheetsOf } from '../state/cut.ts';
 import { areaOf, cellsOf, meet, type Size } from '../state/regions.ts';
 import type { Part } from '../viewer/types.ts';
@@ -12,6 +14,8 @@ import { createTexture } from './texture.ts';
 
 const REFUSAL =
   'The graphics card has no memory left for more of the result. What is sharp stays: save it, or sharpen smaller parts.';
+
+const CHANGED = 'The result has changed while it was being saved. Save it again.';
 
 /** Side in pixels of the photo: 16.8 million of the result's, Safari's limit on phones. */
 const PIECE = 1024;
@@ -34,6 +38,8 @@ export class Sheets {
   readonly #sheets: readonly Held[];
   /** Made when first something is to be pasted: a photo that is made at once needs none. */
   #paste: Paste | undefined;
+  /** Counts changes of what the sheets show. */
+  #version = 0;
 
   constructor(device: GPUDevice, size: Size, room: Room) {
     this.#device = device;
@@ -115,6 +121,7 @@ export class Sheets {
       });
       sheet.hasContent = true;
     }
+    this.#version++;
   }
 
   /** All of the result, where it is one sheet; the one before is freed. */
@@ -124,6 +131,7 @@ export class Sheets {
     free(sheet);
     sheet.texture = texture;
     sheet.hasContent = true;
+    this.#version++;
   }
 
   /** What is in `region`, whose sheets it reserves; destroyed by who takes it. Errors as `reserve`. */
@@ -156,15 +164,29 @@ export class Sheets {
       throw error;
     }
     transfer(false);
-    return { restore: () => transfer(true), destroy };
+    const restore = (): void => {
+      transfer(true);
+      this.#version++;
+    };
+    return { restore, destroy };
   }
 
-  /** What is sharp in `region`, in pieces that every browser has canvases for; bitmaps are to be closed. */
-  *bitmaps(region: Region): Generator<{ readonly bitmap: ImageBitmap; readonly region: Region }> {
+  /**
+   * What is sharp now, region by region, in pieces that every browser has canvases for; bitmaps are to be
+   * closed. PictureError: it has changed since.
+   */
+  reader(): (region: Region) => Generator<SharpPart> {
+    const version = this.#version;
+    return (region) => this.#bitmaps(region, version);
+  }
+
+  *#bitmaps(region: Region, version: number): Generator<SharpPart> {
     for (const sheet of this.#sheets) {
       const shared = meet(region, sheet.shows);
-      if (!shared || !sheet.texture || !sheet.hasContent) continue;
+      if (!shared) continue;
       for (const piece of cellsOf(shared, PIECE)) {
+        if (this.#version !== version) throw new PictureError(CHANGED);
+        if (!sheet.texture || !sheet.hasContent) break;
         const [x, y] = placeIn(sheet, piece);
         const [width, height] = [SCALE * piece.width, SCALE * piece.height];
         const bitmap = bitmapOf(this.#device, sheet.texture, { x, y, width, height });
@@ -176,6 +198,7 @@ export class Sheets {
   /** Nothing is sharp any more. */
   clear(): void {
     this.#sheets.forEach(free);
+    this.#version++;
   }
 
   #around(region: Region): readonly Held[] {

@@ -1,15 +1,26 @@
 /**
- * The result as a file: what is sharp over the photo, which the browser enlarges, encoded with metadata.
- * Browsers encode on the thread that a canvas belongs to, for seconds where it is large: encoder.ts has a
- * worker do it. A canvas that is too large for a browser may just stay empty: it is tried first.
+ * The result as a file: what is sharp over the photo, with metadata, put together piece by piece.
+ *
+ *   PNG         pieces of 256 squared, band by band; their rows are compressed as they come (png.ts), so
+ *               that a file may have any size
+ *   JPEG, WebP  one piece on a canvas, which the browser encodes: no larger than its canvases
+ *
+ * Both take their time: encoder.ts has a worker do it.
  */
 import type { Region } from '../../src/index.ts';
 import { resultNote, resultXmp, type Settings } from '../../src/library/result-note.ts';
 import { VERSION } from '../../src/version.ts';
+import { cellsOf, type Size } from '../state/regions.ts';
+import { createComposer, isOpaque, readable, type SharpPart } from './compose.ts';
 import { resultExif } from './exif.ts';
-import { type PictureMetadata, withMetadata } from './metadata.ts';
-import type { Size } from '../state/regions.ts';
+import {
+  type PictureMetadata,
+  pngMetadata,
+  type ResultMetadata,
+  withMetadata,
+} from './metadata.ts';
 import { PictureError } from './open.ts';
+import { createPng } from './png.ts';
 
 export type Format = 'png' | 'jpeg' | 'webp';
 
@@ -48,16 +59,12 @@ export interface FileRequest {
   readonly how: SaveOptions;
 }
 
-/** What is sharp, for a region of the photo; transparent where nothing is. */
-export interface SharpPart {
-  readonly bitmap: ImageBitmap;
-  readonly region: Region;
-}
-
 export interface PictureFile {
-  /** Over the photo. Closes the bitmap. */
+  /** The next of `piecesOf`; the one before is complete. */
+  begin(piece: Region): Promise<void>;
+  /** Into the piece. Closes the bitmap. */
   draw(part: SharpPart): void;
-  /** The photo's own alpha cuts the result out. PictureError: the browser cannot. */
+  /** After the last piece. PictureError: the browser cannot. */
   finish(): Promise<Blob>;
 }
 
@@ -67,7 +74,7 @@ export class FileSizeError extends PictureError {
 
   constructor(size: Size, options?: ErrorOptions) {
     super(
-      `This browser cannot put a picture of ${size.width} × ${size.height} pixels together. Save it at half the size, or zoom in and save what you see.`,
+      `This browser cannot put a picture of ${size.width} × ${size.height} pixels together. Save it as PNG, or at half the size.`,
       options,
     );
     this.size = size;
@@ -79,52 +86,90 @@ export const fileSize = ({ region, scale }: Pick<SaveOptions, 'region' | 'scale'
   height: scale * region.height,
 });
 
-const TOOL = `invsr-webgpu ${VERSION}`;
+/** Of the photo; a band of pieces of PNG has all of the file's width. */
+const PIECE = 256;
 
-/** FileSizeError: too large for this browser. */
-export function createFile({ photo, metadata, settings, how }: FileRequest): PictureFile {
-  const { region, format, quality } = how;
+/** What a file is drawn by, in this order. */
+export const piecesOf = ({ region, format }: SaveOptions): readonly Region[] =>
+  format === 'png' ? cellsOf(region, PIECE) : [region];
+
+/** FileSizeError: too large for this browser, as no PNG is. */
+export const createFile = (request: FileRequest): PictureFile =>
+  request.how.format === 'png' ? pngFile(request) : canvasFile(request);
+
+function pngFile({ photo, metadata, settings, how }: FileRequest): PictureFile {
+  const { region, scale } = how;
   const size = fileSize(how);
-  const { width, height } = size;
-  const canvas = new OffscreenCanvas(width, height);
+  const side = scale * PIECE;
+  const channels = isOpaque(photo) ? 3 : 4;
+  const stride = channels * size.width;
+  const composer = createComposer(readable({ width: side, height: side }), photo, scale);
+  const chunks = how.metadata ? pngMetadata(noteOf({ metadata, settings }, size)) : [];
+  const png = createPng({ ...size, channels, chunks });
+  const band = new Uint8Array(stride * Math.min(side, size.height));
+  let piece: Region | undefined;
+  const end = async (): Promise<void> => {
+    if (!piece) return;
+    if (channels === 4) composer.cut();
+    const [width, height] = [scale * piece.width, scale * piece.height];
+    const left = scale * (piece.x - region.x);
+    const { data } = composer.context.getImageData(0, 0, width, height);
+    for (let y = 0; y < height; y++) {
+      let to = y * stride + channels * left;
+      for (let from = 4 * y * width; from < 4 * (y + 1) * width; from += 4) {
+        for (let i = 0; i < channels; i++) band[to++] = data[from + i] ?? 0;
+      }
+    }
+    const isLast = left + width === size.width;
+    if (isLast) await png.write(band.subarray(0, height * stride));
+  };
+  return {
+    async begin(next) {
+      await end();
+      piece = next;
+      composer.begin(next);
+    },
+    draw: (part) => composer.draw(part),
+    async finish() {
+      await end();
+      return png.finish();
+    },
+  };
+}
+
+function canvasFile({ photo, metadata, settings, how }: FileRequest): PictureFile {
+  const { format, quality, scale } = how;
+  const size = fileSize(how);
+  const canvas = new OffscreenCanvas(size.width, size.height);
   const context = canvas.getContext('2d');
   if (!context || !keepsPixels(context, size)) throw new FileSizeError(size);
   // It would be empty from then on.
   let isLost = false;
   canvas.addEventListener('contextlost', () => (isLost = true));
-  context.imageSmoothingQuality = 'high';
-  const drawPhoto = (): void => {
-    const { x, y } = region;
-    context.drawImage(photo, x, y, region.width, region.height, 0, 0, width, height);
-  };
-  drawPhoto();
+  const composer = createComposer(context, photo, scale);
   return {
-    draw({ bitmap, region: at }) {
-      const { scale } = how;
-      const [x, y] = [scale * (at.x - region.x), scale * (at.y - region.y)];
-      context.drawImage(bitmap, x, y, scale * at.width, scale * at.height);
-      bitmap.close();
-    },
+    begin: async (piece) => composer.begin(piece),
+    draw: (part) => composer.draw(part),
     async finish() {
-      if (isLost) throw new FileSizeError(size);
       if (format === 'jpeg') {
         context.globalCompositeOperation = 'destination-over';
         context.fillStyle = '#fff';
-        context.fillRect(0, 0, width, height);
-      } else {
-        context.globalCompositeOperation = 'destination-in';
-        drawPhoto();
-      }
+        context.fillRect(0, 0, size.width, size.height);
+      } else if (!isOpaque(photo)) composer.cut();
       const type = `image/${format}`;
-      const blob = await canvas
+      const encoded = await canvas
         .convertToBlob({ type, quality: quality / 100 })
-        .catch((cause: unknown) => {
-          throw new FileSizeError(size, { cause });
-        });
-      if (blob.type !== type) {
-        throw new PictureError(`This browser does not write ${format.toUpperCase()}. Choose PNG.`);
+        .catch((error: unknown) => error);
+      if (isLost) throw new FileSizeError(size, { cause: encoded });
+      if (!(encoded instanceof Blob) || encoded.type !== type) {
+        throw new PictureError(
+          `This browser could not write the picture as ${format.toUpperCase()}. Choose PNG.`,
+          { cause: encoded },
+        );
       }
-      return how.metadata ? annotated(blob, { metadata, settings }, size) : blob;
+      if (!how.metadata) return encoded;
+      const bytes = new Uint8Array(await encoded.arrayBuffer());
+      return new Blob([withMetadata(bytes, noteOf({ metadata, settings }, size), size)], { type });
     },
   };
 }
@@ -142,20 +187,17 @@ function keepsPixels(context: OffscreenCanvasRenderingContext2D, { width, height
   }
 }
 
-async function annotated(
-  blob: Blob,
+const TOOL = `invsr-webgpu ${VERSION}`;
+
+/** What the file says about itself. */
+function noteOf(
   { metadata, settings }: Pick<FileRequest, 'metadata' | 'settings'>,
   size: Size,
-): Promise<Blob> {
+): ResultMetadata {
   const exif = resultExif(metadata.exif, { ...size, software: `${TOOL}, AI-upscaled` });
-  const bytes = withMetadata(
-    new Uint8Array(await blob.arrayBuffer()),
-    {
-      ...(exif && { exif }),
-      xmp: resultXmp(metadata.xmp, { settings, tool: TOOL }),
-      texts: { Software: TOOL, Comment: resultNote(settings) },
-    },
-    size,
-  );
-  return new Blob([bytes], { type: blob.type });
+  return {
+    ...(exif && { exif }),
+    xmp: resultXmp(metadata.xmp, { settings, tool: TOOL }),
+    texts: { Software: TOOL, Comment: resultNote(settings) },
+  };
 }

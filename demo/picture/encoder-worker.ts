@@ -15,6 +15,7 @@ let file: PictureFile | undefined;
 
 async function answer(asked: Asked): Promise<Blob | undefined> {
   if (asked.kind === 'begin') file = createFile(asked.request);
+  else if (asked.kind === 'piece') await file?.begin(asked.piece);
   else if (asked.kind === 'draw') file?.draw(asked.part);
   else return file?.finish();
   return undefined;

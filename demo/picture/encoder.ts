@@ -1,9 +1,12 @@
 /** The page's side of encoder-worker.ts. */
-import { type FileRequest, fileSize, FileSizeError, type SharpPart } from './encode.ts';
+import type { Region } from '../../src/index.ts';
+import type { SharpPart } from './compose.ts';
+import { type FileRequest, fileSize, FileSizeError, piecesOf } from './encode.ts';
 import { PictureError } from './open.ts';
 
 export type Asked =
   | { readonly kind: 'begin'; readonly request: FileRequest }
+  | { readonly kind: 'piece'; readonly piece: Region }
   | { readonly kind: 'draw'; readonly part: SharpPart }
   | { readonly kind: 'finish' };
 
@@ -15,8 +18,15 @@ export type Answered =
 /** FileSizeError, another PictureError, or something that nobody has thought of. */
 export type Failure = 'size' | 'picture' | 'other';
 
-/** Parts are asked for one by one, and given away. FileSizeError, PictureError: the browser cannot. */
-export async function encode(request: FileRequest, parts: Iterable<SharpPart>): Promise<Blob> {
+/**
+ * `partsOf` is asked for what is sharp, piece by piece, and its bitmaps are given away. `onProgress`: from 0 to 1.
+ * FileSizeError, PictureError: the browser cannot. What `partsOf` throws.
+ */
+export async function encode(
+  request: FileRequest,
+  partsOf: (piece: Region) => Iterable<SharpPart>,
+  onProgress: (share: number) => void = () => {},
+): Promise<Blob> {
   const worker = new Worker('encoder.js', { type: 'module' });
   const ask = asking(worker, {
     size: () => new FileSizeError(fileSize(request.how)),
@@ -25,7 +35,12 @@ export async function encode(request: FileRequest, parts: Iterable<SharpPart>): 
   });
   try {
     await ask({ kind: 'begin', request });
-    for (const part of parts) await ask({ kind: 'draw', part }, [part.bitmap]);
+    const pieces = piecesOf(request.how);
+    for (const [i, piece] of pieces.entries()) {
+      onProgress(i / pieces.length);
+      await ask({ kind: 'piece', piece });
+      for (const part of partsOf(piece)) await ask({ kind: 'draw', part }, [part.bitmap]);
+    }
     const blob = await ask({ kind: 'finish' });
     if (!blob) throw new Error('the encoder gave no file');
     return blob;
@@ -44,8 +59,12 @@ const asking =
           data.kind === 'done' ? resolve(data.blob) : reject(failures[data.error](data.message)),
         { once: true },
       );
-      worker.addEventListener('error', () => reject(new Error('the encoder did not start')), {
-        once: true,
-      });
+      worker.addEventListener(
+        'error',
+        () => reject(new Error('the encoder’s module script failed')),
+        {
+          once: true,
+        },
+      );
       worker.postMessage(message, transfer);
     });

@@ -6,6 +6,7 @@
  *   WebP  RIFF      type, length u32 little-endian, data, even: VP8X with flags first, EXIF, "XMP "
  */
 import { concatBytes } from '../../src/weights/safetensors-write.ts';
+import { pngChunk } from './png.ts';
 
 export interface PictureMetadata {
   /** A TIFF block, from its byte order on. */
@@ -124,40 +125,23 @@ function* webpChunks(bytes: Uint8Array): Generator<Part> {
   }
 }
 
-/** An encoded picture with metadata in it; what it had of its own kind is replaced. */
-export function withMetadata(
-  bytes: Uint8Array,
-  metadata: ResultMetadata,
-  size: { readonly width: number; readonly height: number },
-): Uint8Array<ArrayBuffer> {
-  if (startsWith(bytes, '\x89PNG\r\n')) return pngWith(bytes, metadata);
-  if (startsWith(bytes, '\xff\xd8')) return jpegWith(bytes, metadata);
-  return webpWith(bytes, metadata, size);
-}
+/** What a PNG says about itself, as chunks for the writer of png.ts. */
+export const pngMetadata = ({ exif, xmp, texts = {} }: ResultMetadata) => [
+  ...(exif ? [pngChunk('eXIf', exif)] : []),
+  ...(xmp === undefined ? [] : [pngChunk('iTXt', concatBytes([bytesOf(PNG_XMP), utf8(xmp)]))]),
+  ...Object.entries(texts).map(([key, text]) => pngChunk('tEXt', bytesOf(`${key}\0${text}`))),
+];
 
-function pngWith(bytes: Uint8Array, { exif, xmp, texts = {} }: ResultMetadata) {
-  const chunk = (type: string, data: Uint8Array): Uint8Array => {
-    const body = concatBytes([bytesOf(type), data]);
-    return concatBytes([u32(data.length), body, u32(crc32(body))]);
-  };
-  const ours = [
-    ...(exif ? [chunk('eXIf', exif)] : []),
-    ...(xmp === undefined ? [] : [chunk('iTXt', concatBytes([bytesOf(PNG_XMP), utf8(xmp)]))]),
-    ...Object.entries(texts).map(([key, text]) => chunk('tEXt', bytesOf(`${key}\0${text}`))),
-  ];
-  const [header, ...rest] = [...pngChunks(bytes)].filter(
-    ({ type }) => !/^(?:eXIf|iTXt|tEXt|zTXt)$/.test(type),
-  );
-  return concatBytes([
-    bytes.subarray(0, 8),
-    ...(header ? [header.whole] : []),
-    ...ours,
-    ...rest.map(({ whole }) => whole),
-  ]);
-}
+/** An encoded JPEG or WebP with metadata in it; what it had of its own kind is replaced. */
+export const withMetadata = (
+  bytes: Uint8Array,
+  metadata: PictureMetadata,
+  size: { readonly width: number; readonly height: number },
+): Uint8Array<ArrayBuffer> =>
+  startsWith(bytes, '\xff\xd8') ? jpegWith(bytes, metadata) : webpWith(bytes, metadata, size);
 
 /** A segment holds 65533 bytes. EXIF that is longer is left out. */
-function jpegWith(bytes: Uint8Array, { exif, xmp }: ResultMetadata) {
+function jpegWith(bytes: Uint8Array, { exif, xmp }: PictureMetadata) {
   const app1 = (data: Uint8Array): Uint8Array[] =>
     data.length > 65_533
       ? []
@@ -188,7 +172,7 @@ const VP8X_ALPHA = 16;
 
 function webpWith(
   bytes: Uint8Array,
-  { exif, xmp }: ResultMetadata,
+  { exif, xmp }: PictureMetadata,
   { width, height }: { readonly width: number; readonly height: number },
 ) {
   const chunk = (type: string, data: Uint8Array): Uint8Array =>
@@ -213,14 +197,4 @@ function webpWith(
     ...(xmp === undefined ? [] : [chunk('XMP ', utf8(xmp))]),
   ]);
   return concatBytes([bytesOf('RIFF'), u32(body.length, true), body]);
-}
-
-/** PNG's: polynomial EDB88320, reflected. */
-function crc32(bytes: Uint8Array): number {
-  let crc = ~0;
-  for (const byte of bytes) {
-    crc ^= byte;
-    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
-  }
-  return ~crc >>> 0;
 }

@@ -5,7 +5,12 @@ interface FilePicker {
   readonly showSaveFilePicker?: (options: {
     readonly suggestedName: string;
     readonly types: readonly { readonly accept: Readonly<Record<string, readonly string[]>> }[];
-  }) => Promise<FileSystemFileHandle>;
+  }) => Promise<RemovableHandle>;
+}
+
+/** Not in all browsers. */
+interface RemovableHandle extends FileSystemFileHandle {
+  remove?(): Promise<void>;
 }
 
 /**
@@ -30,11 +35,19 @@ export async function saveAs(
       throw error;
     });
   if (!handle) return false;
-  const blob = await make(); // first: what fails leaves no file open
-  const file = await handle.createWritable();
-  await file.write(blob);
-  await file.close();
+  try {
+    const blob = await make(); // first: what fails leaves no file open
+    await blob.stream().pipeTo(await handle.createWritable());
+  } catch (error) {
+    await forget(handle).catch(() => {});
+    throw error;
+  }
   return true;
+}
+
+/** Browsers make, or empty, the file when it is chosen. */
+async function forget(handle: RemovableHandle): Promise<void> {
+  if ((await handle.getFile()).size === 0) await handle.remove?.();
 }
 
 function download(name: string, blob: Blob): void {

@@ -54,6 +54,8 @@ export const NANO: ModelState = { id: 'nano', name: 'Nano' };
 
 export const device = signal<DeviceState>({ kind: 'starting' });
 export const picture = signal<Picture | null>(null);
+/** The photo, where it is one of ours. */
+export const sample = signal<Picture | null>(null);
 export const run = signal<Run>({ kind: 'idle' });
 export const result = signal<Result | null>(null);
 export const notice = signal<Notice | null>(null);
@@ -62,6 +64,8 @@ export const model = signal<ModelState>(NANO);
 export const memoryBytes = signal<number | null>(null);
 /** Bytes of a run of the whole photo, planned; null where not known yet. */
 export const plannedBytes = signal<number | null>(null);
+/** Parts of the photo whose result is there: all of one look, but for what was tried again. */
+export const sharp = signal<readonly Region[]>([]);
 /** What the viewer shows. */
 export const images = signal<{
   readonly before: GPUTexture;
@@ -69,6 +73,8 @@ export const images = signal<{
 } | null>(null);
 /** Counts changes of the textures' contents. */
 export const changes = signal(0);
+/** `changes` when the result was last saved, copied or shared. */
+export const kept = signal(-1);
 /** Tiles and parts under way, in pixels of the photo. */
 export const underWay = signal<readonly Region[]>([]);
 /** Of the photo, in its pixels; null while none is shown. */
@@ -83,13 +89,15 @@ export const filePixels = signal(CANVAS_PIXELS);
 export const announcement = signal('');
 /** Only what is looked at is computed. */
 export const followsView = signal(false);
-/** The part that is selected for another try. */
+/** The part that is selected, to be made on its own. */
 export const selection = signal<Region | null>(null);
 /** Something can be put back as it was before the last try. */
 export const canUndo = signal(false);
-export const isOffline = signal(!navigator.onLine);
+export const isOffline = signal(false);
 
 export const isBusy = computed(() => run.value.kind !== 'idle');
+/** The selected part is being made. */
+export const isTrying = computed(() => run.value.kind !== 'idle' && run.value.aim === 'part');
 /** 0 to 1; null while nothing runs. */
 export const fraction = computed(() => {
   const state = run.value;
@@ -97,6 +105,7 @@ export const fraction = computed(() => {
   return state.kind === 'preparing' ? state.fraction : fractionOf(state.pace);
 });
 
+/** The same again differs by a space at its end: screen readers tell what has changed. */
 export const say = (text: string): void => {
-  announcement.value = text;
+  announcement.value = text === announcement.value ? `${text}\u00A0` : text;
 };

@@ -66,10 +66,16 @@ export function subtract(a: Region, b: Region): readonly Region[] {
   ].filter(({ width, height }) => width > 0 && height > 0);
 }
 
+/** `wanted` without `others`, as rectangles that do not overlap. */
+export const outside = (wanted: Region, others: readonly Region[]): readonly Region[] =>
+  others.reduce<readonly Region[]>(
+    (parts, other) => parts.flatMap((part) => subtract(part, other)),
+    [wanted],
+  );
+
 /** The smallest rectangle around what of `wanted` is not done; null where all is. */
 export function missing(wanted: Region, done: readonly Region[]): Region | null {
-  let parts: readonly Region[] = [wanted];
-  for (const region of done) parts = parts.flatMap((part) => subtract(part, region));
+  const parts = outside(wanted, done);
   if (parts.length === 0) return null;
   const x = Math.min(...parts.map((part) => part.x));
   const y = Math.min(...parts.map((part) => part.y));

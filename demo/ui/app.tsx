@@ -4,7 +4,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { isModelDrop, useFiles } from '../actions/models.ts';
 import { open } from '../actions/photo.ts';
 import { cancel } from '../actions/execution.ts';
-import { undo } from '../actions/runs.ts';
+import { undo } from '../actions/tries.ts';
 import { ACCEPT, fileOf } from '../picture/open.ts';
 import * as app from '../state/app.ts';
 import { Header } from './header.tsx';
@@ -30,7 +30,10 @@ export function App() {
   const picker = useRef<HTMLInputElement>(null);
   const choose = (): void => picker.current?.click();
   const isOver = useDrop();
-  useKeys({ choose, save: () => app.result.value && (dialog.value = 'save') });
+  useKeys({
+    choose,
+    save: () => app.result.value && !app.isBusy.value && (dialog.value = 'save'),
+  });
   useSignalEffect(() => {
     const { value: done } = app.fraction;
     document.title = done === null ? TITLE : `${Math.floor(100 * done)} % · InvSR`;
@@ -128,12 +131,17 @@ function useDrop() {
       },
       { signal },
     );
+    app.isOffline.value = !navigator.onLine;
     addEventListener('online', () => (app.isOffline.value = false), { signal });
     addEventListener('offline', () => (app.isOffline.value = true), { signal });
     return () => controller.abort();
   }, [isOver]);
   return isOver;
 }
+
+/** Whether the browser has something to undo in it. */
+const isText = (target: EventTarget | null): boolean =>
+  target instanceof HTMLInputElement && target.type === 'text';
 
 function useKeys({
   choose,
@@ -143,16 +151,16 @@ function useKeys({
   readonly save: () => void;
 }): void {
   useEffect(() => {
+    const commands: Readonly<Record<string, () => void>> = { o: choose, s: save, z: undo };
     const listen = (event: KeyboardEvent): void => {
       const command = event.ctrlKey || event.metaKey;
-      const isField = event.target instanceof HTMLInputElement && event.target.type !== 'radio';
       if (event.defaultPrevented) return; // the viewer's: Escape removes its region
-      if (event.key === 'Escape' && !document.querySelector('dialog[open]')) cancel();
-      else if (command && event.key === 'o') choose();
-      else if (command && event.key === 's') save();
-      else if (command && event.key === 'z' && app.canUndo.value && !isField) undo();
-      else return;
+      // A dialog has the keys to itself; the browser's own commands of these names are not meant there either.
+      const isCovered = document.querySelector('dialog[open]') !== null;
+      const { [event.key]: act } = command ? commands : { Escape: cancel };
+      if (!act || (event.key === 'z' && isText(event.target))) return;
       if (command) event.preventDefault();
+      if (!isCovered) act();
     };
     addEventListener('keydown', listen);
     return () => removeEventListener('keydown', listen);

@@ -1,19 +1,26 @@
 /** The button that begins a run, the progress that takes its place, and what a run gives and takes. */
 import { useEffect, useRef } from 'preact/hooks';
 import { cancel } from '../actions/execution.ts';
-import { sharpen } from '../actions/runs.ts';
+import { isDone, sharpen } from '../actions/runs.ts';
 import * as app from '../state/app.ts';
 import { options } from '../state/options.ts';
 import { bytesInWords, durationInWords, remainingMs } from '../state/progress.ts';
+import { whole } from '../state/regions.ts';
+import type { Region } from '../../src/index.ts';
 import { Bar, IconButton } from './controls.tsx';
 
 export function PanelFoot() {
   const { value: picture } = app.picture;
   const foot = useRef<HTMLDivElement>(null);
   const isBusy = app.isBusy.value;
-  // A button that goes takes the focus along: the one in its place gets it, and the first one after the first screen's.
+  const wasBusy = useRef(false);
+  // A button that goes takes the focus along. The one in its place gets it, and the first one after the first
+  // screen's; but when a run has ended, no key that was meant for something else may begin another.
   useEffect(() => {
-    if (document.activeElement === document.body) foot.current?.querySelector('button')?.focus();
+    const hasEnded = wasBusy.current && !isBusy;
+    wasBusy.current = isBusy;
+    if (document.activeElement !== document.body) return;
+    (hasEnded ? foot.current : foot.current?.querySelector('button'))?.focus();
   }, [isBusy]);
   if (!picture) return null;
   const planned = app.plannedBytes.value;
@@ -22,8 +29,8 @@ export function PanelFoot() {
   const isShown = result !== null && isOfNow(result);
   const { width, height } = picture;
   return (
-    <div class="panel-foot" ref={foot}>
-      {isBusy ? <Progress /> : <Begin />}
+    <div class="panel-foot" ref={foot} role="group" aria-label="Sharpen" tabIndex={-1}>
+      {isBusy ? <Progress /> : <Begin all={whole(picture)} />}
       <p class="hint facts-line">
         <span>
           {width} × {height} → {4 * width} × {4 * height}
@@ -41,19 +48,23 @@ export function PanelFoot() {
   );
 }
 
-function Begin() {
-  const { value: result } = app.result;
-  const isDone = result?.isWhole === true && isOfNow(result);
+function Begin({ all }: { readonly all: Region }) {
+  const { value: follows } = app.followsView;
+  const hasNothingToDo = isDone(follows ? (app.visible.value ?? all) : all);
   return (
     <button
       type="button"
-      class={`button wide ${isDone ? '' : 'primary'}`}
+      class={`button wide ${hasNothingToDo ? '' : 'primary'}`}
+      aria-disabled={follows && hasNothingToDo}
       onClick={() => void sharpen()}
     >
-      {app.followsView.value ? 'Sharpen what I see' : aimOf(result)}
+      {follows ? viewAim(hasNothingToDo) : aimOf(app.result.value)}
     </button>
   );
 }
+
+const viewAim = (isSharp: boolean): string =>
+  isSharp ? 'What you see is sharp' : 'Sharpen what I see';
 
 /** Made with what is chosen now. */
 const isOfNow = ({ options: of, model }: app.Result): boolean =>

@@ -3,12 +3,16 @@ import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { encodeResult } from '../actions/result.ts';
 import { explain } from '../explain.ts';
-import { canWrite, EXTENSIONS, type Format } from '../picture/encode.ts';
-import { canShare, copy, saveAs, share } from '../picture/save.ts';
-import type { Region } from '../../src/index.ts';
+import {
+  canWrite,
+  EXTENSIONS,
+  fileSize,
+  type Format,
+  type SaveOptions,
+} from '../picture/encode.ts';
+import { canShare, copy, saveAs, share as shareFile } from '../picture/save.ts';
 import * as app from '../state/app.ts';
-import { fileAreaOf } from '../state/file-area.ts';
-import { areaOf, whole } from '../state/regions.ts';
+import { type FileArea, fileAreas } from '../state/file-area.ts';
 import { Row, Segmented, Switch } from './controls.tsx';
 import { Dialog } from './dialog.tsx';
 import { Icon } from './icons.tsx';
@@ -22,40 +26,54 @@ const HINTS: Readonly<Record<Format, string>> = {
 export function SaveDialog({ onClose }: { readonly onClose: () => void }) {
   const format = useSignal<Format>('png');
   const quality = useSignal(92);
-  const scale = useSignal<2 | 4>(4);
+  const chosen = useSignal<FileArea | null>(null);
   const metadata = useSignal(true);
-  const isWorking = useSignal(false);
+  /** From 0 to 1; null while nothing is made. */
+  const share = useSignal<number | null>(null);
   const hasWebp = useSignal(true);
   useEffect(() => void canWrite('webp').then((can) => (hasWebp.value = can)), []);
   const { value: picture } = app.picture;
   if (!picture) return null;
-  const areaAt = (by: 2 | 4): Region | null =>
-    fileAreaOf(picture, app.visible.value, by, app.filePixels.value);
-  const region = areaAt(scale.value);
-  const isAll = region !== null && areaOf(region) === areaOf(picture);
-  const name = `${picture.name}${isAll ? '' : '-part'}-x${scale.value}.${EXTENSIONS[format.value]}`;
-  const make = (): Promise<Blob> =>
-    encodeResult({
-      region: region ?? whole(picture),
-      format: format.value,
-      quality: quality.value,
-      scale: scale.value,
-      metadata: metadata.value,
-    });
+  const areas = fileAreas(picture, app.visible.value, format.value, app.filePixels.value);
+  // Of all of it the largest; less is saved where a person has chosen that.
+  const area =
+    areas.find(
+      ({ scale, isAll }) => scale === chosen.value?.scale && isAll === chosen.value.isAll,
+    ) ?? areas.find(({ isAll }) => isAll);
+  const name = `${picture.name}${area?.isAll === false ? '-part' : ''}-x${area?.scale ?? 4}.${EXTENSIONS[format.value]}`;
+  const make = (how: Partial<SaveOptions> = {}): Promise<Blob> => {
+    if (!area) throw new Error('nothing is chosen');
+    const { region, scale } = area;
+    return encodeResult(
+      {
+        region,
+        scale,
+        format: format.value,
+        quality: quality.value,
+        metadata: metadata.value,
+        ...how,
+      },
+      (done) => (share.value = done),
+    );
+  };
   /** False from `task`: the person changed their mind, and the dialog stays. */
-  const work = async (task: () => Promise<app.Notice | null | false>): Promise<void> => {
-    isWorking.value = true;
+  const work = async (
+    task: (keep: () => void) => Promise<app.Notice | null | false>,
+  ): Promise<void> => {
+    share.value = 0;
+    const changes = app.changes.peek();
     try {
-      const done = await task();
+      const done = await task(() => (app.kept.value = changes));
       if (done === false) return;
       app.notice.value = done;
     } catch (error) {
       app.notice.value = explain(error);
     } finally {
-      isWorking.value = false;
+      share.value = null;
     }
     onClose();
   };
+  const disabled = share.value !== null || !area;
   return (
     <Dialog title="Save" onClose={onClose}>
       <Row label="Format" hint={HINTS[format.value]}>
@@ -83,16 +101,15 @@ export function SaveDialog({ onClose }: { readonly onClose: () => void }) {
           />
         </Row>
       )}
-      <Row label="Size" hint={areaHint(region, isAll)}>
-        <Segmented
-          label="Size"
-          value={scale.value}
-          choices={([4, 2] as const).map((value) => {
-            const { width, height } = areaAt(value) ?? picture;
-            return { value, label: `${value * width} × ${value * height}` };
-          })}
-          onChange={(value) => (scale.value = value)}
-        />
+      <Row label="Size" hint={areaHint(areas, area)}>
+        {areas.length > 0 && (
+          <Segmented
+            label="Size"
+            value={areas.findIndex((each) => each === area)}
+            choices={areas.map((each, value) => ({ value, label: labelOf(each) }))}
+            onChange={(index) => (chosen.value = areas[index] ?? null)}
+          />
+        )}
       </Row>
       <Switch
         label="Keep information"
@@ -104,18 +121,11 @@ export function SaveDialog({ onClose }: { readonly onClose: () => void }) {
         <button
           type="button"
           class="button"
-          disabled={isWorking.value || !region}
+          disabled={disabled}
           onClick={() =>
-            void work(async () => {
-              await copy(() =>
-                encodeResult({
-                  region: region ?? whole(picture),
-                  format: 'png',
-                  quality: 100,
-                  scale: scale.value,
-                  metadata: false,
-                }),
-              );
+            void work(async (keep) => {
+              await copy(() => make({ format: 'png', metadata: false }));
+              keep();
               return said('Copied.');
             })
           }
@@ -127,8 +137,8 @@ export function SaveDialog({ onClose }: { readonly onClose: () => void }) {
           <button
             type="button"
             class="button"
-            disabled={isWorking.value || !region}
-            onClick={() => void work(async () => shareNow(name, await make()))}
+            disabled={disabled}
+            onClick={() => void work(async (keep) => shareNow(name, await make(), keep))}
           >
             <Icon name="share" />
             Share
@@ -137,36 +147,58 @@ export function SaveDialog({ onClose }: { readonly onClose: () => void }) {
         <button
           type="button"
           class="button primary"
-          disabled={isWorking.value || !region}
+          disabled={disabled}
           onClick={() =>
-            void work(
-              async () =>
-                (await saveAs(name, `image/${format.value}`, make)) && said(`Saved as ${name}.`),
-            )
+            void work(async (keep) => {
+              if (!(await saveAs(name, `image/${format.value}`, make))) return false;
+              keep();
+              return said(`Saved as ${name}.`);
+            })
           }
         >
           <Icon name="save" />
-          {isWorking.value ? 'Saving' : 'Save'}
+          {share.value === null
+            ? 'Save'
+            : share.value === 0
+              ? 'Saving'
+              : `Saving, ${Math.floor(100 * share.value)} %`}
         </button>
       </div>
     </Dialog>
   );
 }
 
-/** What is said where all of it is too large. */
-function areaHint(region: Region | null, isAll: boolean): string | undefined {
-  if (!region) return 'All of it is too large for one file, and so is what you see. Zoom in first.';
-  return isAll ? undefined : 'All of it is too large for one file: this is what you see.';
+/** In two lines where there is no room for one. */
+function labelOf(area: FileArea): string {
+  const { width, height } = fileSize(area);
+  const size = `${width}\u00a0×\u00a0${height}`;
+  return area.isAll ? size : `What\u00a0you\u00a0see, ${size}`;
+}
+
+/** What is said where not all of it can be had at every size. */
+function areaHint(areas: readonly FileArea[], area: FileArea | undefined): string | undefined {
+  const whole = areas.filter(({ isAll }) => isAll);
+  if (whole.length === 2) return undefined;
+  const only = `Only PNG holds all of it${whole.length > 0 ? ' at four times the size' : ''}.`;
+  if (areas.length === 0) return `${only} Zoom in to save what you see.`;
+  return area?.isAll === false ? `${only} This is what you see.` : only;
 }
 
 const said = (text: string): app.Notice => ({ kind: 'done', text });
 
 /** Refused once, it can be tried with a click that finds the picture made. */
-async function shareNow(name: string, blob: Blob): Promise<app.Notice | null | false> {
-  const ended = await share(name, blob);
+async function shareNow(
+  name: string,
+  blob: Blob,
+  keep: () => void,
+): Promise<app.Notice | null | false> {
+  const ended = await shareFile(name, blob);
+  if (ended === 'shared') keep();
   if (ended !== 'refused') return ended === 'shared' ? null : false;
   const again = async (): Promise<void> => {
-    if ((await share(name, blob)) !== 'refused') return;
+    const endedNow = await shareFile(name, blob);
+    if (endedNow === 'shared') keep();
+    if (endedNow !== 'refused') return;
     app.notice.value = {
       kind: 'problem',
       text: 'This browser does not let this page share pictures. Save it instead.',

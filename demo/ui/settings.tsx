@@ -1,5 +1,5 @@
 /** What a run is made of: the look of its result, the area, and what few people change. */
-import { rollSeed, sharpenView } from '../actions/runs.ts';
+import { followView, rollSeed } from '../actions/runs.ts';
 import * as app from '../state/app.ts';
 import { change, DEFAULTS, options, readSeed, startOf, STEPS, TILES } from '../state/options.ts';
 import { Dial, IconButton, Row, Segmented, Select, Switch } from './controls.tsx';
@@ -79,7 +79,7 @@ export function Follow() {
         checked={app.followsView.value}
         onChange={(checked) => {
           app.followsView.value = checked;
-          if (checked) void sharpenView();
+          followView();
         }}
       />
     </section>

@@ -2,9 +2,11 @@
 import { effect, useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { currentSession } from '../actions/current-session.ts';
-import { reroll, sharpenView, undo } from '../actions/runs.ts';
+import { followView, makeSelection } from '../actions/runs.ts';
+import { undo } from '../actions/tries.ts';
+import type { Region } from '../../src/index.ts';
 import * as app from '../state/app.ts';
-import { sameRegion } from '../state/regions.ts';
+import { missing, sameRegion } from '../state/regions.ts';
 import { createViewer, type Mode, type Viewer } from '../viewer/viewer.ts';
 import { IconButton, Segmented } from './controls.tsx';
 import { Icon } from './icons.tsx';
@@ -35,9 +37,7 @@ export function Stage() {
         if (visible && before && sameRegion(visible, before)) return;
         app.visible.value = visible;
         clearTimeout(settling);
-        settling = window.setTimeout(() => {
-          if (app.followsView.value) void sharpenView();
-        }, SETTLED_MS);
+        settling = window.setTimeout(followView, SETTLED_MS);
       },
       onRegionChange(region, done) {
         if (done) app.selection.value = region ?? null;
@@ -75,7 +75,7 @@ export function Stage() {
     };
   }, [app.device.value]);
 
-  /** A rectangle can be drawn around what is to be tried again. */
+  /** A rectangle can be drawn around what is to be made on its own. */
   const select = (isOn: boolean): void => {
     selects.value = isOn;
     if (!isOn) app.selection.value = null;
@@ -122,26 +122,34 @@ export function Stage() {
             onClick={() => select(!selects.value)}
           />
           {app.canUndo.value && (
-            <IconButton icon="undo" label="Undo" keys="Control+Z" onClick={undo} />
+            <IconButton
+              icon="undo"
+              label="Undo"
+              keys="Control+Z"
+              disabled={app.isTrying.value}
+              onClick={undo}
+            />
           )}
         </div>
       )}
-      {app.selection.value && <PartBar onDone={() => select(false)} />}
+      {app.selection.value && <PartBar region={app.selection.value} onDone={() => select(false)} />}
     </div>
   );
 }
 
-function PartBar({ onDone }: { readonly onDone: () => void }) {
+function PartBar({ region, onDone }: { readonly region: Region; readonly onDone: () => void }) {
+  const isSharp = missing(region, app.sharp.value) === null;
   return (
     <div class="part-bar" role="group" aria-label="Selected part">
       <button
         type="button"
         class="button primary"
-        disabled={app.isBusy.value}
-        onClick={() => void reroll()}
+        // Not `disabled`: it keeps the focus while it works, and the next press is another try.
+        aria-disabled={app.isBusy.value}
+        onClick={() => app.isBusy.value || void makeSelection()}
       >
-        <Icon name="dice" />
-        Try this part again
+        <Icon name={isSharp ? 'dice' : 'bolt'} />
+        {isSharp ? 'Try this part again' : 'Sharpen this part'}
       </button>
       <IconButton icon="close" label="Done with this part" onClick={onDone} />
     </div>

@@ -11,7 +11,7 @@ import { openModel } from '../invsr/model.ts';
 import type { ReportFlags } from './bench-output.ts';
 import { InputError, reasonOf, WriteError } from './errors.ts';
 import { modelFolder } from './models.ts';
-import type { CommandContext } from './upscale.ts';
+import type { CommandContext } from './progress.ts';
 
 /** Before anything is measured: files that cannot be written, timestamps that are not there. */
 export async function expectReports(

@@ -13,7 +13,7 @@ import type { KernelFlags, KernelHost } from './bench-kernels.ts';
 import { expectComparable, give, openBench, readBefore } from './bench-output.ts';
 import { InputError, interruptible } from './errors.ts';
 import { modelFolder } from './models.ts';
-import type { CommandContext } from './upscale.ts';
+import type { CommandContext } from './progress.ts';
 
 /** Ends with what was measured, however it ends; an interruption says whether that was told. */
 export async function kernels(

@@ -14,7 +14,7 @@ import {
   withReportFlags,
 } from './bench-output.ts';
 import { byteSize, integer, number, tileSize } from './options.ts';
-import type { CommandContext } from './upscale.ts';
+import type { CommandContext } from './progress.ts';
 
 export interface KernelFlags extends DeviceFlags, OutputFlags, ReportFlags {
   readonly filter?: string;

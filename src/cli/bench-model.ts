@@ -23,7 +23,7 @@ import {
 } from './bench-output.ts';
 import { modelFolder } from './models.ts';
 import { integer, MAX_STEPS, tileSize } from './options.ts';
-import type { CommandContext } from './upscale.ts';
+import type { CommandContext } from './progress.ts';
 
 interface ModelFlags extends DeviceFlags, OutputFlags, ReportFlags {
   readonly model: string;

@@ -13,7 +13,7 @@ import type { NodeDevice } from '../engine/node-device.ts';
 import { type OpenedContext, openContext } from './context.ts';
 import { InputError, reasonOf, WriteError } from './errors.ts';
 import { choice } from './options.ts';
-import type { CommandContext } from './upscale.ts';
+import type { CommandContext } from './progress.ts';
 
 export interface OutputFlags {
   readonly json?: boolean;

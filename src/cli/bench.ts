@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import { VERSION } from '../version.ts';
 import { kernelsCommand } from './bench-kernels.ts';
 import { modelCommand } from './bench-model.ts';
-import type { CommandContext } from './upscale.ts';
+import type { CommandContext } from './progress.ts';
 
 export function benchCommand(context: CommandContext): Command {
   const host = { commit: `invsr ${VERSION}` };

@@ -7,27 +7,22 @@
  */
 import { stat } from 'node:fs/promises';
 import sharp, { type Metadata, type Sharp } from 'sharp';
+import type { ImageSize } from '../engine/gpu-image.ts';
+import type { Pixels } from '../invsr/pixels.ts';
 import { InputError, reasonOf } from './errors.ts';
 import { writeError } from './whole-file.ts';
 
 // Files of a job are gone when it is done, and none is opened twice.
 sharp.cache(false);
 
-/** What a header says. */
-export interface PictureHeader {
-  /** Upright. */
-  readonly width: number;
-  readonly height: number;
+/** What a header says; upright. */
+export interface PictureHeader extends ImageSize {
   readonly depth: 8 | 16;
   readonly hasAlpha: boolean;
 }
 
-/** Pixels as the GPU frame takes them, and the alpha channel where there is one. */
-export interface Picture {
-  readonly width: number;
-  readonly height: number;
-  /** rgba8, R first, row-major; alpha is 255. */
-  readonly pixels: Uint8Array;
+/** Pixels, their alpha 255, and the alpha channel where there is one. */
+export interface Picture extends Pixels {
   /** One byte per pixel; null where the file has no alpha channel. */
   readonly alpha: Uint8Array | null;
 }

@@ -4,16 +4,12 @@
  */
 import { extname } from 'node:path';
 import sharp, { type Sharp } from 'sharp';
+import type { ImageSize } from '../engine/gpu-image.ts';
 import { InputError } from './errors.ts';
 import type { Picture } from './image-file.ts';
 import { writeWhole } from './whole-file.ts';
 
 export const WRITABLE = ['.png', '.jpg', '.jpeg', '.webp', '.tif', '.tiff'] as const;
-
-interface Size {
-  readonly width: number;
-  readonly height: number;
-}
 
 /** Longest side that a format's header can hold. */
 const MAX_SIDE: Readonly<Record<string, number>> = {
@@ -27,7 +23,7 @@ const DEEP = new Set(['.png', '.tif', '.tiff']);
 const extensionOf = (file: string): string => extname(file).toLowerCase();
 
 /** Throws where a picture of `size` cannot be stored in the format of `file`. */
-export function expectStorable(file: string, { width, height }: Size): void {
+export function expectStorable(file: string, { width, height }: ImageSize): void {
   const extension = extensionOf(file);
   const limit = MAX_SIDE[extension];
   if (limit === undefined || Math.max(width, height) <= limit) return;
@@ -64,7 +60,7 @@ function encoded(image: Sharp, file: string, hasAlpha: boolean, bytes = 0): Shar
   }
 }
 
-export interface Rows extends Size {
+export interface Rows extends ImageSize {
   /** A file of libvips' own format, with the metadata that the result is to have. */
   readonly path: string;
   readonly depth: 8 | 16;
@@ -91,8 +87,8 @@ export async function encodeRows(
 /** Alpha scaled to the result's size: smooth edges need no network. */
 export async function resizeAlpha(
   alpha: Uint8Array,
-  { width, height }: Size,
-  to: Size,
+  { width, height }: ImageSize,
+  to: ImageSize,
 ): Promise<Uint8Array> {
   return sharp(alpha, { raw: { width, height, channels: 1 } })
     .resize({ width: to.width, height: to.height, fit: 'fill', kernel: 'cubic' })
@@ -118,7 +114,7 @@ export async function writeBeforeAfter(
   file: string,
   before: Sharp,
   after: Sharp,
-  { width, height }: Size,
+  { width, height }: ImageSize,
 ): Promise<void> {
   const left = before.resize({ width, height, fit: 'fill', kernel: 'cubic' });
   const halves = [left, after].map((half) =>

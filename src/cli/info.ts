@@ -6,7 +6,7 @@ import { type ListedAdapter, listAdapters } from '../engine/node-device.ts';
 import { VERSION } from '../version.ts';
 import { originOf } from './context.ts';
 import { type DesignStore, openDesigns } from './tuned-designs.ts';
-import type { CommandContext } from './upscale.ts';
+import type { CommandContext } from './progress.ts';
 
 const EXAMPLES = `
 Examples:

@@ -1,7 +1,7 @@
 /** Progress for people (a bar on a terminal, sparse lines elsewhere) and for programs (--json). */
 import { basename } from 'node:path';
 import { Presets, SingleBar } from 'cli-progress';
-import type { UpscaleProgress } from '../invsr/upscaler.ts';
+import type { UpscaleProgress } from '../invsr/upscaler-options.ts';
 import { type Transfer, transferBar, transferEvents, transferLines } from './transfer-progress.ts';
 
 export interface Reporter {
@@ -16,6 +16,12 @@ export interface Reporter {
   /** `input` names the one image that failed, when others go on. */
   error(message: string, input?: string): void;
   stop(): void;
+}
+
+/** What every command works with. */
+export interface CommandContext {
+  readonly reporter: Reporter;
+  readonly signal: AbortSignal;
 }
 
 const JSON_INTERVAL_MS = 100;
@@ -47,7 +53,7 @@ export function jsonReporter(): Reporter {
       if (p.done < p.total) toldAt.set(p.stage, now);
       else toldAt.delete(p.stage);
       const etaSeconds = seconds === undefined ? null : Math.round(10 * seconds) / 10;
-      emit({ event: 'progress', input, ...p, etaSeconds });
+      emit({ event: 'progress', input, ...p, ...tileOf(p), etaSeconds });
     },
     transfer: bytes.update,
     result: (result) => emit({ event: 'result', ...result }),
@@ -174,8 +180,15 @@ const STAGES = {
   finish: 'finishing',
 } as const;
 
-const stageName = ({ stage, tile, tiles }: UpscaleProgress): string =>
-  tiles === undefined || tiles < 2 ? STAGES[stage] : `${STAGES[stage]}, tile ${tile} of ${tiles}`;
+/** The tile being computed, from 1, and all of the picture. */
+const tileOf = ({ stage, done, total }: UpscaleProgress) =>
+  stage === 'tiles' && { tile: Math.min(total, Math.floor(done) + 1), tiles: total };
+
+function stageName(progress: UpscaleProgress): string {
+  const name = STAGES[progress.stage];
+  const at = tileOf(progress);
+  return at && at.tiles > 1 ? `${name}, tile ${at.tile} of ${at.tiles}` : name;
+}
 
 /** Seconds left in the current stage, from its own pace; undefined until 2 % are done. */
 function etaClock(): (progress: UpscaleProgress) => number | undefined {

@@ -14,7 +14,7 @@ import { openFile } from '../weights/checkpoint.ts';
 import type { Folder } from '../weights/folder.ts';
 import { nodeCache } from '../weights/node-cache.ts';
 import { InputError, reasonOf } from './errors.ts';
-import type { CommandContext } from './upscale.ts';
+import type { CommandContext } from './progress.ts';
 import type { UpscaleFlags } from './upscale-flags.ts';
 import { userCache } from './user-cache.ts';
 

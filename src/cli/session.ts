@@ -1,20 +1,23 @@
-/** A device with an upscaler on it, opened when the first picture is ready and closed at the end. */
+/** A device with a model's networks on it, opened when the first picture is ready and closed at the end. */
 import type { EngineContext } from '../engine/context.ts';
 import { type Capabilities, nameOf } from '../engine/device.ts';
 import { createDevice } from '../engine/node-device.ts';
 import { fitMemory, type MemoryFit } from '../invsr/memory-fit.ts';
 import type { MemoryPlan } from '../invsr/memory-plan.ts';
 import type { Model } from '../invsr/model.ts';
-import { Upscaler, type UpscalerOptions } from '../invsr/upscaler.ts';
+import { TileNetworks } from '../invsr/tile-networks.ts';
+import type { UpscalerOptions } from '../invsr/upscaler-options.ts';
 import { tuneInBackground } from '../tune/background.ts';
 import type { TuneResult } from '../tune/tune.ts';
 import { openContext } from './context.ts';
 import { humanBytes } from './transfer-progress.ts';
 import { tuneAndKeep } from './tune.ts';
-import type { CommandContext } from './upscale.ts';
+import type { CommandContext } from './progress.ts';
 
 export interface Session {
-  readonly upscaler: Upscaler;
+  readonly networks: TileNetworks;
+  /** The networks' and the frame's, as they fit the device. */
+  readonly options: Required<UpscalerOptions>;
   /** The adapter, for people. */
   readonly adapter: string;
   /** Lines for the user: that there is no GPU, what memory the work takes. */
@@ -25,10 +28,10 @@ export interface Session {
   close(): Promise<void>;
 }
 
-/** `prepare` finishes the model on the device before the upscaler has it. */
+/** `prepare` finishes the model on the device before the networks have it. */
 export async function openSession(
   prepare: (context: EngineContext) => Promise<Model>,
-  options: UpscalerOptions,
+  asked: UpscalerOptions,
   { adapter, memory: limit }: { readonly adapter: string; readonly memory?: number | undefined },
 ): Promise<Session> {
   const made = await createDevice({ adapter });
@@ -38,21 +41,23 @@ export async function openSession(
   let fit: MemoryFit;
   try {
     model = await prepare(context);
-    fit = await fitMemory(context, model, options, limit);
+    fit = await fitMemory(context, model, asked, limit);
   } catch (error) {
     await device.queue.onSubmittedWorkDone().catch(() => {}); // see close
     context.dispose();
     device.destroy();
     throw error;
   }
-  const upscaler = new Upscaler(context, model, fit.options);
+  const { options } = fit;
+  const networks = new TileNetworks(context, model, options);
   return {
-    upscaler,
+    networks,
+    options,
     adapter: nameOf(capabilities),
     notes: [...notes, ...memoryNotes(fit, capabilities)],
     memory: fit.plan,
     tune: (work) => {
-      const { precision, tile, tileBatch, compact } = upscaler.options;
+      const { precision, tile, tileBatch, compact } = options;
       const what = { precision, tile, tileBatch, compact };
       return tuneAndKeep(context, model, { ...what, ...work, store, run: tuneInBackground });
     },
@@ -60,7 +65,7 @@ export async function openSession(
       // After an interruption work is still under way. Destroying a device waits for it and blocks
       // the process meanwhile, so wait here, where the signal's deadline (main.ts) can cut in.
       await device.queue.onSubmittedWorkDone().catch(() => {});
-      upscaler.dispose();
+      networks.dispose();
       context.dispose();
       device.destroy();
     },

@@ -11,9 +11,8 @@ import type { ClassResult, DesignResult, TuneResult } from '../tune/tune.ts';
 import { openContext } from './context.ts';
 import { modelFolder } from './models.ts';
 import { choice, number, tileSize } from './options.ts';
-import type { Reporter } from './progress.ts';
+import type { CommandContext, Reporter } from './progress.ts';
 import type { DesignStore } from './tuned-designs.ts';
-import type { CommandContext } from './upscale.ts';
 
 interface TuneFlags {
   readonly model: string;

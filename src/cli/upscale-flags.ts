@@ -3,7 +3,7 @@ import { Command, Option } from 'commander';
 import { TIMESTEPS } from '../invsr/scheduler.ts';
 import { SCALE } from '../invsr/tile-graph.ts';
 import { DEFAULT_SEED } from '../invsr/tile-inputs.ts';
-import type { UpscalerOptions } from '../invsr/upscaler.ts';
+import type { UpscalerOptions } from '../invsr/upscaler-options.ts';
 import {
   byteSize,
   choice,

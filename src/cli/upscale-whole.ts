@@ -1,17 +1,20 @@
 /** One picture through the GPU frame, whole in memory: for parity with the official code. */
 import sharp from 'sharp';
+import type { ImageSize } from '../engine/gpu-image.ts';
 import type { Tensors } from '../invsr/model.ts';
 import type { Dump } from '../invsr/parity.ts';
 import { SCALE } from '../invsr/tile-graph.ts';
-import type { Upscaler, UpscaleProgress } from '../invsr/upscaler.ts';
+import { upscalePixels } from '../invsr/upscale-pixels.ts';
+import type { UpscaleProgress } from '../invsr/upscaler-options.ts';
 import { safetensorsParts, type TensorData } from '../weights/safetensors-write.ts';
 import { readPicture } from './image-file.ts';
 import { expectStorable, resizeAlpha, writeBeforeAfter, writePicture } from './image-output.ts';
 import type { Job } from './inputs.ts';
+import type { Session } from './session.ts';
 import { writeWhole } from './whole-file.ts';
 
 export interface WholeOptions {
-  readonly upscaler: () => Promise<Upscaler>;
+  readonly session: () => Promise<Session>;
   readonly seed: number;
   readonly noise?: Tensors | undefined;
   /** Where the tensors of every stage go. */
@@ -21,9 +24,7 @@ export interface WholeOptions {
   readonly onProgress: (progress: UpscaleProgress) => void;
 }
 
-export interface WholeResult {
-  readonly width: number;
-  readonly height: number;
+export interface WholeResult extends ImageSize {
   readonly milliseconds: Readonly<Record<string, number>>;
   /** Of the dump. */
   readonly tensors: number;
@@ -38,10 +39,17 @@ export async function upscaleWhole(
   const picture = await readPicture(input);
   expectStorable(output, { width: picture.width * SCALE, height: picture.height * SCALE });
   signal.throwIfAborted();
-  const upscaler = await options.upscaler();
+  const { networks, options: fixed } = await options.session();
   const read = performance.now() - started;
   const dump: Dump | undefined = options.dump === undefined ? undefined : new Map();
-  const result = await upscaler.upscale(picture, { seed, noise, dump, signal, onProgress });
+  const result = await upscalePixels(networks, picture, {
+    ...fixed,
+    seed,
+    noise,
+    dump,
+    signal,
+    onProgress,
+  });
   signal.throwIfAborted();
   const { width, height, pixels } = result;
   const writing = performance.now();

@@ -1,40 +1,22 @@
 /** `invsr upscale`: files in, files out. The flags are in upscale-flags.ts. */
+import { dirname } from 'node:path';
 import type { EngineContext } from '../engine/context.ts';
 import { checkModel } from '../invsr/check-model.ts';
 import { type Model, openModel, type Tensors } from '../invsr/model.ts';
 import type { PrecisionWarning } from '../invsr/stage-precision.ts';
 import { SCALE } from '../invsr/tile-graph.ts';
-import type { UpscaleProgress } from '../invsr/upscaler.ts';
-import type { Settings } from '../library/result-note.ts';
 import { readTensors } from '../weights/tensor-reads.ts';
-import type { Folder } from '../weights/folder.ts';
 import { fileSource } from '../weights/node-file.ts';
 import { describe, InputError, isPictureError } from './errors.ts';
 import { expectExtension, expectWritableFolder, type Job, planJobs } from './inputs.ts';
 import { holds16Bits } from './image-output.ts';
-import { jobKey } from './job-key.ts';
 import { modelPlace } from './models.ts';
 import { MAX_STEPS } from './options.ts';
-import type { Reporter } from './progress.ts';
-import { findPrompts, promptResult } from './prompts.ts';
+import type { CommandContext, Reporter } from './progress.ts';
+import { findPrompts } from './prompts.ts';
 import { openSession, type Session } from './session.ts';
 import { type UpscaleFlags, upscalerOptions } from './upscale-flags.ts';
-import { type RowsJob, type RowsProgress, upscaleToFile } from './upscale-rows.ts';
-import { upscaleWhole } from './upscale-whole.ts';
-import { basename, dirname } from 'node:path';
-
-export interface CommandContext {
-  readonly reporter: Reporter;
-  readonly signal: AbortSignal;
-}
-
-/** What the pictures of one command line share. */
-interface Work extends CommandContext {
-  readonly flags: UpscaleFlags;
-  readonly noise: Tensors | undefined;
-  /** The model's. */
-  readonly folder: Folder;
-}
+import { isWhole, upscalePicture, type Work } from './upscale-picture.ts';
 
 /**
  * Everything is checked that can be without a device. Then picture by picture: a broken one is
@@ -69,7 +51,7 @@ export async function upscale(
     for (const job of jobs) {
       try {
         const opened = model;
-        await upscaleFile(job, work, async () => (session ??= await open(opened)));
+        await upscalePicture(job, work, async () => (session ??= await open(opened)));
       } catch (error) {
         if (jobs.length === 1 || !isPictureError(error)) throw error;
         failed++;
@@ -161,110 +143,3 @@ function checkDepthAndScale(flags: UpscaleFlags, jobs: readonly Job[]): void {
     );
   }
 }
-
-/** `session` opens the device at the first picture that is worth it. */
-async function upscaleFile(job: Job, work: Work, session: () => Promise<Session>): Promise<void> {
-  const { flags, reporter } = work;
-  const made = isWhole(flags)
-    ? await throughGpuFrame(job, work, session)
-    : await throughHostFrame(job, work, session);
-  const { adapter, upscaler } = await session();
-  const { precision } = upscaler.options;
-  const { peakGpuBytes } = upscaler;
-  const { extra, ...result } = made;
-  const seconds = (result.milliseconds['total'] ?? 0) / 1000;
-  const compared = '  before (bicubic) and after, side by side';
-  const facts = { ...result, adapter, precision, peakGpuBytes, ...promptResult(flags) };
-  reporter.result({ ...job, ...facts }, [
-    `${job.output}  ${result.width}x${result.height} in ${seconds.toFixed(1)} s on ${adapter} (${precision})`,
-    ...extra,
-    ...(flags.beforeAfter === undefined ? [] : [`${flags.beforeAfter}${compared}`]),
-  ]);
-}
-
-interface Made {
-  readonly width: number;
-  readonly height: number;
-  readonly milliseconds: Readonly<Record<string, number>>;
-  /** Lines for people. */
-  readonly extra: readonly string[];
-}
-
-/** Parity needs the frame that the official code has: everything whole. */
-const isWhole = ({ official, noise, dump }: UpscaleFlags): boolean =>
-  official === true || noise !== undefined || dump !== undefined;
-
-async function throughGpuFrame(
-  job: Job,
-  { flags, noise, reporter, signal }: Work,
-  session: () => Promise<Session>,
-): Promise<Made> {
-  const { dump } = flags;
-  const { tensors, ...result } = await upscaleWhole(job, {
-    upscaler: async () => (await session()).upscaler,
-    seed: flags.seed,
-    noise,
-    dump,
-    beforeAfter: flags.beforeAfter,
-    signal,
-    onProgress: (p) => reporter.progress(job.input, p),
-  });
-  return { ...result, extra: dump === undefined ? [] : [`${dump}  ${tensors} tensors`] };
-}
-
-async function throughHostFrame(
-  job: Job,
-  { flags, folder, reporter, signal }: Work,
-  session: () => Promise<Session>,
-): Promise<Made> {
-  const { seed, scale } = flags;
-  const { timesteps } = upscalerOptions(flags);
-  const rowsJob: RowsJob = {
-    ...job,
-    scale,
-    depth: flags.depth,
-    resume: flags.resume,
-    settings: flags.metadata ? settingsOf(flags, timesteps) : null,
-    beforeAfter: flags.beforeAfter,
-  };
-  const { tiles, resumed, ...result } = await upscaleToFile(rowsJob, {
-    networks: async () => {
-      const { upscaler, adapter } = await session();
-      const options = { ...upscaler.options, scale, seed, adapter, ...promptsOf(flags) };
-      return {
-        tiling: upscaler.options,
-        patches: upscaler.patches({ seed }),
-        key: await jobKey({ input: job.input, model: folder, options }),
-      };
-    },
-    signal,
-    onProgress: (p) => reporter.progress(job.input, progressOf(p)),
-    onNote: (line) => reporter.note(line),
-  });
-  return { ...result, ...(resumed > 0 && { tiles, resumed }), extra: [] };
-}
-
-/** The frame's progress in the words of the library's. */
-function progressOf(p: RowsProgress): UpscaleProgress {
-  if (p.stage !== 'run') return { ...p, stage: p.stage };
-  const tile = Math.min(p.total, Math.floor(p.done) + 1);
-  return { stage: 'tiles', done: p.done, total: p.total, tile, tiles: p.total };
-}
-
-const promptsOf = ({ prompt, negativePrompt }: UpscaleFlags) => ({
-  ...(prompt !== undefined && { prompt }),
-  ...(negativePrompt !== undefined && { negativePrompt }),
-});
-
-/** What a picture's metadata tells: all that is needed to make it again. */
-const settingsOf = (flags: UpscaleFlags, timesteps: readonly number[]): Settings => ({
-  model: basename(flags.model),
-  scale: flags.scale,
-  timesteps,
-  seed: flags.seed,
-  tile: flags.tile,
-  ...(flags.overlap !== undefined && { overlap: flags.overlap }),
-  ...(flags.colorFix !== 'none' && { colorFix: flags.colorFix }),
-  ...(flags.cfg !== 1 && { cfg: flags.cfg }),
-  ...promptsOf(flags),
-});

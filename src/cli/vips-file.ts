@@ -9,6 +9,7 @@
  * Format: libvips/iofuncs/vips.c. sharp reads and writes it by the extension .v.
  */
 import type { FileHandle } from 'node:fs/promises';
+import type { ImageSize } from '../engine/gpu-image.ts';
 import { escapeXml, unescapeXml } from '../library/xml.ts';
 
 export const HEADER_BYTES = 64;
@@ -19,9 +20,7 @@ const FORMAT = { 8: 0, 16: 2 } as const;
 /** VipsInterpretation: sRGB and RGB16. */
 const KIND = { 8: 22, 16: 25 } as const;
 
-export interface VipsLayout {
-  readonly width: number;
-  readonly height: number;
+export interface VipsLayout extends ImageSize {
   readonly channels: 3 | 4;
   readonly depth: 8 | 16;
   /** Pixels per millimetre, as the header holds them. */

@@ -13,8 +13,7 @@ import { expectSpace } from './disk-space.ts';
 import { InputError, interruptible, reasonOf } from './errors.ts';
 import { expectExtension, expectWritableFolder } from './inputs.ts';
 import { choice } from './options.ts';
-import type { Reporter } from './progress.ts';
-import type { CommandContext } from './upscale.ts';
+import type { CommandContext, Reporter } from './progress.ts';
 import { writeWhole } from './whole-file.ts';
 
 const EXAMPLES = `

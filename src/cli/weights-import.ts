@@ -24,7 +24,7 @@ import { nodeFolder } from '../weights/node-file.ts';
 import { expectSpace } from './disk-space.ts';
 import { InputError, interruptible } from './errors.ts';
 import { humanBytes } from './transfer-progress.ts';
-import type { CommandContext } from './upscale.ts';
+import type { CommandContext } from './progress.ts';
 
 interface ImportOptions {
   readonly from: string;

@@ -6,7 +6,7 @@ import { HUB_MODELS } from '../weights/hub/models.ts';
 import { readSettings } from '../weights/hub/settings.ts';
 import { EMBEDDED, embeddedFolder } from './models.ts';
 import { humanBytes } from './transfer-progress.ts';
-import type { CommandContext } from './upscale.ts';
+import type { CommandContext } from './progress.ts';
 
 export function listCommand({ reporter }: CommandContext): Command {
   return new Command('list')

@@ -14,7 +14,7 @@ import { type HubSettings, readSettings } from '../weights/hub/settings.ts';
 import { agreed } from './ask.ts';
 import { InputError, interruptible } from './errors.ts';
 import { humanBytes } from './transfer-progress.ts';
-import type { CommandContext } from './upscale.ts';
+import type { CommandContext } from './progress.ts';
 import { importModel } from './weights-import.ts';
 import { summaryOf, tableOf } from './weights-table.ts';
 

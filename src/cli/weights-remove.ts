@@ -7,7 +7,7 @@ import { readSettings } from '../weights/hub/settings.ts';
 import { agreed } from './ask.ts';
 import { InputError, interruptible } from './errors.ts';
 import { humanBytes } from './transfer-progress.ts';
-import type { CommandContext } from './upscale.ts';
+import type { CommandContext } from './progress.ts';
 import { modelOf } from './weights-pull.ts';
 
 interface RemoveFlags {

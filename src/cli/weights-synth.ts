@@ -23,7 +23,7 @@ import {
 import { expectSpace } from './disk-space.ts';
 import { InputError, interruptible, reasonOf } from './errors.ts';
 import { humanBytes } from './transfer-progress.ts';
-import type { CommandContext } from './upscale.ts';
+import type { CommandContext } from './progress.ts';
 import { writeWhole } from './whole-file.ts';
 
 interface SynthFlags {

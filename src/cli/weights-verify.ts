@@ -8,7 +8,7 @@ import { findIn, findLocal, type LocalModel } from '../weights/hub/local.ts';
 import { HUB_MODELS, SD_TURBO } from '../weights/hub/models.ts';
 import { readSettings } from '../weights/hub/settings.ts';
 import { InputError, interruptible } from './errors.ts';
-import type { CommandContext } from './upscale.ts';
+import type { CommandContext } from './progress.ts';
 import { modelOf } from './weights-pull.ts';
 
 export function verifyCommand(context: CommandContext): Command {

@@ -1,6 +1,6 @@
 /** `invsr weights`: one file per subcommand, weights-<name>.ts. */
 import { Command } from 'commander';
-import type { CommandContext } from './upscale.ts';
+import type { CommandContext } from './progress.ts';
 import { convertCommand } from './weights-convert.ts';
 import { listCommand } from './weights-list.ts';
 import { pullCommand } from './weights-pull.ts';

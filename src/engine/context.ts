@@ -12,7 +12,7 @@ import { SlotPool } from './slot-pool.ts';
 import { PACE } from './submits.ts';
 import { WeightStore } from './weight-store.ts';
 
-/** Made by {@link createContext}; give it to every Upscaler of one device and model. */
+/** Made by {@link createContext}; give it to all networks of one device and model. */
 export interface EngineContext {
   /** Yours, on loan. */
   readonly device: GPUDevice;
@@ -31,7 +31,7 @@ export interface EngineContext {
   readonly lost: AbortSignal;
   /** Runs `work` after everything queued before it: executors share slots, so one at a time. */
   readonly exclusive: Queue;
-  /** Frees the weights' buffers. Dispose of upscalers first; the device stays yours to destroy. */
+  /** Frees the weights' buffers. Dispose of networks first; the device stays yours to destroy. */
   dispose(): void;
 }
 

@@ -29,8 +29,11 @@ const closeScope = (device: GPUDevice): Promise<string | undefined> =>
   device.popErrorScope().then(
     (error) => error?.message,
     // Every scope of ours was opened: browsers reject when their GPU process is gone, before `device.lost` tells.
-    (cause: unknown) => {
-      const message = cause instanceof Error ? cause.message : String(cause);
-      throw new DeviceLostError(`the device was lost: ${message}`, { cause });
-    },
+    isLost,
   );
+
+/** Throws DeviceLostError: what else WebGPU rejects with, `cause`, has names of other meanings, such as AbortError. */
+export function isLost(cause: unknown): never {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  throw new DeviceLostError(`the device was lost: ${message}`, { cause });
+}

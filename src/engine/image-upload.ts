@@ -3,6 +3,7 @@
  * frame be closed at once. Values stay as sRGB has them, alpha is not multiplied in.
  */
 import type { Allocator } from './allocator.ts';
+import { inScope } from './error-scope.ts';
 import { isFirefox } from './firefox.ts';
 import type { ImageSize, Rectangle } from './gpu-image.ts';
 
@@ -91,17 +92,20 @@ export function uploadImage(
   });
   const size = [from.width, from.height];
   try {
-    if ('data' in image) {
-      device.queue.writeTexture(
-        { texture },
-        wholeView(image.data),
-        { offset: 4 * (from.y * image.width + from.x), bytesPerRow: 4 * image.width },
-        size,
-      );
-    } else {
-      expectCopies(device.queue);
-      copyImage(device.queue, image, { texture, colorSpace }, from);
-    }
+    // Refused where the texture could not be made, and only there: `ready` tells.
+    inScope(device, 'validation', () => {
+      if ('data' in image) {
+        device.queue.writeTexture(
+          { texture },
+          wholeView(image.data),
+          { offset: 4 * (from.y * image.width + from.x), bytesPerRow: 4 * image.width },
+          size,
+        );
+      } else {
+        expectCopies(device.queue);
+        copyImage(device.queue, image, { texture, colorSpace }, from);
+      }
+    });
   } catch (error) {
     ready.catch(() => {});
     allocator.destroyTexture(texture);

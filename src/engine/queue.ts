@@ -2,6 +2,8 @@
 export interface Queue {
   /** Runs `work` once everything asked for before has ended, however it ended. */
   <T>(work: () => Promise<T>): Promise<T>;
+  /** The same for work that is no one function: waits for its turn, and resolves to what ends it. */
+  turn(): Promise<() => void>;
   /** Pieces that were asked for and have not ended. */
   readonly pending: number;
 }
@@ -9,13 +11,26 @@ export interface Queue {
 export function createQueue(): Queue {
   let last: Promise<void> = Promise.resolve();
   let pending = 0;
-  const end = (): void => void pending--;
-  const queue = <T>(work: () => Promise<T>): Promise<T> => {
+  const turn = async (): Promise<() => void> => {
+    const before = last;
+    let resolve = (): void => {};
+    last = new Promise((settle) => (resolve = settle));
     pending++;
-    const result = last.then(work);
-    // Settles to nothing: the queue must not keep the latest result alive.
-    last = result.then(end, end);
-    return result;
+    await before;
+    return () => {
+      pending--;
+      resolve();
+    };
   };
-  return Object.defineProperty(queue, 'pending', { get: () => pending }) as Queue;
+  const queue = async <T>(work: () => Promise<T>): Promise<T> => {
+    const end = await turn();
+    try {
+      return await work();
+    } finally {
+      end();
+    }
+  };
+  return Object.defineProperty(Object.assign(queue, { turn }), 'pending', {
+    get: () => pending,
+  }) as Queue;
 }

@@ -1,4 +1,6 @@
 /** GPU → CPU. The only `mapAsync` in src. */
+import { inScope, isLost } from './error-scope.ts';
+import { DeviceError } from './errors.ts';
 import { nudged } from './nudge.ts';
 
 export interface ByteRange {
@@ -7,7 +9,7 @@ export interface ByteRange {
   readonly bytes: number;
 }
 
-/** Copies `bytes` of a buffer (usage COPY_SRC) to the CPU, after all work submitted so far. */
+/** Copies `bytes` of a buffer (usage COPY_SRC) to the CPU, after all work submitted so far. DeviceError: no memory. DeviceLostError. */
 export async function readBuffer(
   device: GPUDevice,
   buffer: GPUBuffer,
@@ -26,13 +28,23 @@ export async function readRanges(
   ranges: readonly ByteRange[],
 ): Promise<ArrayBuffer[]> {
   const sizeOf = ({ bytes }: ByteRange): number => Math.ceil(bytes / 4) * 4; // copies are of whole words
-  const staging = device.createBuffer({
-    label: 'invsr/readback',
-    size: ranges.reduce((sum, range) => sum + sizeOf(range), 0),
-    usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
-  });
+  const size = ranges.reduce((sum, range) => sum + sizeOf(range), 0);
+  const label = 'invsr/readback';
+  const { result: staging, error } = inScope(device, 'out-of-memory', () =>
+    device.createBuffer({ label, size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST }),
+  );
   try {
-    const encoder = device.createCommandEncoder({ label: 'invsr/readback' });
+    const got = await error; // first: a copy to what could not be made is an error of its own
+    if (got !== undefined) {
+      throw new DeviceError({
+        what: 'no memory to read a result back',
+        needed: `${size} bytes`,
+        got,
+        remedy: 'Try a smaller image, tile or tile batch.',
+        isMemory: true,
+      });
+    }
+    const encoder = device.createCommandEncoder({ label });
     let end = 0;
     const starts = ranges.map((range) => {
       const start = end;
@@ -41,7 +53,7 @@ export async function readRanges(
       return start;
     });
     device.queue.submit([encoder.finish()]);
-    await nudged(device, staging.mapAsync(GPUMapMode.READ));
+    await nudged(device, staging.mapAsync(GPUMapMode.READ)).catch(isLost);
     const mapped = staging.getMappedRange();
     return ranges.map(({ bytes }, i) => mapped.slice(starts[i] ?? 0, (starts[i] ?? 0) + bytes));
   } finally {

@@ -102,10 +102,8 @@ function guessOf(gemm: ImplicitGemm, inner: number): string {
 /** The graph with every product in the nodes of its algorithm. NotLoadedError: `productNodes`. */
 export function chooseAlgorithms(
   graph: Graph,
-  target: Target,
-  options: AlgorithmOptions = {},
+  { target, ...options }: AlgorithmOptions & { readonly target: Target },
 ): Graph {
-  if (target.family === 'cpu') return graph;
   const next = newIds(graph);
   const weights = new Map<number, Tensor>();
   const nodes = graph.nodes.flatMap((node): Node[] => {

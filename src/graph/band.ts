@@ -11,8 +11,8 @@
  */
 import { DeviceError } from '../engine/errors.ts';
 import { byteLength, format } from '../engine/kernel.ts';
-import { atOnce, type Work } from '../engine/slices.ts';
-import { type Graph, inputsOf, type Node, type Tensor } from './graph.ts';
+import type { Work } from '../engine/slices.ts';
+import { type Graph, inputsOf, newIds, type Node, type Tensor } from './graph.ts';
 import { type BandOptions, limitsOf } from './limits.ts';
 import { type Part, partsOf } from './parts.ts';
 import {
@@ -31,9 +31,7 @@ import { type Band, isLocal, type Strip, stripsOf } from './strips.ts';
 import { type Uses, usesOf } from './uses.ts';
 import { chunksOf, imageOf, type Piece, windowOf } from './windows.ts';
 
-export const band = (graph: Graph, options: BandOptions): Graph => atOnce(banding(graph, options));
-
-/** The same in steps of a few milliseconds, as `inSlices` takes them. */
+/** In steps of a few milliseconds, as `inSlices` takes them. */
 export function* banding(graph: Graph, options: BandOptions): Work<Graph> {
   const uses = usesOf(graph);
   const limits = limitsOf(graph, options);
@@ -54,11 +52,11 @@ class BandWriter {
   readonly nodes: Node[] = [];
   readonly #uses: Uses;
   readonly #parts: ReadonlyMap<number, readonly Piece[]>;
-  #nextId: number;
+  readonly #nextId: () => number;
 
-  constructor({ nodes, weights }: Graph, uses: Uses, parts: ReadonlyMap<number, readonly Part[]>) {
+  constructor(graph: Graph, uses: Uses, parts: ReadonlyMap<number, readonly Part[]>) {
     this.#uses = uses;
-    this.#nextId = Math.max(-1, ...nodes.map(({ output }) => output.id), ...weights.keys()) + 1;
+    this.#nextId = newIds(graph);
     this.#parts = new Map(
       [...parts].map(([id, list]) => {
         const output = uses.producers.get(id)?.output;
@@ -71,7 +69,7 @@ class BandWriter {
   #piece(like: Tensor, part: Part): Piece {
     const pixels = part.stored.end - part.stored.start;
     const shape = [1, 1, pixels, like.shape.at(-1) ?? 0];
-    return { ...part, tensor: { id: this.#nextId++, dtype: like.dtype, shape } };
+    return { ...part, tensor: { id: this.#nextId(), dtype: like.dtype, shape } };
   }
 
   write({ nodes, bands }: Strip): void {

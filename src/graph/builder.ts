@@ -158,7 +158,7 @@ export class GraphBuilder {
     );
   }
 
-  /** Group normalisation of [N, H, W, C] (or [N, L, C]) in three passes; see kernels/group-norm.ts. */
+  /** Group normalisation of [N, H, W, C] (or [N, L, C]) as three nodes, kernels/group-norm-*.ts; on GPUs norms.ts makes one of them. */
   groupNorm(
     x: Tensor,
     w: Weights,

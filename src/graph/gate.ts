@@ -4,7 +4,7 @@
  *   geglu(x·[V G] + b) = (x·V + b) · gelu(x·G + b)
  *
  * For that a program must hold both columns of a pair. They become neighbours when the weights are
- * loaded (`paired`, weight-parts.ts), and `linear` stores half as many (kernels/matmul.ts).
+ * loaded (`paired`, weight-parts.ts), and `linear` stores half as many (kernels/linear.ts).
  */
 import type { PlanWeight } from '../engine/plan.ts';
 import { type Graph, newIds, type Node, type Tensor } from './graph.ts';

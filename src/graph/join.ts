@@ -5,19 +5,21 @@
  *
  * In cross attention k and v are of the prompt, and become one product of their own. Every column is
  * the same sum as before. The weights are stacked when they are loaded (weight-parts.ts).
- * `maxBytes`: where memory is short, a product above that would keep q from making room for others.
+ * Where memory is short, a large product would keep q from making room for others.
  */
 import { byteLength } from '../engine/kernel.ts';
 import type { PlanWeight } from '../engine/plan.ts';
 import { type Graph, newIds, type Node, type Tensor } from './graph.ts';
+import type { BandOptions } from './limits.ts';
+import { PART_BYTES } from './slots.ts';
 import { type Uses, usesOf } from './uses.ts';
 import { stacked } from './weight-parts.ts';
 
 type Attention = Node<'attention'>;
 type Linear = Node<'linear'>;
 
-export function joinProjections(graph: Graph, maxBytes = Infinity): Graph {
-  const writer = new JoinWriter(graph, maxBytes);
+export function joinProjections(graph: Graph, { compact }: Pick<BandOptions, 'compact'>): Graph {
+  const writer = new JoinWriter(graph, compact ? PART_BYTES : Infinity);
   for (const node of graph.nodes) if (node.op === 'attention') writer.join(node);
   return writer.graph();
 }

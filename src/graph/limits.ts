@@ -12,10 +12,10 @@ export const DEFAULT_MAX_BINDING_BYTES = 2 ** 27;
 const LARGE_BYTES = 32 * 2 ** 20;
 
 export interface BandOptions {
-  /** The device's maxStorageBufferBindingSize. */
+  /** The device's maxStorageBufferBindingSize. @default the least that a device has */
   readonly maxBindingBytes: number;
   /** Bands wherever they save memory, not only where a binding asks for them: more dispatches. @default true */
-  readonly compact?: boolean;
+  readonly compact: boolean;
 }
 
 export interface Limits {
@@ -27,10 +27,7 @@ export interface Limits {
   readonly partBytes: number;
 }
 
-export function limitsOf(
-  { nodes }: Graph,
-  { maxBindingBytes, compact = true }: BandOptions,
-): Limits {
+export function limitsOf({ nodes }: Graph, { maxBindingBytes, compact }: BandOptions): Limits {
   const isLarge = compact && nodes.some(({ output }) => byteLength(output) > LARGE_BYTES);
   const partBytes = Math.min(PART_BYTES, maxBindingBytes);
   return {

@@ -12,12 +12,16 @@
  * been stored but for their rounding.
  */
 import { byteLength } from '../engine/kernel.ts';
-import { isSmallGroupNorm } from '../kernels/group-norm-small.ts';
+import { isSmallGroupNorm } from '../kernels/group-norm.ts';
 import type { Graph, Node, Tensor } from './graph.ts';
+import type { BandOptions } from './limits.ts';
 import { soleProducer, usesOf } from './uses.ts';
 
-/** `maxBytes`: of an image that a dispatch can bind whole. */
-export function joinSmallNorms(graph: Graph, maxBytes: number): Graph {
+/** Of images that a dispatch can bind whole. */
+export function joinSmallNorms(
+  graph: Graph,
+  { maxBindingBytes }: Pick<BandOptions, 'maxBindingBytes'>,
+): Graph {
   const uses = usesOf(graph);
   const dropped = new Set<Node>();
   const joined = new Map<Node, Node>();
@@ -30,7 +34,7 @@ export function joinSmallNorms(graph: Graph, maxBytes: number): Graph {
     const { groups, eps } = finalize.constants;
     const { x, beta } = node.inputs;
     if (!isSmallGroupNorm(x, groups)) continue;
-    if (Math.max(byteLength(x), byteLength(node.output)) > maxBytes) continue;
+    if (Math.max(byteLength(x), byteLength(node.output)) > maxBindingBytes) continue;
     dropped.add(partial).add(finalize);
     joined.set(node, {
       op: 'groupNorm',

@@ -1,12 +1,19 @@
 /** Every op a graph may contain and the kernel factory it lowers to: those below, and those of kernels/rare-ops.ts. */
-import type { Kernel, Target, TensorType } from '../engine/kernel.ts';
+import {
+  format,
+  type Kernel,
+  ShapeError,
+  sizeOf,
+  type Target,
+  type TensorType,
+} from '../engine/kernel.ts';
 import { NotLoadedError } from '../engine/on-demand.ts';
 import { affine } from '../kernels/affine.ts';
 import { attention } from '../kernels/attention.ts';
 import { concat } from '../kernels/concat.ts';
 import { conv2d } from '../kernels/conv2d.ts';
-import { groupNorm } from '../kernels/group-norm-small.ts';
-import { linear } from '../kernels/matmul.ts';
+import { groupNorm } from '../kernels/group-norm.ts';
+import { linear } from '../kernels/linear.ts';
 import { normalNoise } from '../kernels/normal-noise.ts';
 import { rareOps } from '../kernels/on-demand.ts';
 import { posterior } from '../kernels/posterior.ts';
@@ -69,14 +76,30 @@ export function kernelOf(
   return factory(inputs, constants, target);
 }
 
-/** The same of a node: an error gets the layer's path in front and stays as `cause`. */
-export function kernelOfNode({ op, path, inputs, constants }: Node, target: Target): Kernel {
+/**
+ * The same of a node, whose output has the room that the kernel fills: where a device does not clamp
+ * (decisions/0005), a mistake here would write into other tensors. An error gets the layer's path in front
+ * and stays as `cause`.
+ */
+export function kernelOfNode(node: Node, target: Target): Kernel {
+  const { op, path, inputs, constants } = node;
   try {
-    return kernelOf(op, { ...inputs }, constants, target);
+    const kernel = kernelOf(op, { ...inputs }, constants, target);
+    expectRoom('output', kernel.output.type, node.output);
+    if (node.moments) expectRoom('moments', kernel.moments?.type, node.moments);
+    return kernel;
   } catch (cause) {
     if (!(cause instanceof Error) || cause instanceof NotLoadedError) throw cause;
     const located = new Error(`${path}: ${cause.message}`, { cause });
     located.name = cause.name;
     throw located;
   }
+}
+
+/** Elements and their size; bands and reshapes give the same ones other shapes. */
+function expectRoom(what: string, made: TensorType | undefined, room: TensorType): void {
+  if (made?.dtype === room.dtype && sizeOf(made.shape) === sizeOf(room.shape)) return;
+  throw new ShapeError(
+    `its ${what} is ${format(room)}, the kernel gives ${made ? format(made) : 'none'}`,
+  );
 }

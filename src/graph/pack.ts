@@ -23,7 +23,10 @@ type Product = Extract<Node, { readonly inputs: { readonly weight: Tensor; reado
 const isProduct = (node: Node): node is Product => 'weight' in node.inputs && 'x' in node.inputs;
 
 /** In steps of a few milliseconds, as `inSlices` takes them. */
-export function* packingWeights(graph: Graph, target: Target): Work<Graph> {
+export function* packingWeights(
+  graph: Graph,
+  { target }: { readonly target: Target },
+): Work<Graph> {
   const { matrix } = target;
   if (!matrix) return graph;
   const blocks: Blocks = { k: matrix.k, n: matrix.n };

@@ -39,7 +39,7 @@ interface Folded {
 }
 
 /** In steps of a few milliseconds, as `inSlices` takes them. */
-export function* takingMoments(graph: Graph, target: Target): Work<Graph> {
+export function* takingMoments(graph: Graph, { target }: { readonly target: Target }): Work<Graph> {
   const writer = new Writer(graph, target);
   const nodes: Node[] = [];
   for (const node of graph.nodes) {
@@ -180,7 +180,7 @@ class Writer {
   #withMoments(node: Node): Node {
     const width = this.#sites.wantedOf(node);
     if (width === undefined || inputsOf(node).length + 2 > MAX_BINDINGS) return node;
-    const made = { ...node, constants: { ...node.constants, moments: width } } as Node;
+    const made = { ...node, constants: { ...node.constants, momentChannels: width } } as Node;
     const { moments } = kernelOfNode(made, this.#target);
     if (!moments) return node;
     const tensor: Tensor = { id: this.#nextId(), ...moments.type };

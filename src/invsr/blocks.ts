@@ -2,6 +2,7 @@
  * Blocks that the UNet, the VAE and the noise predictor share. Channels-last throughout; weight
  * names are diffusers' own.
  */
+import type { ImageSize } from '../engine/gpu-image.ts';
 import type { Activation } from '../kernels/epilogue.ts';
 import { type GraphBuilder, lastAxis, type Padding, roundUp4 } from '../graph/builder.ts';
 import { WeightError, type Weights } from '../graph/weights.ts';
@@ -100,7 +101,7 @@ export function upsample(
   g: GraphBuilder,
   x: Tensor,
   w: Weights,
-  { height, width }: { readonly height: number; readonly width: number },
+  { height, width }: ImageSize,
 ): Tensor {
   return g.conv2d(g.upsampleNearest(w.path, x, height, width), w.at('conv'));
 }
@@ -112,9 +113,7 @@ export function normActConvOut(g: GraphBuilder, x: Tensor, w: Weights, norm: Nor
 }
 
 /** Height and width of an image tensor. */
-export const sizeOfImage = ({
-  shape,
-}: Pick<Tensor, 'shape'>): { height: number; width: number } => ({
+export const sizeOfImage = ({ shape }: Pick<Tensor, 'shape'>): ImageSize => ({
   height: shape[1] ?? 0,
   width: shape[2] ?? 0,
 });

@@ -6,13 +6,15 @@
  *   lr      f32 [1, H, W, 4]      R, G, B in [0, 1], 0: what whoever owns the frame fills in
  *   final   f32 [1, 4H, 4W, 4]    what it takes out
  *
- * Who has pixels on the host is `Upscaler`, who has images on the device `InvSR` (library/invsr.ts).
+ * Who has pixels on the host is `upscalePixels`, who has images on the device `InvSR` (library/invsr.ts).
  * The networks' plans depend on the tile batch only and are kept; the small plans around them follow
  * the image's size.
  */
 import { ImageSizeError } from './errors.ts';
+import { MAX_WORKGROUPS_PER_DIMENSION } from '../engine/kernel.ts';
 import type { Capabilities } from '../engine/device.ts';
 import type { EngineContext } from '../engine/context.ts';
+import type { ImageSize } from '../engine/gpu-image.ts';
 import type { Plan } from '../engine/plan.ts';
 import type { Graph } from '../graph/graph.ts';
 import type { Buffers } from './buffers.ts';
@@ -21,15 +23,11 @@ import { type PaddingPlan, planPadding } from './padding.ts';
 import { createRunner, planFor, type Runner } from './runner.ts';
 import { SCALE } from './tile-graph.ts';
 import { DEFAULT_SEED, writePlaces, writeSeed } from './tile-inputs.ts';
-import type { TileJob, TileNetworks, TileProgress } from './tile-networks.ts';
+import type { TileJob, TileNetworks } from './tile-networks.ts';
 import type { DumpStage } from './tile-plans.ts';
+import type { TileProgress } from './tile-source.ts';
 import { type Tile, type TileGrid, evenGrid } from './tiles.ts';
 import type { UpscalerOptions } from './upscaler-options.ts';
-
-interface Size {
-  readonly height: number;
-  readonly width: number;
-}
 
 export interface FrameOptions extends Pick<
   Required<UpscalerOptions>,
@@ -42,17 +40,17 @@ export interface FrameOptions extends Pick<
 /** The geometry of a frame. */
 export interface FramePlan {
   /** Without padding, each side at least 2. */
-  readonly lr: Size;
+  readonly lr: ImageSize;
   readonly tile: number;
   /** Noise and colours are the official code's too. */
   readonly official: boolean;
   readonly origin: Tile;
   readonly padding: PaddingPlan;
   readonly grid: TileGrid;
-  readonly batches: readonly TileBatch[];
+  readonly batches: readonly PlacedBatch[];
 }
 
-export interface TileBatch extends TileJob {
+export interface PlacedBatch extends TileJob {
   /** Counts tiles from 0: the batch's first. */
   readonly first: number;
   /** Counts batches from 0. */
@@ -62,7 +60,7 @@ export interface TileBatch extends TileJob {
 
 /** In our manner; official-frame.ts has the other. */
 export function planFrame(
-  lr: Size,
+  lr: ImageSize,
   { tile, tileBatch, overlap, origin = { y: 0, x: 0 } }: FrameOptions,
 ): FramePlan {
   const padding = planPadding(lr.height, lr.width, tile, { even: true });
@@ -72,8 +70,8 @@ export function planFrame(
 }
 
 /** Tiles in groups of `size`, the last one smaller. */
-export function batchesOf(tiles: readonly Tile[], size: number): TileBatch[] {
-  const batches: TileBatch[] = [];
+export function batchesOf(tiles: readonly Tile[], size: number): PlacedBatch[] {
+  const batches: PlacedBatch[] = [];
   for (let first = 0; first < tiles.length; first += size) {
     const group = tiles.slice(first, first + size);
     batches.push({ call: batches.length, first, count: group.length, tiles: group });
@@ -81,48 +79,54 @@ export function batchesOf(tiles: readonly Tile[], size: number): TileBatch[] {
   return batches;
 }
 
-/** ImageSizeError unless the result of an image of this size fits one storage buffer. */
+/** Of an image: those of its result are workgroups of one dispatch (kernels/elementwise.ts). */
+const MAX_ROWS = Math.floor(MAX_WORKGROUPS_PER_DIMENSION / SCALE);
+
+/** ImageSizeError unless the result of an image of this size fits one storage buffer, and its rows one dispatch. */
 export function expectFrameFits(
   { limits }: Pick<Capabilities, 'limits'>,
-  { width, height }: Size,
+  { width, height }: ImageSize,
 ): void {
   const limit = limits.maxStorageBufferBindingSize;
-  if (resultBytes({ width, height }) <= limit) return;
+  const isHigh = height > MAX_ROWS;
+  if (!isHigh && resultBytes({ width, height }) <= limit) return;
   const pixels = Math.floor(limit / resultBytes({ width: 1, height: 1 }));
+  const reason = isHigh
+    ? `${MAX_ROWS} rows are possible`
+    : `this adapter's buffers of ${limit} bytes allow ${pixels} (such as ${Math.floor(Math.sqrt(pixels))} squared)`;
   throw new ImageSizeError(
-    `the image has ${width}x${height} pixels; this adapter's buffers of ${limit} bytes allow ${pixels} (such as ${Math.floor(Math.sqrt(pixels))} squared): cut the image into parts, make it smaller, or use another adapter`,
+    `the image has ${width}x${height} pixels; ${reason}: cut the image into parts or make it smaller`,
   );
 }
 
 /** The size of `lr` for an image: a side of one pixel has nothing to reflect, so it is doubled; the result is cropped. */
-export const lrSize = ({ width, height }: Size): Size => ({
+export const lrSize = ({ width, height }: ImageSize): ImageSize => ({
   width: Math.max(2, width),
   height: Math.max(2, height),
 });
 
 /** Bytes of `lr`. */
-export const lrBytes = ({ width, height }: Size): number =>
+export const lrBytes = ({ width, height }: ImageSize): number =>
   width * height * 4 * Float32Array.BYTES_PER_ELEMENT;
 
 /** Bytes of `content` and of `final`. */
-export const resultBytes = (lr: Size): number => SCALE * SCALE * lrBytes(lr);
+export const resultBytes = (lr: ImageSize): number => SCALE * SCALE * lrBytes(lr);
 
 export interface FrameRequest {
   readonly colorFix: ColorFix;
   readonly seed?: number | undefined;
   /** Writes `draw0` and `draw1` of a batch. @default the generator, by `seed` */
-  readonly writeDraws?: ((buffers: Buffers, batch: TileBatch) => Promise<void>) | undefined;
+  readonly writeDraws?: ((buffers: Buffers, batch: PlacedBatch) => Promise<void>) | undefined;
   readonly dump?: DumpStage | undefined;
   readonly budgetMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: TileProgress) => void) | undefined;
   /** A batch is part of `content`; later ones add to it where they overlap (`settledBy`). */
-  readonly onBlended?: ((batch: TileBatch) => Promise<void>) | undefined;
+  readonly onBlended?: ((batch: PlacedBatch) => Promise<void>) | undefined;
 }
 
 /** A frame and what it runs on. `buffers` has `lr`. */
 export interface FrameJob {
-  readonly context: EngineContext;
   readonly networks: TileNetworks;
   readonly plan: FramePlan;
   readonly buffers: Buffers;
@@ -137,7 +141,7 @@ export async function padFrame(job: FrameJob): Promise<void> {
 }
 
 /** `image` → `content`. */
-export async function runFrame({ context, networks, plan, ...job }: FrameJob): Promise<void> {
+export async function runFrame({ networks, plan, ...job }: FrameJob): Promise<void> {
   const { buffers, request } = job;
   const { lr, tile, padding, grid, official, origin } = plan;
   const { signal, writeDraws, seed = DEFAULT_SEED, budgetMs, dump } = request;
@@ -147,13 +151,13 @@ export async function runFrame({ context, networks, plan, ...job }: FrameJob): P
     const known = small.get(`${kind} ${batch}`);
     if (known) return known;
     const graph = kind === 'crop' ? cropGraph(padding, batch, tile) : blendGraph(lr, batch, tile);
-    const runner = await createRunner(context, graph, { signal });
+    const runner = await createRunner(networks.context, graph, { signal });
     small.set(`${kind} ${batch}`, runner);
     return runner;
   };
   // Places in the whole image, whatever was cut off or padded before this one.
   const shifted = { ...padding, top: padding.top - origin.y, left: padding.left - origin.x };
-  const begin = async (own: Buffers, batch: TileBatch): Promise<void> => {
+  const begin = async (own: Buffers, batch: PlacedBatch): Promise<void> => {
     const { count, first, tiles } = batch;
     await writePlaces(own, tiles, { tile, grid, padding });
     if (writeDraws) await writeDraws(own, batch);
@@ -212,12 +216,15 @@ export async function plansAround(
 
 /** One of the small graphs, used once. */
 export async function runOnce(
-  { context, buffers, request }: Pick<FrameJob, 'context' | 'buffers' | 'request'>,
+  { networks, buffers, request }: Omit<FrameJob, 'plan'>,
   graph: Graph,
   dump?: DumpStage,
 ): Promise<void> {
   const { signal, budgetMs } = request;
-  const runner = await createRunner(context, graph, { signal, keep: () => dump !== undefined });
+  const runner = await createRunner(networks.context, graph, {
+    signal,
+    keep: () => dump !== undefined,
+  });
   try {
     await runner.run(buffers, { signal, budgetMs });
     await dump?.(runner, buffers, '');

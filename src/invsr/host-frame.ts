@@ -4,7 +4,7 @@
  *
  *   RowSource ─cutTiles→ batches ─PatchSource→ patches ─RowBlender→ content ─finishRows→ rows
  *
- * The other frame, `Upscaler.upscale`, keeps both on the GPU. Same networks, same tiles, same noise.
+ * The other frame (gpu-frame.ts) keeps both on the GPU. Same networks, same tiles, same noise.
  * Work can be resumed: `progress` tells from which row, and which patches are known already.
  */
 import { finishRows } from './finish-rows.ts';
@@ -13,7 +13,7 @@ import { enlargedRows, reflectableRows, type RowSource } from './row-source.ts';
 import { RowBlender } from './row-blender.ts';
 import { SCALE } from './tile-graph.ts';
 import { cutTiles } from './tile-cutter.ts';
-import type { PatchProgress, PatchSource } from './tile-source.ts';
+import type { PatchSource, TileProgress } from './tile-source.ts';
 
 /** Rows [first, first + count) of the result: R, G, B and, where the source has one, alpha. */
 export interface ResultRows {
@@ -37,7 +37,7 @@ export interface HostFrameOptions {
   readonly depth: 8 | 16;
   readonly store?: PatchStore | undefined;
   readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: ((progress: PatchProgress) => void) | undefined;
+  readonly onProgress?: ((progress: TileProgress) => void) | undefined;
 }
 
 /** About this much content is finished at once. */
@@ -68,7 +68,7 @@ export async function* upscaleRows(
         onProgress &&
         (({ stage, done, total }) =>
           onProgress(
-            stage === 'run'
+            stage === 'tiles'
               ? { stage, done: known + done, total: plan.grid.tiles.length }
               : { stage, done, total },
           )),

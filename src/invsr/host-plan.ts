@@ -7,10 +7,11 @@
  *
  * Half-pixel centres everywhere: the edges of source and result coincide.
  */
+import type { ImageSize } from '../engine/gpu-image.ts';
 import { haloOf } from './color-fix-rows.ts';
 import type { ColorFix } from './image-graphs.ts';
 import { type PaddingPlan, planPadding } from './padding.ts';
-import { type Axis, Resizer, type Size } from './resample.ts';
+import { type Axis, Resizer } from './resample.ts';
 import { SCALE } from './tile-graph.ts';
 import { evenGrid, type Ramp, type Tile, type TileGrid } from './tiles.ts';
 
@@ -26,11 +27,11 @@ export interface HostPlanOptions {
 }
 
 export interface HostPlan {
-  readonly source: Size;
+  readonly source: ImageSize;
   /** What the networks see, before padding. */
-  readonly lr: Size;
+  readonly lr: ImageSize;
   /** Pixels of `lr` per pixel of `source`, along each axis; 1 up to a scale of 4. */
-  readonly enlargement: Size;
+  readonly enlargement: Readonly<Record<keyof ImageSize, number>>;
   readonly padding: PaddingPlan;
   readonly grid: TileGrid;
   readonly tile: number;
@@ -38,8 +39,8 @@ export interface HostPlan {
   readonly batches: readonly (readonly Tile[])[];
   readonly colorFix: ColorFix;
   /** Of the blended patches: four times `lr`. */
-  readonly content: Size;
-  readonly result: Size;
+  readonly content: ImageSize;
+  readonly result: ImageSize;
   /** Content → result; null where a result pixel is a content pixel. */
   readonly shrink: Resizer | null;
   /** LR → content, for the colour fix. */
@@ -50,12 +51,12 @@ export interface HostPlan {
 
 export const CHANNELS = 3;
 
-export const resultSize = ({ height, width }: Size, scale: number): Size => ({
+export const resultSize = ({ height, width }: ImageSize, scale: number): ImageSize => ({
   height: Math.max(1, Math.round(height * scale)),
   width: Math.max(1, Math.round(width * scale)),
 });
 
-export function planHost(source: Size, options: HostPlanOptions): HostPlan {
+export function planHost(source: ImageSize, options: HostPlanOptions): HostPlan {
   const { tile, tileBatch, overlap, colorFix, scale = SCALE, ramp } = options;
   const result = resultSize(source, scale);
   const large = scale > SCALE;
@@ -96,7 +97,7 @@ export function planHost(source: Size, options: HostPlanOptions): HostPlan {
   };
 }
 
-const resizer = (from: Size, to: Size): Resizer =>
+const resizer = (from: ImageSize, to: ImageSize): Resizer =>
   new Resizer({ from: from.height, to: to.height }, { from: from.width, to: to.width });
 
 /** Content rows that the result's rows [first, end) are made of, colour fix included. */

@@ -2,6 +2,7 @@
  * The small graphs around the networks, one per image size: LR → padded image, image → tiles,
  * tiles → blended image, blended image → finished one.
  */
+import type { ImageSize } from '../engine/gpu-image.ts';
 import { GraphBuilder } from '../graph/builder.ts';
 import type { Graph, Tensor } from '../graph/graph.ts';
 import { sizeOfImage } from './blocks.ts';
@@ -9,11 +10,6 @@ import type { PaddingPlan } from './padding.ts';
 import { SCALE } from './tile-graph.ts';
 
 export type ColorFix = 'none' | 'wavelet' | 'ycbcr';
-
-interface Size {
-  readonly height: number;
-  readonly width: number;
-}
 
 /** Dilations of the five low-pass passes of the wavelet colour fix. */
 const WAVELET_LEVELS = [1, 2, 4, 8, 16];
@@ -23,7 +19,7 @@ const paddedName = ({ passes }: PaddingPlan): 'lr' | 'image' =>
   passes.length > 0 ? 'image' : 'lr';
 
 /** `lr` [1, H, W, 4] → `image`, the same reflect-padded; null where nothing is. */
-export function padGraph(size: Size, { passes }: PaddingPlan): Graph | null {
+export function padGraph(size: ImageSize, { passes }: PaddingPlan): Graph | null {
   if (passes.length === 0) return null;
   const g = new GraphBuilder({ precision: 'f32' });
   let padded: Tensor = g.external('lr', image(size));
@@ -58,7 +54,7 @@ export function cropGraph(padding: PaddingPlan, batch: number, tile: number): Gr
  * without padding: `targets` [B, 2] is where each tile lies in it, in LR pixels, and wraps below
  * zero (u32) where padding was put on top or left.
  */
-export function blendGraph(size: Size, batch: number, tile: number): Graph {
+export function blendGraph(size: ImageSize, batch: number, tile: number): Graph {
   const g = new GraphBuilder({ precision: 'f32' });
   const side = tile * SCALE;
   const patch = g.external('patch', { dtype: 'f32', shape: [batch, side, side, 4] });
@@ -91,7 +87,7 @@ export interface FinishOptions {
  * Wavelet: content − low(content) + low(style) = content + low(style − content), low being linear.
  */
 export function finishGraph(
-  size: Size,
+  size: ImageSize,
   { padding, colorFix, officialStyle }: FinishOptions,
 ): Graph {
   const g = new GraphBuilder({ precision: 'f32' });
@@ -117,8 +113,8 @@ export function finishGraph(
   }
 }
 
-export const image = ({ height, width }: Size) =>
+export const image = ({ height, width }: ImageSize) =>
   ({ dtype: 'f32', shape: [1, height, width, 4] }) as const;
 
-export const resultType = ({ height, width }: Size) =>
+export const resultType = ({ height, width }: ImageSize) =>
   image({ height: height * SCALE, width: width * SCALE });

@@ -2,19 +2,15 @@
  * Tiles as the official code has them: starts 0, stride, …, the last one pulled back; a Gaussian over the whole
  * tile; padding and noise that know no even places.
  */
+import type { ImageSize } from '../engine/gpu-image.ts';
 import { batchesOf, type FrameOptions, type FramePlan } from './gpu-frame.ts';
 import { planPadding } from './padding.ts';
 import { SCALE } from './tile-graph.ts';
 import { type GridOptions, gridOf, normalised, type TileGrid } from './tiles.ts';
 
-interface Size {
-  readonly height: number;
-  readonly width: number;
-}
-
 /** `planFrame` (gpu-frame.ts) in the official manner. */
 export function planOfficialFrame(
-  lr: Size,
+  lr: ImageSize,
   { tile, tileBatch, overlap }: Pick<FrameOptions, 'tile' | 'tileBatch' | 'overlap'>,
 ): FramePlan {
   const padding = planPadding(lr.height, lr.width, tile);
@@ -49,7 +45,7 @@ export function gaussian(n: number): Float64Array {
 
 /** The official tiles of a padded image, in row-major order. `stride` in LR pixels. */
 export function tileGrid(
-  { height, width }: Size,
+  { height, width }: ImageSize,
   { tile, stride, scale }: GridOptions & { readonly stride: number },
 ): TileGrid {
   const taps = gaussian(tile * scale);

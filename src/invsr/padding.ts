@@ -2,14 +2,13 @@
  * Reflect padding as the official sampler does it. A reflection adds at most side − 1 pixels, so a
  * very small image takes several passes.
  */
+import type { ImageSize } from '../engine/gpu-image.ts';
 import type { Padding } from '../graph/builder.ts';
 
-export interface PaddingPlan {
+/** With the size after all passes. */
+export interface PaddingPlan extends ImageSize {
   /** Applied in order. */
   readonly passes: readonly Padding[];
-  /** Size after all passes. */
-  readonly height: number;
-  readonly width: number;
   /** Where the original's first pixel lies in the padded image. */
   readonly top: number;
   readonly left: number;

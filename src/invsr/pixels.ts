@@ -1,7 +1,7 @@
+import type { ImageSize } from '../engine/gpu-image.ts';
+
 /** 8-bit pixels on the host. */
-export interface Pixels {
-  readonly width: number;
-  readonly height: number;
+export interface Pixels extends ImageSize {
   /** rgba8, R first, row-major. */
   readonly pixels: Uint8Array;
 }

@@ -66,7 +66,7 @@ export interface PromptOptions extends StateOptions {
   readonly prompt?: string;
   /** Used where `cfg` is above 1. @default the official negative prompt */
   readonly negativePrompt?: string;
-  /** As the Upscaler's; 1 needs no negative states. @default 1 */
+  /** As the networks'; 1 needs no negative states. @default 1 */
   readonly cfg?: number;
   /** Where states are kept. @default nowhere */
   readonly cache?: PromptCache;

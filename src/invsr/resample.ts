@@ -7,11 +7,6 @@
  * image dropped. `ratio` is source pixels per result pixel; it is given apart from the sizes, so
  * that a result may end inside or past the source's last pixel and still lie exactly.
  */
-export interface Size {
-  readonly height: number;
-  readonly width: number;
-}
-
 /** Rows [first, first + count) of an image, [count, W, channels]. */
 export interface Strip {
   readonly first: number;

@@ -2,10 +2,11 @@
  * An image on the host, read as strips of rows: from memory, from a file, or resized on the way.
  * Channels are R, G, B and, where the image has one, alpha; values f32 in [0, 1].
  */
+import type { ImageSize } from '../engine/gpu-image.ts';
 import type { Pixels } from './pixels.ts';
-import { Resizer, type Size, type Strip } from './resample.ts';
+import { Resizer, type Strip } from './resample.ts';
 
-export interface RowSource extends Size {
+export interface RowSource extends ImageSize {
   readonly channels: 3 | 4;
   /** Rows [first, first + count) as [count, W, channels]. */
   read(first: number, count: number): Promise<Float32Array<ArrayBuffer>>;
@@ -39,7 +40,11 @@ export function pixelRows({ width, height, pixels }: Pixels): RowSource {
 }
 
 /** R, G and B of a source, enlarged to `size`; each pixel is `1 / scale` of a source pixel wide. */
-export function enlargedRows(source: RowSource, size: Size, scale: Size): RowSource {
+export function enlargedRows(
+  source: RowSource,
+  size: ImageSize,
+  scale: Readonly<Record<keyof ImageSize, number>>,
+): RowSource {
   const resizer = new Resizer(
     { from: source.height, to: size.height, ratio: 1 / scale.height },
     { from: source.width, to: size.width, ratio: 1 / scale.width },

@@ -95,16 +95,16 @@ function addNoisePredictor(
   const [first] = stepsOf(options, configs);
   const lr = tilesOf(g, options);
   const centred = g.affine('lr.centre', { a: lr }, { alpha: 2, gamma: -1, dtype: g.precision });
-  const moments = noisePredictor(
+  const gaussian = noisePredictor(
     g,
     { lr: centred, timestep: first.timestep },
     g.checkpoint('noise_predictor', shapes.noisePredictor),
     configs.noisePredictor,
   );
   const draw = drawOf(g, 'noisePredictor', latent, options);
-  const noise = sample(g, 'noise', { moments, draw, latent, scale: 1 });
+  const noise = sample(g, 'noise', { gaussian, draw, latent, scale: 1 });
   g.output('noise', noise);
-  g.name('np_moments', moments, 2 * latent);
+  g.name('np_moments', gaussian, 2 * latent);
   g.name('noise', noise, latent);
 }
 
@@ -126,13 +126,13 @@ function addEncode(
   );
   const image = g.affine('image_up.centre', { a: up }, { alpha: 2, gamma: -1 });
   const weights = g.checkpoint('vae', shapes.vae);
-  const moments = tiling
+  const gaussian = tiling
     ? tiledVae.get().vaeEncodeTiled(g, image, weights, { ...configs.vae, tiling })
     : vaeEncode(g, image, weights, configs.vae);
   const draw = drawOf(g, 'vae', latent, options);
-  const z0 = sample(g, 'init_latents', { moments, draw, latent, scale: scalingFactor });
+  const z0 = sample(g, 'init_latents', { gaussian, draw, latent, scale: scalingFactor });
   g.output('init_latents', z0);
-  g.name('vae_moments', moments, 2 * latent);
+  g.name('vae_moments', gaussian, 2 * latent);
   g.name('init_latents', z0, latent);
 }
 
@@ -220,24 +220,24 @@ function stepsOf(
   return [first, ...others];
 }
 
-/** A draw from the diagonal Gaussian that `moments` describes, times `scale`. */
+/** A draw from the diagonal `gaussian`, times `scale`. */
 function sample(
   g: GraphBuilder,
   path: string,
   {
-    moments,
+    gaussian,
     draw,
     latent,
     scale,
   }: {
-    readonly moments: Tensor;
+    readonly gaussian: Tensor;
     readonly draw: Tensor;
     readonly latent: number;
     readonly scale: number;
   },
 ): Tensor {
   const type = { dtype: 'f32', shape: draw.shape } as const;
-  return g.emit('posterior', path, { moments, noise: draw }, { channels: latent, scale }, type);
+  return g.emit('posterior', path, { gaussian, noise: draw }, { channels: latent, scale }, type);
 }
 
 /** Standard normal [B, h, w, latent→4] f32, keyed by absolute latent position, or the caller's. */

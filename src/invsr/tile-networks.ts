@@ -11,12 +11,15 @@
 import type { EngineContext } from '../engine/context.ts';
 import { byteLength } from '../engine/kernel.ts';
 import type { Plan } from '../engine/plan.ts';
+import { createQueue } from '../engine/queue.ts';
 import { Buffers } from './buffers.ts';
+import { checkGuidance } from './check-model.ts';
 import type { Model } from './model.ts';
 import { loadAndCompile, type Runner, runnerOf, type StageProgress } from './runner.ts';
 import type { PrecisionWarning } from './stage-precision.ts';
 import { COMPONENTS, type Stage, STAGES } from './tile-graph.ts';
 import { type TileKind, type TilePlanOptions, TilePlans, watching } from './tile-plans.ts';
+import type { TileProgress } from './tile-source.ts';
 import { LOW_MEMORY_TILES } from './upscaler-options.ts';
 
 export interface TileNetworksOptions extends TilePlanOptions {
@@ -39,13 +42,6 @@ export interface TileRequest extends TileKind {
   readonly onProgress?: ((progress: TileProgress) => void) | undefined;
 }
 
-export interface TileProgress {
-  /** `load` counts bytes of weights, `compile` pipelines, both at once; `tiles` tiles. */
-  readonly stage: 'load' | 'compile' | 'tiles';
-  readonly done: number;
-  readonly total: number;
-}
-
 /** One run of one stage. */
 interface StageRun extends Omit<TileRequest, 'count'> {
   readonly buffers: Buffers;
@@ -54,15 +50,19 @@ interface StageRun extends Omit<TileRequest, 'count'> {
 }
 
 export class TileNetworks {
+  readonly context: EngineContext;
   readonly plans: TilePlans;
-  readonly #context: EngineContext;
   readonly #model: Model;
   readonly #options: TileNetworksOptions;
   readonly #runners = new Map<Plan, { readonly stage: Stage; readonly runner: Runner }>();
+  /** Runners are shared: one run or preparation at a time has them. */
+  readonly #queue = createQueue();
 
+  /** ConfigError where `cfg` needs a negative prompt and the model has none. */
   constructor(context: EngineContext, model: Model, options: TileNetworksOptions) {
+    checkGuidance(model, options.cfg);
+    this.context = context;
     this.plans = new TilePlans(context, model, options);
-    this.#context = context;
     this.#model = model;
     this.#options = options;
   }
@@ -77,13 +77,17 @@ export class TileNetworks {
     return this.#runners.size > 0;
   }
 
-  /** Loads and compiles all stages, unless memory is low. */
+  /** Loads and compiles all stages, unless memory is low; after the runs before it. */
   async prepare(batch: number, request: Omit<TileRequest, 'count'>): Promise<void> {
+    await this.#queue(() => this.#prepare(batch, request));
+  }
+
+  async #prepare(batch: number, request: Omit<TileRequest, 'count'>): Promise<void> {
     await this.plans.ahead(batch, request, request.signal);
     if (this.#options.lowMemory) return;
     const plans = this.plans.all(batch, request);
     await loadAndCompile(
-      this.#context,
+      this.context,
       plans.map(({ plan }) => plan),
       this.#loading(request),
     );
@@ -95,7 +99,8 @@ export class TileNetworks {
    * Takes every job through the networks, in order. `begin` writes the externals `tiles` and, by the
    * kind of noise, `seed` and `latentOrigins` or `draw0` and `draw1`. Yields as soon as the job's `patch`
    * is there; it is overwritten after that. `shared` has buffers of the caller's that may be needed
-   * beside a job's own.
+   * beside a job's own. Waits for the runs before it, and holds up later ones until its last job or its
+   * early end.
    */
   async *run<Job extends TileJob>(
     jobs: Iterable<Job> | AsyncIterable<Job>,
@@ -104,18 +109,19 @@ export class TileNetworks {
   ): AsyncGenerator<{ readonly job: Job; readonly buffers: Buffers }> {
     const { lowMemory } = this.#options;
     const { dump, onProgress, count: total } = request;
-    const patches = new Buffers(this.#context, shared);
+    const end = await this.#queue.turn();
+    const patches = new Buffers(this.context, shared);
     const scopes: Buffers[] = [];
     let done = 0;
     let call = 0;
     try {
       for await (const group of groupsOf(jobs, lowMemory ? LOW_MEMORY_TILES : 1)) {
-        if (call === 0) await this.prepare(group[0]?.count ?? 1, request);
+        if (call === 0) await this.#prepare(group[0]?.count ?? 1, request);
         for (const stage of STAGES) {
           for (const [i, job] of group.entries()) {
             // A last batch may be smaller, and a check may have moved a stage to f32.
             await this.plans.ahead(job.count, request, request.signal);
-            const buffers = (scopes[i] ??= new Buffers(this.#context, patches));
+            const buffers = (scopes[i] ??= new Buffers(this.context, patches));
             if (stage === 'noise_predictor') await begin(buffers, job);
             const { patch } = this.plans.of(stage, job.count, request).externals;
             // Read at once, so all jobs may write to the same.
@@ -139,6 +145,7 @@ export class TileNetworks {
       for (const buffers of [...scopes, patches]) buffers.dispose();
       // An abort or an error leaves the stage it met.
       if (lowMemory) for (const stage of STAGES) this.#evict(stage);
+      end();
     }
   }
 
@@ -163,7 +170,7 @@ export class TileNetworks {
     if (!this.#options.check) return runner;
     const { layerOf, WATCH } = await watching.load();
     const { readTensor } = await import('./read-tensor.ts');
-    const { bytes } = await readTensor(this.#context.device, runner.at(WATCH, buffers));
+    const { bytes } = await readTensor(this.context.device, runner.at(WATCH, buffers));
     const layer = layerOf(runner.plan, new Uint32Array(bytes));
     if (layer === undefined) return runner;
     const warning = this.plans.widen(stage, layer);
@@ -176,7 +183,7 @@ export class TileNetworks {
   async #runner(stage: Stage, plan: Plan, request: LoadRequest): Promise<Runner> {
     const known = this.#runners.get(plan);
     if (known) return known.runner;
-    const runner = await runnerOf(this.#context, plan, this.#loading(request));
+    const runner = await runnerOf(this.context, plan, this.#loading(request));
     this.#runners.set(plan, { stage, runner });
     return runner;
   }
@@ -200,7 +207,7 @@ export class TileNetworks {
   /** Frees a stage's plans and weights. */
   #evict(stage: Stage): void {
     this.#forget(stage);
-    for (const component of COMPONENTS[stage]) this.#context.weights.release(component);
+    for (const component of COMPONENTS[stage]) this.context.weights.release(component);
   }
 }
 

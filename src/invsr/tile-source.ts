@@ -18,18 +18,22 @@ export interface TileBatch {
   readonly latentOrigins: readonly { readonly y: number; readonly x: number }[];
 }
 
-export interface PatchProgress {
-  /** `load` weights, `compile` pipelines, `run` tiles with the fraction of those under way. */
-  readonly stage: 'load' | 'compile' | 'run';
+/** Reported while tiles go through the networks; `load` and `compile` only where there is something to do. */
+export interface TileProgress {
+  /**
+   * `load` counts bytes of weights, `compile` pipelines (the two overlap), `tiles` tiles with the
+   * fraction of those being computed.
+   */
+  readonly stage: 'load' | 'compile' | 'tiles';
   readonly done: number;
   readonly total: number;
 }
 
 export interface PatchOptions {
-  /** Tiles in all batches together: the total of stage `run`. */
+  /** Tiles in all batches together: the total of stage `tiles`. */
   readonly count: number;
   readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: ((progress: PatchProgress) => void) | undefined;
+  readonly onProgress?: ((progress: TileProgress) => void) | undefined;
 }
 
 /** Ends early, and frees what it holds, where the caller stops asking. */

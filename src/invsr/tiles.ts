@@ -6,6 +6,7 @@
  * The weights of all tiles form a product grid, so their sum is separable: each tile gets 1-D
  * weights already divided by that sum, and blending is one multiply-add per pixel. Sums are f64.
  */
+import type { ImageSize } from '../engine/gpu-image.ts';
 export interface Tile {
   /** LR pixels. */
   readonly y: number;
@@ -72,11 +73,6 @@ function rise(i: number, overlap: number, { shape, margin }: Ramp): number {
   return shape === 'linear' ? t : 0.5 - 0.5 * Math.cos(Math.PI * t);
 }
 
-interface Size {
-  readonly height: number;
-  readonly width: number;
-}
-
 export interface GridOptions {
   readonly tile: number;
   readonly scale: number;
@@ -84,7 +80,7 @@ export interface GridOptions {
 
 /** Even tiles of a padded image, in row-major order. `overlap`: the least share of a tile repeated. */
 export function evenGrid(
-  { height, width }: Size,
+  { height, width }: ImageSize,
   {
     tile,
     overlap,

@@ -1,10 +1,8 @@
-/** What an Upscaler is asked for and what it tells. */
+/** What the upscaler, the chain from picture to picture, is asked for and what it tells. */
 import type { EngineContext } from '../engine/context.ts';
 import type { ColorFix } from './image-graphs.ts';
-import type { Tensors } from './model.ts';
-import type { Dump } from './parity.ts';
-import type { Pixels } from './pixels.ts';
 import type { PrecisionWarning } from './stage-precision.ts';
+import type { TileProgress } from './tile-source.ts';
 import type { VaeTiling } from './vae-tiling.ts';
 
 /**
@@ -19,7 +17,7 @@ export const DEFAULT_OVERLAP = 0.125;
 /** Tiles that pass a stage together with `lowMemory`: their latents and LR pixels wait on the device. */
 export const LOW_MEMORY_TILES = 32;
 
-/** Fixed for the life of an Upscaler. */
+/** Of the networks and of the frame around them. */
 export interface UpscalerOptions {
   /** Storage of activations. @default f16 where the device has shader-f16, else f32 */
   readonly precision?: 'f16' | 'f32';
@@ -44,7 +42,7 @@ export interface UpscalerOptions {
   readonly vaeTiling?: VaeTiling | null;
   /**
    * One network on the device at a time: less memory, weights read again for every 32 tiles. Not
-   * beside another Upscaler of the same context, whose weights it would free.
+   * beside other networks of the same context, whose weights it would free.
    * @default false
    */
   readonly lowMemory?: boolean;
@@ -111,39 +109,8 @@ function checkOptions({
   }
 }
 
-/** Reported while an image is upscaled; `load` and `compile` only where there is something to do. */
-export interface UpscaleProgress {
-  readonly stage: 'load' | 'compile' | 'tiles' | 'finish';
-  /**
-   * In the stage's own units: `load` bytes of weights, `compile` pipelines (the two overlap), `tiles`
-   * tiles with the fraction of the one being computed, `finish` 0 or 1 of 1.
-   */
-  readonly done: number;
-  readonly total: number;
-  /** The tile being computed, from 1; in stage `tiles` only. */
-  readonly tile?: number;
-  /** All tiles of the image; in stage `tiles` only. */
-  readonly tiles?: number;
-}
-
-interface RunOptions {
-  /** Ends the work at its next pause, with the signal's reason (AbortError). */
-  readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: ((progress: UpscaleProgress) => void) | undefined;
-}
-
-/** What may differ from image to image. */
-export interface UpscaleRequest extends RunOptions {
-  /** A whole number from 0: same seed, same noise, same picture. @default 12345 */
-  readonly seed?: number;
-  /** Parity: every random draw, as `draws.call<k>.draw0` and `draw1`, NCHW. */
-  readonly noise?: Tensors | undefined;
-  /** Filled with every stage as float32 NCHW, by the goldens' names. */
-  readonly dump?: Dump | undefined;
-}
-
-/** rgba8 of four times the input's width and height, alpha 255. */
-export interface UpscaleResult extends Pixels {
-  /** Wall time of `prepare` (weights and pipelines), `load` (pixels), `tiles` and `finish`. */
-  readonly milliseconds: Readonly<Record<string, number>>;
+/** Reported while a picture is upscaled. */
+export interface UpscaleProgress extends Omit<TileProgress, 'stage'> {
+  /** `finish` counts 0 or 1 of 1. */
+  readonly stage: TileProgress['stage'] | 'finish';
 }

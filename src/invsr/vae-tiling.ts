@@ -2,14 +2,15 @@
  * The VAE over tiles of an image, as diffusers' `enable_tiling` does it, so that memory does not
  * grow with the image. Another result than the whole image's: every tile has its own norms.
  *
- *   vaeEncodeTiled   image [N, H, W, 3→4] → moments [N, H/8, W/8, 2·latent] f32
+ *   vaeEncodeTiled   image [N, H, W, 3→4] → gaussian [N, H/8, W/8, 2·latent] f32
  *   vaeDecodeTiled   latent [N, h, w, latent] → image [N, 8h, 8w, 3→4] f32
  *
  * Tiles start at 0, stride, 2·stride, …; the last ones are what is left, down to one latent. Row by
  * row each result is faded in from the one above and the one at the left, both already blended
- * themselves, and its first `keep` rows and columns are kept. For `encode` these are moments.
+ * themselves, and its first `keep` rows and columns are kept. For `encode` these are parameters of Gaussians.
  * https://github.com/huggingface/diffusers/blob/v0.30.3/src/diffusers/models/autoencoders/autoencoder_kl.py
  */
+import type { ImageSize } from '../engine/gpu-image.ts';
 import { type GraphBuilder, lastAxis } from '../graph/builder.ts';
 import type { Weights } from '../graph/weights.ts';
 import type { Tensor } from '../graph/graph.ts';
@@ -106,10 +107,7 @@ function inTiles(
 const starts = (length: number, stride: number): number[] =>
   Array.from({ length: Math.ceil(length / stride) }, (_, i) => i * stride);
 
-const atMost = (
-  side: number,
-  { height, width }: { readonly height: number; readonly width: number },
-): { height: number; width: number } => ({
+const atMost = (side: number, { height, width }: ImageSize): ImageSize => ({
   height: Math.min(side, height),
   width: Math.min(side, width),
 });

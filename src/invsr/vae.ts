@@ -1,7 +1,7 @@
 /**
  * AutoencoderKL, Stable Diffusion's variational autoencoder.
  *
- *   encode   image [N, H, W, 3→4] in about [-1, 1] → moments [N, H/8, W/8, 2·latent] f32 (mean, log-variance)
+ *   encode   image [N, H, W, 3→4] in about [-1, 1] → gaussian [N, H/8, W/8, 2·latent] f32 (mean, log-variance)
  *   decode   latent [N, h, w, latent] (already divided by scaling_factor) → image [N, 8h, 8w, 3→4] f32
  *
  * Every norm has eps 1e-6; the mid block's attention has one head over all channels.

@@ -14,7 +14,7 @@ export interface SumsVariant {
   readonly hasMoments: boolean;
 }
 
-/** Reads `block` (`out` if split), `first`, `c`, `i`, `j` and `thread` of the program. */
+/** Reads `area` (`out` if split), `first`, `c`, `i`, `j` and `thread` of the program. */
 export function sumsWgsl(
   design: AluDesign,
   { isSplit, isNormed, hasMoments }: SumsVariant,
@@ -25,7 +25,7 @@ export function sumsWgsl(
     const sum = isNormed
       ? `normalized(sum${r}_${v}, row_norms[j + ${down * r}u], ${vector})`
       : `sum${r}_${v}`;
-    const call = `finish(${isSplit ? 'out' : 'block'}, py, px, ${vector}, ${sum})`;
+    const call = `finish(${isSplit ? 'out' : 'area'}, py, px, ${vector}, ${sum})`;
     return `if (${vector} < params.co4) { ${hasMoments ? `sum${r}_${v} = ${call}` : call}; }`;
   };
   const stored = unroll(
@@ -62,8 +62,8 @@ ${stored}
 ${own.map((one, v) => ownMoments(one, valuesOf(v))).join('\n')}
 ${mergeMoments(tile, 'j', own)}
   if (first < params.height * params.width) {
-    let chunk = (block.phase_y * 2u + block.phase_x) * params.moment_chunks + first / ${pixelsOf(design)}u;
-    store_moments(block.image * params.moment_chunks * params.phases + chunk, 0u, block.column * ${columnsOf(design)}u, ${columnsOf(design)}u, thread);
+    let chunk = (area.phase_y * 2u + area.phase_x) * params.moment_chunks + first / ${pixelsOf(design)}u;
+    store_moments(area.image * params.moment_chunks * params.phases + chunk, 0u, area.column * ${columnsOf(design)}u, ${columnsOf(design)}u, thread);
   }`,
   };
 }

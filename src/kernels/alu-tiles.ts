@@ -24,7 +24,7 @@ import { GROUP_BYTES } from './norm-groups.ts';
 import { isPacked } from './storage.ts';
 import { momentVectors } from './tile-moments.ts';
 
-export interface Tile {
+export interface AluTile {
   readonly across: number;
   readonly down: number;
   readonly rows: number;
@@ -39,7 +39,7 @@ export const TILES = {
   tile128x32: { across: 4, down: 16, rows: 8, vectors: 2 },
   tile128x16: { across: 4, down: 16, rows: 8, vectors: 1 },
   tile128x4: { across: 1, down: 64, rows: 2, vectors: 1 },
-} as const satisfies Readonly<Record<string, Tile>>;
+} as const satisfies Readonly<Record<string, AluTile>>;
 type TileName = keyof typeof TILES;
 
 const WIDE = ['tile64x64', 'tile128x64', 'tile128x128', 'tile32x64'] as const;
@@ -57,14 +57,14 @@ const MAX_SHARED_BYTES = 16_384;
 const MAX_FETCHED = 8;
 /** Vectors of columns times parts whose moments are merged at a time (tile-moments.ts): 3 KiB to 768 bytes. */
 const SLOTS = [64, 32, 16] as const;
-/** From so many workgroups on, a larger tile leaves enough of them. */
+/** From so many workgroups on, a larger tile leaves enough of them: about two for each processor of an H200. */
 const MANY_WORKGROUPS = 256;
 
-export const pixelsOf = ({ down, rows }: Tile): number => down * rows;
-export const columnsOf = ({ across, vectors }: Tile): number => 4 * across * vectors;
+export const pixelsOf = ({ down, rows }: AluTile): number => down * rows;
+export const columnsOf = ({ across, vectors }: AluTile): number => 4 * across * vectors;
 
 /** How one tile is computed: everything that the WGSL text depends on. */
-export interface AluDesign extends Tile {
+export interface AluDesign extends AluTile {
   /** Vectors of four input channels in one step. */
   readonly depth: number;
   /** Vectors from one pixel to the next in shared memory; odd, so that rows start on other banks. */
@@ -80,8 +80,8 @@ export interface AluDesign extends Tile {
 
 /** Undefined where the tile does not fit into shared memory, or is no other than the plain one. */
 function designOf(
-  tile: Tile,
-  { x, weight, rowNorm, groupNormed, moments }: ImplicitGemm,
+  tile: AluTile,
+  { x, weight, rowNorm, groupNormed, momentChannels }: ImplicitGemm,
   target: Target,
   kind: Kind | undefined,
 ): AluDesign | undefined {
@@ -103,7 +103,7 @@ function designOf(
     const norms = (rowNorm ? 8 * pixelsOf(tile) : 0) + (groupNormed ? GROUP_BYTES : 0);
     // A deep step matters more than moments that are merged in few turns.
     const slots = (
-      moments === undefined
+      momentChannels === undefined
         ? [0]
         : SLOTS.map((n) => Math.max(1, Math.min(tile.down / 2, n / vectors)))
     ).find(
@@ -148,7 +148,7 @@ function guessOf(gemm: ImplicitGemm): TileName {
   const computed = (name: TileName): number => {
     const { across, rows, vectors } = TILES[name];
     const columns = 4 * across * vectors;
-    // For every four channels `rows` loads of x, 4·vectors of weights and their products.
+    // For every four channels rows + 4·vectors loads, each counted as four of the 4·rows·vectors products.
     const work = (rows * vectors) / (rows * vectors + rows + 4 * vectors);
     return (Math.ceil(channels / columns) * columns) / work;
   };

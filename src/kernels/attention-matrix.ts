@@ -15,8 +15,8 @@
  *   matrix128   128 rows, 128 invocations, 32 KiB of shared memory for d = 64
  *   matrix64    64 rows, 64 invocations, 18 KiB: k and v are read twice as often, but there are
  *               more workgroups
- *   …ahead      the next tile's keys and values are on their way, in 16 registers, while this one's
- *               are used
+ *   …ahead      the next tile's keys and values are on their way, for d = 64 in 16 registers (32 with
+ *               64 rows), while this one's are used
  *
  * Rows past the last query or key repeat the last one; such keys are masked, such queries not stored.
  * Rows of every tile lie a multiple of 16 bytes apart, which Vulkan demands of a matrix load

@@ -16,13 +16,17 @@
  * in f32 and rescales its output when m grows (Milakov & Gimelshein 2018, FlashAttention). q is
  * multiplied by log2(e)/√d in f32, so scores are exponents of 2. Keys past the end get MASKED.
  *
- * A block's products are summed before they join the output: that rounds once per block, not once per
- * key, which the 16,384 keys of the noise predictor need to stay within the f32 gate.
+ * Where y is f32, a block's products are summed before they join the output: that rounds once per block,
+ * not once per key, which the 16,384 keys of the noise predictor need to stay within the f32 gate.
+ *
+ * 4·N·Lq·Lk·C operations, causal about half, and an exponential for every score. A workgroup's queries
+ * read all keys and values of their head, so arithmetic is the bound from some hundred keys on; with a
+ * prompt's 77, on matrix units, q and y are. Only C channels of wider rows are read.
  *
  * The designs:
  *   attention-lanes.ts   CPU rasterisers, any d: queries over the lanes, no shared memory
  *   attention-matrix.ts  subgroup matrices, f16, d ≤ 64: scores and outputs in matrices
- *   attention-matrix-wide.ts  the same for d of 128 to 512, whole tiles only
+ *   attention-matrix-wide.ts  the same for d of 128, 256, 384 or 512, whole tiles only
  *   attention-flash.ts   GPUs, d ≤ 128: 64 queries, registers blocked 4×4 or 8×4
  *   attention-tiles.ts   GPUs, any d: 32 queries × 32 keys through shared memory; output channels
  *                        over the lanes, so the VAE's single 512-wide head fits too

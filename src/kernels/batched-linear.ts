@@ -7,8 +7,8 @@
  *   weight   [B, K, N]   f16 or f32, N contiguous
  *   y        [B, M, N]   f16 or f32
  *
- * K and N are multiples of 4. Every pair is an image of M pixels with weights of its own: see
- * implicit-gemm.ts.
+ * K and N are multiples of 4. Every pair is an image of M pixels with weights of its own, 2·M·K·N
+ * operations: see implicit-gemm.ts.
  */
 import {
   type DType,

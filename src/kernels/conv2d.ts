@@ -14,8 +14,10 @@
  *   y         [N, Ho, Wo, Co]      f16 or f32, Ho = ⌊(H + top + bottom - KH) / stride⌋ + 1
  *
  * With stats [N, 2, Ci] and beta [Ci], x is act((x - mean)·scale + beta) of what is given; so it is with
- * moments and affine (norm-groups.ts), which make the statistics here; padding stays zero. Padding may be negative, which leaves rows or columns of x out. Ci and Co are multiples of 4.
- * No im2col buffer: see implicit-gemm.ts.
+ * moments and affine (norm-groups.ts), which make the statistics here; padding stays zero. Padding may
+ * be negative, which leaves rows or columns of x out. Ci and Co are multiples of 4.
+ *
+ * 2·N·Ho·Wo·KH·KW·Ci·Co operations and no im2col buffer; what bounds it: implicit-gemm.ts.
  */
 import {
   type DType,
@@ -61,7 +63,7 @@ export interface Conv2dConstants extends NormConstants {
   /** Storage of y. @default that of x */
   readonly dtype?: DType;
   /** Channels per entry of y's moments, at most (moments.ts). GPUs. @default no moments */
-  readonly moments?: number;
+  readonly momentChannels?: number;
 }
 
 const NO_PADDING: Padding = { top: 0, left: 0, bottom: 0, right: 0 };
@@ -77,7 +79,7 @@ export function conv2dGemm(
     padding = NO_PADDING,
     activation = 'none',
     dtype = x.dtype,
-    moments,
+    momentChannels,
     ...normConstants
   }: Conv2dConstants,
 ): ImplicitGemm {
@@ -112,7 +114,7 @@ export function conv2dGemm(
     epilogue: { bias, shift, residual },
     activation,
     output,
-    moments,
+    momentChannels,
     batch,
     input: { height, width, channels: ci },
     pixels,

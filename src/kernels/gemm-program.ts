@@ -59,7 +59,7 @@ export interface ImplicitGemm {
   readonly gated?: boolean;
   readonly output: TensorType;
   /** Channels per entry of the output's moments (moments.ts), at most. Programs for GPUs know how. */
-  readonly moments?: number | undefined;
+  readonly momentChannels?: number | undefined;
   readonly batch: number;
   readonly input: { readonly height: number; readonly width: number; readonly channels: number };
   /** Output pixels of one phase. */
@@ -88,18 +88,18 @@ export interface Program {
   /** Output columns of one workgroup, a multiple of 4. */
   readonly columns: number;
   readonly workgroups: readonly [x: number, y: number, z: number];
-  /** Where the output has moments: of each phase so many chunks, of entries that divide so many channels. */
-  readonly moments?: { readonly chunks: number; readonly channels: number };
+  /** What moments of the output would be of: so many chunks of each phase, entries that divide so many channels. */
+  readonly momentTiles?: { readonly chunks: number; readonly channels: number };
   /** Where the family has several designs. */
   readonly choice?: Choice;
 }
 
 export const WEIGHT_BINDING = 2;
 
-/** With `splits`: the workgroup's part, its block, and `out`, the block whose image the sums go to. */
-export const SPLIT_BLOCK = `  let part = workgroup.z % params.splits;
-  let block = block_of(workgroup.z / params.splits);
-  var out = block;
+/** With `splits`: the workgroup's part, its area, and `out`, the area whose image the sums go to. */
+export const SPLIT_AREA = `  let part = workgroup.z % params.splits;
+  let area = area_of(workgroup.z / params.splits);
+  var out = area;
   out.image += part * params.batch;`;
 
 /** Inputs and constants of an op that normalizes x as it reads it. */

@@ -12,8 +12,9 @@
  *   residual?   like y     f16 or f32
  *   y           [..., C]   f16 or f32
  *
- * The parts are added in their order, so results are the same bits on every run. The reduction is
- * bound by memory: one invocation per four channels.
+ * The parts are added in their order, so results are the same bits on every run. It costs S times y in
+ * f32, written and read again. The first kernel is bound like every product (implicit-gemm.ts), the
+ * reduction by memory: one invocation per four channels.
  */
 import {
   byteLength,
@@ -64,7 +65,7 @@ export function gemmPartial(
       epilogue: {},
       activation: 'none',
       output,
-      moments: undefined,
+      momentChannels: undefined,
       splits,
     },
     target,
@@ -80,12 +81,12 @@ export interface GemmReduceConstants {
   /** Storage of y. */
   readonly dtype: DType;
   /** Channels per entry of y's moments, at most (moments.ts); y is [N, ..., C]. @default no moments */
-  readonly moments?: number;
+  readonly momentChannels?: number;
 }
 
 export function gemmReduce(
   { partial, ...inputs }: GemmReduceInputs,
-  { activation = 'none', dtype, moments }: GemmReduceConstants,
+  { activation = 'none', dtype, momentChannels }: GemmReduceConstants,
   target: Target,
 ): Kernel {
   const [splits = 0, ...shape] = partial.shape;
@@ -98,7 +99,7 @@ export function gemmReduce(
   const epilogue = productEpilogue(inputs, { y, activation, target });
   const vectors = vectorsOf('y', y);
   const { used } = epilogue;
-  const tiles = moments === undefined ? undefined : reduceMoments(y, moments);
+  const tiles = momentChannels === undefined ? undefined : reduceMoments(y, momentChannels);
   const params = {
     vectors: u32(vectors),
     splits: u32(splits),

@@ -1,12 +1,16 @@
 /**
  * Moments → a group norm's statistics: the second of its three kernels. `partial` is what
- * groupNormPartial makes, or a product (moments.ts); a group's entries are merged (Chan et al. 1979).
+ * groupNormPartial makes, or a product (moments.ts); a group's entries are merged (Chan et al. 1979):
+ *
+ *   mean[g] = Σ count·mean / Σ count
+ *   rstd[g] = rsqrt(Σ (M2 + count·(mean - mean[g])²) / Σ count + eps)       Σ over chunks and entries of g
  *
  *   partial   [N, chunks, 3, E]      f32: count, mean and M2; E a multiple of the groups
  *   gamma     [C]                    f32; C / groups need not be a multiple of 4
- *   stats     [N, 2, C]              f32: mean and rstd·gamma of each channel's group
+ *   stats     [N, 2, C]              f32: mean[g] and rstd[g]·gamma of each channel
  *
- * A team of invocations (team.ts) takes a group: its weighted mean, then the spread around it.
+ * A team of invocations (team.ts) takes a group: its weighted mean, then the spread around it. It reads
+ * moments twice, a small part of x: N·groups teams leave most of a GPU idle, and latency is the bound.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
 import {

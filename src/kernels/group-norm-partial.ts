@@ -1,13 +1,13 @@
 /**
  * Moments (moments.ts) of each channel over each chunk of pixels, for a group norm's statistics: the
- * first of its three kernels (group-norm-finalize.ts, group-norm.ts), where no product has them already.
+ * first of its three kernels (group-norm-finalize.ts, group-norm-apply.ts), where no product has them already.
  *
  *   x         [N, H, W, C]           f16 or f32; C a multiple of 4
  *   partial   [N, chunks, 3, C]      f32; chunks from `groupNormChunks` (moments.ts)
  *
  * Variance is never E[x²] - E[x]². A chunk's values are taken relative to its first pixel and
  * merged one by one (Welford), so that a large mean costs no precision and constant input gives
- * exactly zero. An invocation takes four channels of one chunk.
+ * exactly zero. An invocation takes four channels of one chunk; memory-bound, one read of x.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
 import {

@@ -30,7 +30,7 @@ import {
 } from './alu-tiles.ts';
 import { type SumsVariant, sumsWgsl } from './alu-sums.ts';
 import { choose } from './designs.ts';
-import { type ImplicitGemm, type Program, SPLIT_BLOCK, WEIGHT_BINDING } from './gemm-program.ts';
+import { type ImplicitGemm, type Program, SPLIT_AREA, WEIGHT_BINDING } from './gemm-program.ts';
 import { readWgsl } from './storage.ts';
 import { rowNormWgsl } from './row-norm.ts';
 import { unroll } from './unroll.ts';
@@ -50,7 +50,7 @@ export function aluProgram(
     enables: '',
     columns,
     choice,
-    moments: { chunks, channels: columns },
+    momentTiles: { chunks, channels: columns },
     workgroups: [
       gridX,
       gridY,
@@ -58,7 +58,7 @@ export function aluProgram(
     ],
     wgsl: `
 ${readWgsl('weight', WEIGHT_BINDING, gemm.weight.dtype, target)}
-${programWgsl(design, { isSplit: gemm.splits !== undefined, isNormed: gemm.rowNorm !== undefined, isGrouped: gemm.groupNormed !== undefined, hasMoments: gemm.moments !== undefined })}
+${programWgsl(design, { isSplit: gemm.splits !== undefined, isNormed: gemm.rowNorm !== undefined, isGrouped: gemm.groupNormed !== undefined, hasMoments: gemm.momentChannels !== undefined })}
 `,
   };
 }
@@ -109,11 +109,11 @@ function programWgsl(
     unroll(Math.ceil(weightRows / down), (s) => eachVector((v) => make(s, v)));
 
   const rowNorm = isNormed ? rowNormWgsl({ fetches, stride: ids.pixels, depth }) : undefined;
-  const locate = eachFetch((s) => `at${s} = vector_at(block.image, iy${s} + ty, ix${s} + tx);`);
+  const locate = eachFetch((s) => `at${s} = vector_at(area.image, iy${s} + ty, ix${s} + tx);`);
   const fetch = `${eachFetch(
     (s) => `x${s} = ${ZERO[design.x]};
 if (at${s} != OUTSIDE && k + kx < params.ci4) {
-  ${rowNorm?.load(s) ?? `let value = load_input(block.image, at${s} + k + kx, k + kx);`}
+  ${rowNorm?.load(s) ?? `let value = load_input(area.image, at${s} + k + kx, k + kx);`}
   x${s} = ${PACK[design.x]}(value);
 }`,
   )}
@@ -171,21 +171,21 @@ fn main(
   let j = ${ids.j};
   let kx = ${ids.kx};
   let q = ${ids.q};
-${isSplit ? SPLIT_BLOCK : '  let block = block_of(workgroup.z);'}
-${isGrouped ? `  merge_groups(block.image, thread, ${across * down}u);` : ''}
+${isSplit ? SPLIT_AREA : '  let area = area_of(workgroup.z);'}
+${isGrouped ? `  merge_groups(area.image, thread, ${across * down}u);` : ''}
   let first = (workgroup.y * grid.x + workgroup.x) * ${pixelsOf(design)}u;
-  let c = block.column * ${groups}u + i;
+  let c = area.column * ${groups}u + i;
 ${eachFetch(
   (s) => `  let oy${s} = (first + q + ${ids.pixels * s}u) / params.width;
   let ox${s} = first + q + ${ids.pixels * s}u - oy${s} * params.width;
-  let iy${s} = oy${s} * params.stride + block.phase_y - u32(params.top);
-  let ix${s} = ox${s} * params.stride + block.phase_x - u32(params.left);`,
+  let iy${s} = oy${s} * params.stride + area.phase_y - u32(params.top);
+  let ix${s} = ox${s} * params.stride + area.phase_x - u32(params.left);`,
 )}
   // The step: vectors k to k + ${depth} of tap (ty, tx), whose weights begin at a row of their matrix.
   let steps_of_tap = (params.ci4 + ${depth - 1}u) / ${depth}u;
   let steps = params.taps_y * params.taps_x * steps_of_tap;
 ${isSplit ? splitRange(depth) : WHOLE_RANGE}
-${eachVector((v) => `  let initial${v} = initial(block, c + ${across * v}u);`)}
+${eachVector((v) => `  let initial${v} = initial(area, c + ${across * v}u);`)}
 ${eachSum((r, v) => `  var sum${r}_${v} = initial${v};`)}
 ${eachFetch((s) => `  var at${s}: u32;\n  var x${s}: ${design.x};`)}
 ${eachWeight((s, v) => `  var w${s}_${v}: ${design.weight};`)}
@@ -234,7 +234,7 @@ const WHOLE_RANGE = `  let begin = 0u;
   var ty = 0u;
   var tx = 0u;
   var k = 0u;
-  var row = block.weights;`;
+  var row = area.weights;`;
 
 /** Parts differ by one step at most. */
 const splitRange = (depth: number): string => `  let begin = steps * part / params.splits;
@@ -243,4 +243,4 @@ const splitRange = (depth: number): string => `  let begin = steps * part / para
   var ty = tap / params.taps_x;
   var tx = tap - ty * params.taps_x;
   var k = (begin - tap * steps_of_tap) * ${depth}u;
-  var row = block.weights + tap * params.ci4 * 4u;`;
+  var row = area.weights + tap * params.ci4 * 4u;`;

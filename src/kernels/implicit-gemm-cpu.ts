@@ -1,17 +1,17 @@
 /**
  * Implicit GEMM for CPU rasterisers, where a subgroup is one SIMD vector.
  *
- * Lanes run over pixels along x; each lane holds a block of sums, 4 rows × 16 columns at first guess.
- * On lavapipe a load is a gather per component and one from a uniform address a branch per component;
- * both cost far more than a multiplication. So the 4×16 weights of a step are gathered together, every
- * lane taking other pairs, and reach all lanes by `subgroupBroadcast` from constant lanes, a shuffle
- * each. Without subgroups weights come from uniform addresses.
+ * Lanes run over pixels along x; each lane holds sums of 4 rows × 16 columns at first guess. On lavapipe
+ * a load is a gather per component and one from a uniform address a branch per component; both cost far
+ * more than a multiplication. So the 4×16 weights of a step are gathered together, every lane taking
+ * other pairs, and reach all lanes by `subgroupBroadcast` from constant lanes, a shuffle each. Without
+ * subgroups weights come from uniform addresses.
  *
  * A workgroup is one subgroup. No early return before the sums are done: it would put what follows
  * under an execution mask, and broadcasts need every lane.
  *
- * Designs are blocks, `rows x vectors of four columns`: a taller one reads fewer weights, a wider one
- * less of x, a smaller one keeps its sums in registers.
+ * Designs are a lane's sums, `rows x vectors of four columns`: more rows read fewer weights, more columns
+ * less of x, few of both stay in registers.
  */
 import type { DType, Target } from '../engine/kernel.ts';
 import { choose, sizeClass } from './designs.ts';
@@ -20,21 +20,21 @@ import { readWgsl } from './storage.ts';
 import { unroll } from './unroll.ts';
 
 /** The sums of one lane: rows of pixels by groups of four output columns. */
-interface Block {
+interface Sums {
   readonly rows: number;
   readonly vectors: number;
 }
 
 /** Which are good guesses: docs/decisions/0008. */
-const BLOCKS = {
+const SUMS = {
   '4x4': { rows: 4, vectors: 4 },
   '2x4': { rows: 2, vectors: 4 },
   '2x8': { rows: 2, vectors: 8 },
   '2x2': { rows: 2, vectors: 2 },
   '8x1': { rows: 8, vectors: 1 },
-} as const satisfies Readonly<Record<string, Block>>;
-type Design = keyof typeof BLOCKS;
-const DESIGNS = Object.keys(BLOCKS) as Design[];
+} as const satisfies Readonly<Record<string, Sums>>;
+type Design = keyof typeof SUMS;
+const DESIGNS = Object.keys(SUMS) as Design[];
 
 /** One group of columns is all that pictures and latents have. */
 const guessOf = (channels: number): Design => (channels <= 4 ? '8x1' : '4x4');
@@ -46,12 +46,12 @@ const LANES_WITHOUT_SUBGROUPS = 8;
 /** Pairs of neighbouring columns in one row of the weights of a step. */
 const pairsOf = (vectors: number): number => (vectors * 4) / 2;
 
-function chooseBlock(gemm: ImplicitGemm, lanes: number, target: Target) {
+function chooseSums(gemm: ImplicitGemm, lanes: number, target: Target) {
   const { x, weight, taps, pixels, channels, input } = gemm;
   const guess = guessOf(channels);
   // The lanes share the weights of a step evenly.
   const [first = '4x4', ...others] = [guess, ...DESIGNS.filter((name) => name !== guess)].filter(
-    (name) => (DEPTH * pairsOf(BLOCKS[name].vectors)) % lanes === 0,
+    (name) => (DEPTH * pairsOf(SUMS[name].vectors)) % lanes === 0,
   );
   const choice = choose(
     sizeClass(`cpu gemm ${x.dtype} ${weight.dtype} ${taps.y}x${taps.x}`, {
@@ -62,14 +62,14 @@ function chooseBlock(gemm: ImplicitGemm, lanes: number, target: Target) {
     [first, ...others],
     target,
   );
-  return { choice, block: BLOCKS[choice.design as Design] };
+  return { choice, sums: SUMS[choice.design as Design] };
 }
 
 export function cpuProgram(gemm: ImplicitGemm, target: Target): Program {
   const hasSubgroups = [4, 8, 16, 32].includes(target.subgroupSize);
   const lanes = hasSubgroups ? target.subgroupSize : LANES_WITHOUT_SUBGROUPS;
-  const { choice, block } = chooseBlock(gemm, lanes, target);
-  const { rows, vectors } = block;
+  const { choice, sums } = chooseSums(gemm, lanes, target);
+  const { rows, vectors } = sums;
   const weights = (hasSubgroups ? broadcastWeights : uniformWeights)(vectors, lanes);
   const columnBlocks = Math.ceil(gemm.channels / (vectors * 4));
   return {
@@ -89,27 +89,27 @@ fn main(
   @builtin(workgroup_id) workgroup: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let block = block_of(workgroup.z);
+  let area = area_of(workgroup.z);
   let px = workgroup.x * ${lanes}u + lane;
   let py = workgroup.y * ${rows}u;
-  let c = block.column * ${vectors}u;
+  let c = area.column * ${vectors}u;
 ${weights.setup}
-${unroll(vectors, (v) => `  let initial${v} = initial(block, c + ${v}u);`)}
+${unroll(vectors, (v) => `  let initial${v} = initial(area, c + ${v}u);`)}
 ${unroll(rows, (r) => unroll(vectors, (v) => `  var sum${r}_${v} = initial${v};`, ''))}
-  var row = block.weights; // of the weight matrix
+  var row = area.weights; // of the weight matrix
   for (var ty = 0u; ty < params.taps_y; ty++) {
     for (var tx = 0u; tx < params.taps_x; tx++) {
       // Below zero wraps around and fails the comparison too.
-      let ix = px * params.stride + tx + block.phase_x - u32(params.left);
+      let ix = px * params.stride + tx + area.phase_x - u32(params.left);
 ${unroll(
   rows,
-  (r) => `      let iy${r} = (py + ${r}u) * params.stride + ty + block.phase_y - u32(params.top);
+  (r) => `      let iy${r} = (py + ${r}u) * params.stride + ty + area.phase_y - u32(params.top);
       let inside${r} = iy${r} < params.in_height && ix < params.in_width;
-      let at${r} = select(0u, ((block.image * params.in_height + iy${r}) * params.in_width + ix) * params.ci4, inside${r});`,
+      let at${r} = select(0u, ((area.image * params.in_height + iy${r}) * params.in_width + ix) * params.ci4, inside${r});`,
 )}
       for (var k = 0u; k < params.ci4; k++) {
 ${weights.load}
-${unroll(rows, (r) => `        let x${r} = select(vec4f(), load_input(block.image, at${r} + k, k), inside${r});`)}
+${unroll(rows, (r) => `        let x${r} = select(vec4f(), load_input(area.image, at${r} + k, k), inside${r});`)}
 ${unroll(DEPTH, (d) =>
   unroll(
     vectors,
@@ -125,7 +125,7 @@ ${unroll(DEPTH, (d) =>
 ${unroll(
   rows,
   (r) => `  if (py + ${r}u < params.height) {
-${unroll(vectors, (v) => `    if (c + ${v}u < params.co4) { finish(block, py + ${r}u, px, c + ${v}u, sum${r}_${v}); }`)}
+${unroll(vectors, (v) => `    if (c + ${v}u < params.co4) { finish(area, py + ${r}u, px, c + ${v}u, sum${r}_${v}); }`)}
   }`,
 )}
 }

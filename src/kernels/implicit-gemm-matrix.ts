@@ -10,7 +10,7 @@
  * a fragment of x is used for all its columns, fragments of weights for all its pixels.
  *
  * Rows of the tiles are 16 bytes longer than a power of two, so that the eight rows a matrix load
- * takes at once start on different banks: 20 and 68 (or 36) words from one to the next.
+ * takes at once start on different banks: in f16, 20 and 68 (or 36) words from one to the next.
  *
  * No element of a matrix can be reached, so sums go through shared memory, a row of matrices and 32
  * columns at a time, to `initial` and `finish`: bias, activation and residual in f32.
@@ -20,7 +20,7 @@
  */
 import { type Choice, gridOf, type Target } from '../engine/kernel.ts';
 import { matrixWgsl } from '../engine/subgroup-matrix.ts';
-import { type ImplicitGemm, type Program, SPLIT_BLOCK, WEIGHT_BINDING } from './gemm-program.ts';
+import { type ImplicitGemm, type Program, SPLIT_AREA, WEIGHT_BINDING } from './gemm-program.ts';
 import { type Products, stagingOf } from './matrix-staging.ts';
 import { HALO_WIDTH, type MatrixDesign, THREADS } from './matrix-tiles.ts';
 import { readWgsl } from './storage.ts';
@@ -55,7 +55,7 @@ export function matrixProgram(
     enables: matrixWgsl(design).enables,
     columns,
     choice,
-    moments: {
+    momentTiles: {
       chunks: isHalo ? gridX * gridY : Math.ceil((height * width) / pixels),
       channels: STRIP,
     },
@@ -65,7 +65,7 @@ ${readWgsl('weight', WEIGHT_BINDING, gemm.weight.dtype, target)}
 ${programWgsl(design, {
   isSplit: gemm.splits !== undefined,
   isGrouped: gemm.groupNormed !== undefined,
-  hasMoments: gemm.moments !== undefined,
+  hasMoments: gemm.momentChannels !== undefined,
 })}`,
   };
 }
@@ -122,9 +122,9 @@ fn main(
   @builtin(local_invocation_index) thread: u32,
   @builtin(subgroup_id) subgroup: u32,
 ) {
-${isSplit ? SPLIT_BLOCK : '  let block = block_of(workgroup.z);'}
-${isGrouped ? `  merge_groups(block.image, thread, ${THREADS}u);` : ''}
-  let tile_c = block.column * ${columns / 4}u; // in vectors, as all of c
+${isSplit ? SPLIT_AREA : '  let area = area_of(workgroup.z);'}
+${isGrouped ? `  merge_groups(area.image, thread, ${THREADS}u);` : ''}
+  let tile_c = area.column * ${columns / 4}u; // in vectors, as all of c
   let ci = params.ci4 * 4u;
   let down = subgroup / ${across}u;
   let right = subgroup - down * ${across}u;
@@ -158,12 +158,12 @@ ${own.map(({ mean, m2 }) => `var ${mean} = vec4f();\nvar ${m2} = vec4f();`).join
 ${stored}
   let part = thread / ${VECTORS}u;
 ${mergeMoments(tile, 'part', own)}
-  let chunk = (block.phase_y * 2u + block.phase_x) * params.moment_chunks + ${isHalo ? 'workgroup.y * grid.x + workgroup.x' : `first / ${design.pixels}u`};
+  let chunk = (area.phase_y * 2u + area.phase_x) * params.moment_chunks + ${isHalo ? 'workgroup.y * grid.x + workgroup.x' : `first / ${design.pixels}u`};
   if (${isHalo ? 'true' : 'first < params.height * params.width'}) {
 ${rights
   .map(
     (right) =>
-      `    store_moments(block.image * params.moment_chunks * params.phases + chunk, ${right * STRIP}u, tile_c * 4u + ${right * design.subgroupColumns + strip * STRIP}u, ${STRIP}u, thread);`,
+      `    store_moments(area.image * params.moment_chunks * params.phases + chunk, ${right * STRIP}u, tile_c * 4u + ${right * design.subgroupColumns + strip * STRIP}u, ${STRIP}u, thread);`,
   )
   .join('\n')}
   }
@@ -173,8 +173,8 @@ ${rights
   /** Row r of a subgroup's matrices, 32 columns: to shared memory, and from there four by four. */
   function storeRow(r: number, strip: number): string {
     const finish = (right: number): string => {
-      const sum = `sum_tile[(down_part * ${across * m}u + ${right * m}u + row) * ${STRIP_PITCH}u + v] + initial(block, c)`;
-      const call = `finish(${isSplit ? 'out' : 'block'}, py, px, c, ${sum})`;
+      const sum = `sum_tile[(down_part * ${across * m}u + ${right * m}u + row) * ${STRIP_PITCH}u + v] + initial(area, c)`;
+      const call = `finish(${isSplit ? 'out' : 'area'}, py, px, c, ${sum})`;
       return `{
   let c = tile_c + ${(right * design.subgroupColumns + strip * STRIP) / 4}u + v;
   if (c < params.co4) {

@@ -1,14 +1,23 @@
 /**
- * The matrix product behind `linear`, `conv2d` and `upsampleConv2d`.
+ * The matrix product behind `linear`, `conv2d`, `upsampleConv2d`, `batchedLinear` and `gemmPartial`.
  *
  *   sum[n, y, x, co] = Σ over taps (ty, tx) and ci of
  *       image[n, y·stride + ty - top, x·stride + tx - left, ci] · weight[ty, tx, ci, co]
- *   out = act(sum + bias + shift) + residual        or, gated, see matmul.ts
+ *   out = act(sum + bias + shift) + residual        or, gated, see linear.ts
  *
  * A pixel outside the image counts as zero. A linear layer is one tap over an image of its rows; an
  * upsampling convolution is four such products (phases), each writing every second row and column.
  *
- * Extents are parameters, so the three ops share a pipeline where storage types and epilogue agree:
+ *   image     [N, H, W, Ci]         f16 or f32: x, or x and x2 side by side, normalized as it is read
+ *   weight    [taps…, Ci, Co]       f16 or f32, or in blocks (blocks.ts); phases or images before the taps
+ *   out       [N, Ho, Wo, Co]       f16 or f32; Ci and Co multiples of 4
+ *
+ * 2·N·Ho·Wo·taps·Ci·Co operations. A workgroup makes some pixels × some columns of the output (alu-tiles.ts,
+ * matrix-tiles.ts, implicit-gemm-cpu.ts): x is read once for every block of columns, weights once for every
+ * tile of pixels. So arithmetic is the bound, but for few channels (x and out: the first and last
+ * convolutions of a network) and for few pixels (weights: the UNet at 8 × 8).
+ *
+ * Extents are parameters, so the ops share a pipeline where storage types and epilogue agree:
  * on CPU adapters compiling one takes longer than most dispatches. Sums are f32.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
@@ -52,7 +61,7 @@ export function implicitGemm(gemm: ImplicitGemm, target: Target): Kernel {
 
   const isCpu =
     target.family === 'cpu' &&
-    ![gemm.splits, rowNorm, groupNormed, gemm.moments, gemm.blocks].some(
+    ![gemm.splits, rowNorm, groupNormed, gemm.momentChannels, gemm.blocks].some(
       (part) => part !== undefined,
     );
   const program = (isCpu ? cpuDesigns.get().cpuProgram : gpuProgram)(gemm, target);
@@ -181,39 +190,39 @@ fn load_input(image: u32, i: u32, k: u32) -> vec4f {
 }
 
 // What one workgroup computes, from its number along z.
-struct Block { image: u32, phase_y: u32, phase_x: u32, column: u32, weights: u32 }
+struct Area { image: u32, phase_y: u32, phase_x: u32, column: u32, weights: u32 }
 
-fn block_of(z: u32) -> Block {
+fn area_of(z: u32) -> Area {
   let plane = z / params.column_blocks;
   let column = z - plane * params.column_blocks;
-  if (params.phases == 1u) { return Block(plane, 0u, 0u, column, ${gemm.weightsPerImage ? WEIGHTS_PER_IMAGE : '0u'}); }
+  if (params.phases == 1u) { return Area(plane, 0u, 0u, column, ${gemm.weightsPerImage ? WEIGHTS_PER_IMAGE : '0u'}); }
   let phase = plane & 3u;
   let rows = params.taps_y * params.taps_x * params.ci4 * 4u;
-  return Block(plane >> 2u, phase >> 1u, phase & 1u, column, phase * rows);
+  return Area(plane >> 2u, phase >> 1u, phase & 1u, column, phase * rows);
 }
 
-// What the sum of a block's c-th four columns starts from.
-fn initial(block: Block, c: u32) -> vec4f {
+// What the sum of an area's c-th four columns starts from.
+fn initial(area: Area, c: u32) -> vec4f {
   var v = vec4f();
 #if ${bias !== undefined && !rowNorm}
   v += load_bias(min(c, params.co4 - 1u));
 #endif
 #if ${shift !== undefined}
-  v += load_shift(block.image * params.shift_stride + min(c, params.co4 - 1u));
+  v += load_shift(area.image * params.shift_stride + min(c, params.co4 - 1u));
 #endif
   return v;
 }
 
-// Stores four columns of the pixel (py, px) of a block's phase${moments ? '; returns them' : ''}.
-fn finish(block: Block, py: u32, px: u32, c: u32, total: vec4f)${moments ? ' -> vec4f' : ''} {
+// Stores four columns of the pixel (py, px) of an area's phase${moments ? '; returns them' : ''}.
+fn finish(area: Area, py: u32, px: u32, c: u32, total: vec4f)${moments ? ' -> vec4f' : ''} {
   var sum = total;
 #if ${bias !== undefined && rowNorm !== undefined}
   sum += load_bias(c);
 #endif
-  var pixel = (block.image * params.height + py) * params.width + px;
+  var pixel = (area.image * params.height + py) * params.width + px;
   if (params.phases == 4u) {
-    pixel = (block.image * params.height + py) * 2u + block.phase_y;
-    pixel = (pixel * params.width + px) * 2u + block.phase_x;
+    pixel = (area.image * params.height + py) * 2u + area.phase_y;
+    pixel = (pixel * params.width + px) * 2u + area.phase_x;
   }
   let out = pixel * params.co4 + c;
 #if ${gated}
@@ -242,16 +251,19 @@ function loadInput({ norm, groupNormed }: ImplicitGemm): string {
 }
 
 /** The second output, if the product has one. */
-function momentsOf({ moments, batch, phases, channels }: ImplicitGemm, program: Program) {
-  if (moments === undefined || !program.moments) return undefined;
-  const width = gcd(gcd(moments, program.moments.channels), channels);
+function momentsOf(
+  { momentChannels, batch, phases, channels }: ImplicitGemm,
+  { momentTiles }: Program,
+) {
+  if (momentChannels === undefined || !momentTiles) return undefined;
+  const width = gcd(gcd(momentChannels, momentTiles.channels), channels);
   const entries = channels / width;
-  const chunks = phases * program.moments.chunks;
+  const chunks = phases * momentTiles.chunks;
   const type: TensorType = { dtype: 'f32', shape: [batch, chunks, MOMENTS, entries] };
   const params = {
     moment_width: u32(width),
     moment_entries: u32(entries),
-    moment_chunks: u32(program.moments.chunks),
+    moment_chunks: u32(momentTiles.chunks),
   };
   return { type, params };
 }

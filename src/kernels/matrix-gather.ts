@@ -55,15 +55,15 @@ export function flatOf(
 let first = (workgroup.y * grid.x + workgroup.x) * ${pixels}u;
 ${each(
   (s) => `let py${s} = (first + q + ${apart * s}u) / params.width;
-let iy${s} = py${s} * params.stride + block.phase_y - u32(params.top);
-let ix${s} = (first + q + ${apart * s}u - py${s} * params.width) * params.stride + block.phase_x - u32(params.left);
+let iy${s} = py${s} * params.stride + area.phase_y - u32(params.top);
+let ix${s} = (first + q + ${apart * s}u - py${s} * params.width) * params.stride + area.phase_x - u32(params.left);
 var at${s} = OUTSIDE;`,
 )}`,
     // Below zero wraps around and fails the comparison too.
     locate: each(
       (s) => `at${s} = OUTSIDE;
 if (iy${s} + ty < params.in_height && ix${s} + tx < params.in_width) {
-  at${s} = ((block.image * params.in_height + iy${s} + ty) * params.in_width + ix${s} + tx) * params.ci4;
+  at${s} = ((area.image * params.in_height + iy${s} + ty) * params.in_width + ix${s} + tx) * params.ci4;
 }`,
     ),
     put: each((s) => `x_tile[(q + ${apart * s}u) * ${pitch}u + kx] = x${s};`),
@@ -91,11 +91,11 @@ ${each((s) => `var at${s} = OUTSIDE;`)}`,
   let hy = (q + ${apart * s}u) / ${HALO_PITCH}u;
   let hx = q + ${apart * s}u - hy * ${HALO_PITCH}u;
   // Below zero wraps around and fails the comparison too.
-  let iy = first_y + hy + block.phase_y - u32(params.top);
-  let ix = first_x + hx + block.phase_x - u32(params.left);
+  let iy = first_y + hy + area.phase_y - u32(params.top);
+  let ix = first_x + hx + area.phase_x - u32(params.left);
   let is_used = hy < ${height - 1}u + params.taps_y && hx < ${HALO_WIDTH - 1}u + params.taps_x;
   if (is_used && iy < params.in_height && ix < params.in_width) {
-    at${s} = ((block.image * params.in_height + iy) * params.in_width + ix) * params.ci4;
+    at${s} = ((area.image * params.in_height + iy) * params.in_width + ix) * params.ci4;
   }
 }`,
     ),

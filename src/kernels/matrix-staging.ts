@@ -105,13 +105,13 @@ ${eachWeight((s) => `var w${s} = ${vector}();`)}`,
 ${unroll(
   x.slots,
   (s) => `x${s} = ${vector}();
-if (at${s} != OUTSIDE && k + kx < params.ci4) { x${s} = ${vector}(load_input(block.image, at${s} + k + kx, k + kx)); }`,
+if (at${s} != OUTSIDE && k + kx < params.ci4) { x${s} = ${vector}(load_input(area.image, at${s} + k + kx, k + kx)); }`,
 )}
 }
 ${
   isDirect
     ? ''
-    : `let row = block.weights + (ty * params.taps_x + tx) * ci + k * 4u + weight_row;
+    : `let row = area.weights + (ty * params.taps_x + tx) * ci + k * 4u + weight_row;
 let is_column = tile_c + weight_c < params.co4;`
 }
 ${eachWeight(
@@ -138,7 +138,7 @@ ${x.put}
 }
 ${eachWeight((s) => `weight_tile[(weight_row + ${s * rowsApart}u) * ${weightPitch}u + weight_c] = w${s};`)}
 staged_k = k * 4u;
-staged_row = block.weights + (ty * params.taps_x + tx) * ci + k * 4u;
+staged_row = area.weights + (ty * params.taps_x + tx) * ci + k * 4u;
 staged_at = ${isHalo ? `(ty * ${HALO_PITCH}u + tx) * ${pitch}u` : '0u'};
 ${next}`,
   };

@@ -5,7 +5,7 @@
  * columns; a subgroup keeps its share in matrices of sums. What to expect, unmeasured:
  *
  *   128x128  64 × 64 per subgroup of 32: 128 registers of sums, and each fragment loaded from shared
- *            memory serves four products; with 64 × 32 per subgroup half of them serve only two
+ *            memory serves four products; with 64 × 32 per subgroup those of x serve only two
  *   64x64    32 × 32: more workgroups, for images of few pixels
  *   matrix   pixels in a row, gathered anew for every tap: linear layers, strides, narrow images
  *   halo     a block of pixels, 16 wide, staged with its border once for all taps
@@ -30,9 +30,9 @@ const MAX_TAPS = 3;
  * have 128 registers for everything (not verified).
  */
 const MAX_SUMS = { f16: 128, f32: 64 } as const;
-/** Rows of matrices that all subgroups store at a time: more would not leave x and weights 32 KiB. */
+/** Rows of matrices that all subgroups store at a time: more would not fit into 32 KiB beside x and weights. */
 const MAX_STORED_ROWS = 64;
-/** Fewer workgroups leave a large GPU idle; then the tile is a smaller one. */
+/** Fewer workgroups leave processors of a large GPU idle (an H200 has 132); then the tile is a smaller one. */
 const MANY_WORKGROUPS = 128;
 
 /** Everything that the WGSL text depends on. */

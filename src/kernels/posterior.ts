@@ -3,12 +3,12 @@
  *
  *   y = (mean + exp(½·clamp(logvar, -30, 20))·noise)·scale
  *
- *   moments   [N, h, w, 2L → pad]   f16 or f32: L channels of mean, then L of log-variance
+ *   gaussian  [N, h, w, 2L → pad]   f16 or f32: L channels of mean, then L of log-variance
  *   noise     [N, h, w, L → pad]    f16 or f32
  *   y         [N, h, w, L → pad]    f32, padding channels zero
  *
- * Serves the VAE encoder and the noise predictor. One invocation per four channels; the tensors are
- * small, so log-variances are gathered one by one, which allows any L.
+ * Serves the VAE encoder and the noise predictor. One invocation per four channels, memory-bound; the
+ * tensors are small, so log-variances are gathered one by one, which allows any L.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
 import {
@@ -28,7 +28,7 @@ import { IMAGE_MAIN, imageGrid, imageOf } from './elementwise.ts';
 import { enableF16, readWgsl, writeWgsl } from './storage.ts';
 
 export interface PosteriorInputs {
-  readonly moments: TensorType;
+  readonly gaussian: TensorType;
   readonly noise: TensorType;
 }
 
@@ -39,12 +39,12 @@ export interface PosteriorConstants {
 }
 
 export function posterior(
-  { moments, noise }: PosteriorInputs,
+  { gaussian, noise }: PosteriorInputs,
   { channels, scale }: PosteriorConstants,
   target: Target,
 ): Kernel {
-  const { n, height, width, groups: momentGroups } = imageOf('moments', moments);
-  expectShape('moments', moments, [n, height, width, roundUp4(2 * channels)]);
+  const { n, height, width, groups: gaussianGroups } = imageOf('gaussian', gaussian);
+  expectShape('gaussian', gaussian, [n, height, width, roundUp4(2 * channels)]);
   expectShape('noise', noise, [n, height, width, roundUp4(channels)]);
 
   const y: TensorType = { dtype: 'f32', shape: noise.shape };
@@ -53,43 +53,43 @@ export function posterior(
     height: u32(height),
     width: u32(width),
     groups: u32(image.groups),
-    moment_groups: u32(momentGroups),
+    gaussian_groups: u32(gaussianGroups),
     channels: u32(channels),
     scale: f32(scale),
   };
   return {
     name: 'posterior',
-    variant: `${format(moments)} ${channels} channels`,
-    bindings: { moments: 1, noise: 2 },
+    variant: `${format(gaussian)} ${channels} channels`,
+    bindings: { gaussian: 1, noise: 2 },
     params,
     output: { binding: 3, type: y },
     workgroups: imageGrid(image),
     cost: {
       flops: 14 * sizeOf(y.shape),
-      bytes: byteLength(moments) + byteLength(noise) + byteLength(y),
+      bytes: byteLength(gaussian) + byteLength(noise) + byteLength(y),
     },
     wgsl: wgsl`
-${enableF16(target, moments.dtype, noise.dtype)}
+${enableF16(target, gaussian.dtype, noise.dtype)}
 ${paramsWgsl(params)}
-${readWgsl('moments', 1, moments.dtype, target)}
+${readWgsl('gaussian', 1, gaussian.dtype, target)}
 ${readWgsl('noise', 2, noise.dtype, target)}
 ${writeWgsl('y', 3, 'f32', target)}
 
-fn moment(pixel: u32, channel: u32) -> f32 {
-  let last = 4u * params.moment_groups - 1u;  // padding channels of y ask for more
+fn parameter(pixel: u32, channel: u32) -> f32 {
+  let last = 4u * params.gaussian_groups - 1u;  // padding channels of y ask for more
   let c = min(channel, last);
-  return load_moments(pixel * params.moment_groups + c / 4u)[c % 4u];
+  return load_gaussian(pixel * params.gaussian_groups + c / 4u)[c % 4u];
 }
 
 fn element(at: Position) {
   let pixel = (at.n * params.height + at.y) * params.width + at.x;
-  let mean = load_moments(pixel * params.moment_groups + at.group);
+  let mean = load_gaussian(pixel * params.gaussian_groups + at.group);
   let channel = 4u * at.group + vec4u(0u, 1u, 2u, 3u);
   let logvar = vec4f(
-    moment(pixel, params.channels + channel.x),
-    moment(pixel, params.channels + channel.y),
-    moment(pixel, params.channels + channel.z),
-    moment(pixel, params.channels + channel.w),
+    parameter(pixel, params.channels + channel.x),
+    parameter(pixel, params.channels + channel.y),
+    parameter(pixel, params.channels + channel.z),
+    parameter(pixel, params.channels + channel.w),
   );
   let deviation = exp(0.5 * clamp(logvar, vec4f(-30.0), vec4f(20.0)));
   let sample = (mean + deviation * load_noise(at.i)) * params.scale;
@@ -101,7 +101,7 @@ ${IMAGE_MAIN}
 }
 
 export function posteriorReference(
-  { moments, noise }: { moments: Float32Array; noise: Float32Array },
+  { gaussian, noise }: { gaussian: Float32Array; noise: Float32Array },
   { channels, scale }: PosteriorConstants,
 ): Float32Array {
   const stride = roundUp4(channels);
@@ -109,7 +109,7 @@ export function posteriorReference(
     const channel = i % stride;
     if (channel >= channels) return 0;
     const at = Math.floor(i / stride) * roundUp4(2 * channels) + channel;
-    const logvar = Math.min(20, Math.max(-30, moments[at + channels] ?? 0));
-    return ((moments[at] ?? 0) + Math.exp(0.5 * logvar) * v) * scale;
+    const logvar = Math.min(20, Math.max(-30, gaussian[at + channels] ?? 0));
+    return ((gaussian[at] ?? 0) + Math.exp(0.5 * logvar) * v) * scale;
   });
 }

@@ -1,7 +1,7 @@
 /** The ops that are matrix products, by name: what rewrites of them have in common. */
 import { conv2dGemm, type Conv2dConstants, type Conv2dInputs } from './conv2d.ts';
 import type { ImplicitGemm } from './gemm-program.ts';
-import { linearGemm, type LinearConstants } from './matmul.ts';
+import { linearGemm, type LinearConstants } from './linear.ts';
 import { upsampleConv2dGemm, type UpsampleConv2dConstants } from './upsample-conv2d.ts';
 
 /** A node's op with its constants. */

@@ -17,6 +17,7 @@
  *
  * Transposition: an invocation turns 8 rows × 8 columns in registers, reading and writing 16 bytes at
  * a time, then the next 8 columns; lanes lie along O, so that a lane group writes whole lines.
+ * Memory-bound.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
 import {

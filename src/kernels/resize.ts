@@ -10,10 +10,10 @@
  *                      outside the image dropped and the weights K((j + ½ - c)/m) normalised
  *
  *   x   [N, H, W, C]     f16 or f32, C a multiple of 4
- *   y   [N, H', W', C]   in·out ≤ 2^29 along each axis
+ *   y   [N, H', W', C]   the least common multiple of in and out ≤ 2^29 along each axis
  *
- * Positions are integer fractions over 2·out: in f32, s itself would lose the digits its fractional
- * part needs. One invocation per four channels of an output pixel, both axes at once.
+ * Positions are integer fractions over 2·out, with in and out divided by what they have in common: in f32,
+ * s itself would lose the digits its fractional part needs. One invocation per four channels of an output pixel, both axes at once.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
 import {
@@ -43,8 +43,10 @@ export interface BicubicConstants {
   readonly dtype?: DType;
 }
 
-/** Numerators of positions, at most 2·in·out plus a few sides, must fit i32. */
-const MAX_PRODUCT = 2 ** 29;
+/** Numerators of positions, at most twice the least common multiple plus a few sides, must fit i32. */
+const MAX_MULTIPLE = 2 ** 29;
+
+const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
 
 const keysWgsl = (a: number): string => `const A: f32 = ${a};
 fn keys(d: f32) -> f32 {
@@ -76,8 +78,8 @@ fn row(start: u32, columns: vec4u, weights: vec4f) -> vec4f {
 }
 
 fn element(at: Position) {
-  let y = source(at.y, params.source_height, i32(params.height));
-  let x = source(at.x, params.source_width, i32(params.width));
+  let y = source(at.y, params.in_y, params.out_y);
+  let x = source(at.x, params.in_x, params.out_x);
   let stride = u32(params.source_width) * params.groups;
   let rows = (at.n * u32(params.source_height) + clamped(y.first, params.source_height)) * stride;
   let columns = clamped(x.first, params.source_width) * params.groups + at.group;
@@ -94,11 +96,11 @@ const ANTIALIASED = `struct Window {
   reach: f32,  // m over 2·output
 }
 
-fn window(dst: u32, input: i32, output: i32) -> Window {
+fn window(dst: u32, length: i32, input: i32, output: i32) -> Window {
   let centre = (2 * i32(dst) + 1) * input;
   let reach = 2 * max(input, output);
   let first = max(0, (centre - 2 * reach + output) / (2 * output));
-  return Window(first, min(input, (centre + 2 * reach + output) / (2 * output)), centre, f32(reach));
+  return Window(first, min(length, (centre + 2 * reach + output) / (2 * output)), centre, f32(reach));
 }
 
 fn weight(j: i32, at: Window, output: i32) -> f32 {
@@ -106,8 +108,8 @@ fn weight(j: i32, at: Window, output: i32) -> f32 {
 }
 
 fn element(at: Position) {
-  let y = window(at.y, params.source_height, i32(params.height));
-  let x = window(at.x, params.source_width, i32(params.width));
+  let y = window(at.y, params.source_height, params.in_y, params.out_y);
+  let x = window(at.x, params.source_width, params.in_x, params.out_x);
   var sum = vec4f(0.0);
   var total = 0.0;
   for (var i = y.first; i < y.end; i++) {
@@ -115,11 +117,11 @@ fn element(at: Position) {
     var row = vec4f(0.0);
     var row_total = 0.0;
     for (var j = x.first; j < x.end; j++) {
-      let w = weight(j, x, i32(params.width));
+      let w = weight(j, x, params.out_x);
       row += w * load_x(u32(start + j) * params.groups + at.group);
       row_total += w;
     }
-    let w = weight(i, y, i32(params.height));
+    let w = weight(i, y, params.out_y);
     sum += w * row;
     total += w * row_total;
   }
@@ -138,7 +140,9 @@ function resize(
   target: Target,
 ): Kernel {
   const source = imageOf('x', x);
-  if (Math.max(source.height * height, source.width * width) > MAX_PRODUCT) {
+  const [sharedY, sharedX] = [gcd(source.height, height), gcd(source.width, width)];
+  const multiples = [(source.height / sharedY) * height, (source.width / sharedX) * width];
+  if (Math.max(...multiples) > MAX_MULTIPLE) {
     throw new ShapeError(`x is ${format(x)}, too large to resize to ${height}x${width}`);
   }
 
@@ -150,6 +154,10 @@ function resize(
     groups: u32(image.groups),
     source_height: i32(source.height),
     source_width: i32(source.width),
+    in_y: i32(source.height / sharedY),
+    out_y: i32(height / sharedY),
+    in_x: i32(source.width / sharedX),
+    out_x: i32(width / sharedX),
   };
   const taps = (from: number, to: number) =>
     name === 'bicubic' ? 4 : Math.ceil(4 * Math.max(from / to, 1));

@@ -4,18 +4,19 @@
  *
  *   LN(x)·W + b = rstd · (x·γW - mean · Σ over k of γW) + (βW + b)
  *
- * so the program multiplies x by γ as it fetches it, collects each row's moments on the way, and the
- * epilogue does the rest. `columns` = γ·W and the bias β·W + b are products that run once.
+ * so the program multiplies x by γ as it fetches it, sums each row's deviations d and their squares on
+ * the way, and the epilogue does the rest. `columns` = γ·W and the bias β·W + b are products that run once.
  *
- * Moments are of differences from the row's first element, which keeps E[d²] - E[d]² from cancelling
- * where a row lies far from zero.
+ * Deviations are from the row's first element, which keeps E[d²] - E[d]² from cancelling where a row lies
+ * far from zero. Every block of columns reads x and sums it again; a dispatch is saved, and a write and a
+ * read of x.
  */
 import { unroll } from './unroll.ts';
 
-/** `row_norm`: mean and rstd from a row's moments. `normalized`: a sum of x·γW as that of LN(x)·W. */
+/** `row_norm`: mean and rstd from a row's (Σ d, Σ d²). `normalized`: a sum of x·γW as that of LN(x)·W. */
 export const ROW_NORM = `
-fn row_norm(origin: f32, moments: vec2f) -> vec2f {
-  let m = moments / f32(params.ci4 * 4u);
+fn row_norm(origin: f32, deviations: vec2f) -> vec2f {
+  let m = deviations / f32(params.ci4 * 4u);
   return vec2f(origin + m.x, inverseSqrt(max(m.y - m.x * m.x, 0f) + params.row_eps));
 }
 
@@ -38,14 +39,14 @@ export function rowNormWgsl({ fetches, stride, depth }: RowNormFetch) {
     /** Once `at0`, … are known. */
     begin: unroll(
       fetches,
-      (s) => `  var moments${s} = vec2f();
+      (s) => `  var deviations${s} = vec2f();
   var origin${s} = 0f;
   if (at${s} != OUTSIDE) { origin${s} = load_x(at${s}).x; }`,
     ),
     /** In place of load_input; leaves the vector in `value`. */
     load: (s: number) => `let found = load_x(at${s} + k + kx);
 let d = found - origin${s};
-moments${s} += vec2f(dot(d, vec4f(1)), dot(d, d));
+deviations${s} += vec2f(dot(d, vec4f(1)), dot(d, d));
 let value = found * load_gamma(k + kx);`,
     /** After the last step: one after another, so that the order of additions is always the same. */
     end: `  for (var turn = 0u; turn < ${depth}u; turn++) {
@@ -54,10 +55,10 @@ let value = found * load_gamma(k + kx);`,
 ${unroll(
   fetches,
   (s) => `      {
-        var moments = moments${s};
-        if (turn > 0u) { moments += row_norms[q + ${stride * s}u]; }
-        if (turn == ${depth - 1}u) { moments = row_norm(origin${s}, moments); }
-        row_norms[q + ${stride * s}u] = moments;
+        var sums = deviations${s};
+        if (turn > 0u) { sums += row_norms[q + ${stride * s}u]; }
+        if (turn == ${depth - 1}u) { sums = row_norm(origin${s}, sums); }
+        row_norms[q + ${stride * s}u] = sums;
       }`,
 )}
     }

@@ -1,9 +1,9 @@
 /**
- * Teams: the invocations that reduce one row together. WGSL shared by the row kernels (softmax,
- * layer norm, group norm's finalize).
+ * Teams: the invocations that reduce one row together. WGSL shared by the row kernels (layer
+ * norm, group norm's finalize).
  *
  *   cpu   one invocation per row, WORKGROUP rows per workgroup: no shared memory, no barriers
- *   alu   one workgroup per row; `team_sum` and `team_max` reduce through shared memory
+ *   alu   one workgroup per row; `team_sum` reduces through shared memory
  *
  * A kernel splices `wgsl` in, opens its entry point with `teamMain` and `begin`, and walks its row
  * with `for (var i = part; i < n; i += TEAM)`.
@@ -21,16 +21,6 @@ export interface Team {
 const CPU_ROWS = 8;
 const GPU_TEAM = 64;
 
-const reduce = (name: string, combined: string): string => `
-fn ${name}(value: f32, part: u32) -> f32 {
-team_scratch[part] = value;
-for (var stride = TEAM / 2u; stride > 0u; stride >>= 1u) {
-  workgroupBarrier();
-  if (part < stride) { team_scratch[part] = ${combined}; }
-}
-return workgroupUniformLoad(&team_scratch[0]);
-}`;
-
 /** The entry point's signature; `begin` follows its brace. */
 export const teamMain = (target: Target): string => `
 @compute @workgroup_size(${target.family === 'cpu' ? CPU_ROWS : GPU_TEAM})
@@ -44,8 +34,7 @@ export function teamOf(target: Target): Team {
   if (target.family === 'cpu') {
     return {
       wgsl: `const TEAM: u32 = 1;
-fn team_sum(value: f32, part: u32) -> f32 { return value; }
-fn team_max(value: f32, part: u32) -> f32 { return value; }`,
+fn team_sum(value: f32, part: u32) -> f32 { return value; }`,
       begin: `let row = (workgroup.y * grid.x + workgroup.x) * ${CPU_ROWS}u + lane;
   let part = 0u;
   if (row >= params.rows) { return; }`,
@@ -55,8 +44,14 @@ fn team_max(value: f32, part: u32) -> f32 { return value; }`,
   return {
     wgsl: `const TEAM: u32 = ${GPU_TEAM};
 var<workgroup> team_scratch: array<f32, TEAM>;
-${reduce('team_sum', 'team_scratch[part] + team_scratch[part + stride]')}
-${reduce('team_max', 'max(team_scratch[part], team_scratch[part + stride])')}`,
+fn team_sum(value: f32, part: u32) -> f32 {
+  team_scratch[part] = value;
+  for (var stride = TEAM / 2u; stride > 0u; stride >>= 1u) {
+    workgroupBarrier();
+    if (part < stride) { team_scratch[part] += team_scratch[part + stride]; }
+  }
+  return workgroupUniformLoad(&team_scratch[0]);
+}`,
     begin: `let row = workgroup.y * grid.x + workgroup.x;
   let part = lane;
   if (row >= params.rows) { return; }`,

@@ -37,8 +37,8 @@ export interface OwnColumn {
 }
 
 /**
- * `store_moments(entry, local, channel, n, thread)`: after `merge`, of n columns from number `local` on,
- * which are channels `channel` and so on of y. `entry` is where the chunk's moments begin.
+ * `store_moments(chunk, local, channel, n, thread)`: after `mergeMoments`, of n columns from number `local`
+ * on, which are channels `channel` and so on of y; `chunk` counts those of all images.
  */
 export const tileMomentsWgsl = ({ columns, slots, threads, scratch }: TileMoments): string => `
 @group(0) @binding(${MOMENTS_BINDING}) var<storage, read_write> moments: array<f32>;

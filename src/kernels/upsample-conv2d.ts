@@ -10,7 +10,8 @@
  *
  * Output pixels of one phase (parity of row and column) see at most 2×2 distinct input pixels, so
  * taps that fall on the same one are summed beforehand (weights/phase-weights.ts): 4 products in
- * place of 9. Phase 0 reads rows y - 1 and y, phase 1 rows y and y + 1; columns likewise.
+ * place of 9, 32·N·H·W·Ci·Co operations (what bounds them: implicit-gemm.ts). Phase 0 reads rows y - 1
+ * and y, phase 1 rows y and y + 1; columns likewise.
  *
  * `padding` counts rows of zeros above and below x. A window on rows of a larger image has none
  * where that image goes on: y then has 2·(H + top + bottom - 2) rows, and rows of x beyond what those
@@ -43,7 +44,7 @@ export interface UpsampleConv2dConstants {
   /** Storage of y. @default that of x */
   readonly dtype?: DType;
   /** Channels per entry of y's moments, at most (moments.ts). GPUs. @default no moments */
-  readonly moments?: number;
+  readonly momentChannels?: number;
 }
 
 const FRAME = { top: 1, bottom: 1 } as const;
@@ -57,7 +58,12 @@ export const upsampleConv2d = (
 /** The four convolutions as a product. */
 export function upsampleConv2dGemm(
   { x, weight, bias }: UpsampleConv2dInputs,
-  { activation = 'none', padding = FRAME, dtype = x.dtype, moments }: UpsampleConv2dConstants,
+  {
+    activation = 'none',
+    padding = FRAME,
+    dtype = x.dtype,
+    momentChannels,
+  }: UpsampleConv2dConstants,
 ): ImplicitGemm {
   const [batch = 0, height = 0, width = 0, ci = 0] = x.shape;
   const rows = height + padding.top + padding.bottom - 2;
@@ -78,7 +84,7 @@ export function upsampleConv2dGemm(
     epilogue: { bias },
     activation,
     output: { dtype, shape: [batch, 2 * rows, 2 * width, co] },
-    moments,
+    momentChannels,
     batch,
     input: { height, width, channels: ci },
     pixels: { height: rows, width },

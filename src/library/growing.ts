@@ -6,7 +6,7 @@ import type { GpuImage, ImageSize, Rectangle } from '../engine/gpu-image.ts';
 import { GraphBuilder } from '../graph/builder.ts';
 import type { Graph } from '../graph/graph.ts';
 import { sizeOfImage } from '../invsr/blocks.ts';
-import { type FrameJob, type FramePlan, runOnce, type TileBatch } from '../invsr/gpu-frame.ts';
+import { type FrameJob, type FramePlan, runOnce, type PlacedBatch } from '../invsr/gpu-frame.ts';
 import { image, resultType } from '../invsr/image-graphs.ts';
 import { SCALE } from '../invsr/tile-graph.ts';
 import type { Tile } from '../invsr/tiles.ts';
@@ -17,7 +17,7 @@ import type { UpscaleOptions } from './types.ts';
 export interface Growing {
   /** Before the first tile. */
   readonly begin: (job: FrameJob) => Promise<void>;
-  readonly onBlended: (batch: TileBatch) => Promise<void>;
+  readonly onBlended: (batch: PlacedBatch) => Promise<void>;
 }
 
 export const growing = <Output extends GpuImage>(

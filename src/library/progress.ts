@@ -1,5 +1,5 @@
 /** Progress as applications hear it. */
-import type { TileProgress } from '../invsr/tile-networks.ts';
+import type { TileProgress } from '../invsr/tile-source.ts';
 import type { Progress } from './types.ts';
 
 /** The networks' progress in these words. */

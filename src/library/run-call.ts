@@ -58,7 +58,6 @@ export async function runCall<Output extends GpuImage>(
     });
   const growing = onTile && (await loadGrowing(signal)).growing(call, onTile, put);
   const job: FrameJob = {
-    context,
     networks,
     plan: frame,
     buffers,

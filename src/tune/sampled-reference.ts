@@ -16,8 +16,8 @@ import type { OpName } from '../graph/ops.ts';
 import { attentionReference } from '../kernels/attention.ts';
 import { conv2dReference } from '../kernels/conv2d.ts';
 import type { Activation } from '../kernels/epilogue.ts';
-import { groupNormApplyReference } from '../kernels/group-norm.ts';
-import { linearReference } from '../kernels/matmul.ts';
+import { groupNormApplyReference } from '../kernels/group-norm-apply.ts';
+import { linearReference } from '../kernels/linear.ts';
 import { type Distribution, type Noise, noiseOf, once, uniform } from './noise.ts';
 import { CHUNK_NMSE, HALF_NMSE, SINGLE_NMSE, sumNmse } from './tolerance.ts';
 

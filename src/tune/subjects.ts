@@ -9,11 +9,13 @@
 import type { EngineContext } from '../engine/context.ts';
 import type { Choice, Designs, Target } from '../engine/kernel.ts';
 import type { Plan, PlanWeight } from '../engine/plan.ts';
+import { atOnce } from '../engine/slices.ts';
 import { algorithmOf } from '../graph/algorithms.ts';
 import { type Graph, inputsOf, type Node } from '../graph/graph.ts';
 import { constantNodes } from '../graph/liveness.ts';
-import { banded, lower, type LowerOptions } from '../graph/lower.ts';
+import { lower } from '../graph/lower.ts';
 import { kernelOf } from '../graph/ops.ts';
+import { type RewriteOptions, rewriting } from '../graph/passes.ts';
 import { type Reference, referenceOf } from './sampled-reference.ts';
 
 export interface Subject {
@@ -50,12 +52,13 @@ interface Class {
 export function subjectsOf(
   graphs: readonly Graph[],
   { target, capabilities }: Pick<EngineContext, 'target' | 'capabilities'>,
-  { compact = true }: Pick<LowerOptions, 'compact'> = {},
+  { compact = true }: Pick<RewriteOptions, 'compact'> = {},
 ): Subject[] {
   const maxBindingBytes = capabilities.limits.maxStorageBufferBindingSize;
   const classes = new Map<string, Class>();
   for (const built of graphs) {
-    const graph = banded(built, target, { keep: () => false, maxBindingBytes, compact });
+    const options = { keep: () => false, maxBindingBytes, compact, until: 'bands' } as const;
+    const graph = atOnce(rewriting(built, target, options));
     const constant = constantNodes(graph);
     for (const node of graph.nodes) {
       if (constant.has(node)) continue;

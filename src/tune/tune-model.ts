@@ -13,7 +13,7 @@ export interface TuneFor {
   readonly tile?: number;
   /** @default 1 */
   readonly tileBatch?: number;
-  /** @default as for an upscaler with memory to spare */
+  /** @default as where there is memory to spare */
   readonly compact?: boolean;
 }
 

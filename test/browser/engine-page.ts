@@ -7,7 +7,7 @@ import type { Target } from '../../src/engine/kernel.ts';
 import { openContext } from '../../src/graph/open-context.ts';
 import { loadKernels } from '../../src/kernels/on-demand.ts';
 import type { NamedDump } from '../../src/invsr/parity.ts';
-import type { UpscaleResult } from '../../src/invsr/upscaler.ts';
+import type { PixelsResult } from '../../src/invsr/upscale-pixels.ts';
 import { textsFor } from '../harness/all-kernels.ts';
 import type { HostData } from '../harness/run-kernel.ts';
 import { type OneUpscale, upscaleOnce } from '../harness/upscale-once.ts';
@@ -74,7 +74,7 @@ const engine = {
     model: ServedModel,
     given: Omit<OneUpscale, 'folder'>,
   ): Promise<{
-    readonly result: UpscaleResult;
+    readonly result: PixelsResult;
     readonly dump: readonly (readonly [string, NamedDump])[];
   }> {
     const device = await openDevice();

@@ -5,7 +5,7 @@
 import { DeviceLostError, InvSR, openContext, readImage } from '../../src/index.ts';
 import type { PageImage } from '../../src/engine/image-upload.ts';
 import { openModel } from '../../src/invsr/model.ts';
-import { Upscaler } from '../../src/rows.ts';
+import { TileNetworks, upscalePixels, withDefaults } from '../../src/rows.ts';
 import { sourceOf } from '../../src/library/input.ts';
 import type { ImageInput, LoadOptions, Progress, UpscaleOptions } from '../../src/library/types.ts';
 import { textureOf } from '../harness/pictures.ts';
@@ -70,7 +70,7 @@ async function asksLater(): Promise<number> {
 let ended: ReturnType<typeof failure> | undefined;
 
 const app = {
-  /** How often something was mapped between texture in and texture out, and how far the result is from Upscaler's. */
+  /** How often something was mapped between texture in and texture out, and how far the result is from that of upscalePixels. */
   async textureToTexture(model: ServedModel) {
     const device = await sharedDevice();
     const image = imageOf(SMALL);
@@ -83,9 +83,10 @@ const app = {
 
     const context = await openContext(device);
     const opened = await openModel(servedFolder(model));
-    const upscaler = new Upscaler(context, opened, { tile: OPTIONS.tile, colorFix: 'wavelet' });
-    const pixels = new Uint8Array(image.data);
-    const expected = await upscaler.upscale({ ...SMALL, pixels }, { seed: OPTIONS.seed });
+    const options = withDefaults({ tile: OPTIONS.tile, colorFix: 'wavelet' }, context);
+    const networks = new TileNetworks(context, opened, options);
+    const picture = { ...SMALL, pixels: new Uint8Array(image.data) };
+    const expected = await upscalePixels(networks, picture, { ...options, seed: OPTIONS.seed });
     return { maps, width, height, apart: apart(data, new Uint8ClampedArray(expected.pixels)) };
   },
 

@@ -106,6 +106,10 @@ inAllBrowsers((browser, { isWhole, isFirefox }) => {
       await page?.context().close();
     });
 
+    /** Whether the browser would ask before the page is left. */
+    const asks = (): Promise<boolean> =>
+      page.evaluate(() => !dispatchEvent(new Event('beforeunload', { cancelable: true })));
+
     test(
       'stopped; taken the place of by another one; sharpened',
       { timeout: 3 * RUN_MS },
@@ -116,8 +120,10 @@ inAllBrowsers((browser, { isWhole, isFirefox }) => {
         // The button is gone; its focus is where it was.
         await page.getByRole('button', { name: 'Cancel' }).and(page.locator(':focus')).waitFor();
         await page.waitForFunction(() => /^\d+ % · InvSR$/.test(document.title));
+        expect(await asks()).toBe(true);
         await page.keyboard.press('Escape');
         await idle(page);
+        expect(await asks()).toBe(false);
         expect(await alertOf(page)).toBe('');
         expect(await page.getByRole('button', { name: 'Save' }).isDisabled()).toBe(true);
 
@@ -137,6 +143,8 @@ inAllBrowsers((browser, { isWhole, isFirefox }) => {
 
         await begin(page);
         await idle(page);
+        // On no button: a key that was meant for the picture begins nothing.
+        await page.getByRole('group', { name: 'Sharpen' }).and(page.locator(':focus')).waitFor();
         expect(await statusOf(page)).toMatch(/^Done in /);
         expect(await page.title()).toBe('InvSR: sharpen a photo');
         await shoot(page, 'result');
@@ -161,7 +169,9 @@ inAllBrowsers((browser, { isWhole, isFirefox }) => {
       await page.keyboard.press('Escape');
       await page.getByRole('dialog').waitFor({ state: 'detached' });
 
+      expect(await asks()).toBe(true);
       first = await save(page, 'PNG');
+      await expect.poll(asks).toBe(false);
       const facts = await sharp(first).metadata();
       expect([facts.width, facts.height, facts.orientation]).toEqual([4 * WIDTH, 4 * HEIGHT, 1]);
       expect(facts.exif?.toString('latin1')).toContain('Somebody');
@@ -261,14 +271,22 @@ inAllBrowsers((browser, { isWhole, isFirefox }) => {
       await press('Save');
       await page.getByRole('dialog').getByRole('button', { name: 'Save', exact: true }).waitFor();
       await page.evaluate('globalThis.pickError = undefined');
+      const placed = (): Promise<number[] | undefined> =>
+        page.evaluate(async () => {
+          const folder = await navigator.storage.getDirectory();
+          const handle = await folder.getFileHandle('IMG 7-x4.png').catch(() => undefined);
+          const file = await handle?.getFile();
+          return file && Array.from(new Uint8Array(await file.arrayBuffer()));
+        });
+      // Nothing empty is left where the person chose.
+      await page.route('**/encoder.js', (route) => route.abort());
+      await press('Save');
+      await says(/^A part of this page did not come/);
+      expect(await placed()).toBeUndefined();
+      await page.unroute('**/encoder.js');
       await press('Save');
       await says('Saved as IMG 7-x4.png.');
-      const placed = await page.evaluate(async () => {
-        const folder = await navigator.storage.getDirectory();
-        const file = await (await folder.getFileHandle('IMG 7-x4.png')).getFile();
-        return Array.from(new Uint8Array(await file.arrayBuffer()));
-      });
-      expect(await pixels(Buffer.from(placed))).toEqual(await pixels(first));
+      expect(await pixels(Buffer.from((await placed()) ?? []))).toEqual(await pixels(first));
       await page.evaluate('globalThis.showSaveFilePicker = undefined');
     });
 
@@ -282,8 +300,14 @@ inAllBrowsers((browser, { isWhole, isFirefox }) => {
       await page.mouse.down();
       await page.mouse.move(middle[0] + 60, middle[1] + 80, { steps: 4 });
       await page.mouse.up();
-      await page.getByRole('button', { name: 'Try this part again' }).click();
+      const again = page.getByRole('button', { name: 'Try this part again' });
+      await again.click();
+      await page.getByRole('progressbar').waitFor();
+      await page.keyboard.press('Control+s');
       await page.getByRole('button', { name: 'Undo' }).waitFor({ timeout: RUN_MS });
+      // What is being made cannot be saved; and the next press is another try.
+      expect(await page.getByRole('dialog').count()).toBe(0);
+      await again.and(page.locator(':focus')).waitFor();
       await shoot(page, 'part');
       expect(await violations(page)).toEqual([]);
       await page.getByRole('button', { name: 'Done with this part' }).click();
@@ -307,7 +331,7 @@ inAllBrowsers((browser, { isWhole, isFirefox }) => {
     });
 
     // Last: the page remembers it.
-    test('where the browser has no canvas of that size, nothing empty is saved, and less is offered', async () => {
+    test('where the browser has no canvas of that size, nothing empty is saved; PNG still holds all', async () => {
       const encoder = '**/encoder.js';
       // As Safari does it: a context that draws nothing.
       const stub = ['fillRect', 'drawImage']
@@ -317,18 +341,28 @@ inAllBrowsers((browser, { isWhole, isFirefox }) => {
         const response = await route.fetch();
         await route.fulfill({ response, body: `${stub}\n${await response.text()}` });
       });
-      await press('Save');
-      await says(
-        /^This browser cannot put a picture of 128 × 96 pixels together\. Save it at half/,
-      );
-      await page.unroute(encoder);
-      await page.keyboard.press('Control+s');
       const dialog = page.getByRole('dialog', { name: 'Save' });
-      await dialog.getByText(/All of it is too large.*Zoom in first/).waitFor();
-      expect(await dialog.getByRole('button', { name: 'Save' }).isDisabled()).toBe(true);
-      await dialog.getByRole('radio', { name: '64 × 48' }).check({ force: true });
-      const { width, height } = await sharp(await save(page, 'PNG')).metadata();
-      expect([width, height]).toEqual([2 * WIDTH, 2 * HEIGHT]);
+      const choose = async (format: string): Promise<void> => {
+        await page.keyboard.press('Control+s');
+        await dialog.getByRole('radio', { name: format }).check({ force: true });
+      };
+      await choose('JPEG');
+      await press('Save');
+      await says(/^This browser cannot put a picture of 128 × 96 pixels together\. Save it as PNG/);
+      await page.unroute(encoder);
+
+      await choose('JPEG');
+      await dialog.getByText('Only PNG holds all of it at four times the size.').waitFor();
+      const half = dialog.getByRole('radio', { name: '64 × 48' });
+      expect(await half.isChecked()).toBe(true);
+      expect(await dialog.getByRole('radio', { name: '×' }).count()).toBe(1);
+      await shoot(page, 'save where JPEG holds less');
+      const size = async (file: Buffer) => {
+        const { width, height } = await sharp(file).metadata();
+        return [width, height];
+      };
+      expect(await size(await save(page, 'JPEG'))).toEqual([2 * WIDTH, 2 * HEIGHT]);
+      expect(await pixels(await save(page, 'PNG'))).toEqual(await pixels(first));
     });
   });
 
@@ -380,11 +414,7 @@ inAllBrowsers((browser, { isWhole, isFirefox }) => {
       for (let i = 0; i < 3; i++) await page.getByRole('button', { name: 'Zoom in' }).click();
       await page.getByRole('switch', { name: 'Sharpen what I look at' }).check();
       await page.getByRole('progressbar').waitFor();
-      // A model or other options meanwhile: the same part begins anew with those.
-      await page.getByRole('button', { name: /^Model/ }).click();
-      await page.getByRole('button', { name: /^Nano/ }).click();
-      await page.getByRole('status').getByText('Stopped').waitFor();
-      await page.getByRole('progressbar').waitFor();
+      // Other options meanwhile: the same part begins anew with those.
       await page.getByRole('textbox', { name: 'Seed' }).fill('777');
       await page.keyboard.press('Enter');
       await expect.poll(() => statusOf(page), { timeout: RUN_MS }).toBe('This part is sharp');

@@ -6,13 +6,16 @@ import { currentSession, setSession } from '../../demo/actions/current-session.t
 import { cancel } from '../../demo/actions/execution.ts';
 import { choose } from '../../demo/actions/model-choice.ts';
 import { open as openPhoto } from '../../demo/actions/photo.ts';
-import { reroll, sharpen, sharpenView, undo } from '../../demo/actions/runs.ts';
+import { makeSelection, sharpen } from '../../demo/actions/runs.ts';
+import { undo } from '../../demo/actions/tries.ts';
 import { Session } from '../../demo/engine/session.ts';
+import { createComposer, readable } from '../../demo/picture/compose.ts';
+import { createFile, fileSize, piecesOf } from '../../demo/picture/encode.ts';
 import * as app from '../../demo/state/app.ts';
 import type { Room } from '../../demo/state/cut.ts';
 import { change } from '../../demo/state/options.ts';
-import { whole } from '../../demo/state/regions.ts';
-import type { Region } from '../../src/index.ts';
+import { type Size, whole } from '../../demo/state/regions.ts';
+import { CheckpointError, type Folder, InvSR, type Region } from '../../src/index.ts';
 import { apart } from './page-pictures.ts';
 import { servedFolder } from './page.ts';
 import type { ServedModel } from './site.ts';
@@ -24,46 +27,60 @@ declare global {
 }
 
 const SIZE = { width: 48, height: 16 };
+/** More than one piece of a PNG across and down, of an odd size. */
+const LARGE = { width: 301, height: 275 };
+const REGION = { x: 3, y: 1, width: 297, height: 271 };
 /** Runs of 16 squared, four tiles each: no photo is small enough to be made at once. */
 const RUNS = { runPixels: 1, runSide: 64 };
 /** Sheets of 12 squared and an apron of 8: borders of sheets and runs lie in different places. */
 const ROOM = { ...RUNS, sheetSide: 112 };
 
-async function open(room: Partial<Room>, model: ServedModel): Promise<Session> {
+async function open(
+  room: Partial<Room>,
+  model: ServedModel,
+  { size = SIZE, hole }: { readonly size?: Size; readonly hole?: Region } = {},
+): Promise<Session> {
   currentSession()?.dispose();
   const session = await Session.open(room);
   setSession(session);
   use(model, 'tiny');
   change({ tile: 16, seed: 5 });
-  const canvas = new OffscreenCanvas(SIZE.width, SIZE.height);
+  const canvas = new OffscreenCanvas(size.width, size.height);
   const context = canvas.getContext('2d')!;
-  for (let x = 0; x < SIZE.width; x += 4) {
+  for (let x = 0; x < size.width; x += 4) {
     context.fillStyle = `hsl(${3 * x} 60% ${30 + (x % 12) * 3}%)`;
-    context.fillRect(x, 0, 4, SIZE.height);
+    context.fillRect(x, 0, 4, size.height);
   }
+  if (hole) context.clearRect(hole.x, hole.y, hole.width, hole.height);
   await openPhoto(canvas.convertToBlob(), 'stripes.png');
-  app.visible.value = whole(SIZE);
+  app.visible.value = whole(size);
   return session;
 }
 
 const use = (model: ServedModel, id: string): void =>
   choose(app.NANO, { id, open: async () => servedFolder(model) });
 
+function sharpenView(visible: Region): Promise<void> {
+  app.visible.value = visible;
+  app.followsView.value = true;
+  return sharpen();
+}
+
 /** What is sharp of a region. */
 function pixels(region: Region = whole(SIZE)): Uint8ClampedArray {
   const canvas = new OffscreenCanvas(4 * region.width, 4 * region.height);
   const context = canvas.getContext('2d')!;
-  for (const { bitmap, region: at } of currentSession()!.surface!.sheets.bitmaps(region)) {
+  for (const { bitmap, region: at } of currentSession()!.surface!.sheets.reader()(region)) {
     context.drawImage(bitmap, 4 * (at.x - region.x), 4 * (at.y - region.y));
   }
   return context.getImageData(0, 0, canvas.width, canvas.height).data;
 }
 
-/** A picture of its own: three parts that fade into each other, in one texture each. */
-function pasteThree(session: Session): void {
+/** A picture of its own: three parts that fade into each other, in one texture each; in LARGE over the borders of pieces. */
+function pasteThree(session: Session, left = 0): void {
   const { device, surface } = session;
-  for (const [i, x] of [0, 13, 27].entries()) {
-    const region = { x, y: 0, width: 21, height: SIZE.height };
+  for (const [i, x] of [left, left + 13, left + 27].entries()) {
+    const region = { x, y: 250 * Math.sign(left), width: 21, height: SIZE.height };
     const size: [number, number] = [4 * region.width, 4 * region.height];
     const texture = device.createTexture({
       size,
@@ -104,6 +121,43 @@ const parts = {
     };
   },
 
+  /** A PNG in several pieces, and all of it drawn at once; and what becomes of one while the result changes. */
+  async saved(model: ServedModel, scale: 2 | 4, hole?: Region) {
+    const room = { ...RUNS, sheetSide: 4096 };
+    const session = await open(room, model, { size: LARGE, ...(hole && { hole }) });
+    const { sheets } = session.surface!;
+    await sheets.reserve(whole(LARGE), new AbortController().signal);
+    pasteThree(session, 229);
+    const how = { region: REGION, scale, format: 'png', quality: 100, metadata: true } as const;
+    const { bitmap: photo, metadata } = app.picture.value!;
+    const file = createFile({ photo, metadata, settings: {}, how });
+    const read = sheets.reader();
+    for (const piece of piecesOf(how)) {
+      await file.begin(piece);
+      for (const part of read(piece)) file.draw(part);
+    }
+    const size = fileSize(how);
+    const seen = readable(size);
+    seen.drawImage(await createImageBitmap(await file.finish()), 0, 0);
+
+    const atOnce = createComposer(readable(size), photo, scale);
+    atOnce.begin(REGION);
+    for (const part of read(REGION)) atOnce.draw(part);
+    atOnce.cut();
+    const [got, expected] = [seen, atOnce.context].map(
+      (context) => context.getImageData(0, 0, size.width, size.height).data,
+    );
+    const late = read(REGION);
+    pasteThree(session, 229);
+    let changed = 'none';
+    try {
+      late.next().value?.bitmap.close();
+    } catch (error) {
+      changed = (error as Error).name;
+    }
+    return { pieces: piecesOf(how).length, apart: apart(got!, expected!), changed };
+  },
+
   /** One life: stopped, out of memory, the rest, a part again, as before, another model. */
   async runs(model: ServedModel) {
     const session = await open(ROOM, model);
@@ -140,14 +194,13 @@ const parts = {
     const opaque = before.every((value, i) => i % 4 !== 3 || value === 255);
 
     app.selection.value = { x: 9, y: 3, width: 16, height: 10 };
-    await reroll();
+    await makeSelection();
     const changed = apart(before, pixels());
     undo();
     const undone = apart(before, pixels());
 
     use(model, 'another');
-    app.visible.value = { x: 40, y: 8, width: 8, height: 8 };
-    await sharpenView();
+    await sharpenView({ x: 40, y: 8, width: 8, height: 8 });
     const hasOld = sheets.parts.some(({ region }) => region.x === 0);
     const shown = app.images.value?.parts.length === sheets.parts.length;
     return { order, stopped, noMemory, rest, opaque, changed, undone, hasOld, shown };
@@ -163,17 +216,39 @@ const parts = {
       if (sheets.parts.length > 0) cancel();
       return done();
     };
-    app.visible.value = { x: 0, y: 0, width: 8, height: 8 };
-    await sharpenView();
+    await sharpenView({ x: 0, y: 0, width: 8, height: 8 });
     Reflect.deleteProperty(queue, 'onSubmittedWorkDone');
     const hadParts = sheets.parts.length > 0;
     const { value: result } = app.result;
 
     use(model, 'another');
-    app.visible.value = { x: 40, y: 8, width: 8, height: 8 };
-    await sharpenView();
+    await sharpenView({ x: 40, y: 8, width: 8, height: 8 });
     const hasOld = sheets.parts.some(({ region }) => region.x === 0);
     return { hadParts, result, hasNew: sheets.parts.length > 0, hasOld };
+  },
+
+  /** A model whose files were replaced while it was in use: what is said, and how often it is opened in two runs. */
+  async replaced(model: ServedModel) {
+    await open(ROOM, model);
+    let opened = 0;
+    const openAgain = async (): Promise<Folder> => {
+      opened++;
+      return servedFolder(model);
+    };
+    choose(app.NANO, { id: 'kept', open: openAgain });
+    // oxlint-disable-next-line typescript/unbound-method -- put back
+    const { upscale } = InvSR.prototype;
+    const stub = async (): Promise<void> => {
+      if (opened === 1) throw new CheckpointError('gone');
+    };
+    Object.assign(InvSR.prototype, { upscale: stub });
+    const said: (string | undefined)[] = [];
+    for (let run = 0; run < 2; run++) {
+      await sharpenView({ x: 0, y: 0, width: 8, height: 8 });
+      said.push(app.notice.value?.text);
+    }
+    InvSR.prototype.upscale = upscale;
+    return { opened, said };
   },
 };
 window.parts = parts;

@@ -27,6 +27,21 @@ inBrowsers((browser) => {
     expect(seen).toEqual({ count: 8, apart: 0, cut: 0, both: 0 });
   });
 
+  test.each([
+    [4, undefined],
+    [2, { x: 200, y: 240, width: 60, height: 30 }],
+  ] as const)(
+    'a PNG of many pieces is as one of one piece, ×%i, with %o cut out',
+    async (scale, hole) => {
+      const seen = await page.evaluate(([model, by, cut]) => window.parts.saved(model, by, cut), [
+        site.tiny,
+        scale,
+        hole,
+      ] as const);
+      expect(seen).toEqual({ pieces: 4, apart: 0, changed: 'PictureError' });
+    },
+  );
+
   test('stopped or out of memory, it keeps what is done and goes on from there; a part again, undone; another model', async () => {
     const seen = await page.evaluate((model) => window.parts.runs(model), site.tiny);
     expect(seen).toEqual({
@@ -56,5 +71,10 @@ inBrowsers((browser) => {
   test('stopped after a paste and before its end: another look does not lie beside it', async () => {
     const seen = await page.evaluate((model) => window.parts.stoppedLate(model), site.tiny);
     expect(seen).toEqual({ hadParts: true, result: null, hasNew: true, hasOld: false });
+  });
+
+  test('a model that cannot be read any more is opened anew by the next run', async () => {
+    const seen = await page.evaluate((model) => window.parts.replaced(model), site.tiny);
+    expect(seen).toEqual({ opened: 2, said: ['The model cannot be used: gone', undefined] });
   });
 });

@@ -1,7 +1,7 @@
 /** Starts the built command line in a folder of its own and tells what came of it. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 
@@ -29,9 +29,19 @@ export interface StartOptions {
 const NATIVE =
   /^Warning: (?:max\w+ artificially reduced|vkCreateInstance).*\n(?:\s+at .*\/dawn\/.*\n)*/gm;
 
+/** Mesa's compiled shaders would follow XDG_CACHE_HOME, which tests set, and start anew. */
+const MESA = {
+  MESA_SHADER_CACHE_DIR:
+    process.env['MESA_SHADER_CACHE_DIR'] ??
+    (process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache')),
+};
+
 export function invsr(args: readonly string[], options: StartOptions): Promise<Ended> {
   const { cwd, env, onLine, onStderr } = options;
-  const child = spawn(process.execPath, [MAIN, ...args], { cwd, env: { ...process.env, ...env } });
+  const child = spawn(process.execPath, [MAIN, ...args], {
+    cwd,
+    env: { ...process.env, ...MESA, ...env },
+  });
   let stdout = '';
   let stderr = '';
   let seen = 0;

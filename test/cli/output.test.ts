@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { expectSpace } from '../../src/cli/disk-space.ts';
-import { type RowsJob, upscaleToFile } from '../../src/cli/upscale-rows.ts';
+import { type RowsJob, upscaleToFile } from '../../src/cli/upscale-to-file.ts';
 import { fakeNetworks } from '../harness/fake-networks.ts';
 import { filesIn, scratch } from './invsr.ts';
 

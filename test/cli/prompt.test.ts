@@ -1,6 +1,5 @@
 /** --prompt: nano with the tiny text encoder beside it and a tokenizer of our own. */
 import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -11,8 +10,6 @@ import { eventsOf, expectRefusal, filesIn, invsr, NANO, scratch } from './invsr.
 
 const { folder: cwd, remove } = scratch();
 const at = (name: string) => join(cwd, name);
-/** Mesa's compiled shaders would follow XDG_CACHE_HOME and start anew. */
-const SHADERS = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
 const KEPT = /^[0-9a-f]{64}\.safetensors$/;
 
 beforeAll(async () => {
@@ -35,7 +32,7 @@ afterAll(remove);
 const upscale = async (output: string, ...more: string[]) =>
   invsr(
     ['upscale', 'in.png', '-o', output, '--tile', '16', '--model', 'model', '--json', ...more],
-    { cwd, env: { XDG_CACHE_HOME: at('cache'), MESA_SHADER_CACHE_DIR: SHADERS } },
+    { cwd, env: { XDG_CACHE_HOME: at('cache') } },
   );
 const pixels = async (name: string) => sharp(at(name)).raw().toBuffer();
 const resultOf = ({ stdout }: { readonly stdout: string }) => eventsOf(stdout).at(-1)!;

@@ -7,7 +7,7 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { upscaleToFile } from '../../src/cli/upscale-rows.ts';
+import { upscaleToFile } from '../../src/cli/upscale-to-file.ts';
 import { DeviceLostError } from '../../src/engine/errors.ts';
 import { fakeNetworks } from '../harness/fake-networks.ts';
 import { uniform } from '../harness/random.ts';

@@ -11,7 +11,9 @@ import type { Graph, Name } from '../../src/graph/graph.ts';
 import { type Model, openModel, type Tensors } from '../../src/invsr/model.ts';
 import { type Dump, toNchw } from '../../src/invsr/parity.ts';
 import { planFor } from '../../src/invsr/runner.ts';
-import { Upscaler } from '../../src/invsr/upscaler.ts';
+import { TileNetworks } from '../../src/invsr/tile-networks.ts';
+import { upscalePixels } from '../../src/invsr/upscale-pixels.ts';
+import { withDefaults } from '../../src/invsr/upscaler-options.ts';
 import { f16BitsToF32, f32ToF16Bits } from '../../src/weights/half.ts';
 import { pseudoNormal } from '../../src/weights/synthetic.ts';
 import {
@@ -89,21 +91,22 @@ describe('full size', () => {
     test.each(['e2e', 'e2e_low_memory'] as const)('%s', { timeout: TIMEOUT }, async (name) => {
       const clip = await openGolden('full/clip');
       const model = await open(new Map([...promptOf(clip), ...draws()]));
-      const upscaler = new Upscaler(full.context, model, {
-        official: true,
-        tileBatch: 1,
-        precision,
-        lowMemory: name === 'e2e_low_memory',
-      });
+      const lowMemory = name === 'e2e_low_memory';
+      const options = withDefaults(
+        { official: true, tileBatch: 1, precision, lowMemory },
+        full.context,
+      );
+      const networks = new TileNetworks(full.context, model, options);
       const dump: Dump = new Map();
       try {
         const { data, info } = await picture('examples/images/still-life-lr.png');
         const pixels = new Uint8Array(4 * info.width * info.height).fill(255);
         for (let i = 0; i < data.length; i++) pixels[4 * Math.floor(i / 3) + (i % 3)] = data[i]!;
         const clock = startClock();
-        const result = await upscaler.upscale(
+        const result = await upscalePixels(
+          networks,
           { width: info.width, height: info.height, pixels },
-          { noise: draws(), dump },
+          { ...options, noise: draws(), dump },
         );
         const spent = clock();
 
@@ -124,16 +127,16 @@ describe('full size', () => {
           blocks: errors,
           psnr: db,
           ...spent,
-          gpuBytes: upscaler.peakGpuBytes,
+          gpuBytes: full.context.memory.peakBytes,
         });
         const wrong = errors.filter(([, e]) => !(e <= GATE[precision]));
         expect(wrong.map(([stage, e]) => `${stage}: ${e.toExponential(2)}`)).toEqual([]);
         if (precision === 'f16')
-          expect(upscaler.peakGpuBytes).toBeLessThan(MAX_GPU_BYTES_F16[name]);
+          expect(full.context.memory.peakBytes).toBeLessThan(MAX_GPU_BYTES_F16[name]);
         if (precision === 'f32') expect(maxAbs).toBeLessThanOrEqual(1);
         else expect(db).toBeGreaterThan(MIN_PSNR_F16);
       } finally {
-        upscaler.dispose();
+        networks.dispose();
         await model.close();
       }
     });

@@ -8,7 +8,9 @@ import type { Pixels } from '../../src/invsr/pixels.ts';
 import { type Model, openModel, type Tensors } from '../../src/invsr/model.ts';
 import { NonFiniteError } from '../../src/invsr/errors.ts';
 import type { PrecisionWarning } from '../../src/invsr/stage-precision.ts';
-import { Upscaler, type UpscalerOptions } from '../../src/invsr/upscaler.ts';
+import { TileNetworks } from '../../src/invsr/tile-networks.ts';
+import { upscalePixels } from '../../src/invsr/upscale-pixels.ts';
+import { type UpscalerOptions, withDefaults } from '../../src/invsr/upscaler-options.ts';
 import { pseudoNormal } from '../../src/weights/synthetic.ts';
 import { adapterNames, openTestDevice } from '../harness/device.ts';
 import { psnr } from '../harness/networks.ts';
@@ -43,14 +45,15 @@ const prompt: Tensors = new Map([
   ],
 ]);
 
-async function upscalerOf(edit: EditWeight | undefined, options: UpscalerOptions) {
+async function openNetworks(edit: EditWeight | undefined, options: UpscalerOptions) {
   const context = createContext(device);
   closers.push(() => context.dispose());
   const model: Model = await openModel(tinyModelWith(edit), prompt);
   const warnings: PrecisionWarning[] = [];
   const onWarning = (warning: PrecisionWarning) => warnings.push(warning);
-  const upscaler = new Upscaler(context, model, { ...OPTIONS, onWarning, ...options });
-  return { upscaler, warnings };
+  const all = withDefaults({ ...OPTIONS, onWarning, ...options }, context);
+  const networks = new TileNetworks(context, model, all);
+  return { upscale: async () => upscalePixels(networks, picture, all), warnings };
 }
 
 describe.each(adapterNames)('%s', (adapter) => {
@@ -65,14 +68,14 @@ describe.each(adapterNames)('%s', (adapter) => {
     ['noise_predictor', 'noise_predictor.encoder.down_blocks.1.resnets.2.conv1'],
   ] as const)('%s leaves the range of f16: named once, then in f32', async (stage, layer) => {
     const edit = scaled(`${layer}.weight`, 2 ** 15);
-    const exact = await upscalerOf(edit, { precision: 'f32' });
-    const expected = (await exact.upscaler.upscale(picture)).pixels;
+    const exact = await openNetworks(edit, { precision: 'f32' });
+    const expected = (await exact.upscale()).pixels;
 
-    const { upscaler, warnings } = await upscalerOf(edit, {
+    const { upscale, warnings } = await openNetworks(edit, {
       precision: 'f16',
       check: true,
     });
-    const { pixels } = await upscaler.upscale(picture);
+    const { pixels } = await upscale();
     expect(warnings).toEqual([
       {
         stage,
@@ -84,8 +87,8 @@ describe.each(adapterNames)('%s', (adapter) => {
     expect(psnr(pixels, expected, 255)).toBeGreaterThan(50);
 
     // Without the check nothing is said, and the picture is not this one.
-    const blind = await upscalerOf(edit, { precision: 'f16' });
-    const wrong = (await blind.upscaler.upscale(picture)).pixels;
+    const blind = await openNetworks(edit, { precision: 'f16' });
+    const wrong = (await blind.upscale()).pixels;
     expect(blind.warnings).toEqual([]);
     expect(psnr(wrong, expected, 255)).toBeLessThan(30);
   });
@@ -97,8 +100,8 @@ describe.each(adapterNames)('%s', (adapter) => {
     const layer = weight.replace(/\.weight$/, '');
     for (const precision of ['f16', 'f32'] as const) {
       const options = { precision, check: true };
-      const { upscaler, warnings } = await upscalerOf(damaged(weight), options);
-      const failure = await upscaler.upscale(picture).catch((error: unknown) => error);
+      const { upscale, warnings } = await openNetworks(damaged(weight), options);
+      const failure = await upscale().catch((error: unknown) => error);
       expect(failure).toBeInstanceOf(NonFiniteError);
       expect(String(failure)).toContain(`${layer} gives NaN or Infinity in f32`);
       expect(warnings.map((w) => w.layer)).toEqual(precision === 'f16' ? [layer] : []);
@@ -106,12 +109,12 @@ describe.each(adapterNames)('%s', (adapter) => {
   });
 
   test('nothing to find: the same picture with and without, also in low memory', async () => {
-    const plain = await upscalerOf(undefined, { precision: 'f16' });
-    const { pixels } = await plain.upscaler.upscale(picture);
+    const plain = await openNetworks(undefined, { precision: 'f16' });
+    const { pixels } = await plain.upscale();
     for (const lowMemory of [false, true]) {
       const options = { precision: 'f16', check: true, lowMemory } as const;
-      const { upscaler, warnings } = await upscalerOf(undefined, options);
-      expect((await upscaler.upscale(picture)).pixels).toEqual(pixels);
+      const { upscale, warnings } = await openNetworks(undefined, options);
+      expect((await upscale()).pixels).toEqual(pixels);
       expect(warnings).toEqual([]);
     }
   });

@@ -38,7 +38,7 @@ async function patchesOf(lowMemory: boolean) {
   const model = await openModel(nodeFolder('weights/invsr-nano'));
   const options = { precision: 'f32', tile: TILE, timesteps: [200], cfg: 1, lowMemory } as const;
   const networks = new TileNetworks(context, model, options);
-  const source = patchSource(context, networks, { tile: TILE });
+  const source = patchSource(networks);
   const { weightBytes, slotBytes, betweenBytes } = await networks.plans.memory(2, 5);
   const planned = weightBytes + slotBytes + betweenBytes;
   const stages = new Set<string>();
@@ -46,7 +46,7 @@ async function patchesOf(lowMemory: boolean) {
   const patches: Float32Array[] = [];
   const onProgress = (p: { stage: string; done: number }): void => {
     stages.add(p.stage);
-    if (p.stage === 'run') done.push(p.done);
+    if (p.stage === 'tiles') done.push(p.done);
   };
   for await (const patch of source(batches(), { count: 5, onProgress })) patches.push(patch);
   const { peakBytes, bytes } = context.memory;
@@ -96,7 +96,7 @@ describe.each(adapterNames)('%s', (adapter) => {
       expect(done.at(-1)).toBeCloseTo(5, 6);
     }
     for (const { stages } of [resident, low]) {
-      expect([...stages].toSorted()).toEqual(['compile', 'load', 'run']);
+      expect([...stages].toSorted()).toEqual(['compile', 'load', 'tiles']);
     }
   });
 
@@ -106,9 +106,7 @@ describe.each(adapterNames)('%s', (adapter) => {
     const model = await openModel(nodeFolder('weights/invsr-nano'));
     const options = { precision: 'f32', tile: TILE, timesteps: [200], cfg: 1 } as const;
     const networks = new TileNetworks(context, model, { ...options, lowMemory: true });
-    for await (const patch of patchSource(context, networks, { tile: TILE })(batches(), {
-      count: 5,
-    })) {
+    for await (const patch of patchSource(networks)(batches(), { count: 5 })) {
       expect(patch.length).toBe(2 * (4 * TILE) ** 2 * 4);
       expect(context.weights.totalBytes).toBeGreaterThan(0);
       break;

@@ -7,7 +7,10 @@ import { type Model, openModel } from '../../src/invsr/model.ts';
 import type { Dump } from '../../src/invsr/parity.ts';
 import type { Pixels } from '../../src/invsr/pixels.ts';
 import { pixelRows } from '../../src/invsr/row-source.ts';
-import { Upscaler, type UpscalerOptions } from '../../src/invsr/upscaler.ts';
+import { patchSource } from '../../src/invsr/patch-source.ts';
+import { TileNetworks } from '../../src/invsr/tile-networks.ts';
+import { type PixelsOptions, upscalePixels } from '../../src/invsr/upscale-pixels.ts';
+import { type UpscalerOptions, withDefaults } from '../../src/invsr/upscaler-options.ts';
 import { nodeFolder } from '../../src/weights/node-file.ts';
 import { adapterNames } from '../harness/device.ts';
 import { openTestContext, relativeError } from '../harness/networks.ts';
@@ -35,13 +38,24 @@ function downscaled({ width, height, pixels }: Pixels): Float64Array {
 }
 const rgb = ({ pixels }: Pixels): Uint8Array => pixels.filter((_, i) => i % 4 !== 3);
 
+/** Networks, and the frames around them with the same options. */
+function openUpscaler(context: EngineContext, model: Model, asked: UpscalerOptions) {
+  const options = withDefaults(asked, context);
+  const networks = new TileNetworks(context, model, options);
+  return {
+    upscale: async (image: Pixels, request: Partial<PixelsOptions> = {}) =>
+      upscalePixels(networks, image, { ...options, ...request }),
+    rows: (image: Pixels) =>
+      upscaleRows(planHost(image, options), pixelRows(image), patchSource(networks), { depth: 8 }),
+    dispose: () => networks.dispose(),
+  };
+}
+type Upscaler = ReturnType<typeof openUpscaler>;
+
 /** The levels that the host frame makes. */
 async function rowsOf(made: Upscaler, image: Pixels): Promise<number[]> {
   const levels: number[] = [];
-  const plan = planHost(image, made.options);
-  for await (const { data } of upscaleRows(plan, pixelRows(image), made.patches(), { depth: 8 })) {
-    levels.push(...data);
-  }
+  for await (const { data } of made.rows(image)) levels.push(...data);
   return levels;
 }
 
@@ -64,7 +78,7 @@ describe.each(adapterNames)('%s', (adapter) => {
 
   /** Disposed of after the test. Tiles of 16 pixels keep it short. */
   function upscaler(options: UpscalerOptions = {}): Upscaler {
-    const made = new Upscaler(context, model, { tile: 16, ...options });
+    const made = openUpscaler(context, model, { tile: 16, ...options });
     open.push(made);
     return made;
   }
@@ -122,13 +136,10 @@ describe.each(adapterNames)('%s', (adapter) => {
       const image = pixelsOf(45, 21);
       const made = upscaler({ colorFix, tileBatch: 2 });
       const whole = rgb(await made.upscale(image));
-      const plan = planHost(image, made.options);
       let differing = 0;
-      for await (const { first, data } of upscaleRows(plan, pixelRows(image), made.patches(), {
-        depth: 8,
-      })) {
+      for await (const { first, data } of made.rows(image)) {
         for (const [i, level] of data.entries()) {
-          const other = whole[3 * plan.result.width * first + i]!;
+          const other = whole[3 * 4 * image.width * first + i]!;
           expect(Math.abs(level - other)).toBeLessThan(2);
           if (level !== other) differing++;
         }
@@ -216,8 +227,8 @@ describe.each(adapterNames)('%s', (adapter) => {
           const abort = new AbortController();
           const run = counted.upscale(pixelsOf(26, 16), {
             signal: abort.signal,
-            onProgress: ({ stage, tile }) => {
-              if (stage === 'tiles' && tile === 2) abort.abort();
+            onProgress: ({ stage, done }) => {
+              if (stage === 'tiles' && done > 1) abort.abort();
             },
           });
           await expect(run).rejects.toThrow(/abort/i);

@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Target } from '../../src/engine/kernel.ts';
-import type { UpscalerOptions } from '../../src/invsr/upscaler.ts';
+import type { UpscalerOptions } from '../../src/invsr/upscaler-options.ts';
 import { nodeFolder } from '../../src/weights/node-file.ts';
 import { concatBytes } from '../../src/weights/safetensors-write.ts';
 import type { ServedModel, Site } from '../browser/site.ts';

@@ -36,7 +36,7 @@ export function fakeNetworks({ onBatch, ahead = 1, ...kind }: FakeOptions): Patc
       await onBatch?.(batch);
       signal?.throwIfAborted();
       done += batch.count;
-      onProgress?.({ stage: 'run', done, total: count });
+      onProgress?.({ stage: 'tiles', done, total: count });
       yield enlarge(batch, kind);
     }
   };

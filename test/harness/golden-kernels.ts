@@ -3,7 +3,7 @@
  *
  *   const { run, close } = await openKernelRun('swiftshader');
  *   const x = valueOf('f16', golden.f32('a.x'));
- *   const y = await run({ x }, (types, target) => softmax(types, {}, target));
+ *   const y = await run({ x }, (types, target) => geglu(types, {}, target));
  *   expectClose(y, golden.f32('a.y'), { nmse: F16_NMSE });
  */
 import { expect } from 'vitest';
@@ -62,11 +62,11 @@ export function weightOf(layout: Layout, dtype: WeightDType, { shape, data }: Fl
   };
 }
 
-/** The last axis extended to a multiple of 4 by `fill`. */
-export function padLast({ shape, data }: Floats, fill = 0): Floats {
+/** The last axis extended to a multiple of 4 by zeros. */
+export function padLast({ shape, data }: Floats): Floats {
   const columns = shape.at(-1) ?? 1;
   const stride = Math.ceil(columns / 4) * 4;
-  const padded = new Float32Array((data.length / columns) * stride).fill(fill);
+  const padded = new Float32Array((data.length / columns) * stride);
   for (let row = 0; row * columns < data.length; row++) {
     padded.set(data.subarray(row * columns, (row + 1) * columns), row * stride);
   }

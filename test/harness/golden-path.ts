@@ -4,7 +4,7 @@
  */
 import { expect } from 'vitest';
 import type { Pixels } from '../../src/invsr/pixels.ts';
-import type { UpscalerOptions } from '../../src/invsr/upscaler.ts';
+import type { UpscalerOptions } from '../../src/invsr/upscaler-options.ts';
 import {
   concatBytes,
   safetensorsParts,

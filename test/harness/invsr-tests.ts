@@ -9,7 +9,7 @@ export interface InvsrTests {
 }
 
 export function invsrTests({ call, site }: InvsrTests): void {
-  test('from texture to texture nothing is mapped, and the bytes are those of Upscaler', async () => {
+  test('from texture to texture nothing is mapped, and the bytes are those of upscalePixels', async () => {
     const result = await call('textureToTexture', site().tiny);
     expect(result).toEqual({ maps: 0, width: 64, height: 52, apart: 0 });
   });

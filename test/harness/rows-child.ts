@@ -6,7 +6,7 @@
  *   stdout one JSON object per line: { tiles } per batch, { note } and at the end { done, maxRss }
  */
 import { setTimeout } from 'node:timers/promises';
-import { upscaleToFile } from '../../src/cli/upscale-rows.ts';
+import { upscaleToFile } from '../../src/cli/upscale-to-file.ts';
 import { fakeNetworks } from './fake-networks.ts';
 
 export interface ChildOptions {

@@ -55,20 +55,8 @@ export async function runKernelOutputs(
     return buffer;
   };
 
+  const pipeline = await pipelineOf(device, kernel);
   device.pushErrorScope('validation');
-  const module = device.createShaderModule({ code: kernel.wgsl, label: kernel.name });
-  const info = await module.getCompilationInfo();
-  const failed = info.messages.find((m) => m.type === 'error');
-  if (failed) {
-    const lines = kernel.wgsl
-      .split('\n')
-      .slice(Math.max(0, failed.lineNum - 3), failed.lineNum + 2);
-    throw new Error(`${kernel.name} ${kernel.variant}: ${failed.message}\n${lines.join('\n')}`);
-  }
-  const pipeline = device.createComputePipeline({
-    layout: 'auto',
-    compute: { module, entryPoint: 'main' },
-  });
 
   const entries: GPUBindGroupEntry[] = [];
   const params = create(
@@ -132,6 +120,35 @@ export async function runKernelOutputs(
   return { output: output!, ...(moments && { moments }) };
 }
 
+/** By device and WGSL: half of the cases differ in sizes only, and compiling is what takes the time. */
+const kept = new WeakMap<GPUDevice, Map<string, GPUComputePipeline>>();
+
+async function pipelineOf(device: GPUDevice, kernel: Kernel): Promise<GPUComputePipeline> {
+  const known = kept.get(device) ?? new Map<string, GPUComputePipeline>();
+  kept.set(device, known);
+  const found = known.get(kernel.wgsl);
+  if (found) return found;
+  device.pushErrorScope('validation');
+  const module = device.createShaderModule({ code: kernel.wgsl, label: kernel.name });
+  const pipeline = device.createComputePipeline({
+    layout: 'auto',
+    compute: { module, entryPoint: 'main' },
+  });
+  const scope = device.popErrorScope();
+  const info = await module.getCompilationInfo();
+  const failed = info.messages.find((m) => m.type === 'error');
+  if (failed) {
+    const lines = kernel.wgsl
+      .split('\n')
+      .slice(Math.max(0, failed.lineNum - 3), failed.lineNum + 2);
+    throw new Error(`${kernel.name} ${kernel.variant}: ${failed.message}\n${lines.join('\n')}`);
+  }
+  const error = await scope;
+  if (error) throw new Error(`${kernel.name} ${kernel.variant}: ${error.message}`);
+  known.set(kernel.wgsl, pipeline);
+  return pipeline;
+}
+
 const guardedBytes = (type: TensorType): number =>
   GUARD_BYTES + Math.ceil(byteLength(type) / 4) * 4 + GUARD_BYTES;
 
@@ -169,10 +186,14 @@ export function nmse(actual: HostData, expected: HostData): number {
 /** Where the largest absolute difference is, with neighbours: for failure messages. */
 export function describeWorst(actual: HostData, expected: HostData): string {
   let worst = 0;
-  for (let i = 1; i < expected.length; i++) {
-    const at = (k: number) =>
-      Math.abs(actual[k]! - expected[k]!) || (Number.isNaN(actual[k]!) ? Infinity : 0);
-    if (at(i) > at(worst)) worst = i;
+  let largest = 0;
+  for (let i = 0; i < expected.length; i++) {
+    const off = Math.abs(actual[i]! - expected[i]!);
+    const size = Number.isNaN(actual[i]!) ? Infinity : off;
+    if (size > largest) {
+      worst = i;
+      largest = size;
+    }
   }
   const from = Math.max(0, worst - 2);
   const show = (data: HostData) =>

@@ -3,7 +3,9 @@ import type { EngineContext } from '../../src/engine/context.ts';
 import { openModel } from '../../src/invsr/model.ts';
 import type { Dump } from '../../src/invsr/parity.ts';
 import type { Pixels } from '../../src/invsr/pixels.ts';
-import { Upscaler, type UpscalerOptions, type UpscaleResult } from '../../src/invsr/upscaler.ts';
+import { TileNetworks } from '../../src/invsr/tile-networks.ts';
+import { type PixelsResult, upscalePixels } from '../../src/invsr/upscale-pixels.ts';
+import { type UpscalerOptions, withDefaults } from '../../src/invsr/upscaler-options.ts';
 import { readTensors } from '../../src/weights/tensor-reads.ts';
 import type { Folder } from '../../src/weights/folder.ts';
 import { bytesSource } from '../../src/weights/source.ts';
@@ -17,7 +19,7 @@ export interface OneUpscale {
 }
 
 export interface DumpedResult {
-  readonly result: UpscaleResult;
+  readonly result: PixelsResult;
   readonly dump: Dump;
 }
 
@@ -28,12 +30,13 @@ export async function upscaleOnce(
 ): Promise<DumpedResult> {
   const noise = parity && (await readTensors(bytesSource('parity', parity)));
   const model = await openModel(folder, noise);
-  const upscaler = new Upscaler(context, model, options);
+  const all = withDefaults(options, context);
+  const networks = new TileNetworks(context, model, all);
   const dump: Dump = new Map();
   try {
-    return { result: await upscaler.upscale(picture, { dump, ...(noise && { noise }) }), dump };
+    return { result: await upscalePixels(networks, picture, { ...all, dump, noise }), dump };
   } finally {
-    upscaler.dispose();
+    networks.dispose();
     context.weights.dispose();
     await model.close();
   }

@@ -155,7 +155,7 @@ describe.each(adapterNames)('%s', (name) => {
       {
         op: 'linear',
         inputs: { x: f32(1, 64, 16), weight: { dtype: 'f16', shape: [16, 16] } },
-        constants: { moments: 4 },
+        constants: { momentChannels: 4 },
         output: f32(1, 64, 16),
       },
       { network: 'test', count: 1 },

@@ -4,7 +4,7 @@
  */
 import { describe, expect, test } from 'vitest';
 import type { Target, TensorType } from '../../src/engine/kernel.ts';
-import { linear } from '../../src/kernels/matmul.ts';
+import { linear } from '../../src/kernels/linear.ts';
 import { adapterNames, ADAPTERS, openTestDevice } from '../harness/device.ts';
 import { clampsOf, dumpSpirv } from '../harness/spirv.ts';
 

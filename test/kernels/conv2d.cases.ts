@@ -7,7 +7,7 @@ import {
 } from '../../src/engine/kernel.ts';
 import { conv2d, type Conv2dConstants, conv2dReference } from '../../src/kernels/conv2d.ts';
 import type { Activation } from '../../src/kernels/epilogue.ts';
-import { groupNormApplyReference } from '../../src/kernels/group-norm.ts';
+import { groupNormApplyReference } from '../../src/kernels/group-norm-apply.ts';
 import { normal } from '../harness/random.ts';
 import { groupNormed } from './group-normed.ts';
 import { plainValues, storedType } from './in-blocks.ts';
@@ -56,7 +56,7 @@ export function conv2dCase(
     ...(padding && { padding }),
     ...(norm && { normActivation: norm }),
     ...grouped?.constants,
-    ...(options.moments && { moments: options.moments }),
+    ...(options.momentChannels && { momentChannels: options.momentChannels }),
   };
   const [batch, height0, width0, own] = x.shape;
   const ci = own! + others;
@@ -93,10 +93,10 @@ export function conv2dCase(
       shift ? ` shift ${shift.shape[0]}` : ''
     }${stride === 1 ? '' : ' stride 2'}${padding === BOTTOM_RIGHT ? ' pad bottom right' : ''}${
       activation === 'none' ? '' : ` ${activation}`
-    }${residual ? ` + ${residual.dtype}` : ''}${options.moments ? ` + moments of ${options.moments}` : ''}${options.target ? ` ${JSON.stringify(options.target)}` : ''}${options.design ? ` ${options.design}` : ''}`,
+    }${residual ? ` + ${residual.dtype}` : ''}${options.momentChannels ? ` + moments of ${options.momentChannels}` : ''}${options.target ? ` ${JSON.stringify(options.target)}` : ''}${options.design ? ` ${options.design}` : ''}`,
     tags,
     ...(options.design && { families: ['cpu'] }),
-    ...((grouped || options.moments) && { families: ['alu'] }),
+    ...((grouped || options.momentChannels) && { families: ['alu'] }),
     inputs: {
       x,
       ...(x2 && { x2 }),
@@ -182,10 +182,15 @@ export const cases: readonly KernelCase[] = [
   conv2dCase(f32(2, 5, 7, 20), 36, ['edge'], { norm: 'silu' }),
   conv2dCase(f16(2, 13, 18, 8), 36, ['edge'], { norm: 'silu', residual: 'f16' }),
   // moments out and in: ragged tiles, runs of channels shorter and longer than a vector, several images
-  conv2dCase(f16(2, 13, 18, 8), 80, ['edge'], { moments: 20, norm: 'silu', groups: 4, shift: 2 }),
-  conv2dCase(f32(2, 5, 7, 20), 36, ['edge'], { moments: 18, norm: 'silu', groups: 4 }),
+  conv2dCase(f16(2, 13, 18, 8), 80, ['edge'], {
+    momentChannels: 20,
+    norm: 'silu',
+    groups: 4,
+    shift: 2,
+  }),
+  conv2dCase(f32(2, 5, 7, 20), 36, ['edge'], { momentChannels: 18, norm: 'silu', groups: 4 }),
   conv2dCase(f32(1, 13, 7, 32), 16, ['edge'], {
-    moments: 1,
+    momentChannels: 1,
     norm: 'none',
     groups: 32,
     residual: 'f32',

@@ -53,13 +53,13 @@ interface ReduceOptions {
   readonly residual?: 'f16' | 'f32';
   readonly activation?: Activation;
   /** Channels per entry of y's moments. */
-  readonly moments?: number;
+  readonly momentChannels?: number;
 }
 
 function reduceCase(
   shape: readonly number[],
   dtype: 'f16' | 'f32',
-  { shift, residual, activation = 'none', moments }: ReduceOptions = {},
+  { shift, residual, activation = 'none', momentChannels }: ReduceOptions = {},
 ): KernelCase {
   const channels = shape.at(-1)!;
   const inputs = {
@@ -69,11 +69,11 @@ function reduceCase(
     ...(residual && { residual: { dtype: residual, shape: shape.slice(1) } }),
   } as const satisfies Record<string, TensorType>;
   return {
-    name: `gemmReduce [${shape.join(',')}] → ${dtype} ${activation}${shift ? ` shift ${shift}` : ''}${residual ? ` + ${residual}` : ''}${moments ? ` + moments of ${moments}` : ''}`,
+    name: `gemmReduce [${shape.join(',')}] → ${dtype} ${activation}${shift ? ` shift ${shift}` : ''}${residual ? ` + ${residual}` : ''}${momentChannels ? ` + moments of ${momentChannels}` : ''}`,
     tags: ['edge'],
     inputs,
     kernel: (target) =>
-      gemmReduce(inputs, { activation, dtype, ...(moments && { moments }) }, target),
+      gemmReduce(inputs, { activation, dtype, ...(momentChannels && { momentChannels }) }, target),
     reference: ({ partial, bias, shift: shifts, residual: residuals }) =>
       gemmReduceReference(
         {
@@ -94,6 +94,6 @@ export const cases: readonly KernelCase[] = [
   reduceCase([2, 1, 4], 'f32'),
   reduceCase([4, 2, 5, 7, 20], 'f32', { shift: 2, residual: 'f32', activation: 'silu' }),
   reduceCase([16, 1, 8, 8, 36], 'f16', { shift: 1, residual: 'f16' }),
-  reduceCase([3, 2, 5, 7, 20], 'f32', { residual: 'f32', moments: 10 }),
-  reduceCase([2, 1, 8, 8, 160], 'f16', { shift: 1, moments: 40 }),
+  reduceCase([3, 2, 5, 7, 20], 'f32', { residual: 'f32', momentChannels: 10 }),
+  reduceCase([2, 1, 8, 8, 160], 'f16', { shift: 1, momentChannels: 40 }),
 ];

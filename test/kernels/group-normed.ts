@@ -2,7 +2,7 @@
 import { sizeOf, type TensorType } from '../../src/engine/kernel.ts';
 import { concatReference } from '../../src/kernels/concat.ts';
 import type { Activation } from '../../src/kernels/epilogue.ts';
-import { groupNormApplyReference } from '../../src/kernels/group-norm.ts';
+import { groupNormApplyReference } from '../../src/kernels/group-norm-apply.ts';
 import { MOMENTS } from '../../src/kernels/moments.ts';
 import { normal } from '../harness/random.ts';
 import type { HostData } from '../harness/run-kernel.ts';

@@ -3,7 +3,6 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TensorType } from '../../src/engine/kernel.ts';
 import { attention } from '../../src/kernels/attention.ts';
 import { layerNorm } from '../../src/kernels/layer-norm.ts';
-import { softmax } from '../../src/kernels/softmax.ts';
 import { adapterNames, openTestDevice, type TestDevice } from '../harness/device.ts';
 import { normal } from '../harness/random.ts';
 import { type HostData, nmse, runKernel } from '../harness/run-kernel.ts';
@@ -67,7 +66,7 @@ describe.each(adapterNames)('%s', (name) => {
     expect(after.subarray(known * channels)).not.toEqual(before.subarray(known * channels));
   });
 
-  test.each(FAMILIES)('%s: layerNorm and softmax ignore a constant added to x', async (family) => {
+  test.each(FAMILIES)('%s: layerNorm ignores a constant added to x', async (family) => {
     const [rows, channels] = [9, 80];
     const x: TensorType = { dtype: 'f32', shape: [rows, channels] };
     const vector: TensorType = { dtype: 'f32', shape: [channels] };
@@ -82,11 +81,7 @@ describe.each(adapterNames)('%s', (name) => {
         layerNorm({ x, gamma: vector, beta: vector }, { eps: 1e-5 }, target),
         { x: { type: x, data }, gamma: ones, beta: ones },
       );
-    const soft = (data: HostData) =>
-      runKernel(opened.device, softmax({ x }, {}, target), { x: { type: x, data } });
     // Rounding of the result (2^-24)² and of the mean's correction, which is of order 2^-24 too.
     expect(nmse(await norm(shifted), await norm(values))).toBeLessThan(1e-13);
-    // The maximum is subtracted exactly: the same bits.
-    expect(await soft(shifted)).toEqual(await soft(values));
   });
 });

@@ -17,7 +17,7 @@ import { batchedLinearCase } from './batched-linear.cases.ts';
 import { inDesign, type KernelCase } from './cases.ts';
 import { conv2dCase } from './conv2d.cases.ts';
 import { partialCase } from './gemm-split.cases.ts';
-import { linearCase } from './matmul.cases.ts';
+import { linearCase } from './linear.cases.ts';
 import { upsampleConv2dCase } from './upsample-conv2d.cases.ts';
 
 const f32 = (...shape: number[]): TensorType => ({ dtype: 'f32', shape });
@@ -35,14 +35,14 @@ const ragged = (size: string): Entry => [
     linearCase(f16(1, 150, 68), 132, [], {
       residual: 'f16',
       groups: 4,
-      moments: 12,
+      momentChannels: 12,
       target,
       design,
     }),
 ];
 const phases = (size: string): Entry => [
   `halo${size}`,
-  (target) => upsampleConv2dCase(f16(2, 9, 17, 20), 36, [], { moments: 18, target }),
+  (target) => upsampleConv2dCase(f16(2, 9, 17, 20), 36, [], { momentChannels: 18, target }),
 ];
 /** Weights in blocks, or in rows. */
 const directLinear = (size: string, { inBlocks }: { readonly inBlocks: boolean }): Entry => [
@@ -80,7 +80,7 @@ const singleEntries = (large: string, small: string): readonly Entry[] => [
       conv2dCase(f16(2, 10, 19, 36), 68, [], {
         norm: 'silu',
         groups: 4,
-        moments: 4,
+        momentChannels: 4,
         shift: 2,
         dtype: 'f32',
         target,
@@ -121,7 +121,7 @@ const allEntries = (large: string, small: string): readonly Entry[] => [
       conv2dCase(f16(2, 10, 19, 36), 68, [], {
         norm: 'silu',
         groups: 4, // of 9 channels, across vectors
-        moments: 4,
+        momentChannels: 4,
         shift: 2,
         activation: 'silu',
         target,

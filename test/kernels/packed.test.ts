@@ -10,7 +10,7 @@ import { loadWeights } from '../../src/graph/load-weights.ts';
 import { lower } from '../../src/graph/lower.ts';
 import { readWhole } from '../../src/graph/whole-weight.ts';
 import type { WeightSource } from '../../src/graph/weight-source.ts';
-import { linearReference } from '../../src/kernels/matmul.ts';
+import { linearReference } from '../../src/kernels/linear.ts';
 import { subjectsOf } from '../../src/tune/subjects.ts';
 import { tuneSubjects } from '../../src/tune/tune.ts';
 import { toHalf, toSingle } from '../../src/weights/half.ts';

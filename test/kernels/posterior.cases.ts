@@ -13,21 +13,21 @@ const posteriorCase = (
   { meanStd = 1, logvar = 0 } = {},
 ): KernelCase => {
   const constants = { channels, scale: 0.18215 };
-  const moments: TensorType = { dtype, shape: [n, height, width, pad(2 * channels)] };
+  const gaussian: TensorType = { dtype, shape: [n, height, width, pad(2 * channels)] };
   const noise: TensorType = { dtype: 'f32', shape: [n, height, width, pad(channels)] };
   return {
     name: `posterior [${n},${height},${width}] ${channels} channels ${dtype} logvar ${logvar}`,
     tags,
-    inputs: { moments, noise },
+    inputs: { gaussian, noise },
     data: (name, { shape }, seed) => {
       const values = normal(sizeOf(shape), seed);
       if (name === 'noise') return values;
       return values.map((v, i) => (i % shape[3]! < channels ? meanStd * v : logvar + v));
     },
-    kernel: (target) => posterior({ moments, noise }, constants, target),
-    reference: ({ moments, noise }) =>
+    kernel: (target) => posterior({ gaussian, noise }, constants, target),
+    reference: ({ gaussian, noise }) =>
       posteriorReference(
-        { moments: moments as Float32Array, noise: noise as Float32Array },
+        { gaussian: gaussian as Float32Array, noise: noise as Float32Array },
         constants,
       ),
   };

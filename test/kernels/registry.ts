@@ -11,11 +11,11 @@ import { cases as crop } from './crop.cases.ts';
 import { cases as geglu } from './geglu.cases.ts';
 import { cases as gemmSplit } from './gemm-split.cases.ts';
 import { cases as groupNorm } from './group-norm.cases.ts';
+import { cases as groupNormApply } from './group-norm-apply.cases.ts';
 import { cases as groupNormFinalize } from './group-norm-finalize.cases.ts';
 import { cases as groupNormPartial } from './group-norm-partial.cases.ts';
-import { cases as groupNormSmall } from './group-norm-small.cases.ts';
 import { cases as layerNorm } from './layer-norm.cases.ts';
-import { cases as matmul } from './matmul.cases.ts';
+import { cases as linear } from './linear.cases.ts';
 import { cases as nonFinite } from './non-finite.cases.ts';
 import { cases as normalNoise } from './normal-noise.cases.ts';
 import { cases as packWeight } from './pack-weight.cases.ts';
@@ -23,11 +23,10 @@ import { cases as posterior } from './posterior.cases.ts';
 import { cases as reflectPad } from './reflect-pad.cases.ts';
 import { cases as relayout } from './relayout.cases.ts';
 import { cases as resize } from './resize.cases.ts';
-import { cases as softmax } from './softmax.cases.ts';
 import { cases as tiles } from './tiles.cases.ts';
 import { cases as timestepEmbedding } from './timestep-embedding.cases.ts';
-import { cases as upsample } from './upsample.cases.ts';
 import { cases as upsampleConv2d } from './upsample-conv2d.cases.ts';
+import { cases as upsampleNearest } from './upsample-nearest.cases.ts';
 import { cases as waveletLow } from './wavelet-low.cases.ts';
 import { cases as winogradInput } from './winograd-input.cases.ts';
 import { cases as winogradOutput } from './winograd-output.cases.ts';
@@ -46,11 +45,11 @@ export const REGISTRY: Readonly<Record<string, readonly KernelCase[]>> = {
   geglu,
   'gemm-split': gemmSplit,
   'group-norm': groupNorm,
+  'group-norm-apply': groupNormApply,
   'group-norm-finalize': groupNormFinalize,
   'group-norm-partial': groupNormPartial,
-  'group-norm-small': groupNormSmall,
   'layer-norm': layerNorm,
-  matmul,
+  linear,
   'non-finite': nonFinite,
   'normal-noise': normalNoise,
   'pack-weight': packWeight,
@@ -58,11 +57,10 @@ export const REGISTRY: Readonly<Record<string, readonly KernelCase[]>> = {
   'reflect-pad': reflectPad,
   relayout,
   resize,
-  softmax,
   tiles,
   'timestep-embedding': timestepEmbedding,
-  upsample,
   'upsample-conv2d': upsampleConv2d,
+  'upsample-nearest': upsampleNearest,
   'wavelet-low': waveletLow,
   'winograd-input': winogradInput,
   'winograd-output': winogradOutput,

@@ -37,6 +37,10 @@ const edges = (['bicubic', 'bicubicAntialias'] as const).flatMap((flavour) => [
   resizeCase(flavour, { dtype: 'f32', shape: [1, 1, 1500, 4] }, { height: 1, width: 4199 }, [
     'edge',
   ]),
+  // what both lengths have in common divided out, numerators stay small: in·out is above 2^29
+  resizeCase(flavour, { dtype: 'f32', shape: [1, 1, 12_000, 4] }, { height: 1, width: 48_000 }, [
+    'edge',
+  ]),
 ]);
 
 export const cases: readonly KernelCase[] = [

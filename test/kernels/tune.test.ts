@@ -6,7 +6,7 @@ import type { Plan } from '../../src/engine/plan.ts';
 import { GraphBuilder } from '../../src/graph/builder.ts';
 import { inputsOf, type Node } from '../../src/graph/graph.ts';
 import { conv2d } from '../../src/kernels/conv2d.ts';
-import { linear } from '../../src/kernels/matmul.ts';
+import { linear } from '../../src/kernels/linear.ts';
 import { referenceOf } from '../../src/tune/sampled-reference.ts';
 import { type Subject, subjectsOf } from '../../src/tune/subjects.ts';
 import { tuneSubjects, type TuneResult } from '../../src/tune/tune.ts';
@@ -23,7 +23,7 @@ const same = (kernel: Kernel): Kernel => kernel;
 const slow = (kernel: Kernel): Kernel => ({
   ...kernel,
   workgroups: [kernel.workgroups[0], kernel.workgroups[1], 40 * kernel.workgroups[2]],
-  wgsl: kernel.wgsl.replace('block_of(workgroup.z)', 'block_of(workgroup.z / 40u)'),
+  wgsl: kernel.wgsl.replace('area_of(workgroup.z)', 'area_of(workgroup.z / 40u)'),
 });
 
 /** One column in vain: `slow` in one place. */

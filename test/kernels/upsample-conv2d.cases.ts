@@ -29,7 +29,7 @@ export function upsampleConv2dCase(
   tags: KernelCase['tags'],
   options: Options = {},
 ): KernelCase {
-  const { activation = 'none', dtype = x.dtype, moments } = options;
+  const { activation = 'none', dtype = x.dtype, momentChannels } = options;
   const ci = x.shape[3]!;
   const { blocks } = options;
   const plain: TensorType = {
@@ -42,9 +42,9 @@ export function upsampleConv2dCase(
   return {
     name: `upsampleConv2d ${format(x)} · ${weight.dtype} ${channels}${blocks ? ' in blocks' : ''} → ${dtype}${bias ? ' bias' : ''}${
       activation === 'none' ? '' : ` ${activation}`
-    }${moments ? ` + moments of ${moments}` : ''}${options.target ? ` ${JSON.stringify(options.target)}` : ''}`,
+    }${momentChannels ? ` + moments of ${momentChannels}` : ''}${options.target ? ` ${JSON.stringify(options.target)}` : ''}`,
     tags,
-    ...(moments && { families: ['alu'] }),
+    ...(momentChannels && { families: ['alu'] }),
     inputs: { x, weight, ...(bias && { bias }) },
     data: (name, { shape }, seed) =>
       normal(
@@ -55,7 +55,7 @@ export function upsampleConv2dCase(
     kernel: (target) =>
       upsampleConv2d(
         { x, weight, bias },
-        { activation, dtype, ...(moments && { moments }) },
+        { activation, dtype, ...(momentChannels && { momentChannels }) },
         { ...target, ...options.target },
       ),
     reference: (data) =>
@@ -85,7 +85,7 @@ export const cases: readonly KernelCase[] = [
     bias: false,
   }),
   upsampleConv2dCase(f32(1, 5, 7, 12), 16, ['edge'], { target: { subgroupSize: 0 } }),
-  upsampleConv2dCase(f16(2, 13, 18, 8), 80, ['edge'], { moments: 40 }),
+  upsampleConv2dCase(f16(2, 13, 18, 8), 80, ['edge'], { momentChannels: 40 }),
   upsampleConv2dCase(f16(1, 64, 64, 32), 32, ['real', 'perf']),
   upsampleConv2dCase(f32(1, 32, 32, 48), 48, ['real', 'perf']),
 ];

@@ -1,7 +1,7 @@
 import { format, type TensorType } from '../../src/engine/kernel.ts';
 import type { Padding } from '../../src/kernels/conv2d.ts';
 import type { Activation } from '../../src/kernels/epilogue.ts';
-import { groupNormApplyReference } from '../../src/kernels/group-norm.ts';
+import { groupNormApplyReference } from '../../src/kernels/group-norm-apply.ts';
 import { winogradInput, winogradInputReference } from '../../src/kernels/winograd-input.ts';
 import type { KernelCase } from './cases.ts';
 

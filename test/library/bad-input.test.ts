@@ -233,6 +233,13 @@ describe.each(adapterNames.slice(-1))('%s', (adapter) => {
     const data = new Uint8Array(4 * long);
     await refused({ width: long, height: 1, data }, {}, ImageSizeError, /maxTextureDimension2D/);
     await expect(sr.plan({ width: long, height: 1 })).rejects.toThrow(/maxTextureDimension2D/);
+    // A strip to a buffer, which has no such limit: its width has none, its rows are those of one dispatch.
+    const output = bufferImage(16);
+    await sr.plan({ width: 12_000, height: 40 }, { tile: 16, output });
+    await sr.plan({ width: 4, height: 16_383 }, { tile: 16, output });
+    const strip = sr.plan({ width: 4, height: 16_384 }, { tile: 16, output });
+    await expect(strip).rejects.toThrow(ImageSizeError);
+    await expect(strip).rejects.toThrow(/16383 rows/);
     const huge = { tile: 4096 }; // its x4 image takes gigabytes in one piece
     await expect(sr.plan({ width: 64, height: 64 }, huge)).rejects.toThrow(DeviceError);
   });

@@ -3,9 +3,12 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import { createContext } from '../../src/engine/context.ts';
 import type { GpuImage } from '../../src/engine/gpu-image.ts';
 import { NonFiniteError } from '../../src/invsr/errors.ts';
+import type { ColorFix } from '../../src/invsr/image-graphs.ts';
 import { type Model, openModel } from '../../src/invsr/model.ts';
 import type { PrecisionWarning } from '../../src/invsr/stage-precision.ts';
-import { Upscaler } from '../../src/invsr/upscaler.ts';
+import { TileNetworks } from '../../src/invsr/tile-networks.ts';
+import { upscalePixels } from '../../src/invsr/upscale-pixels.ts';
+import { withDefaults } from '../../src/invsr/upscaler-options.ts';
 import { InvSR } from '../../src/library/invsr.ts';
 import { readImage } from '../../src/library/read-image.ts';
 import type { ImageInput, Progress, Region, UpscaleOptions } from '../../src/library/types.ts';
@@ -68,13 +71,21 @@ describe.each(adapterNames)('%s', (adapter) => {
     return readImage(device, output);
   }
 
-  test('texture in, texture out: the bytes that Upscaler makes, nothing mapped, no timer', async () => {
-    const image = picture(26, 19);
+  /** The bytes that the command line makes of a whole picture. */
+  async function expectedOf(image: Picture, colorFix: ColorFix): Promise<Uint8Array> {
     const context = createContext(device);
-    const upscaler = new Upscaler(context, model, { tile: TILE, colorFix: 'wavelet' });
-    const { pixels } = await upscaler.upscale({ ...image, pixels: new Uint8Array(image.data) });
-    upscaler.dispose();
+    const options = withDefaults({ tile: TILE, colorFix }, context);
+    const networks = new TileNetworks(context, model, options);
+    const input = { ...image, pixels: new Uint8Array(image.data) };
+    const { pixels } = await upscalePixels(networks, input, options);
+    networks.dispose();
     context.dispose();
+    return pixels;
+  }
+
+  test('texture in, texture out: the bytes of upscalePixels, nothing mapped, no timer', async () => {
+    const image = picture(26, 19);
+    const pixels = await expectedOf(image, 'wavelet');
 
     const map = vi.spyOn(GPUBuffer.prototype, 'mapAsync');
     const timer = vi.spyOn(globalThis, 'setTimeout');
@@ -191,11 +202,7 @@ describe.each(adapterNames)('%s', (adapter) => {
     [1, 7],
   ])('%ix%i pixels', async (width, height) => {
     const image = picture(width, height);
-    const context = createContext(device);
-    const upscaler = new Upscaler(context, model, { tile: TILE, colorFix: 'ycbcr' });
-    const { pixels } = await upscaler.upscale({ ...image, pixels: new Uint8Array(image.data) });
-    upscaler.dispose();
-    context.dispose();
+    const pixels = await expectedOf(image, 'ycbcr');
     const { data } = await bytesOf(texture(image), { colorFix: 'ycbcr' });
     expect(difference(data, pixels).max).toBe(0);
   });

@@ -67,6 +67,43 @@ describe.each(adapterNames.slice(-1))('%s', (adapter) => {
     return peak;
   }
 
+  /** The device has no memory for what has this label: it is told so, and what it makes is invalid. */
+  function shortOf(label: string) {
+    const filters: GPUErrorFilter[] = [];
+    let isShort = false;
+    const [push, pop] = [device.pushErrorScope.bind(device), device.popErrorScope.bind(device)];
+    const invalid = <T extends GPUObjectBase>(make: () => T): T => {
+      push('validation');
+      const made = make();
+      void pop();
+      isShort = true;
+      return made;
+    };
+    const texture = device.createTexture.bind(device);
+    const buffer = device.createBuffer.bind(device);
+    const spies = [
+      vi.spyOn(device, 'createTexture').mockImplementation((given) => {
+        if (given.label !== label) return texture(given);
+        return invalid(() => texture({ ...given, mipLevelCount: 99 }));
+      }),
+      vi.spyOn(device, 'createBuffer').mockImplementation((given) => {
+        if (given.label !== label) return buffer(given);
+        return invalid(() => buffer({ ...given, usage: given.usage | GPUBufferUsage.STORAGE }));
+      }),
+      vi.spyOn(device, 'pushErrorScope').mockImplementation((filter) => {
+        filters.push(filter);
+        push(filter);
+      }),
+      vi.spyOn(device, 'popErrorScope').mockImplementation(async () => {
+        const isTold = filters.pop() === 'out-of-memory' && isShort;
+        if (isTold) isShort = false;
+        const error = await pop();
+        return isTold ? new GPUOutOfMemoryError('no room') : error;
+      }),
+    ];
+    return { end: () => spies.forEach((spy) => spy.mockRestore()) };
+  }
+
   /** A signal that aborts when the second tile is under way. */
   function inTheMiddle() {
     const abort = new AbortController();
@@ -275,6 +312,42 @@ describe.each(adapterNames.slice(-1))('%s', (adapter) => {
       pushed.mockRestore();
       popped.mockRestore();
     }
+  });
+
+  test('no memory left for a picture of the page, or to read one back: nothing else is told of it', async () => {
+    const sr = await InvSR.open({ device, weights: model });
+    opened.push(sr);
+    const there = textureOf(device, image);
+    const calls = {
+      'invsr/input': () => sr.upscale(image, { tile: TILE }),
+      'invsr/readback': () => readImage(device, there),
+    };
+    for (const [label, call] of Object.entries(calls)) {
+      const shortage = shortOf(label);
+      const error: unknown = await call().catch((e: unknown) => e);
+      shortage.end();
+      expect(error).toBeInstanceOf(DeviceError);
+      expect((error as DeviceError).problem).toMatchObject({ isMemory: true, got: 'no room' });
+    }
+    expect(await bytes(there)).toEqual(image.data);
+  });
+
+  test.each(['before', 'while it is read'])('an image of a device lost %s', async (when) => {
+    const { device: own } = await openTestDevice(adapter);
+    const lost = textureOf(own, image);
+    if (when === 'before') own.destroy();
+    const create = own.createBuffer.bind(own);
+    vi.spyOn(own, 'createBuffer').mockImplementation((given) => {
+      const buffer = create(given);
+      const map = buffer.mapAsync.bind(buffer);
+      vi.spyOn(buffer, 'mapAsync').mockImplementation((mode) => {
+        const mapped = map(mode);
+        own.destroy();
+        return mapped;
+      });
+      return buffer;
+    });
+    await expect(readImage(own, lost)).rejects.toThrow(DeviceLostError);
   });
 
   test('a lost device: DeviceLostError, for what runs, what waits and what comes', async () => {

@@ -2,6 +2,9 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import type { Target } from '../../src/engine/kernel.ts';
+import type { Graph } from '../../src/graph/graph.ts';
+import { PASSES } from '../../src/graph/passes.ts';
 
 const document = readFileSync('docs/architecture.md', 'utf8');
 
@@ -77,6 +80,38 @@ test('what the page imports from inside is named', () => {
     .filter((name) => name !== '');
   const [, named = ''] = /these from inside: ([\w, ]+)/.exec(document) ?? [];
   expect([...new Set(inside)].toSorted()).toEqual(named.split(', ').toSorted());
+});
+
+describe('the passes that make a plan', () => {
+  const cpu: Target = { family: 'cpu', shaderF16: true, subgroupSize: 8 };
+  const gpu: Target = { family: 'alu', shaderF16: true, subgroupSize: 32 };
+  const shape = { m: 16, n: 16, k: 16, subgroupSize: 32, isPinned: true };
+  const matrix: Target = { ...gpu, matrix: { ...shape, component: 'f16' } };
+  const kinds = Object.entries({ cpu, gpu, matrix }).flatMap(([kind, target]) =>
+    [true, false].map((compact) => ({
+      kind: compact ? `${kind} compact` : kind,
+      context: { target, compact, maxBindingBytes: 2 ** 27 },
+    })),
+  );
+  const small: Graph = { nodes: [], weights: new Map(), externals: new Map(), names: new Map() };
+  const words = new Map([
+    ['cpu compact, cpu, gpu compact, gpu, matrix compact, matrix', 'all'],
+    ['gpu compact, gpu, matrix compact, matrix', 'GPUs'],
+    ['gpu, matrix', 'GPUs, whole activations'],
+    ['gpu compact, gpu', 'GPUs without subgroup matrices'],
+    ['matrix compact, matrix', 'subgroup matrices'],
+    ['', 'large tensors'],
+  ]);
+
+  test('are in the table, in order, with the devices they are for', () => {
+    const rows = PASSES.map(({ name, ...pass }) => {
+      const when = 'when' in pass ? pass.when : () => true;
+      const on = kinds.filter(({ context }) => when(context, small)).map(({ kind }) => kind);
+      return [`| ${name}`, words.get(on.join(', '))];
+    });
+    const table = between(document, '| pass |', '\n\n').split('\n').slice(2);
+    expect(table.map((row) => row.split(' | ').slice(0, 2))).toEqual(rows);
+  });
 });
 
 const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: object };

@@ -2,7 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import { DeviceError } from '../../src/engine/errors.ts';
 import { byteLength, type Shape } from '../../src/engine/kernel.ts';
-import { band } from '../../src/graph/band.ts';
+import { atOnce } from '../../src/engine/slices.ts';
+import { banding } from '../../src/graph/band.ts';
 import { GraphBuilder } from '../../src/graph/builder.ts';
 import { fuse } from '../../src/graph/fuse.ts';
 import { type Graph, inputsOf, type Tensor, wholeOf } from '../../src/graph/graph.ts';
@@ -10,6 +11,9 @@ import { STAGES } from '../../src/invsr/tile-graph.ts';
 import { fullSizeGraph } from '../../src/invsr/full-size.ts';
 
 const KIB = 1024;
+
+const band = (graph: Graph, { maxBindingBytes }: { readonly maxBindingBytes: number }): Graph =>
+  atOnce(banding(graph, { maxBindingBytes, compact: true }));
 
 function build(make: (g: GraphBuilder, input: (shape: Shape) => Tensor) => Tensor): Graph {
   const g = new GraphBuilder({ precision: 'f16' });

@@ -92,7 +92,7 @@ test('every dispatch of the plans is a case, as often as they have it', () => {
   expect([...wanted].filter((key) => !known.has(key))).toEqual([]);
   expect(timed.reduce((sum, { count }) => sum + count, 0)).toBe(dispatches.length);
   // Products that write moments, read them, are split, or are two.
-  for (const part of ['moments 10', 'moments f32', 'of conv2d', 'x2 f16 [1,4096,320]']) {
+  for (const part of ['momentChannels 10', 'moments f32', 'of conv2d', 'x2 f16 [1,4096,320]']) {
     expect(timed.filter(({ id }) => id.includes(part)).length, part).toBeGreaterThan(0);
   }
 });

@@ -1,7 +1,7 @@
 /** Memory and bindings of the full-size networks' plans, from shapes alone. */
 import { describe, expect, test } from 'vitest';
 import { slotRequests } from '../../src/engine/binder.ts';
-import { pooledBytes } from '../../src/invsr/memory-plan.ts';
+import { pooledBytes } from '../../src/invsr/plan-bytes.ts';
 import { type Location, type Plan, slotBytes, totalFlops } from '../../src/engine/plan.ts';
 import { fuse } from '../../src/graph/fuse.ts';
 import type { Graph } from '../../src/graph/graph.ts';

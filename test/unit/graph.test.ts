@@ -153,4 +153,21 @@ describe('lower', () => {
     });
     expect(() => lower(graph, target)).toThrow(/^net\.odd: a is f32 \[1,3\]/);
   });
+
+  test.each([
+    ['f16', [1, 4]],
+    ['f32', [2, 4]],
+  ] as const)(
+    'a node whose output is %s %j where the kernel gives another is refused',
+    (dtype, shape) => {
+      const graph = build((g) => {
+        const a = g.external('x', { dtype: 'f32', shape: [1, 4] });
+        const inputs = { a, b: undefined };
+        g.output('result', g.emit('affine', 'net.odd', inputs, { alpha: 1 }, { dtype, shape }));
+      });
+      expect(() => lower(graph, target)).toThrow(
+        `net.odd: its output is ${dtype} [${shape.join()}], the kernel gives f32 [1,4]`,
+      );
+    },
+  );
 });

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Target, TensorType } from '../../src/engine/kernel.ts';
 import { conv2d } from '../../src/kernels/conv2d.ts';
-import { linear } from '../../src/kernels/matmul.ts';
+import { linear } from '../../src/kernels/linear.ts';
 import { upsampleConv2d } from '../../src/kernels/upsample-conv2d.ts';
 
 const TARGETS: readonly Target[] = [

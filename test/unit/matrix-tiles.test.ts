@@ -12,7 +12,7 @@ import { FULL_SIZE } from '../../src/invsr/full-size.ts';
 import { stageGraph, STAGES } from '../../src/invsr/tile-graph.ts';
 import { attention } from '../../src/kernels/attention.ts';
 import { conv2d } from '../../src/kernels/conv2d.ts';
-import { linear } from '../../src/kernels/matmul.ts';
+import { linear } from '../../src/kernels/linear.ts';
 import { AMD, APPLE, INTEL, INTEL_16, NVIDIA, withMatrix } from '../harness/matrices.ts';
 import { groupNormed } from '../kernels/group-normed.ts';
 
@@ -76,7 +76,11 @@ describe('what would not fit 32 KiB is no candidate', () => {
     const make = (designs: Designs): Kernel =>
       conv2d(
         { x: image, ...normed.inputs, weight: { dtype: 'f16', shape: [3, 3, 320, 320] } },
-        { padding: { top: 1, left: 1, bottom: 1, right: 1 }, moments: 10, ...normed.constants },
+        {
+          padding: { top: 1, left: 1, bottom: 1, right: 1 },
+          momentChannels: 10,
+          ...normed.constants,
+        },
         { ...withMatrix(matrix), designs },
       );
     const { key, candidates } = make({}).choice!;

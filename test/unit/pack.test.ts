@@ -13,12 +13,13 @@ import { weightId } from '../../src/engine/weight-store.ts';
 import { algorithmOf } from '../../src/graph/algorithms.ts';
 import { GraphBuilder } from '../../src/graph/builder.ts';
 import type { Graph, Tensor } from '../../src/graph/graph.ts';
-import { lower, type LowerOptions } from '../../src/graph/lower.ts';
+import { lower } from '../../src/graph/lower.ts';
+import type { RewriteOptions } from '../../src/graph/passes.ts';
 import type { Weights } from '../../src/graph/weights.ts';
 import { fullSizeGraph } from '../../src/invsr/full-size.ts';
 import { STAGES } from '../../src/invsr/tile-graph.ts';
 import { conv2d } from '../../src/kernels/conv2d.ts';
-import { linear } from '../../src/kernels/matmul.ts';
+import { linear } from '../../src/kernels/linear.ts';
 import { packWeightReference } from '../../src/kernels/pack-weight.ts';
 import { subjectsOf } from '../../src/tune/subjects.ts';
 import { packBlocks } from '../../src/weights/blocks.ts';
@@ -46,7 +47,7 @@ function build(make: (g: GraphBuilder, w: Weights, x: Tensor) => void): Graph {
 }
 
 /** With the last `direct` design of every product. */
-function inDirect(graph: Graph, designs: Designs = {}, options: LowerOptions = {}): Target {
+function inDirect(graph: Graph, designs: Designs = {}, options: RewriteOptions = {}): Target {
   const { dispatches } = lower(graph, { ...GPU, designs }, options);
   const chosen = dispatches.flatMap(({ kernel: { choice } }) => {
     const design = choice?.candidates.findLast((name) => name.endsWith(' direct'));

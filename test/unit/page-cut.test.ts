@@ -1,10 +1,9 @@
 /** How the page cuts large results: sheets, runs, and what one file can hold. */
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { APRON, fitOf, MARGIN, roomOf, runsOf, sheetsOf } from '../../demo/state/cut.ts';
-import { CANVAS_PIXELS, fewerPixels, fileAreaOf } from '../../demo/state/file-area.ts';
+import { CANVAS_PIXELS, fewerPixels, fileAreas } from '../../demo/state/file-area.ts';
 import { TILES } from '../../demo/state/options.ts';
 import { areaOf, missing, type Size, whole } from '../../demo/state/regions.ts';
-import type { Region } from '../../src/index.ts';
 import { SURROUND } from '../../src/library/window.ts';
 
 /** As WebGPU promises. */
@@ -60,30 +59,59 @@ test.each(TILES)(
   },
 );
 
-test('a file holds all of the result, or what is looked at, or nothing', () => {
-  const size = { width: 8000, height: 6000 };
+describe('a file', () => {
+  const small = { width: 4095, height: 4096 };
+  const large = { width: 8000, height: 6000 };
   const looked = { x: 100, y: 200, width: 4000, height: 3000 };
-  const area = (of: Size, seen: Region | null, scale: number): Region | null =>
-    fileAreaOf(of, seen, scale, CANVAS_PIXELS);
-  expect(area({ width: 4096, height: 4096 }, looked, 4)).toEqual({
-    x: 0,
-    y: 0,
-    width: 4096,
-    height: 4096,
-  });
-  expect(area(size, looked, 2)).toEqual(whole(size));
-  expect(area(size, looked, 4)).toEqual(looked);
-  expect(area(size, whole(size), 4)).toBeNull();
-  expect(area(size, null, 4)).toBeNull();
-});
+  const all = ({ width, height }: Size) => ({ region: { x: 0, y: 0, width, height }, isAll: true });
 
-test('a browser that cannot make a file is asked for a smaller one', () => {
-  const size = { width: 2000, height: 1000 };
-  const looked = { x: 0, y: 0, width: 1000, height: 1000 };
-  const pixels = fewerPixels(16 * areaOf(size));
-  expect(fileAreaOf(size, looked, 4, pixels)).toEqual(looked);
-  expect(fileAreaOf(size, looked, 2, pixels)).toEqual(whole(size));
-  const fewer = fewerPixels(16 * areaOf(looked));
-  expect(fileAreaOf(size, looked, 4, fewer)).toBeNull();
-  expect(fileAreaOf(size, looked, 2, fewer)).toEqual(whole(size));
+  test.each([
+    [
+      'png',
+      large,
+      looked,
+      [
+        { scale: 4, ...all(large) },
+        { scale: 2, ...all(large) },
+      ],
+    ],
+    [
+      'jpeg',
+      small,
+      looked,
+      [
+        { scale: 4, ...all(small) },
+        { scale: 2, ...all(small) },
+      ],
+    ],
+    ['webp', small, null, [{ scale: 2, ...all(small) }]], // 16384 is one too many
+    [
+      'jpeg',
+      large,
+      looked,
+      [
+        { scale: 4, region: looked, isAll: false },
+        { scale: 2, ...all(large) },
+      ],
+    ],
+    ['jpeg', large, null, [{ scale: 2, ...all(large) }]],
+    ['jpeg', large, whole(large), [{ scale: 2, ...all(large) }]],
+    ['jpeg', { width: 16_000, height: 10 }, null, []],
+  ] as const)('%s of %o, %o looked at', (format, size, seen, areas) => {
+    expect(fileAreas(size, seen, format, CANVAS_PIXELS)).toEqual(areas);
+  });
+
+  test('of a browser that could not make it is a smaller one; PNG is not', () => {
+    const size = { width: 2000, height: 1000 };
+    const seen = { x: 0, y: 0, width: 1000, height: 1000 };
+    const kinds = (format: 'png' | 'jpeg', pixels: number): readonly string[] =>
+      fileAreas(size, seen, format, pixels).map(
+        ({ scale, isAll }) => `${isAll ? 'all' : 'seen'} ×${scale}`,
+      );
+    const pixels = fewerPixels(16 * areaOf(size));
+    expect(kinds('jpeg', pixels)).toEqual(['seen ×4', 'all ×2']);
+    const fewer = fewerPixels(16 * areaOf(seen));
+    expect(kinds('jpeg', fewer)).toEqual(['all ×2']);
+    expect(kinds('png', fewer)).toEqual(['all ×4', 'all ×2']);
+  });
 });

@@ -45,3 +45,14 @@ test('another DeviceError is told as it is', () => {
     text: 'That did not work: a: got c, needed b. d.',
   });
 });
+
+test.each([
+  'Failed to fetch dynamically imported module: https://a.example/chunks/a.js',
+  'error loading dynamically imported module: https://a.example/chunks/a.js',
+  'Importing a module script failed.',
+])('code that is gone after an update: %s', (said) => {
+  expect(explain(new TypeError(said))).toMatchObject({
+    text: expect.stringMatching(/^A part of this page did not come/),
+    action: { label: 'Load again' },
+  });
+});

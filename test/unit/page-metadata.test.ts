@@ -2,7 +2,13 @@
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { resultExif } from '../../demo/picture/exif.ts';
-import { readMetadata, withMetadata } from '../../demo/picture/metadata.ts';
+import {
+  pngMetadata,
+  readMetadata,
+  type ResultMetadata,
+  withMetadata,
+} from '../../demo/picture/metadata.ts';
+import { createPng } from '../../demo/picture/png.ts';
 import { resultXmp } from '../../src/library/result-note.ts';
 
 const FORMATS = ['png', 'jpeg', 'webp'] as const;
@@ -21,6 +27,23 @@ const photo = (format: (typeof FORMATS)[number]): Promise<Buffer> =>
     .toFormat(format)
     .toBuffer();
 
+/** RED as the page writes it, enlarged `by`. */
+async function written(
+  format: (typeof FORMATS)[number],
+  metadata: ResultMetadata,
+  by = 1,
+): Promise<Uint8Array> {
+  const [width, height] = [8 * by, 6 * by];
+  const plain = sharp(RED).resize(width, height);
+  if (format !== 'png') {
+    const bytes = await plain.toFormat(format).toBuffer();
+    return withMetadata(bytes, metadata, { width, height });
+  }
+  const png = createPng({ width, height, channels: 3, chunks: pngMetadata(metadata) });
+  await png.write(await plain.raw().toBuffer());
+  return new Uint8Array(await (await png.finish()).arrayBuffer());
+}
+
 /** The text of an EXIF block, for names and values that are stored as such. */
 const textOf = (exif: Uint8Array | undefined): string => Buffer.from(exif ?? []).toString('latin1');
 
@@ -30,11 +53,10 @@ describe.each(FORMATS)('%s', (format) => {
     expect(read.xmp).toContain('naïve');
     const exif = resultExif(read.exif, { width: 32, height: 24, software: 'ours, AI-upscaled' });
     const xmp = resultXmp(read.xmp, { settings: { seed: 7 }, tool: 'ours' });
-    const plain = await sharp(RED).resize(32, 24).toFormat(format).toBuffer();
-    const bytes = withMetadata(
-      plain,
+    const bytes = await written(
+      format,
       { ...(exif && { exif }), xmp, texts: { Software: 'ours' } },
-      { width: 32, height: 24 },
+      4,
     );
     const found = await sharp(bytes).metadata();
     expect(found.orientation).toBe(1);
@@ -43,6 +65,7 @@ describe.each(FORMATS)('%s', (format) => {
     expect(found.xmp?.toString()).toContain('naïve');
     expect(found.xmp?.toString()).toContain('compositeWithTrainedAlgorithmicMedia');
     // The picture is the same.
+    const plain = await sharp(RED).resize(32, 24).toFormat(format).toBuffer();
     expect(await sharp(bytes).raw().toBuffer()).toEqual(await sharp(plain).raw().toBuffer());
     // What we wrote we read.
     expect(await readMetadata(bytes)).toEqual({ exif, xmp });
@@ -52,7 +75,7 @@ describe.each(FORMATS)('%s', (format) => {
     const plain = await sharp(RED).toFormat(format).toBuffer();
     expect(await readMetadata(plain)).toEqual({});
     const exif = resultExif(undefined, { width: 8, height: 6, software: 'ours' });
-    const bytes = withMetadata(plain, { ...(exif && { exif }) }, { width: 8, height: 6 });
+    const bytes = await written(format, { ...(exif && { exif }) });
     expect(textOf((await sharp(bytes).metadata()).exif)).toContain('ours');
   });
 

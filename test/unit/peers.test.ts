@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { TensorType } from '../../src/engine/kernel.ts';
 import { gegluReference } from '../../src/kernels/geglu.ts';
-import { linearReference } from '../../src/kernels/matmul.ts';
+import { linearReference } from '../../src/kernels/linear.ts';
 import { agreement } from '../../bench/peers/agreement.ts';
 import { halfModel } from '../../bench/peers/onnx-half.ts';
 import { fieldsOf } from '../../bench/peers/onnx.ts';

@@ -16,3 +16,21 @@ test('in order, and past a failure', async () => {
   expect(order).toEqual(['a starts', 'a ends', 'b starts', 'b ends', 'c starts', 'c ends']);
   expect(ended).toMatchObject([{ value: 'a' }, { reason: new Error('b failed') }, { value: 'c' }]);
 });
+
+test('a turn holds up what was asked for after it until it ends', async () => {
+  const queue = createQueue();
+  const order: string[] = [];
+  const end = await queue.turn();
+  const later = queue(async () => order.push('later'));
+  const next = queue.turn().then((stop) => {
+    order.push('next');
+    stop();
+  });
+  expect(queue.pending).toBe(3);
+  await new Promise((resolve) => setTimeout(resolve, 1));
+  order.push('end');
+  end();
+  await Promise.all([later, next]);
+  expect(order).toEqual(['end', 'later', 'next']);
+  expect(queue.pending).toBe(0);
+});

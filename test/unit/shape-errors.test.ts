@@ -11,7 +11,7 @@ import { reflectPad } from '../../src/kernels/reflect-pad.ts';
 import { bicubic } from '../../src/kernels/resize.ts';
 import { blendTile, cropTiles } from '../../src/kernels/tiles.ts';
 import { timestepEmbedding } from '../../src/kernels/timestep-embedding.ts';
-import { upsampleNearest } from '../../src/kernels/upsample.ts';
+import { upsampleNearest } from '../../src/kernels/upsample-nearest.ts';
 
 const target = { family: 'alu', shaderF16: true, subgroupSize: 32 } as const;
 const f32 = (...shape: Shape): TensorType => ({ dtype: 'f32', shape });
@@ -55,8 +55,8 @@ test.each<readonly [string, () => Kernel, message: string]>([
   ],
   [
     'positions beyond i32',
-    () => bicubic({ x: f32(1, 1, 30_000, 4) }, { height: 1, width: 60_000 }, target),
-    'x is f32 [1,1,30000,4], too large to resize to 1x60000',
+    () => bicubic({ x: f32(1, 1, 30_001, 4) }, { height: 1, width: 60_000 }, target),
+    'x is f32 [1,1,30001,4], too large to resize to 1x60000',
   ],
   [
     'spare channels',
@@ -75,14 +75,14 @@ test.each<readonly [string, () => Kernel, message: string]>([
     'weightsY is f32 [1,8], expected [2,8]',
   ],
   [
-    'moments without variances',
+    'a gaussian without variances',
     () =>
       posterior(
-        { moments: f32(1, 4, 4, 4), noise: f32(1, 4, 4, 4) },
+        { gaussian: f32(1, 4, 4, 4), noise: f32(1, 4, 4, 4) },
         { channels: 4, scale: 1 },
         target,
       ),
-    'moments is f32 [1,4,4,4], expected [1,4,4,8]',
+    'gaussian is f32 [1,4,4,4], expected [1,4,4,8]',
   ],
   [
     'a short seed',

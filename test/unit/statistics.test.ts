@@ -3,9 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { GraphBuilder } from '../../src/graph/builder.ts';
 import type { Graph, Node, Tensor } from '../../src/graph/graph.ts';
 import { atOnce } from '../../src/engine/slices.ts';
-import { chooseAlgorithms } from '../../src/graph/algorithms.ts';
-import { banded, lower, type LowerOptions } from '../../src/graph/lower.ts';
-import { takingMoments } from '../../src/graph/statistics.ts';
+import { lower } from '../../src/graph/lower.ts';
+import { type RewriteOptions, rewriting } from '../../src/graph/passes.ts';
 import type { Weights } from '../../src/graph/weights.ts';
 import type { Target } from '../../src/engine/kernel.ts';
 
@@ -47,11 +46,8 @@ function build(make: (site: Site) => Tensor, size = 8, batch = 1): Graph {
   return g.build();
 }
 
-function nodesOf(graph: Graph, given: LowerOptions = {}, target = GPU): readonly Node[] {
-  const options = { compact: false, ...given };
-  const whole = chooseAlgorithms(banded(graph, target, options), target, options);
-  return atOnce(takingMoments(whole, target)).nodes;
-}
+const nodesOf = (graph: Graph, options: RewriteOptions = {}, target = GPU): readonly Node[] =>
+  atOnce(rewriting(graph, target, { compact: false, ...options })).nodes;
 const ops = (nodes: readonly Node[]): string[] => nodes.map(({ op }) => op);
 
 /** norm → conv, the usual pair. */

@@ -7,8 +7,8 @@ import {
 } from '../../src/engine/kernel.ts';
 import { concatReference } from '../../src/kernels/concat.ts';
 import type { Activation } from '../../src/kernels/epilogue.ts';
-import { groupNormApplyReference } from '../../src/kernels/group-norm.ts';
-import { linear, linearReference } from '../../src/kernels/matmul.ts';
+import { groupNormApplyReference } from '../../src/kernels/group-norm-apply.ts';
+import { linear, linearReference } from '../../src/kernels/linear.ts';
 import { normal } from '../harness/random.ts';
 import { groupNormed } from './group-normed.ts';
 import { plainValues, storedType } from './in-blocks.ts';
@@ -28,7 +28,7 @@ interface Options {
   /** x is normalized by its moments, in so many groups. */
   readonly groups?: number;
   /** Channels per entry of y's moments. */
-  readonly moments?: number;
+  readonly momentChannels?: number;
   /** Channels of a second x. */
   readonly others?: number;
   /** Rows of x are layer-normalized. */
@@ -59,7 +59,7 @@ export function linearCase(
     dtype: options.residual,
     shape: [...x.shape.slice(0, -1), columns],
   };
-  const { groups, moments } = options;
+  const { groups, momentChannels } = options;
   const grouped = groups === undefined ? undefined : groupNormed(x, groups);
   const { activation = 'none', gated = false, isNormed = false, rowEps } = options;
   const gamma: TensorType | undefined =
@@ -78,16 +78,16 @@ export function linearCase(
         gated,
         ...(rowEps !== undefined && { rowEps }),
         ...grouped?.constants,
-        ...(moments && { moments }),
+        ...(momentChannels && { momentChannels }),
       },
       target,
     );
   return {
     name: `linear ${format(x)}${x2 ? ` + ${others}` : ''}${isNormed ? ' normed' : ''}${groups ? ` normed by ${groups}` : ''}${gamma ? ' rows normed' : ''} · ${format(weight)} → ${dtype}${bias ? ' bias' : ''}${
       activation === 'none' ? '' : ` ${activation}`
-    }${gated ? ' gated' : ''}${residual ? ` + ${residual.dtype}` : ''}${moments ? ` + moments of ${moments}` : ''}${options.target ? ` ${JSON.stringify(options.target)}` : ''}${options.design ? ` ${options.design}` : ''}`,
+    }${gated ? ' gated' : ''}${residual ? ` + ${residual.dtype}` : ''}${momentChannels ? ` + moments of ${momentChannels}` : ''}${options.target ? ` ${JSON.stringify(options.target)}` : ''}${options.design ? ` ${options.design}` : ''}`,
     tags,
-    ...((options.design || gamma || grouped || moments) && { families: ['alu'] }),
+    ...((options.design || gamma || grouped || momentChannels) && { families: ['alu'] }),
     inputs: {
       x,
       ...(x2 && { x2 }),
@@ -161,14 +161,14 @@ export const cases: readonly KernelCase[] = [
   // tiles with moments that differ in turns and slots: compiling one takes software adapters long
   ...['tile64x64', 'tile128x128'].map((design) =>
     linearCase(f16(2, 131, 64), 180, ['edge'], {
-      moments: 10,
+      momentChannels: 10,
       groups: 32,
       residual: 'f16',
       design,
     }),
   ),
-  linearCase(f32(2, 131, 20), 16, ['edge'], { moments: 4, groups: 2, design: 'tile128x16' }),
-  linearCase(f32(1, 131, 20), 4, ['edge'], { moments: 4, design: 'tile128x4' }),
+  linearCase(f32(2, 131, 20), 16, ['edge'], { momentChannels: 4, groups: 2, design: 'tile128x16' }),
+  linearCase(f32(1, 131, 20), 4, ['edge'], { momentChannels: 4, design: 'tile128x4' }),
   linearCase(f32(3, 7, 12), 16, ['edge'], { others: 20 }),
   linearCase(f32(3, 25, 20), 36, ['edge'], { rowEps: 1e-5, bias: false }),
   linearCase(f16(2, 37, 72), 72, ['edge'], { rowEps: 1e-5, gated: true }),

@@ -11,15 +11,16 @@
  *   y         [..., N]   f16 or f32
  *
  * With stats [B, 2, K] and beta [K], or moments and affine (norm-groups.ts), x is normalized as
- * group-norm.ts would; with gamma [K], columns [N]
- * and rowEps, its rows as layer-norm.ts would (row-norm.ts). One of these or x2, no two.
+ * group-norm-apply.ts would; with gamma [K], columns [N] and rowEps, its rows as layer-norm.ts would
+ * (row-norm.ts). One of these or x2, no two; but x2 beside x, each with its moments.
  *
  * Gated, a feed-forward block's first layer and its geglu in one: of every four columns (v0, v1, g0, g1)
  *
  *   y = (v0·gelu(g0), v1·gelu(g1))        [..., N / 2]
  *
- * K and N are multiples of 4, N of 8 if gated. The rows are laid out as an image and multiplied by a
- * convolution with one tap: see implicit-gemm.ts.
+ * K and N are multiples of 4, N of 8 if gated. 2·m·K·N operations, bound by arithmetic from some hundred
+ * rows on, by reading weights below. The rows are laid out as an image and multiplied by a convolution
+ * with one tap: see implicit-gemm.ts.
  */
 import {
   type DType,
@@ -59,18 +60,19 @@ export interface LinearConstants extends NormConstants {
   readonly rowEps?: number;
   /** Storage of y. @default that of x */
   readonly dtype?: DType;
-  /** Columns in pairs, values and gates in turn; without activation and residual. @default false */
+  /** Columns in pairs, values and gates in turn; without activation, residual and moments. @default false */
   readonly gated?: boolean;
   /** Channels per entry of y's moments, at most (moments.ts); x is [N, ..., K]. GPUs. @default no moments */
-  readonly moments?: number;
+  readonly momentChannels?: number;
 }
 
-/** CPU programs compute blocks of up to 8 × 4 pixels; wider images only shorten the grid. */
-const MAX_IMAGE_WIDTH = 1024;
+/** CPU programs compute four rows of pixels at first guess: docs/decisions/0008. */
 const MIN_IMAGE_HEIGHT = 4;
+/** A grid of several rows stays far from WebGPU's 65,535 workgroups in x. */
+const MAX_IMAGE_WIDTH = 1024;
 
-/** Rows as an image without a ragged edge, if a multiple of 4 or 2 allows it. */
-function imageOf(rows: number): { height: number; width: number } {
+/** Rows as an image without a ragged edge, as far as they can be halved. */
+function imageOfRows(rows: number): { height: number; width: number } {
   let width = rows;
   let height = 1;
   while (width % 2 === 0 && (height < MIN_IMAGE_HEIGHT || width > MAX_IMAGE_WIDTH)) {
@@ -91,7 +93,7 @@ export function linearGemm(
     rowEps,
     dtype = x.dtype,
     gated = false,
-    moments,
+    momentChannels,
     ...normConstants
   }: LinearConstants,
 ): ImplicitGemm {
@@ -100,9 +102,9 @@ export function linearGemm(
   const { plain, blocks } = plainType(weight, 2);
   const columns = plain.shape.at(-1) ?? 0;
   expectShape('weight', plain, [inner, columns]);
-  if (gated && (columns % 8 !== 0 || residual || activation !== 'none')) {
+  if (gated && (columns % 8 !== 0 || residual || activation !== 'none' || momentChannels)) {
     throw new ShapeError(
-      `weight is ${format(weight)}, gated columns are a multiple of 8 without activation and residual`,
+      `weight is ${format(weight)}, gated columns are a multiple of 8 without activation, residual and moments`,
     );
   }
   const output: TensorType = {
@@ -124,8 +126,8 @@ export function linearGemm(
     throw new ShapeError(`x is ${format(x)}, with two of x2, stats, moments and gamma`);
   }
   // Each image has statistics of its own.
-  const batch = norm || groupNormed || moments ? (x.shape[0] ?? 1) : 1;
-  const image = imageOf(rows / batch);
+  const batch = norm || groupNormed || momentChannels ? (x.shape[0] ?? 1) : 1;
+  const image = imageOfRows(rows / batch);
   return {
     name: 'linear',
     x,
@@ -140,7 +142,7 @@ export function linearGemm(
     activation: gated ? 'gelu' : activation,
     gated,
     output,
-    moments,
+    momentChannels,
     batch,
     input: { ...image, channels: inner },
     pixels: image,

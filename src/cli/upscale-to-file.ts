@@ -7,9 +7,11 @@
 import { open, rename } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import sharp from 'sharp';
+import type { ImageSize } from '../engine/gpu-image.ts';
 import { upscaleRows } from '../invsr/host-frame.ts';
 import { type HostPlan, type HostPlanOptions, planHost, resultSize } from '../invsr/host-plan.ts';
-import type { PatchProgress, PatchSource } from '../invsr/tile-source.ts';
+import type { PatchSource } from '../invsr/tile-source.ts';
+import type { UpscaleProgress } from '../invsr/upscaler-options.ts';
 import type { Settings } from '../library/result-note.ts';
 import { diskBytes, expectSpace } from './disk-space.ts';
 import { decode, inspect } from './image-file.ts';
@@ -44,21 +46,15 @@ export interface Networks {
   readonly key: string;
 }
 
-export type RowsProgress =
-  | PatchProgress
-  | { readonly stage: 'finish'; readonly done: number; readonly total: number };
-
 export interface RowsOptions {
   readonly networks: () => Promise<Networks>;
   readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: (progress: RowsProgress) => void;
+  readonly onProgress?: (progress: UpscaleProgress) => void;
   /** A fact worth a line. */
   readonly onNote?: (line: string) => void;
 }
 
-export interface RowsResult {
-  readonly width: number;
-  readonly height: number;
+export interface RowsResult extends ImageSize {
   /** Tiles in all, and those that an earlier run had done. */
   readonly tiles: number;
   readonly resumed: number;
@@ -110,7 +106,7 @@ export async function upscaleToFile(job: RowsJob, options: RowsOptions): Promise
       store: folder,
       signal: options.signal,
       onProgress: (p) => {
-        if (p.stage === 'run') clock.lap('prepare', 'once');
+        if (p.stage === 'tiles') clock.lap('prepare', 'once');
         options.onProgress?.(p);
       },
     });

@@ -3,7 +3,7 @@ import {
   upsampleNearest,
   type UpsampleNearestConstants,
   upsampleNearestReference,
-} from '../../src/kernels/upsample.ts';
+} from '../../src/kernels/upsample-nearest.ts';
 import type { KernelCase } from './cases.ts';
 
 const upsampleCase = (
