@@ -5,8 +5,8 @@
 import { bufferSize } from './allocator.ts';
 import type { EngineContext } from './context.ts';
 import { byteLength, format, packParams, type TensorType } from './kernel.ts';
-import type { Compiled } from './pipelines.ts';
-import type { Dispatch, Location, Plan } from './plan.ts';
+import type { Pipelines } from './pipelines.ts';
+import { type Dispatch, dispatchesOf, type Location, type Plan } from './plan.ts';
 import type { SlotLease, SlotRequest } from './slot-pool.ts';
 import { workOf } from './submits.ts';
 
@@ -54,9 +54,9 @@ function writtenBy({ kernel, output, moments }: Dispatch) {
 }
 
 /** What to lease for a plan. Persistent slots must survive, so no other plan gets them. */
-export function slotRequests({ slots, prepare, dispatches }: Plan): SlotRequest[] {
+export function slotRequests(plan: Plan): SlotRequest[] {
   const largest = new Map<number, { readonly path: string; readonly type: TensorType }>();
-  for (const dispatch of [...prepare, ...dispatches]) {
+  for (const dispatch of dispatchesOf(plan)) {
     for (const { location, type } of writtenBy(dispatch)) {
       if (location.kind !== 'slot') continue;
       const best = largest.get(location.index);
@@ -64,7 +64,7 @@ export function slotRequests({ slots, prepare, dispatches }: Plan): SlotRequest[
       largest.set(location.index, { path: dispatch.path, type });
     }
   }
-  return slots.map(({ bytes, persistent }, index) => {
+  return plan.slots.map(({ bytes, persistent }, index) => {
     const tensor = largest.get(index);
     const what = tensor ? `${tensor.path} ${format(tensor.type)}` : `slot ${index}`;
     return { bytes, what, isExclusive: persistent };
@@ -73,7 +73,7 @@ export function slotRequests({ slots, prepare, dispatches }: Plan): SlotRequest[
 
 /** What each dispatch binds, in words. */
 export function bindingsOf(plan: Plan): { readonly what: string; readonly bytes: number }[] {
-  return [...plan.prepare, ...plan.dispatches].flatMap((dispatch) => {
+  return dispatchesOf(plan).flatMap((dispatch) => {
     const { path, inputs } = dispatch;
     const read = Object.entries(inputs).map(([input, at]) => {
       const whole =
@@ -102,7 +102,7 @@ export interface BindSources {
   readonly slots: SlotLease;
   readonly params: GPUBuffer;
   readonly ranges: PackedParams['ranges'];
-  readonly compiled: ReadonlyMap<string, Compiled>;
+  readonly compiled: Pipelines;
 }
 
 /** Some of the plan's dispatches, which begin with number `first` of `prepare` and `dispatches` together. */

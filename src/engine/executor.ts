@@ -1,7 +1,7 @@
 /**
  * Replays a Plan on a device.
  *
- *   createExecutor   compiles, leases slots, packs parameters, runs `plan.prepare` once
+ *   createExecutor   leases slots, packs parameters, runs `plan.prepare` once
  *   run              binds the caller's buffers and replays `plan.dispatches`
  *
  * Work goes to the queue in submits of about `budgetMs` (submits.ts), one after another, so that the
@@ -27,25 +27,14 @@ import type { EngineContext } from './context.ts';
 import { expectWithin } from './device.ts';
 import { inScope } from './error-scope.ts';
 import { workDone, workMsOf } from './nudge.ts';
-import type { Plan } from './plan.ts';
+import type { Pipelines } from './pipelines.ts';
+import { dispatchesOf, type Plan } from './plan.ts';
 import type { ProfiledSubmit, Profiler } from './profiler.ts';
 import { letGo } from './slices.ts';
 import { adaptRate, nextCut, PACE } from './submits.ts';
 import { unlessAborted } from './unless-aborted.ts';
 
-export interface Progress {
-  /** `compile` counts pipelines, `run` work (submits.ts). */
-  readonly phase: 'compile' | 'run';
-  readonly done: number;
-  readonly total: number;
-}
-
-export interface ExecutorOptions {
-  readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: ((progress: Progress) => void) | undefined;
-}
-
-export interface RunOptions extends ExecutorOptions {
+export interface RunOptions {
   /** A buffer with usage STORAGE for each of `plan.externals`; it may be larger than its tensor. */
   readonly externals: Externals;
   /**
@@ -55,6 +44,11 @@ export interface RunOptions extends ExecutorOptions {
   readonly budgetMs?: number | undefined;
   /** Records the time of every dispatch, each in a pass of its own. */
   readonly profiler?: Profiler | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Hears of work, in the unit of submits.ts. */
+  readonly onProgress?:
+    | ((progress: { readonly done: number; readonly total: number }) => void)
+    | undefined;
 }
 
 export interface Executor {
@@ -69,10 +63,12 @@ export interface Executor {
   dispose(): void;
 }
 
+/** `compiled` has the pipelines of the plan's kernels; the context has its weights. */
 export async function createExecutor(
   context: EngineContext,
   plan: Plan,
-  { signal, onProgress }: ExecutorOptions = {},
+  compiled: Pipelines,
+  signal?: AbortSignal,
 ): Promise<Executor> {
   const { device, capabilities, allocator } = context;
   const disposed = new AbortController();
@@ -83,15 +79,13 @@ export async function createExecutor(
   for (const binding of bindingsOf(plan)) {
     expectWithin(capabilities, 'maxStorageBufferBindingSize', binding);
   }
-  const dispatches = [...plan.prepare, ...plan.dispatches];
-  const compiled = await context.pipelines.compile(dispatches, {
-    signal: stops,
-    onProgress: onProgress && ((done, total) => onProgress({ phase: 'compile', done, total })),
-  });
 
   const slots = await context.slots.lease(slotRequests(plan));
   await letGo();
-  const packed = packPlanParams(dispatches, capabilities.limits.minUniformBufferOffsetAlignment);
+  const packed = packPlanParams(
+    dispatchesOf(plan),
+    capabilities.limits.minUniformBufferOffsetAlignment,
+  );
   const [params] = await allocator
     .create([
       {
@@ -170,7 +164,7 @@ async function replay(
     if (error !== undefined) throw new Error(error);
     context.rate = adaptRate(context.rate, share, workMsOf(performance.now() - startedAt));
     done += share;
-    onProgress?.({ phase: 'run', done, total });
+    onProgress?.({ done, total });
   }
 }
 

@@ -16,11 +16,12 @@ import type { Capabilities } from '../engine/device.ts';
 import type { EngineContext } from '../engine/context.ts';
 import type { ImageSize } from '../engine/gpu-image.ts';
 import type { Plan } from '../engine/plan.ts';
+import { inSlices } from '../engine/slices.ts';
 import type { Graph } from '../graph/graph.ts';
 import type { Buffers } from './buffers.ts';
 import { blendGraph, type ColorFix, cropGraph, finishGraph, padGraph } from './image-graphs.ts';
 import { type PaddingPlan, planPadding } from './padding.ts';
-import { createRunner, planFor, type Runner } from './runner.ts';
+import { createRunner, planning, type Runner } from './runner.ts';
 import { SCALE } from './tile-graph.ts';
 import { DEFAULT_SEED, writePlaces, writeSeed } from './tile-inputs.ts';
 import type { TileJob, TileNetworks } from './tile-networks.ts';
@@ -210,7 +211,7 @@ export async function plansAround(
     finishGraph(lr, { padding, colorFix, officialStyle: official }),
   ];
   const plans: Plan[] = [];
-  for (const graph of graphs) plans.push(await planFor(context, graph));
+  for (const graph of graphs) plans.push(await inSlices(planning(context, graph)));
   return plans;
 }
 

@@ -14,8 +14,9 @@ import type { Plan } from '../engine/plan.ts';
 import { createQueue } from '../engine/queue.ts';
 import { Buffers } from './buffers.ts';
 import { checkGuidance } from './check-model.ts';
+import type { StagePlan } from './memory-plan.ts';
 import type { Model } from './model.ts';
-import { loadAndCompile, type Runner, runnerOf, type StageProgress } from './runner.ts';
+import { loadAndCompile, type Runner, runnerOf } from './runner.ts';
 import type { PrecisionWarning } from './stage-precision.ts';
 import { COMPONENTS, type Stage, STAGES } from './tile-graph.ts';
 import { type TileKind, type TilePlanOptions, TilePlans, watching } from './tile-plans.ts';
@@ -85,14 +86,7 @@ export class TileNetworks {
   async #prepare(batch: number, request: Omit<TileRequest, 'count'>): Promise<void> {
     await this.plans.ahead(batch, request, request.signal);
     if (this.#options.lowMemory) return;
-    const plans = this.plans.all(batch, request);
-    await loadAndCompile(
-      this.context,
-      plans.map(({ plan }) => plan),
-      this.#loading(request),
-    );
-    const rest = { ...request, onProgress: undefined };
-    for (const { stage, plan } of plans) await this.#runner(stage, plan, rest);
+    await this.#open(this.plans.all(batch, request), request);
   }
 
   /**
@@ -183,16 +177,20 @@ export class TileNetworks {
   async #runner(stage: Stage, plan: Plan, request: LoadRequest): Promise<Runner> {
     const known = this.#runners.get(plan);
     if (known) return known.runner;
-    const runner = await runnerOf(this.context, plan, this.#loading(request));
-    this.#runners.set(plan, { stage, runner });
-    return runner;
+    await this.#open([{ stage, plan }], request);
+    return this.#runner(stage, plan, request);
   }
 
-  #loading({ signal, onProgress }: LoadRequest) {
-    const report = ({ stage, done, total }: StageProgress): void => {
-      if (stage !== 'run') onProgress?.({ stage, done, total });
-    };
-    return { model: this.#model, signal, onProgress: report };
+  /** Loads and compiles plans; those that have no runner get one. */
+  async #open(plans: readonly StagePlan[], { signal, onProgress }: LoadRequest): Promise<void> {
+    const options = { model: this.#model, signal, onProgress };
+    const all = plans.map(({ plan }) => plan);
+    const compiled = await loadAndCompile(this.context, all, options);
+    for (const { stage, plan } of plans) {
+      if (this.#runners.has(plan)) continue;
+      const runner = await runnerOf(this.context, plan, compiled, signal);
+      this.#runners.set(plan, { stage, runner });
+    }
   }
 
   /** Frees what a stage's plans hold. */
