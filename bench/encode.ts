@@ -13,7 +13,7 @@ import type { EngineContext } from '../src/engine/context.ts';
 import { openContext } from '../src/graph/open-context.ts';
 import { requiredDevice } from '../src/engine/device.ts';
 import { byteLength, type Target, type TensorType } from '../src/engine/kernel.ts';
-import type { Plan } from '../src/engine/plan.ts';
+import { dispatchesOf, type Plan } from '../src/engine/plan.ts';
 import { loadPlanner, lower } from '../src/graph/lower.ts';
 import { fullSizeGraph } from '../src/invsr/full-size.ts';
 import { type Spread, spreadOf } from '../src/invsr/measure.ts';
@@ -54,7 +54,7 @@ async function bindStage(context: EngineContext, lowered: Plan): Promise<() => v
   const { device, allocator } = context;
   const weights = lowered.weights.map((weight) => ({ ...weight, type: SMALL }));
   const plan: Plan = { ...lowered, weights };
-  const dispatches = [...plan.prepare, ...plan.dispatches];
+  const dispatches = dispatchesOf(plan);
   const compiled = await context.pipelines.compile(dispatches, {});
   // Their content matters to nobody.
   await context.weights.load(plan.weights, () => Promise.resolve());

@@ -13,6 +13,7 @@
 import type { EngineContext } from '../../src/engine/context.ts';
 import { createExecutor } from '../../src/engine/executor.ts';
 import { byteLength } from '../../src/engine/kernel.ts';
+import { dispatchesOf } from '../../src/engine/plan.ts';
 import { createProfiler } from '../../src/engine/profiler.ts';
 import { readBuffer } from '../../src/engine/readback.ts';
 import { Buffers } from '../../src/invsr/buffers.ts';
@@ -210,14 +211,14 @@ async function openOurs(
   }
   const externals = await buffers.for(plan);
   // Executors have no externals when they prepare.
-  const { prepare, dispatches } = plan;
-  const whole = { ...plan, prepare: [], dispatches: [...prepare, ...dispatches] };
-  const executor = await createExecutor(context, whole);
+  const whole = { ...plan, prepare: [], dispatches: dispatchesOf(plan) };
+  const compiled = await context.pipelines.compile(whole.dispatches);
+  const executor = await createExecutor(context, whole, compiled);
   const profiler = createProfiler(context.device);
   return {
     async sample() {
       await executor.run({ externals, profiler });
-      const times = (await profiler.read()).slice(prepare.length);
+      const times = (await profiler.read()).slice(plan.prepare.length);
       return times.reduce((sum, { nanoseconds }) => sum + nanoseconds / 1e6, 0);
     },
     async output() {

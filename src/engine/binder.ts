@@ -5,8 +5,8 @@
 import { bufferSize } from './allocator.ts';
 import type { EngineContext } from './context.ts';
 import { byteLength, format, packParams, type TensorType } from './kernel.ts';
-import type { Compiled } from './pipelines.ts';
-import type { Dispatch, Location, Plan } from './plan.ts';
+import type { Pipelines } from './pipelines.ts';
+import { type Dispatch, dispatchesOf, type Location, type Plan } from './plan.ts';
 import type { SlotLease, SlotRequest } from './slot-pool.ts';
 import { workOf } from './submits.ts';
 
@@ -54,9 +54,9 @@ function writtenBy({ kernel, output, moments }: Dispatch) {
 }
 
 /** What to lease for a plan. Persistent slots must survive, so no other plan gets them. */
-export function slotRequests({ slots, prepare, dispatches }: Plan): SlotRequest[] {
+export function slotRequests(plan: Plan): SlotRequest[] {
   const largest = new Map<number, { readonly path: string; readonly type: TensorType }>();
-  for (const dispatch of [...prepare, ...dispatches]) {
+  for (const dispatch of dispatchesOf(plan)) {
     for (const { location, type } of writtenBy(dispatch)) {
       if (location.kind !== 'slot') continue;
       const best = largest.get(location.index);
@@ -64,7 +64,7 @@ export function slotRequests({ slots, prepare, dispatches }: Plan): SlotRequest[
       largest.set(location.index, { path: dispatch.path, type });
     }
   }
-  return slots.map(({ bytes, persistent }, index) => {
+  return plan.slots.map(({ bytes, persistent }, index) => {
     const tensor = largest.get(index);
     const what = tensor ? `${tensor.path} ${format(tensor.type)}` : `slot ${index}`;
     return { bytes, what, isExclusive: persistent };
@@ -73,7 +73,7 @@ export function slotRequests({ slots, prepare, dispatches }: Plan): SlotRequest[
 
 /** What each dispatch binds, in words. */
 export function bindingsOf(plan: Plan): { readonly what: string; readonly bytes: number }[] {
-  return [...plan.prepare, ...plan.dispatches].flatMap((dispatch) => {
+  return dispatchesOf(plan).flatMap((dispatch) => {
     const { path, inputs } = dispatch;
     const read = Object.entries(inputs).map(([input, at]) => {
       const whole =
@@ -102,7 +102,7 @@ export interface BindSources {
   readonly slots: SlotLease;
   readonly params: GPUBuffer;
   readonly ranges: PackedParams['ranges'];
-  readonly compiled: ReadonlyMap<string, Compiled>;
+  readonly compiled: Pipelines;
 }
 
 /** Some of the plan's dispatches, which begin with number `first` of `prepare` and `dispatches` together. */
@@ -112,7 +112,7 @@ export function bindDispatches(
   dispatches: readonly Dispatch[],
   first: number,
 ): BoundPlan {
-  const { plan, slots, params, ranges, compiled } = sources;
+  const { params, ranges, compiled } = sources;
   const layouts = dispatches.map((dispatch) => {
     const { path, kernel, inputs } = dispatch;
     const entry = compiled.get(kernel.wgsl);
@@ -139,24 +139,6 @@ export function bindDispatches(
   let bound: Externals = {};
   let releases = context.weights.releases;
 
-  function resourceOf(path: string, location: Location): GPUBufferBinding {
-    switch (location.kind) {
-      case 'slot': {
-        const buffer = slots.buffers[location.index];
-        if (!buffer) throw new Error(`${path}: the plan has no slot ${location.index}`);
-        const { offset = 0, bytes = plan.slots[location.index]?.bytes ?? 0 } = location;
-        return { buffer, offset, size: bufferSize(bytes) };
-      }
-      case 'weight': {
-        const weight = plan.weights[location.index];
-        if (!weight) throw new Error(`${path}: the plan has no weight ${location.index}`);
-        return { buffer: context.weights.at(weight) };
-      }
-      case 'external':
-        return externalOf(plan, location, bound);
-    }
-  }
-
   function groupOf(i: number): GPUBindGroup {
     const dispatch = dispatches[i];
     const layout = layouts[i];
@@ -169,7 +151,7 @@ export function bindDispatches(
         { binding: 0, resource: { buffer: params, ...ranges[first + i] } },
         ...layout.bindings.map(({ binding, location }) => ({
           binding,
-          resource: resourceOf(path, location),
+          resource: resourceOf(context, sources, location, path, bound),
         })),
       ],
     });
@@ -198,6 +180,31 @@ export function bindDispatches(
       }
     },
   };
+}
+
+/** What a location is bound to; `path` tells in errors whose it is. */
+export function resourceOf(
+  context: EngineContext,
+  { plan, slots }: Pick<BindSources, 'plan' | 'slots'>,
+  location: Location,
+  path: string,
+  externals: Externals = {},
+): GPUBufferBinding {
+  switch (location.kind) {
+    case 'slot': {
+      const buffer = slots.buffers[location.index];
+      if (!buffer) throw new Error(`${path}: the plan has no slot ${location.index}`);
+      const { offset = 0, bytes = plan.slots[location.index]?.bytes ?? 0 } = location;
+      return { buffer, offset, size: bufferSize(bytes) };
+    }
+    case 'weight': {
+      const weight = plan.weights[location.index];
+      if (!weight) throw new Error(`${path}: the plan has no weight ${location.index}`);
+      return { buffer: context.weights.at(weight) };
+    }
+    case 'external':
+      return externalOf(plan, location, externals);
+  }
 }
 
 function externalOf(

@@ -1,7 +1,7 @@
 /**
  * Replays a Plan on a device.
  *
- *   createExecutor   compiles, leases slots, packs parameters, runs `plan.prepare` once
+ *   createExecutor   leases slots, packs parameters, runs `plan.prepare` once
  *   run              binds the caller's buffers and replays `plan.dispatches`
  *
  * Work goes to the queue in submits of about `budgetMs` (submits.ts), one after another, so that the
@@ -21,31 +21,21 @@ import {
   bindingsOf,
   type Externals,
   packPlanParams,
+  resourceOf,
   slotRequests,
 } from './binder.ts';
 import type { EngineContext } from './context.ts';
 import { expectWithin } from './device.ts';
 import { inScope } from './error-scope.ts';
 import { workDone, workMsOf } from './nudge.ts';
-import type { Plan } from './plan.ts';
+import type { Pipelines } from './pipelines.ts';
+import { dispatchesOf, type Location, type Plan } from './plan.ts';
 import type { ProfiledSubmit, Profiler } from './profiler.ts';
 import { letGo } from './slices.ts';
 import { adaptRate, nextCut, PACE } from './submits.ts';
 import { unlessAborted } from './unless-aborted.ts';
 
-export interface Progress {
-  /** `compile` counts pipelines, `run` work (submits.ts). */
-  readonly phase: 'compile' | 'run';
-  readonly done: number;
-  readonly total: number;
-}
-
-export interface ExecutorOptions {
-  readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: ((progress: Progress) => void) | undefined;
-}
-
-export interface RunOptions extends ExecutorOptions {
+export interface RunOptions {
   /** A buffer with usage STORAGE for each of `plan.externals`; it may be larger than its tensor. */
   readonly externals: Externals;
   /**
@@ -55,6 +45,11 @@ export interface RunOptions extends ExecutorOptions {
   readonly budgetMs?: number | undefined;
   /** Records the time of every dispatch, each in a pass of its own. */
   readonly profiler?: Profiler | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Hears of work, in the unit of submits.ts. */
+  readonly onProgress?:
+    | ((progress: { readonly done: number; readonly total: number }) => void)
+    | undefined;
 }
 
 export interface Executor {
@@ -63,16 +58,18 @@ export interface Executor {
    * submits. Runs of one context queue up. After an abort or an error the executor is as before.
    */
   run(options: RunOptions): Promise<void>;
-  /** What holds a tensor of `plan.named` that is no external, until the context's next run. */
-  bufferOf(name: string): GPUBuffer;
+  /** What holds a tensor of the plan that is no external; a slot until the context's next run. */
+  bufferOf(location: Location): GPUBuffer;
   /** Aborts a run under way and frees the slots; the weights stay. */
   dispose(): void;
 }
 
+/** `compiled` has the pipelines of the plan's kernels; the context has its weights. */
 export async function createExecutor(
   context: EngineContext,
   plan: Plan,
-  { signal, onProgress }: ExecutorOptions = {},
+  compiled: Pipelines,
+  signal?: AbortSignal,
 ): Promise<Executor> {
   const { device, capabilities, allocator } = context;
   const disposed = new AbortController();
@@ -83,15 +80,13 @@ export async function createExecutor(
   for (const binding of bindingsOf(plan)) {
     expectWithin(capabilities, 'maxStorageBufferBindingSize', binding);
   }
-  const dispatches = [...plan.prepare, ...plan.dispatches];
-  const compiled = await context.pipelines.compile(dispatches, {
-    signal: stops,
-    onProgress: onProgress && ((done, total) => onProgress({ phase: 'compile', done, total })),
-  });
 
   const slots = await context.slots.lease(slotRequests(plan));
   await letGo();
-  const packed = packPlanParams(dispatches, capabilities.limits.minUniformBufferOffsetAlignment);
+  const packed = packPlanParams(
+    dispatchesOf(plan),
+    capabilities.limits.minUniformBufferOffsetAlignment,
+  );
   const [params] = await allocator
     .create([
       {
@@ -126,14 +121,7 @@ export async function createExecutor(
         context.exclusive(() =>
           replay(context, body, { ...options, signal: stopsOf(options.signal) }),
         ),
-      bufferOf(name) {
-        const location = plan.named[name]?.location;
-        if (!location || location.kind === 'external') throw new Error(`the plan holds no ${name}`);
-        const weight = location.kind === 'weight' ? plan.weights[location.index] : undefined;
-        const buffer = weight ? context.weights.at(weight) : slots.buffers[location.index];
-        if (!buffer) throw new Error(`${name}: the plan has no ${location.kind} ${location.index}`);
-        return buffer;
-      },
+      bufferOf: (location) => resourceOf(context, sources, location, 'a named tensor').buffer,
       dispose,
     };
   } catch (error) {
@@ -170,7 +158,7 @@ async function replay(
     if (error !== undefined) throw new Error(error);
     context.rate = adaptRate(context.rate, share, workMsOf(performance.now() - startedAt));
     done += share;
-    onProgress?.({ phase: 'run', done, total });
+    onProgress?.({ done, total });
   }
 }
 

@@ -15,6 +15,9 @@ export interface Compiled {
   readonly layout: GPUBindGroupLayout;
 }
 
+/** By WGSL text. */
+export type Pipelines = ReadonlyMap<string, Compiled>;
+
 export interface CompileRequest {
   /** Layer path of the first dispatch that uses the kernel, for the error message. */
   readonly path: string;
@@ -29,11 +32,8 @@ export interface CompileOptions {
 }
 
 export interface PipelineCache {
-  /** Pipelines by WGSL text. Rejects with CompileError, naming the layer. */
-  compile(
-    requests: readonly CompileRequest[],
-    options?: CompileOptions,
-  ): Promise<ReadonlyMap<string, Compiled>>;
+  /** Rejects with CompileError, naming the layer. */
+  compile(requests: readonly CompileRequest[], options?: CompileOptions): Promise<Pipelines>;
 }
 
 const entry = (binding: number, type: GPUBufferBindingType): GPUBindGroupLayoutEntry => ({

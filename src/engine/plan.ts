@@ -75,6 +75,12 @@ export interface Plan {
   readonly named: Readonly<Record<string, NamedTensor>>;
 }
 
+/** All of them, in their order. */
+export const dispatchesOf = ({ prepare, dispatches }: Plan): Dispatch[] => [
+  ...prepare,
+  ...dispatches,
+];
+
 export const totalFlops = (dispatches: readonly Dispatch[]): number =>
   dispatches.reduce((sum, { kernel }) => sum + kernel.cost.flops, 0);
 

@@ -2,6 +2,7 @@
 import { byteLength, format } from '../engine/kernel.ts';
 import {
   type Dispatch,
+  dispatchesOf,
   type Location,
   type Plan,
   type Range,
@@ -26,7 +27,7 @@ export function printPlan(plan: Plan): string {
       .join('  ')
       .trimEnd(),
   );
-  const all = [...plan.prepare, ...plan.dispatches];
+  const all = dispatchesOf(plan);
   const weightBytes = plan.weights.reduce((sum, w) => sum + byteLength(w.type), 0);
   return [
     ...table,

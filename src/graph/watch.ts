@@ -7,7 +7,7 @@
  * well. Once marked they stay so.
  */
 import type { Target } from '../engine/kernel.ts';
-import type { Dispatch, Location, Plan } from '../engine/plan.ts';
+import { type Dispatch, dispatchesOf, type Location, type Plan } from '../engine/plan.ts';
 import { byteLength } from '../engine/kernel.ts';
 import { FLAGS, nonFinite } from '../kernels/non-finite.ts';
 
@@ -16,7 +16,7 @@ export const WATCH = 'nonFinite';
 
 export function watch(plan: Plan, target: Target): Plan {
   const location: Location = { kind: 'slot', index: plan.slots.length };
-  let mark = plan.prepare.length + plan.dispatches.length;
+  let mark = dispatchesOf(plan).length;
   const watched = (dispatch: Dispatch): Dispatch[] => {
     const { path, kernel, output } = dispatch;
     const x = kernel.output.type;
@@ -33,10 +33,10 @@ export function watch(plan: Plan, target: Target): Plan {
 }
 
 /** The path of the layer that flags read back from a watched plan name; undefined where all is finite. */
-export function layerOf({ prepare, dispatches }: Plan, flags: Uint32Array): string | undefined {
+export function layerOf(plan: Plan, flags: Uint32Array): string | undefined {
   const [mark = 0] = flags;
   if (mark === 0) return undefined;
-  const found = [...prepare, ...dispatches].find(
+  const found = dispatchesOf(plan).find(
     ({ kernel }) => kernel.name === 'nonFinite' && kernel.params['mark']?.value === mark,
   );
   return found?.path ?? 'an unknown layer';

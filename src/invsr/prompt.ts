@@ -22,7 +22,7 @@ import {
   unpackStates,
 } from './prompt-cache.ts';
 import { readTensor, valuesOf } from './read-tensor.ts';
-import { createRunner, type StageProgress } from './runner.ts';
+import { createRunner, type LoadProgress } from './runner.ts';
 import { readTokenRows, textEncoder } from './text-encoder.ts';
 import { openTextModel, type TextModel } from './text-model.ts';
 import { createTokenizer, readTokenizerFiles, type Tokenizer } from './tokenizer.ts';
@@ -58,7 +58,7 @@ export interface Prompts {
 
 interface StateOptions {
   readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: ((progress: StageProgress) => void) | undefined;
+  readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
 }
 
 export interface PromptOptions extends StateOptions {
@@ -195,7 +195,7 @@ async function encode(
     try {
       for (const { name, rows, lost } of prompts) {
         await buffers.write('tokens', rows);
-        await runner.run(buffers, { signal, onProgress });
+        await runner.run(buffers, { signal });
         const data = valuesOf(await readTensor(own.device, runner.at('states', buffers)));
         result.set(name, { shape: [1, positions, channels], data, lost });
       }

@@ -1,9 +1,15 @@
-/** A graph made runnable: lowered, its weights uploaded, its pipelines compiled. */
+/**
+ * A graph made runnable, in three steps:
+ *
+ *   planning         graph → plan, for this device
+ *   loadAndCompile   weights uploaded and pipelines compiled, of several plans at once
+ *   runnerOf         slots, and what the plan computes once
+ */
 import type { EngineContext } from '../engine/context.ts';
-import { createExecutor } from '../engine/executor.ts';
-import type { Plan, PlanWeight } from '../engine/plan.ts';
-import type { Profiler } from '../engine/profiler.ts';
+import { createExecutor, type RunOptions } from '../engine/executor.ts';
 import type { TensorType } from '../engine/kernel.ts';
+import type { Pipelines } from '../engine/pipelines.ts';
+import { dispatchesOf, type Plan, type PlanWeight } from '../engine/plan.ts';
 import { inSlices, letGo, type Work } from '../engine/slices.ts';
 import type { Graph } from '../graph/graph.ts';
 import { type LoadOptions, loadWeights } from '../graph/load-weights.ts';
@@ -11,19 +17,11 @@ import { lowering } from '../graph/lower.ts';
 import type { WeightSource } from '../graph/weight-source.ts';
 import type { Buffers } from './buffers.ts';
 
-export interface StageProgress {
-  readonly stage: 'load' | 'compile' | 'run';
-  /** Bytes of weights, pipelines, or work in the executor's unit. `load` and `compile` overlap. */
+export interface LoadProgress {
+  /** `load` counts bytes of weights, `compile` pipelines, both at once. */
+  readonly stage: 'load' | 'compile';
   readonly done: number;
   readonly total: number;
-}
-
-export interface RunnerOptions {
-  readonly signal?: AbortSignal | undefined;
-  /** Device time per submit (engine/executor.ts). */
-  readonly budgetMs?: number | undefined;
-  readonly onProgress?: ((progress: StageProgress) => void) | undefined;
-  readonly profiler?: Profiler | undefined;
 }
 
 /** A tensor on the device as the plan stores it: channels-last, channels padded. read-tensor.ts reads it. */
@@ -34,15 +32,17 @@ export interface HeldTensor {
 
 export interface Runner {
   readonly plan: Plan;
-  run(buffers: Buffers, options?: RunnerOptions): Promise<void>;
+  run(buffers: Buffers, options?: Omit<RunOptions, 'externals'>): Promise<void>;
   /** A named tensor of the last run. */
   at(name: string, buffers: Buffers): HeldTensor;
   dispose(): void;
 }
 
-interface CreateOptions extends RunnerOptions {
+interface CreateOptions {
   /** Holds the weights that the graph names. */
   readonly model?: WeightSource | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
 }
 
 interface PlanOptions {
@@ -52,14 +52,18 @@ interface PlanOptions {
   readonly compact?: boolean | undefined;
 }
 
-/** A plan for this device: its kernels, and bindings within its limits. */
-export const planFor = (
-  context: Pick<EngineContext, 'target' | 'capabilities'>,
+/** All three. */
+export async function createRunner(
+  context: EngineContext,
   graph: Graph,
-  { signal, ...options }: PlanOptions & Pick<RunnerOptions, 'signal'> = {},
-): Promise<Plan> => inSlices(planning(context, graph, options), signal);
+  { keep, compact, ...options }: CreateOptions & PlanOptions = {},
+): Promise<Runner> {
+  const plan = await inSlices(planning(context, graph, { keep, compact }), options.signal);
+  const compiled = await loadAndCompile(context, [plan], options);
+  return runnerOf(context, plan, compiled, options.signal);
+}
 
-/** The same in steps (engine/slices.ts). */
+/** A plan for this device, with bindings within its limits; in steps (engine/slices.ts). */
 export function planning(
   { target, capabilities }: Pick<EngineContext, 'target' | 'capabilities'>,
   graph: Graph,
@@ -69,67 +73,58 @@ export function planning(
   return lowering(graph, target, { keep, maxBindingBytes, compact });
 }
 
-export async function createRunner(
-  context: EngineContext,
-  graph: Graph,
-  { keep, compact, ...options }: CreateOptions & PlanOptions = {},
-): Promise<Runner> {
-  const plan = await planFor(context, graph, { keep, compact, signal: options.signal });
-  return runnerOf(context, plan, options);
-}
-
-/** The same for a plan made for this context's device. */
+/** `compiled` is `loadAndCompile`'s, of this plan and maybe others. */
 export async function runnerOf(
   context: EngineContext,
   plan: Plan,
-  { model, signal, onProgress }: CreateOptions = {},
+  compiled: Pipelines,
+  signal?: AbortSignal,
 ): Promise<Runner> {
-  await loadAndCompile(context, [plan], { model, signal, onProgress });
-  const executor = await createExecutor(context, plan, { signal });
+  const executor = await createExecutor(context, plan, compiled, signal);
   return {
     plan,
-    run: async (buffers, options = {}) =>
-      executor.run({
-        externals: await buffers.for(plan),
-        signal: options.signal,
-        budgetMs: options.budgetMs,
-        profiler: options.profiler,
-        onProgress:
-          options.onProgress &&
-          (({ done, total }) => options.onProgress?.({ stage: 'run', done, total })),
-      }),
+    run: async (buffers, options) =>
+      executor.run({ ...options, externals: await buffers.for(plan) }),
     at: (name, buffers) => {
       const named = plan.named[name];
       if (!named) throw new Error(`the plan has no tensor named ${name}`);
       const { location, type } = named;
       const isExternal = location.kind === 'external';
-      return { buffer: isExternal ? buffers.at(location.name) : executor.bufferOf(name), type };
+      const buffer = isExternal ? buffers.at(location.name) : executor.bufferOf(location);
+      return { buffer, type };
     },
     dispose: () => executor.dispose(),
   };
 }
 
 /**
- * Loads the weights of some plans, in the order of their files, and compiles their pipelines
- * meanwhile: runners are made at once afterwards.
+ * Loads the weights of some plans, in the order of their files, and compiles their pipelines meanwhile.
+ * Ends with nothing under way: the first of both that fails aborts the other, and its error is the one
+ * thrown.
  */
 export async function loadAndCompile(
   context: EngineContext,
   plans: readonly Plan[],
   { model, signal, onProgress }: CreateOptions = {},
-): Promise<void> {
+): Promise<Pipelines> {
   if (model) context.weights.claim(model);
   const report =
     onProgress &&
-    ((stage: StageProgress['stage']) => (done: number, total: number) =>
+    ((stage: LoadProgress['stage']) => (done: number, total: number) =>
       onProgress({ stage, done, total }));
   const weights = plans.flatMap((plan) => plan.weights);
-  const dispatches = plans.flatMap((plan) => [...plan.prepare, ...plan.dispatches]);
+  const dispatches = plans.flatMap(dispatchesOf);
   await letGo();
-  await allOrNone(signal, (stops) => [
-    load(context, weights, model, { signal: stops, onProgress: report?.('load') }),
-    context.pipelines.compile(dispatches, { signal: stops, onProgress: report?.('compile') }),
-  ]);
+  const failed = new AbortController();
+  const stops = AbortSignal.any([failed.signal, ...(signal ? [signal] : [])]);
+  const loaded = load(context, weights, model, { signal: stops, onProgress: report?.('load') });
+  const options = { signal: stops, onProgress: report?.('compile') };
+  const compiled = context.pipelines.compile(dispatches, options);
+  for (const work of [loaded, compiled]) work.catch((error: unknown) => failed.abort(error));
+  await Promise.allSettled([loaded, compiled]);
+  signal?.throwIfAborted();
+  failed.signal.throwIfAborted();
+  return compiled;
 }
 
 async function load(
@@ -142,20 +137,4 @@ async function load(
   if (!missing) return;
   if (!model) throw new Error(`the graph needs weight ${missing.key}, but there is no model`);
   await loadWeights(context, weights, model, options);
-}
-
-/**
- * Waits until all of them have settled; the first that fails aborts the others, and its error is the
- * one thrown.
- */
-async function allOrNone(
-  signal: AbortSignal | undefined,
-  start: (signal: AbortSignal) => readonly Promise<unknown>[],
-): Promise<void> {
-  const failed = new AbortController();
-  const works = start(AbortSignal.any([failed.signal, ...(signal ? [signal] : [])]));
-  for (const work of works) work.catch((error: unknown) => failed.abort(error));
-  await Promise.allSettled(works);
-  signal?.throwIfAborted();
-  failed.signal.throwIfAborted();
 }

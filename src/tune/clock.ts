@@ -4,7 +4,7 @@
  */
 import type { EngineContext } from '../engine/context.ts';
 import { createExecutor, type Executor } from '../engine/executor.ts';
-import type { Plan } from '../engine/plan.ts';
+import { dispatchesOf, type Plan } from '../engine/plan.ts';
 import { createProfiler, type Profiler } from '../engine/profiler.ts';
 import type { Buffers } from '../invsr/buffers.ts';
 
@@ -104,6 +104,7 @@ export async function openRuns(
   plan: Plan,
   { buffers, signal }: { readonly buffers: Buffers; readonly signal?: AbortSignal | undefined },
 ): Promise<Runs & { dispose(): void }> {
+  const compiled = await context.pipelines.compile(dispatchesOf(plan), { signal });
   const executors = new Map<number, Executor>();
   const executorOf = async (count: number): Promise<Executor> => {
     const known = executors.get(count);
@@ -111,7 +112,7 @@ export async function openRuns(
     const repeated = Array.from({ length: count }, () => plan.dispatches).flat();
     // Executors have no externals when they prepare.
     const parts = { weights: [], prepare: [], dispatches: [...plan.prepare, ...repeated] };
-    const made = await createExecutor(context, { ...plan, ...parts }, { signal });
+    const made = await createExecutor(context, { ...plan, ...parts }, compiled, signal);
     executors.set(count, made);
     return made;
   };

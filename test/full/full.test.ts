@@ -10,7 +10,8 @@ import { GraphBuilder } from '../../src/graph/builder.ts';
 import type { Graph, Name } from '../../src/graph/graph.ts';
 import { type Model, openModel, type Tensors } from '../../src/invsr/model.ts';
 import { type Dump, toNchw } from '../../src/invsr/parity.ts';
-import { planFor } from '../../src/invsr/runner.ts';
+import { inSlices } from '../../src/engine/slices.ts';
+import { planning } from '../../src/invsr/runner.ts';
 import { TileNetworks } from '../../src/invsr/tile-networks.ts';
 import { upscalePixels } from '../../src/invsr/upscale-pixels.ts';
 import { withDefaults } from '../../src/invsr/upscaler-options.ts';
@@ -56,7 +57,7 @@ describe('full size', () => {
       const model = await open(promptOf(clip));
       try {
         const graph = graphOf(part, model, inputs, precision);
-        const plan = await planFor(full.context, graph, { keep: (n) => n === 'result' });
+        const plan = await inSlices(planning(full.context, graph, { keep: (n) => n === 'result' }));
         const blocks = part.hasBlocks ? blocksOf(golden) : [];
         const clock = startClock();
         const dump = await runGraph(full.context, tapped(graph, part, blocks), model, inputs);

@@ -1,7 +1,13 @@
-/** Small hand-written plans over the affine kernel, for tests of the executor. */
+/** Small hand-written plans over the affine kernel, for tests of the executor, and executors of plans. */
+import type { EngineContext } from '../../src/engine/context.ts';
+import { createExecutor, type Executor } from '../../src/engine/executor.ts';
 import { byteLength, type Kernel, type Target, type TensorType } from '../../src/engine/kernel.ts';
-import type { Dispatch, Location, Plan } from '../../src/engine/plan.ts';
+import { type Dispatch, dispatchesOf, type Location, type Plan } from '../../src/engine/plan.ts';
 import { affine, type AffineConstants } from '../../src/kernels/affine.ts';
+
+/** With its kernels compiled. */
+export const openExecutor = async (context: EngineContext, plan: Plan): Promise<Executor> =>
+  createExecutor(context, plan, await context.pipelines.compile(dispatchesOf(plan)));
 
 export const slot = (index: number): Location => ({ kind: 'slot', index });
 export const weight = (index: number): Location => ({ kind: 'weight', index });

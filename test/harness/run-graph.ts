@@ -1,11 +1,11 @@
 /** Runs a graph of external tensors once and reads its output `result`. */
 import type { EngineContext } from '../../src/engine/context.ts';
-import { createExecutor } from '../../src/engine/executor.ts';
 import { byteLength, type Target } from '../../src/engine/kernel.ts';
 import { readBuffer } from '../../src/engine/readback.ts';
 import type { Graph } from '../../src/graph/graph.ts';
 import { lower } from '../../src/graph/lower.ts';
 import { fromF16Bits, toF16Bits } from './half.ts';
+import { openExecutor } from './plans.ts';
 
 export async function runGraph(
   context: EngineContext,
@@ -14,7 +14,7 @@ export async function runGraph(
   data: Readonly<Record<string, Float32Array>>,
 ): Promise<Float32Array> {
   const plan = lower(graph, target);
-  const executor = await createExecutor(context, plan);
+  const executor = await openExecutor(context, plan);
   const externals = Object.fromEntries(
     Object.entries(plan.externals).map(([name, type]) => {
       const size = Math.ceil(byteLength(type) / 16) * 16;

@@ -1,7 +1,6 @@
 /** Graphs in bands give the bytes of the same graphs whole: every op with bands, on every adapter. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createContext, type EngineContext } from '../../src/engine/context.ts';
-import { createExecutor } from '../../src/engine/executor.ts';
 import { byteLength, type DType, type Shape, sizeOf } from '../../src/engine/kernel.ts';
 import type { Plan } from '../../src/engine/plan.ts';
 import { readBuffer } from '../../src/engine/readback.ts';
@@ -15,6 +14,7 @@ import { adapterNames, openTestDevice, type TestDevice } from '../harness/device
 import { toF16Bits } from '../harness/half.ts';
 import { toSingle } from '../../src/weights/half.ts';
 import { normal } from '../harness/random.ts';
+import { openExecutor } from '../harness/plans.ts';
 
 const LIMIT = 64 * 1024;
 const PADDING = { top: 1, left: 1, bottom: 1, right: 1 };
@@ -211,7 +211,7 @@ describe.each(adapterNames)('%s', (name) => {
   });
 
   async function run(plan: Plan): Promise<Uint8Array> {
-    const executor = await createExecutor(context, plan);
+    const executor = await openExecutor(context, plan);
     const externals = Object.fromEntries(
       Object.entries(plan.externals).map(([external, type]) => {
         const size = Math.ceil(byteLength(type) / 16) * 16;

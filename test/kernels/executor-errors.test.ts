@@ -2,11 +2,10 @@
 import { describe, expect, test } from 'vitest';
 import { createContext } from '../../src/engine/context.ts';
 import { CompileError, DeviceError } from '../../src/engine/errors.ts';
-import { createExecutor } from '../../src/engine/executor.ts';
 import type { TensorType } from '../../src/engine/kernel.ts';
 import { adapterNames, openTestDevice } from '../harness/device.ts';
 import { IMAGE, LARGE, RESULT, SMALL, useDevice, largeExternals } from '../harness/on-device.ts';
-import { affineDispatch, external, longPlan, smallPlan } from '../harness/plans.ts';
+import { openExecutor, affineDispatch, external, longPlan, smallPlan } from '../harness/plans.ts';
 
 describe.each(adapterNames)('%s', (name) => {
   const on = useDevice(name);
@@ -18,7 +17,7 @@ describe.each(adapterNames)('%s', (name) => {
     const wgsl = first!.kernel.wgsl.replace('var v =', 'var v = nonsense +');
     const line = wgsl.split('\n').findIndex((text) => text.includes('nonsense')) + 1;
     const bad = { ...first!, kernel: { ...first!.kernel, wgsl } };
-    const error = await createExecutor(context, { ...plan, dispatches: [bad, ...rest] }).catch(
+    const error = await openExecutor(context, { ...plan, dispatches: [bad, ...rest] }).catch(
       (error: unknown) => error,
     );
     expect(error).toBeInstanceOf(CompileError);
@@ -34,7 +33,7 @@ describe.each(adapterNames)('%s', (name) => {
     const [first, ...rest] = plan.dispatches;
     const wgsl = first!.kernel.wgsl.replace('@workgroup_size(64)', '@workgroup_size(4096)');
     const bad = { ...first!, kernel: { ...first!.kernel, wgsl } };
-    await expect(createExecutor(context, { ...plan, dispatches: [bad, ...rest] })).rejects.toThrow(
+    await expect(openExecutor(context, { ...plan, dispatches: [bad, ...rest] })).rejects.toThrow(
       /^net\.add: affine f32 .* does not compile: .*4096/s,
     );
   });
@@ -49,7 +48,7 @@ describe.each(adapterNames)('%s', (name) => {
       { alpha: 1 },
       target,
     );
-    const executor = await createExecutor(context, { ...plan, dispatches: [same] });
+    const executor = await openExecutor(context, { ...plan, dispatches: [same] });
     await expect(executor.run({ externals: { image: buffer(SMALL, IMAGE) } })).rejects.toThrow(
       /^net\.alias: /,
     );
@@ -63,7 +62,7 @@ describe.each(adapterNames)('%s', (name) => {
     const inside: TensorType = { dtype: 'f32', shape: [4] };
     const plan = longPlan(type, 0, target);
     const before = context.memory.bytes;
-    const error = await createExecutor(context, {
+    const error = await openExecutor(context, {
       ...plan,
       externals: { image: inside, result: inside },
     }).catch((error: unknown) => error);
@@ -71,13 +70,13 @@ describe.each(adapterNames)('%s', (name) => {
     expect((error as Error).message).toBe(
       `in f32 [1,${limit / 16 + 1},1,4] does not fit maxStorageBufferBindingSize: got ${limit} bytes, needed ${limit + 16} bytes. Try a smaller tile, precision f16 or another adapter; a device of your own may need the limits of requiredDevice(adapter).`,
     );
-    await expect(createExecutor(context, plan)).rejects.toThrow(/^image f32 /);
+    await expect(openExecutor(context, plan)).rejects.toThrow(/^image f32 /);
     expect(context.memory.bytes).toBe(before);
   });
 
   test('externals are checked', async () => {
     const { buffer, read, context, target } = on();
-    const executor = await createExecutor(context, smallPlan(SMALL, target));
+    const executor = await openExecutor(context, smallPlan(SMALL, target));
     const result = buffer(SMALL);
     await expect(executor.run({ externals: { result } })).rejects.toThrow(
       'external image is f32 [1,8,8,4]: expected a buffer of 1024 bytes with usage STORAGE, got none',
@@ -91,7 +90,7 @@ describe.each(adapterNames)('%s', (name) => {
 test.skipIf(adapterNames.length === 0)('a lost device rejects the run under way', async () => {
   const { device, target } = await openTestDevice(adapterNames[0]!);
   const context = createContext(device);
-  const executor = await createExecutor(context, longPlan(LARGE, 60, target));
+  const executor = await openExecutor(context, longPlan(LARGE, 60, target));
   const externals = largeExternals(device);
   const run = executor.run({
     externals,

@@ -1,9 +1,8 @@
 /** The executor end to end on hand-written plans, on every adapter at hand. */
 import { describe, expect, test, vi } from 'vitest';
 import { createContext } from '../../src/engine/context.ts';
-import { createExecutor } from '../../src/engine/executor.ts';
 import { byteLength } from '../../src/engine/kernel.ts';
-import { totalFlops } from '../../src/engine/plan.ts';
+import { dispatchesOf, totalFlops } from '../../src/engine/plan.ts';
 import { createProfiler } from '../../src/engine/profiler.ts';
 import { readBuffer } from '../../src/engine/readback.ts';
 import { adapterNames, openTestDevice } from '../harness/device.ts';
@@ -17,7 +16,7 @@ import {
   WEIGHT,
   largeExternals,
 } from '../harness/on-device.ts';
-import { longPlan, smallPlan } from '../harness/plans.ts';
+import { openExecutor, longPlan, smallPlan } from '../harness/plans.ts';
 import { uploadWeight } from '../harness/upload-weight.ts';
 
 /** `toEqual` takes a minute on millions of elements. */
@@ -32,8 +31,10 @@ describe.each(adapterNames)('%s', (name) => {
   test('runs prepare once, then the dispatches for each set of externals', async () => {
     const { buffer, read, context, device, target } = on();
     const plan = smallPlan(SMALL, target);
-    const executor = await createExecutor(context, plan);
-    expect(await read(executor.bufferOf('folded'), SMALL)).toEqual(WEIGHT.map((v) => 2 * v));
+    const executor = await openExecutor(context, plan);
+    expect(await read(executor.bufferOf(plan.named['folded']!.location), SMALL)).toEqual(
+      WEIGHT.map((v) => 2 * v),
+    );
     const first = { image: buffer(SMALL, IMAGE), result: buffer(SMALL) };
     await executor.run({ externals: first });
     expect(await read(first.result, SMALL)).toEqual(RESULT);
@@ -50,9 +51,9 @@ describe.each(adapterNames)('%s', (name) => {
   test('plans that run one after another share slots, but not those of prepare', async () => {
     const { buffer, read, context, target } = on();
     const before = context.memory.bytes;
-    const one = await createExecutor(context, smallPlan(SMALL, target));
+    const one = await openExecutor(context, smallPlan(SMALL, target));
     const afterOne = context.memory.bytes;
-    const two = await createExecutor(context, smallPlan(SMALL, target));
+    const two = await openExecutor(context, smallPlan(SMALL, target));
     const params = 3 * 256 + 32; // four structs of 32 bytes, each at a multiple of 256
     expect(afterOne - before).toBe(3 * byteLength(SMALL) + params);
     expect(context.memory.bytes - afterOne).toBe(byteLength(SMALL) + params);
@@ -73,11 +74,12 @@ describe.each(adapterNames)('%s', (name) => {
 
   test('progress never goes back and ends at its total', async () => {
     const { buffer, context, target } = on();
+    const plan = smallPlan(SMALL, target);
     const compiled: number[][] = [];
-    const executor = await createExecutor(context, smallPlan(SMALL, target), {
-      onProgress: ({ phase, done, total }) => phase === 'compile' && compiled.push([done, total]),
-    });
+    const onProgress = (...of: number[]): number => compiled.push(of);
+    await context.pipelines.compile(dispatchesOf(plan), { onProgress });
     expect(compiled.at(-1)).toEqual([2, 2]); // one affine with b, one without
+    const executor = await openExecutor(context, plan);
     const seen: number[] = [];
     let end = 0;
     await executor.run({
@@ -97,7 +99,7 @@ describe.each(adapterNames)('%s', (name) => {
   test('an abort takes effect mid-run and leaves the executor usable', async () => {
     const { buffer, read, context, target } = on();
     const count = 60;
-    const executor = await createExecutor(context, longPlan(LARGE, count, target));
+    const executor = await openExecutor(context, longPlan(LARGE, count, target));
     const externals = { image: buffer(LARGE, new Float32Array(2 ** 20)), result: buffer(LARGE) };
     const abort = new AbortController();
     let submits = 0;
@@ -124,7 +126,7 @@ describe.each(adapterNames)('%s', (name) => {
   test('one submit at a time: an abort at any moment leaves one under way, and nothing follows', async () => {
     const { buffer, context, device, target } = on();
     const { queue } = device;
-    const executor = await createExecutor(context, longPlan(LARGE, 60, target));
+    const executor = await openExecutor(context, longPlan(LARGE, 60, target));
     const externals = { image: buffer(LARGE), result: buffer(LARGE) };
     const abort = new AbortController();
     let [sent, underWay, most, reports, atAbort] = [0, 0, 0, 0, 0];
@@ -188,7 +190,7 @@ describe.each(adapterNames)('%s', (name) => {
   test('the profiler times every dispatch', async () => {
     const { buffer, context, device, target } = on();
     const plan = longPlan(LARGE, 4, target);
-    const executor = await createExecutor(context, plan);
+    const executor = await openExecutor(context, plan);
     const profiler = createProfiler(device);
     await executor.run({
       externals: { image: buffer(LARGE), result: buffer(LARGE) },
@@ -216,7 +218,7 @@ describe.each(adapterNames)('%s', (name) => {
   test('the profiler tells of what went to the queue before an abort, and of the run after it', async () => {
     const { buffer, context, device, target } = on();
     const plan = longPlan(LARGE, 6, target);
-    const executor = await createExecutor(context, plan);
+    const executor = await openExecutor(context, plan);
     const profiler = createProfiler(device);
     const externals = { image: buffer(LARGE), result: buffer(LARGE) };
     const abort = new AbortController();
@@ -242,7 +244,7 @@ describe.each(adapterNames)('%s', (name) => {
 test.skipIf(adapterNames.length === 0)('waiting for a software adapter does not spin', async () => {
   const { device, target } = await openTestDevice(adapterNames[0]!);
   const context = createContext(device);
-  const executor = await createExecutor(context, longPlan(LARGE, 30, target));
+  const executor = await openExecutor(context, longPlan(LARGE, 30, target));
   const externals = largeExternals(device);
   let turns = 0;
   let isRunning = true;
