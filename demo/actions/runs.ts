@@ -70,9 +70,13 @@ async function sharpenRest(): Promise<void> {
   });
 }
 
-/** The view has come to rest, or is followed from now on. What is whole goes for another look by a press only. */
+/**
+ * The view has come to rest, or is followed from now on. What a person has made goes by a press only: a part
+ * under way, and what is whole and has another look.
+ */
 export function followView(): void {
-  if (!app.followsView.value || (app.result.value?.isWhole && isOtherLook())) return;
+  if (!app.followsView.value || app.isTrying.value) return;
+  if (app.result.value?.isWhole && isOtherLook()) return;
   void sharpenView();
 }
 

@@ -13,7 +13,7 @@ import {
   type Region,
 } from '../../src/index.ts';
 import { SURROUND } from '../../src/library/window.ts';
-import { networkOptions, type Options } from '../state/options.ts';
+import { modelOptions, networkOptions, type Options, upscaleOptions } from '../state/options.ts';
 import { fitOf, MARGIN, type Room, roomOf, runsOf } from '../state/cut.ts';
 import { grow, nearestFirst, whole } from '../state/regions.ts';
 import type { Part } from '../viewer/types.ts';
@@ -110,8 +110,8 @@ export class Session {
 
   /** The model with these options, opened once; another one takes its place. */
   async #load({ model: wanted, options, signal, onProgress }: PrepareRequest): Promise<InvSR> {
-    const { precision, lowMemory } = options;
-    const key = `${wanted.id} ${precision} ${lowMemory}`;
+    const how = modelOptions(options);
+    const key = `${wanted.id} ${JSON.stringify(how)}`;
     if (this.#loaded?.key === key) return this.#loaded.engine;
     await this.#unload();
     const folder = await wanted.open(signal, (bytes) =>
@@ -121,9 +121,8 @@ export class Session {
     const engine = await InvSR.open({
       device: this.device,
       weights: model,
-      lowMemory,
       signal,
-      ...(precision === 'f32' && { precision }),
+      ...how,
     });
     this.#loaded = { key, engine, model };
     return engine;
@@ -143,7 +142,7 @@ export class Session {
       const output = await sheets.blank(size);
       request.onParts([{ texture: output, region: whole(size) }]);
       try {
-        await engine.upscale(before, { ...upscaleOptions(request), output });
+        await engine.upscale(before, { ...callOptions(request), output });
         await workDone(this.device);
         request.signal.throwIfAborted();
       } catch (error) {
@@ -171,7 +170,7 @@ export class Session {
         await sheets.reserve(region, request.signal);
         output = await sheets.blank(region);
         request.onParts([...sheets.parts, { texture: output, region, shows: part }]);
-        await engine.upscale(before, { ...upscaleOptions(request), region, output });
+        await engine.upscale(before, { ...callOptions(request), region, output });
         request.signal.throwIfAborted();
         sheets.paste(output, region, Math.min(MARGIN, region.width / 4, region.height / 4));
         await workDone(this.device);
@@ -220,10 +219,8 @@ export class Session {
   }
 }
 
-const upscaleOptions = ({ options, signal, onProgress, onTile }: RunRequest) => ({
-  ...networkOptions(options),
-  seed: options.seed,
-  colorFix: options.colorFix,
+const callOptions = ({ options, signal, onProgress, onTile }: RunRequest) => ({
+  ...upscaleOptions(options),
   signal,
   onProgress,
   onTile,

@@ -21,7 +21,7 @@ export interface Composer {
   cut(): void;
 }
 
-/** As far as filters of browsers look around: pieces that are enlarged one by one are as they are in the whole. */
+/** As far as filters look around: pieces are enlarged as the whole is, whether or not a browser looks beyond what it is to draw. */
 const RIM = 8;
 
 /** @param scale pixels of the canvas for each of the photo's, across */

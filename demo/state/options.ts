@@ -62,6 +62,19 @@ export const networkOptions = ({
   ...(startTimestep !== null && { startTimestep }),
 });
 
+/** What makes the result of a photo: the networks, and what they are given. */
+export const upscaleOptions = (chosen: Options) => ({
+  ...networkOptions(chosen),
+  seed: chosen.seed,
+  colorFix: chosen.colorFix,
+});
+
+/** How the model is opened. */
+export const modelOptions = ({ precision, lowMemory }: Options) => ({
+  lowMemory,
+  ...(precision === 'f32' && { precision }),
+});
+
 /** A whole number that no run had before. */
 export const newSeed = (random: () => number = Math.random): number =>
   Math.floor(random() * (MAX_SEED + 1));

@@ -91,7 +91,8 @@ function Progress() {
         </span>
       </div>
       <IconButton icon="close" label="Cancel" keys="Escape" onClick={cancel} />
-      <Bar label="Sharpening" share={share} />
+      {/* Anew for the run itself: what is ready does not count back. */}
+      <Bar key={run.kind} label="Sharpening" share={share} />
     </div>
   );
 }

@@ -10,14 +10,6 @@ export interface Screen {
   show(texture: GPUTexture, colorSpace?: PredefinedColorSpace): void;
 }
 
-/** On a canvas that is new, so that it is the browser's doing. */
-const NO_CONTEXT = {
-  what: 'the result as a bitmap',
-  needed: 'WebGPU on canvases of a worker',
-  got: 'none',
-  remedy: 'Use InvSR in the page, which needs no canvas.',
-} as const;
-
 /** On a canvas of the page. TypeError: it has a context of another kind. */
 export function screenOn(device: GPUDevice, canvas: OffscreenCanvas): Screen {
   if (isFirefox) {
@@ -30,7 +22,7 @@ export function screenOn(device: GPUDevice, canvas: OffscreenCanvas): Screen {
   throw new TypeError('the canvas has a context of another kind');
 }
 
-/** `texture` as in {@link Screen.show}. DeviceError: {@link NO_CONTEXT}. */
+/** `texture` as in {@link Screen.show}. DeviceError: the browser has no WebGPU on canvases of a worker. */
 export function bitmapOf(
   device: GPUDevice,
   texture: GPUTexture,
@@ -39,7 +31,14 @@ export function bitmapOf(
   // A new one each time: in Firefox it loses its configuration with the bitmap.
   const canvas = new OffscreenCanvas(1, 1);
   const context = canvas.getContext('webgpu');
-  if (!context) throw new DeviceError(NO_CONTEXT);
+  if (!context) {
+    throw new DeviceError({
+      what: 'the result on a canvas',
+      needed: 'WebGPU on canvases of a worker',
+      got: 'none',
+      remedy: 'Let it come as a bitmap: without `canvas`.',
+    });
+  }
   new CanvasScreen(device, context).show(texture, colorSpace);
   return canvas.transferToImageBitmap();
 }

@@ -142,20 +142,26 @@ export class InvSRWorker implements Disposable {
   ): Promise<ImageBitmap | undefined> {
     signal?.throwIfAborted();
     const colorSpace = settings.colorSpace ?? colorSpaceOf(input) ?? 'srgb';
-    const [image, own] = await sentImage(input);
+    const sending = sentImage(input);
+    // Not awaited where it is there: the caller may close or overwrite the image right after this call.
+    const { image, own } = sending instanceof Promise ? await sending : sending;
     const sent = canvas && this.#calls.canvas(canvas);
-    const { image: result } = await this.#call(
-      {
-        kind: 'upscale',
-        input: image,
-        canvas: sent,
-        tiles: onTile !== undefined,
-        settings: { ...settings, colorSpace },
-      },
-      { signal, onProgress, onTile },
-      [...own, ...(sent?.canvas ? [sent.canvas] : [])],
-    );
-    return result;
+    try {
+      const { image: result } = await this.#call(
+        {
+          kind: 'upscale',
+          input: image,
+          canvas: sent,
+          tiles: onTile !== undefined,
+          settings: { ...settings, colorSpace },
+        },
+        { signal, onProgress, onTile },
+        [...own, ...(sent?.canvas ? [sent.canvas] : [])],
+      );
+      return result;
+    } finally {
+      if (image !== input && 'close' in image) image.close(); // where it was not handed over
+    }
   }
 
   /** Ends the worker, and with it all it holds. Calls under way reject. */

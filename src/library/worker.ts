@@ -7,6 +7,7 @@ import { DeviceError, DeviceLostError } from '../engine/errors.ts';
 import type { PrecisionWarning } from '../invsr/stage-precision.ts';
 import { blobFolder } from '../weights/folder.ts';
 import { InvSR } from './invsr.ts';
+import { readImage } from './read-image.ts';
 import { bitmapOf, type Screen, screenOn } from './screen.ts';
 import type { MemoryUse, Progress, Region } from './types.ts';
 import {
@@ -115,7 +116,7 @@ class Server {
             : undefined,
       });
       try {
-        if (!screen) return bitmapOf(device, texture, settings.colorSpace);
+        if (!screen) return await resultOf(device, texture, settings.colorSpace);
         screen.show(texture, settings.colorSpace);
         return undefined;
       } finally {
@@ -138,6 +139,20 @@ class Server {
     const screen = screenOn(device, canvas);
     this.#canvases.set(number, screen);
     return screen;
+  }
+}
+
+/** Of a texture that can be read and copied: without a readback, or with one where no canvas of this worker can have it. */
+async function resultOf(
+  device: GPUDevice,
+  texture: GPUTexture,
+  colorSpace: PredefinedColorSpace = 'srgb',
+): Promise<ImageBitmap> {
+  try {
+    return bitmapOf(device, texture, colorSpace);
+  } catch {
+    const { data, width, height } = await readImage(device, texture, { colorSpace });
+    return createImageBitmap(new ImageData(data, width, height, { colorSpace }));
   }
 }
 

@@ -28,19 +28,16 @@ inBrowsers((browser) => {
   });
 
   test.each([
-    [4, undefined],
-    [2, { x: 200, y: 240, width: 60, height: 30 }],
-  ] as const)(
-    'a PNG of many pieces is as one of one piece, ×%i, with %o cut out',
-    async (scale, hole) => {
-      const seen = await page.evaluate(([model, by, cut]) => window.parts.saved(model, by, cut), [
-        site.tiny,
-        scale,
-        hole,
-      ] as const);
-      expect(seen).toEqual({ pieces: 4, apart: 0, changed: 'PictureError' });
-    },
-  );
+    ['', 4, undefined],
+    [', reduced, with a hole', 2, { x: 200, y: 240, width: 60, height: 30 }],
+  ] as const)('a PNG in several pieces is as all drawn at once%s', async (_, scale, hole) => {
+    const seen = await page.evaluate(([model, by, cut]) => window.parts.saved(model, by, cut), [
+      site.tiny,
+      scale,
+      hole,
+    ] as const);
+    expect(seen).toEqual({ pieces: 4, apart: 0, changed: 'PictureError' });
+  });
 
   test('stopped or out of memory, it keeps what is done and goes on from there; a part again, undone; another model', async () => {
     const seen = await page.evaluate((model) => window.parts.runs(model), site.tiny);

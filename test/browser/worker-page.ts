@@ -10,20 +10,24 @@ const WEIGHTS = new URL('weights/invsr-nano/', location.href);
 const OPTIONS = { tile: 16, seed: 3 } as const;
 
 const open = (weights: WorkerLoadOptions['weights'] = WEIGHTS): Promise<InvSRWorker> =>
-  InvSRWorker.open({ weights, worker: new Worker('worker-script.js', { type: 'module' }) });
+  InvSRWorker.open({ weights, worker: new Worker('blind-worker.js', { type: 'module' }) });
 
-/** A gradient, 24×16: two tiles. */
-function picture(): ImageData {
-  const image = new ImageData(24, 16);
+/** A gradient of 16 rows: 24 pixels wide it has two tiles, 16 pixels wide one. */
+function picture(width = 24, settings?: ImageDataSettings): ImageData {
+  const image = new ImageData(width, 16, settings);
   for (let i = 0; i < image.data.length; i += 4) {
     image.data.set([(i * 7) % 256, (i * 3) % 256, (i >> 3) % 256, 255], i);
   }
   return image;
 }
 
-/** What a bitmap or canvas shows. */
-function bytesOf(source: CanvasImageSource & { width: number; height: number }): number[] {
-  const context = new OffscreenCanvas(source.width, source.height).getContext('2d');
+/** What a bitmap or canvas shows, in that colour space. */
+function bytesOf(
+  source: CanvasImageSource & { width: number; height: number },
+  colorSpace: PredefinedColorSpace = 'srgb',
+): number[] {
+  const canvas = new OffscreenCanvas(source.width, source.height);
+  const context = canvas.getContext('2d', { colorSpace });
   context?.drawImage(source, 0, 0);
   return [...(context?.getImageData(0, 0, source.width, source.height).data ?? [])];
 }
@@ -36,6 +40,11 @@ const failure = (work: Promise<unknown>): Promise<unknown> =>
 
 /** Compiled once for all. */
 let shared: Promise<InvSRWorker> | undefined;
+
+/** The values of the small picture's result. */
+let expected: Promise<number[]> | undefined;
+const expectedBytes = (sr: InvSRWorker): Promise<number[]> =>
+  (expected ??= sr.upscale(picture(16), OPTIONS).then((bitmap) => bytesOf(bitmap)));
 
 /** The result as an ImageBitmap, and by InvSR on the page. */
 async function images() {
@@ -92,6 +101,45 @@ async function abort() {
   return { aborted, width };
 }
 
+/** Whether what is closed or overwritten right after the call gives what it had given. */
+async function copied() {
+  const sr = await (shared ??= open());
+  const image = picture(16);
+  const canvas = new OffscreenCanvas(16, 16);
+  canvas.getContext('2d')?.putImageData(image, 0, 0);
+  const bitmap = await createImageBitmap(image);
+  const frame = new VideoFrame(canvas, { timestamp: 0 });
+  const calls = [image, bitmap, frame].map((input) => sr.upscale(input, OPTIONS));
+  image.data.fill(0);
+  bitmap.close();
+  frame.close();
+  const values = (await expectedBytes(sr)).join();
+  return (await Promise.all(calls)).map((result) => bytesOf(result).join() === values);
+}
+
+/**
+ * How far the results of a picture in Display-P3 are from its values, looked at in Display-P3 and in sRGB: from
+ * the worker, and where its canvases have no WebGPU.
+ */
+async function wide() {
+  const sr = await (shared ??= open());
+  const channel = new BroadcastChannel('blind');
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- no window's
+  const tell = (isBlind: boolean): void => channel.postMessage(isBlind);
+  const values = await expectedBytes(sr);
+  const apart = (bytes: readonly number[]): number =>
+    Math.max(...bytes.map((value, i) => Math.abs(value - (values[i] ?? NaN))));
+  const differences = [];
+  for (const isBlind of [false, true]) {
+    tell(isBlind); // canvases come at the end of the call
+    const result = await sr.upscale(picture(16, { colorSpace: 'display-p3' }), OPTIONS);
+    differences.push({ p3: apart(bytesOf(result, 'display-p3')), srgb: apart(bytesOf(result)) });
+  }
+  tell(false);
+  channel.close();
+  return differences;
+}
+
 /** Files of a folder, as dropped or stored ones, are read by the worker. */
 async function files() {
   const names = ['unet', 'vae', 'noise_predictor'].flatMap((part) => [
@@ -134,4 +182,4 @@ async function canvases() {
   );
 }
 
-Object.assign(globalThis, { images, drawn, shown, abort, files, errors, canvases });
+Object.assign(globalThis, { images, drawn, shown, abort, copied, wide, files, errors, canvases });

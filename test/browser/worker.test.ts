@@ -10,6 +10,14 @@ import { type Served, serve } from '../harness/serve.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
+/** While the page says so, the worker's canvases have no context, as where they lack WebGPU. */
+const BLIND_WORKER = `import './worker-script.js';
+const { prototype } = OffscreenCanvas;
+const { getContext } = prototype;
+new BroadcastChannel('blind').onmessage = ({ data }) => {
+  prototype.getContext = data ? () => null : getContext;
+};`;
+
 let server: Served;
 const folder = mkdtempSync(join(tmpdir(), 'invsr-worker-'));
 beforeAll(async () => {
@@ -25,6 +33,7 @@ beforeAll(async () => {
     external: ['@huggingface/tokenizers'],
   });
   cpSync(join(ROOT, 'weights'), join(folder, 'weights'), { recursive: true });
+  writeFileSync(join(folder, 'blind-worker.js'), BLIND_WORKER);
   writeFileSync(
     join(folder, 'index.html'),
     '<!doctype html><script type="module" src="page.js"></script>',
@@ -50,7 +59,7 @@ interface Drawn {
   readonly again: unknown;
 }
 
-inEveryEngine((browser) => {
+inEveryEngine((browser, { isFirefox }) => {
   let page: Page;
   beforeAll(async () => {
     page = await browser().newPage();
@@ -84,6 +93,17 @@ inEveryEngine((browser) => {
   test('an abort ends the call with its reason; the next one runs', async () => {
     expect(await page.evaluate('abort()')).toEqual({ aborted: 'enough', width: 96 });
   }, 120_000);
+
+  test('what is closed or overwritten right after the call was copied by it', async () => {
+    expect(await page.evaluate('copied()')).toEqual([true, true, true]);
+  });
+
+  // Firefox has no such canvases.
+  test.skipIf(isFirefox)('Display-P3 comes back as such, by way of the host too', async () => {
+    const seen = await page.evaluate<{ p3: number; srgb: number }[]>('wide()');
+    expect(seen.map(({ p3 }) => p3)).toEqual([0, 0]);
+    for (const { srgb } of seen) expect(srgb).toBeGreaterThan(10); // saturated colours: tens of levels
+  });
 
   test('a canvas without a context is transparent black, and stays without one', async () => {
     const seen = { isAsShown: true, isFree: true };

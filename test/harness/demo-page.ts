@@ -14,14 +14,18 @@ const SHOTS = '.cache/page-shots';
 export async function serveDemoPage({
   path = '',
   headers = {},
+  change,
 }: {
   readonly path?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Of the folder with the page. */
+  readonly change?: (folder: string) => void;
 } = {}): Promise<Served> {
   const folder = mkdtempSync(join(tmpdir(), 'invsr-page-'));
   execFileSync(process.execPath, ['scripts/demo-page.mjs', '--out', join(folder, path)], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
+  change?.(join(folder, path));
   const served = await serve(folder, headers);
   return {
     ...served,

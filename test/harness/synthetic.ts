@@ -74,17 +74,18 @@ export function tinyFiles(edit?: EditWeight): Map<string, Uint8Array<ArrayBuffer
 }
 
 /** The tiny text encoder alone, and what else a model folder has beside it. */
-export function tinyTextEncoder(
+export const tinyTextEncoder = (
   others: Readonly<Record<string, Uint8Array<ArrayBuffer>>> = {},
-): Folder {
-  encoder ??= {
+): Folder => memoryFolder('tiny', new Map(Object.entries({ ...textEncoderFiles(), ...others })));
+
+/** Its files by path. */
+export const textEncoderFiles = (): Readonly<Record<string, Uint8Array<ArrayBuffer>>> =>
+  (encoder ??= {
     'text_encoder/config.json': new Uint8Array(
       readFileSync(goldenPath('tiny/text_encoder/config.json')),
     ),
     'text_encoder/model.fp16.safetensors': tinySafetensors('text_encoder'),
-  };
-  return memoryFolder('tiny', new Map(Object.entries({ ...encoder, ...others })));
-}
+  });
 let encoder: Record<string, Uint8Array<ArrayBuffer>> | undefined;
 
 /** Stands in for the prompt where only single networks are run. */

@@ -135,6 +135,14 @@ describe('a part', () => {
   });
 });
 
+test('a view that settles while a part is made leaves it to its end', async () => {
+  app.followsView.value = true;
+  app.visible.value = columns(0, 8);
+  atPart = () => followView();
+  await make(columns(20, 8));
+  expect([made[0], made[20]]).toEqual([undefined, SEED]);
+});
+
 describe('a whole result', () => {
   test('made again and stopped is whole still; made again to the end, it has no tries', async () => {
     await sharpen();

@@ -4,10 +4,13 @@ import { sameLook } from '../../demo/state/look.ts';
 import {
   DEFAULTS,
   MAX_SEED,
+  modelOptions,
+  networkOptions,
   newSeed,
   readSeed,
   smallerTile,
   startOf,
+  upscaleOptions,
 } from '../../demo/state/options.ts';
 import {
   advance,
@@ -120,6 +123,17 @@ describe('options', () => {
     expect(startOf({ steps: 1, startTimestep: null })).toBe(200);
     expect(startOf({ steps: 5, startTimestep: null })).toBe(250);
     expect(startOf({ steps: 5, startTimestep: 120 })).toBe(120);
+  });
+
+  test('the engine gets what was chosen; what was not is its own to choose', () => {
+    const networks = { steps: 3, startTimestep: 120, tile: 96, overlap: 0.25 } as const;
+    const look = { ...networks, seed: 7, colorFix: 'ycbcr' } as const;
+    const chosen = { ...look, precision: 'f32', lowMemory: true } as const;
+    expect(networkOptions(chosen)).toEqual(networks);
+    expect(upscaleOptions(chosen)).toEqual(look);
+    expect(modelOptions(chosen)).toEqual({ precision: 'f32', lowMemory: true });
+    expect(networkOptions({ ...chosen, startTimestep: null })).not.toHaveProperty('startTimestep');
+    expect(modelOptions({ ...chosen, precision: 'auto' })).toEqual({ lowMemory: true });
   });
 
   test('seeds are whole numbers of 32 bits', () => {

@@ -1,5 +1,5 @@
 /** The page's side of the worker: calls, aborts and errors as messages (test/browser/worker.test.ts has the rest). */
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { DeviceError, DeviceLostError } from '../../src/engine/errors.ts';
 import * as entry from '../../src/index.ts';
 import { InvSRWorker, type WorkerLoadOptions } from '../../src/library/worker-client.ts';
@@ -131,6 +131,20 @@ test('progress and tiles reach their own call', async () => {
   expect(sr.memory).toEqual(MEMORY);
 });
 
+test('bytes are taken by the call itself, and of a larger buffer no others', async () => {
+  for (const memory of [new ArrayBuffer(64), new SharedArrayBuffer(64)]) {
+    const { sr, worker } = await open((call) => [{ kind: 'done', call, memory: MEMORY }]);
+    const data = new Uint8Array(memory, 8, 4).fill(7);
+    const call = sr.upscale({ width: 1, height: 1, data });
+    data.fill(0);
+    const sent = worker.heard.at(-1);
+    if (sent?.kind !== 'upscale' || !('data' in sent.input)) throw new Error('nothing was sent');
+    expect([...sent.input.data]).toEqual([7, 7, 7, 7]);
+    expect(sent.input.data.buffer.byteLength).toBe(4);
+    await call;
+  }
+});
+
 test('an abort is told to the worker, and rejects with the reason when the worker has ended the call', async () => {
   const { sr, worker } = await open();
   const stop = new AbortController();
@@ -221,13 +235,22 @@ test('a canvas is handed over once', async () => {
   expect(sent).toEqual([{ number: 0, canvas: { width: 1 } }, { number: 0 }]);
 });
 
-test('a canvas of a call that was aborted before it was sent is handed over by the next', async () => {
+test('aborted before an element has its bitmap: that is closed, the canvas is handed over by the next call', async () => {
   const { sr, worker } = await open((call) => [{ kind: 'done', call, memory: MEMORY }]);
   const canvas = { width: 1 } as unknown as OffscreenCanvas;
-  const stop = new AbortController();
-  const aborted = sr.upscale(PICTURE, { canvas, signal: stop.signal });
-  stop.abort('no');
-  await expect(aborted).rejects.toBe('no');
+  const bitmap = { close: vi.fn() };
+  vi.stubGlobal('createImageBitmap', async () => bitmap);
+  try {
+    const element = { naturalWidth: 1, naturalHeight: 1 } as HTMLImageElement;
+    const stop = new AbortController();
+    const aborted = sr.upscale(element, { canvas, signal: stop.signal });
+    stop.abort('no');
+    await expect(aborted).rejects.toBe('no');
+    expect(bitmap.close).toHaveBeenCalledOnce();
+    expect(worker.heard).toHaveLength(1);
+  } finally {
+    vi.unstubAllGlobals();
+  }
   await sr.upscale(PICTURE, { canvas });
   expect(worker.heard.at(-1)).toMatchObject({ canvas: { number: 0, canvas: { width: 1 } } });
 });
