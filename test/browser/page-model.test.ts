@@ -4,7 +4,7 @@
  * One's own from a folder. The hub is a server on this machine, the models are tiny ones.
  */
 import { rmSync } from 'node:fs';
-import type { Locator, Page } from 'playwright-core';
+import type { Locator, Page, Route } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { serveDemoPage, shoot, violations } from '../harness/demo-page.ts';
 import { startHub } from '../harness/hub-models.ts';
@@ -224,13 +224,13 @@ inBrowsers((browser) => {
     await button(page, /^Model: Nano Built in/).waitFor();
   });
 
-  test('a hub that gives nothing: why, in words', async () => {
+  test('a hub that gives nothing: why, in words; no room, before the download and at its beginning: what to do', async () => {
     const page = await open(brokenHub);
     await using context = page.context();
     let status = 403;
-    await context.route(HUB, (route) =>
-      route.fulfill({ status, headers: { 'access-control-allow-origin': '*' } }),
-    );
+    const refuse = (route: Route): Promise<void> =>
+      route.fulfill({ status, headers: { 'access-control-allow-origin': '*' } });
+    await context.route(HUB, refuse);
     await openDialog(page);
     await page.getByText(/^The model is given only to people who log in/).waitFor();
     await page.getByText(/HTTP 403: access denied/).waitFor();
@@ -238,12 +238,9 @@ inBrowsers((browser) => {
     status = 404;
     await button(page, 'Try again').click();
     await page.getByText(/^The model is not where this page looks for it\./).waitFor();
-  });
+    await context.unroute(HUB, refuse);
+    await button(page, 'Try again').click();
 
-  test('no room, before the download and at its beginning: what to do about it', async () => {
-    const page = await open(brokenHub);
-    await using context = page.context();
-    await openDialog(page);
     const session = await context.newCDPSession(page);
     const { origin } = new URL(served.url);
     const limit = (quotaSize?: number) =>
