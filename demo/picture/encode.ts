@@ -74,7 +74,7 @@ export class FileSizeError extends PictureError {
 
   constructor(size: Size, options?: ErrorOptions) {
     super(
-      `This browser cannot put a picture of ${size.width} × ${size.height} pixels together. Save it as PNG, or at half the size.`,
+      `This browser cannot put a picture of ${size.width} × ${size.height} pixels together. Save it as PNG, which may have any size.`,
       options,
     );
     this.size = size;
