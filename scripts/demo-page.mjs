@@ -22,6 +22,9 @@ import { gzipSync } from 'node:zlib';
 import { installIfNeeded } from './install.mjs';
 import { helpIfAsked } from './help.mjs';
 
+/** Of a first visit, the embedded model included. */
+const MAX_BYTES = 5e6;
+
 const SAMPLES = ['still-life-lr.png', 'garden-lr.png'];
 
 /** Writes the page into an empty folder; run from the repository's root. */
@@ -106,7 +109,7 @@ const filesOf = (folder) =>
     .map((entry) => addressIn(folder, join(entry.parentPath, entry.name)))
     .toSorted();
 
-/** What a first visit loads, until nano can run. */
+/** What a first visit loads, until nano can run. Throws above the goal. */
 function printWeight(folder) {
   const kinds = new Map();
   for (const name of filesOf(folder)) {
@@ -125,6 +128,7 @@ function printWeight(folder) {
   const mb = (bytes) => `${(bytes / 1e6).toFixed(2)} MB`;
   const parts = [...kinds].map(([kind, bytes]) => `${kind} ${mb(bytes)}`);
   console.log(`page weight, text gzipped: ${mb(total)} (${parts.join(', ')})`);
+  if (total > MAX_BYTES) throw new Error(`the goal is at most ${mb(MAX_BYTES)}`);
 }
 
 /** Builds the page beside `folder`'s files: what it consists of is what a folder of its own has. */

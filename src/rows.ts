@@ -1,10 +1,10 @@
 /**
  * `invsr-webgpu/rows`: pixels of the host in, pixels out; what the command line is made of.
  *
- * `withDefaults` completes options, `fitMemory` makes them modest until they fit, and `TileNetworks` has the
- * networks for them. `planHost` and `upscaleRows` take rows of a `RowSource` through their `patchSource` and
- * give finished rows, so that neither picture nor result is ever whole in memory. `upscalePixels` takes a
- * whole picture, as the official code does where `official` is set.
+ * `fitMemory` gives networks, and options made modest until they fit; without a look at memory they are
+ * `new TileNetworks(context, model, withDefaults(options, context))`. `planHost` and `upscaleRows` take rows of
+ * a `RowSource` through their `patchSource` and give finished rows, so that neither picture nor result is ever
+ * whole in memory. `upscalePixels` takes a whole picture, as the official code does where `official` is set.
  */
 export {
   type HostFrameOptions,

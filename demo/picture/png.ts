@@ -56,15 +56,18 @@ export function createPng({ width, height, channels, chunks = [] }: PngOptions):
   );
   const writer = compression.writable.getWriter();
   let above = new Uint8Array(stride);
+  let rowsLeft = height;
   return {
     async write(rows) {
       for (let at = 0; at < rows.length; at += stride) {
         const row = rows.slice(at, at + stride);
         await writer.write(filtered(row, above, channels));
         above = row;
+        rowsLeft--;
       }
     },
     async finish() {
+      if (rowsLeft !== 0) throw new Error(`${rowsLeft} of ${height} rows are missing`);
       await Promise.all([writer.close(), compressed]);
       return new Blob([...parts, pngChunk('IEND', new Uint8Array())], { type });
     },

@@ -1,5 +1,5 @@
 /** The result as a file, on the clipboard, or shared. */
-import { useSignal } from '@preact/signals';
+import { useSignal, useSignalEffect } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { encodeResult } from '../actions/result.ts';
 import { explain } from '../explain.ts';
@@ -31,6 +31,8 @@ export function SaveDialog({ onClose }: { readonly onClose: () => void }) {
   /** From 0 to 1; null while nothing is made. */
   const share = useSignal<number | null>(null);
   const hasWebp = useSignal(true);
+  // Another photo was dropped, or the device is lost.
+  useSignalEffect(() => void (app.result.value ?? onClose()));
   useEffect(() => void canWrite('webp').then((can) => (hasWebp.value = can)), []);
   const { value: picture } = app.picture;
   if (!picture) return null;

@@ -1,10 +1,12 @@
-/** `invsr info`: adapters, and what each would be used for. */
+/** `invsr info`: adapters, and what each would be used for; --plan: info-plan.ts. */
 import { Command } from 'commander';
 import { type Capabilities, nameOf } from '../engine/device.ts';
 import { NO_ADAPTER_REMEDY } from '../engine/node-adapters.ts';
 import { type ListedAdapter, listAdapters } from '../engine/node-device.ts';
 import { VERSION } from '../version.ts';
 import { originOf } from './context.ts';
+import { type PlanFlags, printPlans } from './info-plan.ts';
+import { choice, tileSize } from './options.ts';
 import { type DesignStore, openDesigns } from './tuned-designs.ts';
 import type { CommandContext } from './progress.ts';
 
@@ -12,14 +14,22 @@ const EXAMPLES = `
 Examples:
   invsr info
   invsr info --json
+  invsr info --plan --model sd-turbo --adapter llvmpipe
   invsr upscale in.png -o out.png --adapter llvmpipe    part of a name is enough`;
 
-export function infoCommand({ reporter }: Pick<CommandContext, 'reporter'>): Command {
+export function infoCommand(work: CommandContext): Command {
+  const { reporter } = work;
   return new Command('info')
     .description('List adapters, their features and limits, and the kernels each would get.')
+    .option('--plan', 'instead: what upscale would run, dispatch by dispatch, with the flags below')
+    .option('--model <name|dir>', 'as for upscale', 'invsr-nano')
+    .option('--adapter <name>', 'as for upscale', 'auto')
+    .option('--tile <pixels>', 'as for upscale', tileSize, 128)
+    .addOption(choice('--precision <kind>', 'as for upscale', ['auto', 'f16', 'f32'], 'auto'))
     .option('--json', 'one JSON object on stdout')
     .addHelpText('after', EXAMPLES)
-    .action(async () => {
+    .action(async (flags: PlanFlags & { readonly plan?: boolean }) => {
+      if (flags.plan) return printPlans(flags, work);
       const adapters = await listAdapters();
       const stores = await Promise.all(adapters.map((adapter) => openDesigns(adapter)));
       reporter.result(

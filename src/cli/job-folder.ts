@@ -5,20 +5,18 @@
  *   input.v        the decoded input                       (vips-file.ts)
  *   rows.v         the result's rows, growing
  *   <k>.patches    f32 patches of batch k, as long as rows that are not done need them
- *   lock           id of the process at work
+ *   lock           id of the process at work              (job-lock.ts)
  *
  * Order of writes: patches are whole under their name or not there; rows are on the disk before
  * job.json counts them; patches go after that. So the folder is right at every moment, whatever ends
  * the process, and a job with the same key goes on from it and makes the same bytes.
  */
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type FileHandle, open, readdir, readFile, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { PatchStore, ResultRows } from '../invsr/host-frame.ts';
 import { firstBatchOf, type HostPlan } from '../invsr/host-plan.ts';
-import { isAlive } from '../weights/hub/lock.ts';
-import { makeFolder } from '../weights/node-folder.ts';
-import { InputError, setResumable } from './errors.ts';
+import { setResumable } from './errors.ts';
+import { folderOf } from './job-lock.ts';
 import {
   fieldsXml,
   HEADER_BYTES,
@@ -189,45 +187,6 @@ interface Opened {
 
 const jobJson = (state: JobState): string => `${JSON.stringify(state)}\n`;
 
-export const folderOf = (output: string): string =>
-  join(dirname(output), `.${basename(output).slice(0, 200)}.invsr-part`);
-
-/** Makes the folder, or takes over one that no other process works in. */
-export function lockFolder(output: string): void {
-  const folder = folderOf(output);
-  try {
-    makeFolder(folder);
-  } catch (cause) {
-    throw writeError(output, cause);
-  }
-  const lock = join(folder, 'lock');
-  const owner = Number(readOr(lock, ''));
-  if (owner > 0 && isAlive(owner)) {
-    throw new InputError(
-      `${output} is being made by process ${owner}; wait for it, or delete ${lock} if that is no invsr`,
-    );
-  }
-  if (!hasJournal(output)) addPartial(folder);
-  setResumable(false);
-  try {
-    writeFileSync(lock, String(process.pid));
-  } catch (cause) {
-    throw writeError(output, cause);
-  }
-}
-
-/** Whether an earlier process left a journal here, of whatever job. */
-export const hasJournal = (output: string): boolean =>
-  readOr(join(folderOf(output), 'job.json'), '') !== '';
-
-/** Ends the work in a folder, which stays where it is worth something. */
-export function unlockFolder(output: string, { keep }: { readonly keep: boolean }): void {
-  const folder = folderOf(output);
-  rmSync(keep ? join(folder, 'lock') : folder, { recursive: true, force: true });
-  keepPartial(folder);
-  setResumable(keep);
-}
-
 async function stateOf(folder: string): Promise<JobState | undefined> {
   const text = await readFile(join(folder, 'job.json'), 'utf8').catch(() => '');
   try {
@@ -259,13 +218,5 @@ async function writeAll(file: FileHandle, bytes: Uint8Array, position: number): 
   for (let done = 0; done < bytes.length;) {
     const { bytesWritten } = await file.write(bytes, done, bytes.length - done, position + done);
     done += bytesWritten;
-  }
-}
-
-function readOr(file: string, fallback: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return fallback;
   }
 }

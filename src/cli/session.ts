@@ -5,7 +5,7 @@ import { createDevice } from '../engine/node-device.ts';
 import { fitMemory, type MemoryFit } from '../invsr/memory-fit.ts';
 import type { MemoryPlan } from '../invsr/memory-plan.ts';
 import type { Model } from '../invsr/model.ts';
-import { TileNetworks } from '../invsr/tile-networks.ts';
+import type { TileNetworks } from '../invsr/tile-networks.ts';
 import type { UpscalerOptions } from '../invsr/upscaler-options.ts';
 import { tuneInBackground } from '../tune/background.ts';
 import type { TuneResult } from '../tune/tune.ts';
@@ -48,8 +48,7 @@ export async function openSession(
     device.destroy();
     throw error;
   }
-  const { options } = fit;
-  const networks = new TileNetworks(context, model, options);
+  const { networks, options } = fit;
   return {
     networks,
     options,

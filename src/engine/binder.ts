@@ -112,7 +112,7 @@ export function bindDispatches(
   dispatches: readonly Dispatch[],
   first: number,
 ): BoundPlan {
-  const { plan, slots, params, ranges, compiled } = sources;
+  const { params, ranges, compiled } = sources;
   const layouts = dispatches.map((dispatch) => {
     const { path, kernel, inputs } = dispatch;
     const entry = compiled.get(kernel.wgsl);
@@ -139,24 +139,6 @@ export function bindDispatches(
   let bound: Externals = {};
   let releases = context.weights.releases;
 
-  function resourceOf(path: string, location: Location): GPUBufferBinding {
-    switch (location.kind) {
-      case 'slot': {
-        const buffer = slots.buffers[location.index];
-        if (!buffer) throw new Error(`${path}: the plan has no slot ${location.index}`);
-        const { offset = 0, bytes = plan.slots[location.index]?.bytes ?? 0 } = location;
-        return { buffer, offset, size: bufferSize(bytes) };
-      }
-      case 'weight': {
-        const weight = plan.weights[location.index];
-        if (!weight) throw new Error(`${path}: the plan has no weight ${location.index}`);
-        return { buffer: context.weights.at(weight) };
-      }
-      case 'external':
-        return externalOf(plan, location, bound);
-    }
-  }
-
   function groupOf(i: number): GPUBindGroup {
     const dispatch = dispatches[i];
     const layout = layouts[i];
@@ -169,7 +151,7 @@ export function bindDispatches(
         { binding: 0, resource: { buffer: params, ...ranges[first + i] } },
         ...layout.bindings.map(({ binding, location }) => ({
           binding,
-          resource: resourceOf(path, location),
+          resource: resourceOf(context, sources, location, path, bound),
         })),
       ],
     });
@@ -198,6 +180,31 @@ export function bindDispatches(
       }
     },
   };
+}
+
+/** What a location is bound to; `path` tells in errors whose it is. */
+export function resourceOf(
+  context: EngineContext,
+  { plan, slots }: Pick<BindSources, 'plan' | 'slots'>,
+  location: Location,
+  path: string,
+  externals: Externals = {},
+): GPUBufferBinding {
+  switch (location.kind) {
+    case 'slot': {
+      const buffer = slots.buffers[location.index];
+      if (!buffer) throw new Error(`${path}: the plan has no slot ${location.index}`);
+      const { offset = 0, bytes = plan.slots[location.index]?.bytes ?? 0 } = location;
+      return { buffer, offset, size: bufferSize(bytes) };
+    }
+    case 'weight': {
+      const weight = plan.weights[location.index];
+      if (!weight) throw new Error(`${path}: the plan has no weight ${location.index}`);
+      return { buffer: context.weights.at(weight) };
+    }
+    case 'external':
+      return externalOf(plan, location, externals);
+  }
 }
 
 function externalOf(

@@ -21,6 +21,7 @@ import {
   bindingsOf,
   type Externals,
   packPlanParams,
+  resourceOf,
   slotRequests,
 } from './binder.ts';
 import type { EngineContext } from './context.ts';
@@ -28,7 +29,7 @@ import { expectWithin } from './device.ts';
 import { inScope } from './error-scope.ts';
 import { workDone, workMsOf } from './nudge.ts';
 import type { Pipelines } from './pipelines.ts';
-import { dispatchesOf, type Plan } from './plan.ts';
+import { dispatchesOf, type Location, type Plan } from './plan.ts';
 import type { ProfiledSubmit, Profiler } from './profiler.ts';
 import { letGo } from './slices.ts';
 import { adaptRate, nextCut, PACE } from './submits.ts';
@@ -57,8 +58,8 @@ export interface Executor {
    * submits. Runs of one context queue up. After an abort or an error the executor is as before.
    */
   run(options: RunOptions): Promise<void>;
-  /** What holds a tensor of `plan.named` that is no external, until the context's next run. */
-  bufferOf(name: string): GPUBuffer;
+  /** What holds a tensor of the plan that is no external; a slot until the context's next run. */
+  bufferOf(location: Location): GPUBuffer;
   /** Aborts a run under way and frees the slots; the weights stay. */
   dispose(): void;
 }
@@ -120,14 +121,7 @@ export async function createExecutor(
         context.exclusive(() =>
           replay(context, body, { ...options, signal: stopsOf(options.signal) }),
         ),
-      bufferOf(name) {
-        const location = plan.named[name]?.location;
-        if (!location || location.kind === 'external') throw new Error(`the plan holds no ${name}`);
-        const weight = location.kind === 'weight' ? plan.weights[location.index] : undefined;
-        const buffer = weight ? context.weights.at(weight) : slots.buffers[location.index];
-        if (!buffer) throw new Error(`${name}: the plan has no ${location.kind} ${location.index}`);
-        return buffer;
-      },
+      bufferOf: (location) => resourceOf(context, sources, location, 'a named tensor').buffer,
       dispose,
     };
   } catch (error) {

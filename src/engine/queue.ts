@@ -10,19 +10,18 @@ export interface Queue {
 
 export function createQueue(): Queue {
   let last: Promise<void> = Promise.resolve();
-  let pending = 0;
   const turn = async (): Promise<() => void> => {
     const before = last;
     let resolve = (): void => {};
     last = new Promise((settle) => (resolve = settle));
-    pending++;
+    queue.pending++;
     await before;
     return () => {
-      pending--;
+      queue.pending--;
       resolve();
     };
   };
-  const queue = async <T>(work: () => Promise<T>): Promise<T> => {
+  const run = async <T>(work: () => Promise<T>): Promise<T> => {
     const end = await turn();
     try {
       return await work();
@@ -30,7 +29,6 @@ export function createQueue(): Queue {
       end();
     }
   };
-  return Object.defineProperty(Object.assign(queue, { turn }), 'pending', {
-    get: () => pending,
-  }) as Queue;
+  const queue = Object.assign(run, { turn, pending: 0 });
+  return queue;
 }

@@ -29,7 +29,7 @@ import {
 } from './spans.ts';
 import { type Band, isLocal, type Strip, stripsOf } from './strips.ts';
 import { type Uses, usesOf } from './uses.ts';
-import { chunksOf, imageOf, type Piece, windowOf } from './windows.ts';
+import { chunksOf, imageAt, type Piece, windowOf } from './windows.ts';
 
 /** In steps of a few milliseconds, as `inSlices` takes them. */
 export function* banding(graph: Graph, options: BandOptions): Work<Graph> {
@@ -174,7 +174,7 @@ class BandWriter {
         case 'rows':
           return [name, place(tensor, read ?? part)];
         case 'image':
-          return [name, imageOf(tensor, part.image)];
+          return [name, imageAt(tensor, part.image)];
         default:
           return [name, tensor];
       }

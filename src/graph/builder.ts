@@ -10,6 +10,7 @@ import {
   type Shape,
   ShapeError,
   type TensorType,
+  sizeOf,
 } from '../engine/kernel.ts';
 import type { PlanWeight } from '../engine/plan.ts';
 import type { Padding } from '../kernels/conv2d.ts';
@@ -174,7 +175,7 @@ export class GraphBuilder {
     if (c % groups !== 0) {
       throw new WeightError(`${w.path}: ${c} channels do not divide into ${groups} groups`);
     }
-    const pixels = x.shape.slice(1, -1).reduce((a, b) => a * b, 1);
+    const pixels = sizeOf(x.shape.slice(1, -1));
     const image = this.reshape(x, [n, 1, pixels, c]);
     const partial = this.emit(
       'groupNormPartial',
@@ -286,8 +287,7 @@ export class GraphBuilder {
 
   /** Another shape of the same storage; free. */
   reshape(x: Tensor, shape: Shape): Tensor {
-    const size = (s: Shape): number => s.reduce((a, b) => a * b, 1);
-    if (size(shape) !== size(x.shape)) {
+    if (sizeOf(shape) !== sizeOf(x.shape)) {
       throw new ShapeError(`cannot view ${format(x)} as [${shape.join(',')}]`);
     }
     return { id: x.id, dtype: x.dtype, shape };

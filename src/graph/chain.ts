@@ -7,6 +7,7 @@
  * depend on weights alone: `Plan.prepare` multiplies them once, in the storage of the activations. They
  * take memory beside V and W, and a plan of its own makes its own.
  */
+import { sizeOf } from '../engine/kernel.ts';
 import { type Graph, newIds, type Node, type Tensor } from './graph.ts';
 import { NO_INPUTS } from './row-norms.ts';
 import { soleProducer, type Uses, usesOf } from './uses.ts';
@@ -80,5 +81,5 @@ const isPlain = ({ inputs, constants }: Linear): boolean =>
 
 const flat = (tensor: Tensor): Tensor => ({
   ...tensor,
-  shape: [1, tensor.shape.reduce((size, n) => size * n, 1)],
+  shape: [1, sizeOf(tensor.shape)],
 });

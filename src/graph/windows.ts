@@ -35,7 +35,7 @@ export function windowOf(
 }
 
 /** Image n, or the only one. */
-export function imageOf(tensor: Tensor, n: number): Tensor {
+export function imageAt(tensor: Tensor, n: number): Tensor {
   const images = imagesOf(tensor);
   if (images === 1) return tensor;
   return viewOf(tensor, (n * byteLength(tensor)) / images, [1, ...tensor.shape.slice(1)]);

@@ -24,9 +24,8 @@ import { type PaddingPlan, planPadding } from './padding.ts';
 import { createRunner, planning, type Runner } from './runner.ts';
 import { SCALE } from './tile-graph.ts';
 import { DEFAULT_SEED, writePlaces, writeSeed } from './tile-inputs.ts';
-import type { TileJob, TileNetworks } from './tile-networks.ts';
+import type { TileJob, TileNetworks, TileRequest } from './tile-networks.ts';
 import type { DumpStage } from './tile-plans.ts';
-import type { TileProgress } from './tile-source.ts';
 import { type Tile, type TileGrid, evenGrid } from './tiles.ts';
 import type { UpscalerOptions } from './upscaler-options.ts';
 
@@ -113,15 +112,11 @@ export const lrBytes = ({ width, height }: ImageSize): number =>
 /** Bytes of `content` and of `final`. */
 export const resultBytes = (lr: ImageSize): number => SCALE * SCALE * lrBytes(lr);
 
-export interface FrameRequest {
+export interface FrameRequest extends Omit<TileRequest, 'noise' | 'count'> {
   readonly colorFix: ColorFix;
   readonly seed?: number | undefined;
   /** Writes `draw0` and `draw1` of a batch. @default the generator, by `seed` */
   readonly writeDraws?: ((buffers: Buffers, batch: PlacedBatch) => Promise<void>) | undefined;
-  readonly dump?: DumpStage | undefined;
-  readonly budgetMs?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: ((progress: TileProgress) => void) | undefined;
   /** A batch is part of `content`; later ones add to it where they overlap (`settledBy`). */
   readonly onBlended?: ((batch: PlacedBatch) => Promise<void>) | undefined;
 }
@@ -145,8 +140,7 @@ export async function padFrame(job: FrameJob): Promise<void> {
 export async function runFrame({ networks, plan, ...job }: FrameJob): Promise<void> {
   const { buffers, request } = job;
   const { lr, tile, padding, grid, official, origin } = plan;
-  const { signal, writeDraws, seed = DEFAULT_SEED, budgetMs, dump } = request;
-  const { onProgress, onBlended } = request;
+  const { signal, writeDraws, seed = DEFAULT_SEED, budgetMs, onBlended } = request;
   const small = new Map<string, Runner>();
   const around = async (kind: 'crop' | 'blend', batch: number): Promise<Runner> => {
     const known = small.get(`${kind} ${batch}`);
@@ -171,13 +165,10 @@ export async function runFrame({ networks, plan, ...job }: FrameJob): Promise<vo
   try {
     await buffers.create('content', resultBytes(lr));
     const run = {
+      ...request,
       noise: writeDraws ? 'given' : 'generated',
       count: grid.tiles.length,
       shared: buffers,
-      signal,
-      budgetMs,
-      dump,
-      onProgress,
     } as const;
     for await (const { job: batch, buffers: own } of networks.run(plan.batches, begin, run)) {
       await (await around('blend', batch.count)).run(own, { signal, budgetMs });
@@ -191,24 +182,24 @@ export async function runFrame({ networks, plan, ...job }: FrameJob): Promise<vo
 /** `content` → `final`: colour fix, values in [0, 1]. */
 export async function finishFrame(job: FrameJob): Promise<void> {
   const { plan, request } = job;
-  const { lr, padding, official } = plan;
   const { colorFix, dump } = request;
-  await runOnce(job, finishGraph(lr, { padding, colorFix, officialStyle: official }), dump);
+  await runOnce(job, finishGraph(plan.lr, { ...plan, colorFix }), dump);
 }
 
 /** The small plans around the networks: what they take of memory, and to be compiled ahead. */
 export async function plansAround(
   context: EngineContext,
-  { lr, tile, padding, official, batches }: FramePlan,
+  frame: FramePlan,
   colorFix: ColorFix,
 ): Promise<readonly Plan[]> {
+  const { lr, tile, padding, batches } = frame;
   const count = batches[0]?.count ?? 1;
   const pad = padGraph(lr, padding);
   const graphs = [
     ...(pad ? [pad] : []),
     cropGraph(padding, count, tile),
     blendGraph(lr, count, tile),
-    finishGraph(lr, { padding, colorFix, officialStyle: official }),
+    finishGraph(lr, { ...frame, colorFix }),
   ];
   const plans: Plan[] = [];
   for (const graph of graphs) plans.push(await inSlices(planning(context, graph)));

@@ -13,7 +13,7 @@ import { enlargedRows, reflectableRows, type RowSource } from './row-source.ts';
 import { RowBlender } from './row-blender.ts';
 import { SCALE } from './tile-graph.ts';
 import { cutTiles } from './tile-cutter.ts';
-import type { PatchSource, TileProgress } from './tile-source.ts';
+import type { PatchOptions, PatchSource } from './tile-source.ts';
 
 /** Rows [first, first + count) of the result: R, G, B and, where the source has one, alpha. */
 export interface ResultRows {
@@ -32,12 +32,10 @@ export interface PatchStore {
   save(batch: number, patches: Float32Array): Promise<void>;
 }
 
-export interface HostFrameOptions {
+export interface HostFrameOptions extends Omit<PatchOptions, 'count'> {
   /** Bits per value of the rows. */
   readonly depth: 8 | 16;
   readonly store?: PatchStore | undefined;
-  readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: ((progress: TileProgress) => void) | undefined;
 }
 
 /** About this much content is finished at once. */

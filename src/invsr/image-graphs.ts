@@ -77,7 +77,7 @@ export interface FinishOptions {
    * The style image is the padded LR squeezed onto the cropped result, as the official code has
    * it: misaligned whenever anything was padded.
    */
-  readonly officialStyle: boolean;
+  readonly official: boolean;
 }
 
 /**
@@ -88,7 +88,7 @@ export interface FinishOptions {
  */
 export function finishGraph(
   size: ImageSize,
-  { padding, colorFix, officialStyle }: FinishOptions,
+  { padding, colorFix, official }: FinishOptions,
 ): Graph {
   const g = new GraphBuilder({ precision: 'f32' });
   const type = resultType(size);
@@ -100,7 +100,7 @@ export function finishGraph(
   return g.build();
 
   function fixColors(): Tensor {
-    const lr = officialStyle
+    const lr = official
       ? g.external(paddedName(padding), image(padding))
       : g.external('lr', image(size));
     const style = g.emit('bicubicAntialias', 'style', { x: lr }, sizeOfImage(type), type);

@@ -1,9 +1,9 @@
-/** Options made modest until a run fits in a given memory. */
+/** Networks with options made modest until a run fits in a given memory. */
 import type { EngineContext } from '../engine/context.ts';
 import { MemoryError } from './errors.ts';
 import type { MemoryPlan } from './memory-plan.ts';
 import type { Model } from './model.ts';
-import { TilePlans } from './tile-plans.ts';
+import { TileNetworks } from './tile-networks.ts';
 import { type UpscalerOptions, withDefaults } from './upscaler-options.ts';
 
 /** Tried in turn where nothing else helps: smaller tiles see less of the picture at a time. */
@@ -11,6 +11,8 @@ const SMALLER_TILES = [96, 64, 48, 32];
 
 export interface MemoryFit {
   readonly options: Required<UpscalerOptions>;
+  /** With these options; nothing of them is on the device yet. */
+  readonly networks: TileNetworks;
   readonly plan: MemoryPlan;
   /** What was given up, for people; empty where all fits as asked. */
   readonly changes: readonly string[];
@@ -18,7 +20,8 @@ export interface MemoryFit {
 
 /**
  * Gives up, in this order, as little as brings the plan under `limitBytes`: whole activations, tile
- * batches, networks staying on the device, tile size. MemoryError where even that is too much.
+ * batches, networks staying on the device, tile size. MemoryError where even that is too much;
+ * ConfigError where `cfg` needs a negative prompt and the model has none.
  */
 export async function fitMemory(
   context: EngineContext,
@@ -42,8 +45,11 @@ export async function fitMemory(
   ];
   let least = Infinity;
   for (const options of candidates) {
-    const plan = await new TilePlans(context, model, options).memory(options.tileBatch);
-    if (plan.peakBytes <= limitBytes) return { options, plan, changes: changesOf(wanted, options) };
+    const networks = new TileNetworks(context, model, options);
+    const plan = await networks.plans.memory(options.tileBatch);
+    if (plan.peakBytes <= limitBytes) {
+      return { options, networks, plan, changes: changesOf(wanted, options) };
+    }
     least = Math.min(least, plan.peakBytes);
   }
   throw new MemoryError(

@@ -90,7 +90,8 @@ export async function runnerOf(
       if (!named) throw new Error(`the plan has no tensor named ${name}`);
       const { location, type } = named;
       const isExternal = location.kind === 'external';
-      return { buffer: isExternal ? buffers.at(location.name) : executor.bufferOf(name), type };
+      const buffer = isExternal ? buffers.at(location.name) : executor.bufferOf(location);
+      return { buffer, type };
     },
     dispose: () => executor.dispose(),
   };

@@ -9,6 +9,7 @@
  * activation too large for it gives, so the stage is built anew in f32 and goes on so.
  */
 import type { EngineContext } from '../engine/context.ts';
+import type { RunOptions } from '../engine/executor.ts';
 import { byteLength } from '../engine/kernel.ts';
 import type { Plan } from '../engine/plan.ts';
 import { createQueue } from '../engine/queue.ts';
@@ -20,7 +21,7 @@ import { loadAndCompile, type Runner, runnerOf } from './runner.ts';
 import type { PrecisionWarning } from './stage-precision.ts';
 import { COMPONENTS, type Stage, STAGES } from './tile-graph.ts';
 import { type TileKind, type TilePlanOptions, TilePlans, watching } from './tile-plans.ts';
-import type { TileProgress } from './tile-source.ts';
+import type { PatchOptions } from './tile-source.ts';
 import { LOW_MEMORY_TILES } from './upscaler-options.ts';
 
 export interface TileNetworksOptions extends TilePlanOptions {
@@ -34,26 +35,21 @@ export interface TileJob {
   readonly count: number;
 }
 
-export interface TileRequest extends TileKind {
-  /** Tiles in all jobs together, for progress. */
-  readonly count: number;
-  readonly signal?: AbortSignal | undefined;
+export interface TileRequest extends TileKind, PatchOptions {
   /** Device time per submit (engine/executor.ts). */
   readonly budgetMs?: number | undefined;
-  readonly onProgress?: ((progress: TileProgress) => void) | undefined;
 }
 
 /** One run of one stage. */
 interface StageRun extends Omit<TileRequest, 'count'> {
   readonly buffers: Buffers;
-  /** Hears the share that is done. */
-  readonly onRun: (share: number) => void;
+  readonly onRun: RunOptions['onProgress'];
 }
 
 export class TileNetworks {
   readonly context: EngineContext;
+  readonly model: Model;
   readonly plans: TilePlans;
-  readonly #model: Model;
   readonly #options: TileNetworksOptions;
   readonly #runners = new Map<Plan, { readonly stage: Stage; readonly runner: Runner }>();
   /** Runners are shared: one run or preparation at a time has them. */
@@ -64,13 +60,8 @@ export class TileNetworks {
     checkGuidance(model, options.cfg);
     this.context = context;
     this.plans = new TilePlans(context, model, options);
-    this.#model = model;
+    this.model = model;
     this.#options = options;
-  }
-
-  /** Channels of the latents, and so of the draws. */
-  get latentChannels(): number {
-    return this.#model.configs.vae.latentChannels;
   }
 
   /** Something was prepared or run, and not freed since. */
@@ -125,7 +116,8 @@ export class TileNetworks {
             const runner = await this.#runStage(stage, job.count, {
               ...request,
               buffers,
-              onRun: (part) => onProgress?.({ stage: 'tiles', done: from + share * part, total }),
+              onRun: (p) =>
+                onProgress?.({ stage: 'tiles', done: from + share * (p.done / p.total), total }),
             });
             done += share;
             await dump?.(runner, buffers, `call${call + i}.`);
@@ -156,11 +148,7 @@ export class TileNetworks {
   ): Promise<Runner> {
     // Tells of loading and compiling where `prepare` has not done it: in low memory, for a last batch.
     const runner = await this.#runner(stage, this.plans.of(stage, batch, request), request);
-    await runner.run(buffers, {
-      signal: request.signal,
-      budgetMs: request.budgetMs,
-      onProgress: ({ done, total }) => onRun(done / total),
-    });
+    await runner.run(buffers, { ...request, onProgress: onRun });
     if (!this.#options.check) return runner;
     const { layerOf, WATCH } = await watching.load();
     const { readTensor } = await import('./read-tensor.ts');
@@ -183,7 +171,7 @@ export class TileNetworks {
 
   /** Loads and compiles plans; those that have no runner get one. */
   async #open(plans: readonly StagePlan[], { signal, onProgress }: LoadRequest): Promise<void> {
-    const options = { model: this.#model, signal, onProgress };
+    const options = { model: this.model, signal, onProgress };
     const all = plans.map(({ plan }) => plan);
     const compiled = await loadAndCompile(this.context, all, options);
     for (const { stage, plan } of plans) {
@@ -209,7 +197,7 @@ export class TileNetworks {
   }
 }
 
-type LoadRequest = Pick<TileRequest, 'signal' | 'onProgress'>;
+type LoadRequest = Omit<PatchOptions, 'count'>;
 
 /** Jobs in groups of at least `tiles` tiles, pulled when they are needed. */
 async function* groupsOf<Job extends TileJob>(

@@ -65,7 +65,8 @@ export async function upscalePixels(
   options: PixelsOptions,
 ): Promise<PixelsResult> {
   const { tile, tileBatch, official, noise, dump, signal, onProgress } = options;
-  const { context, latentChannels } = networks;
+  const { context, model } = networks;
+  const { latentChannels } = model.configs.vae;
   checkPixels(input);
   const lr = lrSize(input);
   expectFrameFits(context.capabilities, lr);

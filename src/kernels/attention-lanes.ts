@@ -6,8 +6,9 @@
  *   softmax  each lane its own queries
  *   output   ROWS queries × 16 channels in registers, summed over the block's keys; into `y`
  *
- * On lavapipe a load costs far more than a multiplication: see implicit-gemm-cpu.ts. So the 16 vec4s of keys or values of a step are gathered together, every lane taking
- * others, and reach all lanes by `subgroupBroadcast` from constant lanes, as weights do there.
+ * On lavapipe a load costs far more than a multiplication: see implicit-gemm-cpu.ts. So the 16 vec4s of
+ * keys or values of a step are gathered together, every lane taking others, and reach all lanes by
+ * `subgroupBroadcast` from constant lanes, as weights do there.
  *
  * `p` and `y` are arrays in memory, since they are indexed by loop counters; both products read or write
  * them once per step or block. That they begin as zeros is a store per element in the text that

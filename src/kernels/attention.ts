@@ -13,8 +13,8 @@
  * With `causal`, query i sees keys 0 to i only, and Lq = Lk.
  *
  * Keys are taken in blocks; each query keeps the maximum m and the sum l of its exponentials so far
- * in f32 and rescales its output when m grows (Milakov & Gimelshein 2018, FlashAttention). q is
- * multiplied by log2(e)/√d in f32, so scores are exponents of 2. Keys past the end get MASKED.
+ * in f32 and rescales its output when m grows (Milakov & Gimelshein 2018, FlashAttention). Scores are
+ * multiplied by log2(e)/√d in f32, which makes them exponents of 2. Keys past the end get MASKED.
  *
  * Where y is f32, a block's products are summed before they join the output: that rounds once per block,
  * not once per key, which the 16,384 keys of the noise predictor need to stay within the f32 gate.

@@ -1,6 +1,6 @@
 /**
- * Moments (moments.ts) of each channel over each chunk of pixels, for a group norm's statistics: the
- * first of its three kernels (group-norm-finalize.ts, group-norm-apply.ts), where no product has them already.
+ * Moments (moments.ts) of each channel over each chunk of pixels, for a group norm's statistics, where no
+ * product has them already: the first of its three kernels (group-norm-finalize.ts, group-norm-apply.ts).
  *
  *   x         [N, H, W, C]           f16 or f32; C a multiple of 4
  *   partial   [N, chunks, 3, C]      f32; chunks from `groupNormChunks` (moments.ts)

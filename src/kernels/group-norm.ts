@@ -165,11 +165,9 @@ fn groups_of(vector: u32) -> vec4u {
 
 // A value for each channel → their sums by group.
 fn by_group(value: vec4f, groups: vec4u) -> vec4f {
-  let number = vec4u(0u, 1u, 2u, 3u);
-  return select(vec4f(), value.xxxx, number == groups.xxxx)
-    + select(vec4f(), value.yyyy, number == groups.yyyy)
-    + select(vec4f(), value.zzzz, number == groups.zzzz)
-    + select(vec4f(), value.wwww, number == groups.wwww);
+  var sums = vec4f();
+  for (var c = 0u; c < 4u; c++) { sums[groups[c]] += value[c]; }
+  return sums;
 }
 
 // A value for each group → the one of each channel.

@@ -12,10 +12,10 @@
  *   weight    [taps…, Ci, Co]       f16 or f32, or in blocks (blocks.ts); phases or images before the taps
  *   out       [N, Ho, Wo, Co]       f16 or f32; Ci and Co multiples of 4
  *
- * 2·N·Ho·Wo·taps·Ci·Co operations. A workgroup makes some pixels × some columns of the output (alu-tiles.ts,
- * matrix-tiles.ts, implicit-gemm-cpu.ts): x is read once for every block of columns, weights once for every
- * tile of pixels. So arithmetic is the bound, but for few channels (x and out: the first and last
- * convolutions of a network) and for few pixels (weights: the UNet at 8 × 8).
+ * 2·N·Ho·Wo·taps·Ci·Co operations. A workgroup makes some pixels × some columns of the output
+ * (alu-tiles.ts, matrix-tiles.ts, implicit-gemm-cpu.ts): x is read once for every block of columns,
+ * weights once for every tile of pixels. So arithmetic is the bound, but for few channels (x and out: the
+ * first and last convolutions of a network) and for few pixels (weights: the UNet at 8 × 8).
  *
  * Extents are parameters, so the ops share a pipeline where storage types and epilogue agree:
  * on CPU adapters compiling one takes longer than most dispatches. Sums are f32.

@@ -6,9 +6,10 @@
  *   x, y         [..., C]   f16 or f32, C a multiple of 4
  *   gamma, beta  [C]        f32
  *
- * One team per row, two reads of x, the second from cache; memory-bound. Each invocation runs Welford's update in four
- * streams (the components of its vectors), and the streams are merged at the end. They count from the
- * row's first value, so that rows with |mean| ≫ spread lose nothing: the mean that f32 holds is a small one.
+ * One team per row (team.ts), two reads of x, the second from cache; memory-bound. Each invocation runs
+ * Welford's update in four streams (the components of its vectors), and the streams are merged at the end.
+ * They count from the row's first value, so that rows with |mean| ≫ spread lose nothing: the mean that f32
+ * holds is a small one.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
 import {

@@ -75,22 +75,16 @@ ${readWgsl('gaussian', 1, gaussian.dtype, target)}
 ${readWgsl('noise', 2, noise.dtype, target)}
 ${writeWgsl('y', 3, 'f32', target)}
 
-fn parameter(pixel: u32, channel: u32) -> f32 {
-  let last = 4u * params.gaussian_groups - 1u;  // padding channels of y ask for more
-  let c = min(channel, last);
-  return load_gaussian(pixel * params.gaussian_groups + c / 4u)[c % 4u];
-}
-
 fn element(at: Position) {
-  let pixel = (at.n * params.height + at.y) * params.width + at.x;
-  let mean = load_gaussian(pixel * params.gaussian_groups + at.group);
+  let first = ((at.n * params.height + at.y) * params.width + at.x) * params.gaussian_groups;
+  let mean = load_gaussian(first + at.group);
   let channel = 4u * at.group + vec4u(0u, 1u, 2u, 3u);
-  let logvar = vec4f(
-    parameter(pixel, params.channels + channel.x),
-    parameter(pixel, params.channels + channel.y),
-    parameter(pixel, params.channels + channel.z),
-    parameter(pixel, params.channels + channel.w),
-  );
+  var logvar = vec4f();
+  for (var i = 0u; i < 4u; i++) {
+    // Padding channels of y ask for more than there are.
+    let c = min(params.channels + channel[i], 4u * params.gaussian_groups - 1u);
+    logvar[i] = load_gaussian(first + c / 4u)[c % 4u];
+  }
   let deviation = exp(0.5 * clamp(logvar, vec4f(-30.0), vec4f(20.0)));
   let sample = (mean + deviation * load_noise(at.i)) * params.scale;
   store_y(at.i, select(vec4f(0.0), sample, channel < vec4u(params.channels)));

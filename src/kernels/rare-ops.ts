@@ -1,6 +1,7 @@
 /**
- * Ops that only some graphs have: on-demand.ts. On a GPU, graph rewriting leaves none of them in the networks of
- * invsr-nano (test/unit/rare-ops.test.ts); they are those of options, tuning, large networks and tiles.
+ * Ops that only some graphs have: on-demand.ts. On a GPU, graph rewriting leaves none of them in the
+ * networks of invsr-nano unless they shall be compact (test/unit/rare-ops.test.ts); they are those of
+ * options, tuning, large networks and tiles.
  */
 export { activation } from './activation.ts';
 export { batchedLinear } from './batched-linear.ts';

@@ -4,16 +4,18 @@
  *   K(d) = (a+2)·d³ - (a+3)·d² + 1          for d = |distance| ≤ 1        (Keys)
  *        = a·(d³ - 5d² + 8d - 4)            for 1 < d < 2, else 0
  *
- *   bicubic            a = -0.75; 4x4 taps around s = (dst + ½)·in/out - ½, clamped to the border
- *   bicubicAntialias   a = -0.5; K is stretched by m = max(in/out, 1), taps j with
- *                      trunc(c - 2m + ½) ≤ j < trunc(c + 2m + ½), c = (dst + ½)·in/out, those
- *                      outside the image dropped and the weights K((j + ½ - c)/m) normalised
+ *   bicubic            a = -0.75, m = 1; taps outside the image are those at its border
+ *   bicubicAntialias   a = -0.5, m = max(in/out, 1); taps outside the image dropped
+ *
+ *   taps j with ⌊c - 2m + ½⌋ ≤ j < ⌊c + 2m + ½⌋, c = (dst + ½)·in/out; weights K((j + ½ - c)/m), normalised
  *
  *   x   [N, H, W, C]     f16 or f32, C a multiple of 4
  *   y   [N, H', W', C]   the least common multiple of in and out ≤ 2^29 along each axis
  *
  * Positions are integer fractions over 2·out, with in and out divided by what they have in common: in f32,
- * s itself would lose the digits its fractional part needs. One invocation per four channels of an output pixel, both axes at once.
+ * c itself would lose the digits its fractional part needs. One invocation per four channels of an output
+ * pixel, both axes at once; weights are computed where they are used. 2·t·(t + 1) operations for each
+ * value, t = ⌈4m⌉ taps along an axis: 40 where the image grows.
  */
 import { wgsl } from 'wgsl-preprocessor/wgsl-preprocessor.js';
 import {
@@ -48,93 +50,11 @@ const MAX_MULTIPLE = 2 ** 29;
 
 const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
 
-const keysWgsl = (a: number): string => `const A: f32 = ${a};
-fn keys(d: f32) -> f32 {
-  let near = ((A + 2.0) * d - (A + 3.0)) * d * d + 1.0;
-  let far = A * (((d - 5.0) * d + 8.0) * d - 4.0);
-  return select(select(0.0, far, d < 2.0), near, d <= 1.0);
-}`;
-
-const CLAMPED = `struct Source {
-  first: i32,
-  weights: vec4f,
-}
-
-/** The four taps of output index dst, the first perhaps left of the image. */
-fn source(dst: u32, input: i32, output: i32) -> Source {
-  let numerator = (2 * i32(dst) + 1) * input - output;  // of s over 2·output; more than -2·output
-  let whole = select(numerator / (2 * output), -1, numerator < 0);
-  let f = f32(numerator - whole * 2 * output) / f32(2 * output);
-  return Source(whole - 1, vec4f(keys(1.0 + f), keys(f), keys(1.0 - f), keys(2.0 - f)));
-}
-
-fn clamped(first: i32, length: i32) -> vec4u {
-  return vec4u(clamp(first + vec4i(0, 1, 2, 3), vec4i(0), vec4i(length - 1)));
-}
-
-fn row(start: u32, columns: vec4u, weights: vec4f) -> vec4f {
-  return weights.x * load_x(start + columns.x) + weights.y * load_x(start + columns.y)
-    + weights.z * load_x(start + columns.z) + weights.w * load_x(start + columns.w);
-}
-
-fn element(at: Position) {
-  let y = source(at.y, params.in_y, params.out_y);
-  let x = source(at.x, params.in_x, params.out_x);
-  let stride = u32(params.source_width) * params.groups;
-  let rows = (at.n * u32(params.source_height) + clamped(y.first, params.source_height)) * stride;
-  let columns = clamped(x.first, params.source_width) * params.groups + at.group;
-  store_y(at.i, y.weights.x * row(rows.x, columns, x.weights)
-    + y.weights.y * row(rows.y, columns, x.weights)
-    + y.weights.z * row(rows.z, columns, x.weights)
-    + y.weights.w * row(rows.w, columns, x.weights));
-}`;
-
-const ANTIALIASED = `struct Window {
-  first: i32,
-  end: i32,
-  centre: i32,  // c over 2·output
-  reach: f32,  // m over 2·output
-}
-
-fn window(dst: u32, length: i32, input: i32, output: i32) -> Window {
-  let centre = (2 * i32(dst) + 1) * input;
-  let reach = 2 * max(input, output);
-  let first = max(0, (centre - 2 * reach + output) / (2 * output));
-  return Window(first, min(length, (centre + 2 * reach + output) / (2 * output)), centre, f32(reach));
-}
-
-fn weight(j: i32, at: Window, output: i32) -> f32 {
-  return keys(abs(f32((2 * j + 1) * output - at.centre)) / at.reach);
-}
-
-fn element(at: Position) {
-  let y = window(at.y, params.source_height, params.in_y, params.out_y);
-  let x = window(at.x, params.source_width, params.in_x, params.out_x);
-  var sum = vec4f(0.0);
-  var total = 0.0;
-  for (var i = y.first; i < y.end; i++) {
-    let start = (i32(at.n) * params.source_height + i) * params.source_width;
-    var row = vec4f(0.0);
-    var row_total = 0.0;
-    for (var j = x.first; j < x.end; j++) {
-      let w = weight(j, x, params.out_x);
-      row += w * load_x(u32(start + j) * params.groups + at.group);
-      row_total += w;
-    }
-    let w = weight(i, y, params.out_y);
-    sum += w * row;
-    total += w * row_total;
-  }
-  store_y(at.i, sum / total);
-}`;
-
-const FLAVOURS = {
-  bicubic: { a: -0.75, body: CLAMPED },
-  bicubicAntialias: { a: -0.5, body: ANTIALIASED },
-} as const;
+/** Of K. */
+const A = { bicubic: -0.75, bicubicAntialias: -0.5 } as const;
 
 function resize(
-  name: keyof typeof FLAVOURS,
+  name: keyof typeof A,
   { x }: BicubicInputs,
   { height, width, dtype = x.dtype }: BicubicConstants,
   target: Target,
@@ -178,8 +98,60 @@ ${enableF16(target, x.dtype, dtype)}
 ${paramsWgsl(params)}
 ${readWgsl('x', 1, x.dtype, target)}
 ${writeWgsl('y', 2, dtype, target)}
-${keysWgsl(FLAVOURS[name].a)}
-${FLAVOURS[name].body}
+
+const A: f32 = ${A[name]};
+
+fn keys(d: f32) -> f32 {
+  let near = ((A + 2.0) * d - (A + 3.0)) * d * d + 1.0;
+  let far = A * (((d - 5.0) * d + 8.0) * d - 4.0);
+  return select(select(0.0, far, d < 2.0), near, d <= 1.0);
+}
+
+struct Window {
+  first: i32,
+  end: i32,
+  centre: i32,  // c over 2·output
+  reach: f32,  // m over 2·output
+}
+
+fn window(dst: u32, length: i32, input: i32, output: i32) -> Window {
+  let centre = (2 * i32(dst) + 1) * input;
+#if ${name === 'bicubic'}
+  let reach = 2 * output;
+  let first = (centre + output) / reach - 2;  // perhaps left of the image
+  let end = first + 4;
+#else
+  let reach = 2 * max(input, output);
+  let first = max(0, (centre - 2 * reach + output) / (2 * output));
+  let end = min(length, (centre + 2 * reach + output) / (2 * output));
+#endif
+  return Window(first, end, centre, f32(reach));
+}
+
+fn weight(i: i32, at: Window, output: i32) -> f32 {
+  return keys(abs(f32((2 * i + 1) * output - at.centre)) / at.reach);
+}
+
+fn element(at: Position) {
+  let y = window(at.y, params.source_height, params.in_y, params.out_y);
+  let x = window(at.x, params.source_width, params.in_x, params.out_x);
+  var sum = vec4f(0.0);
+  var total = 0.0;
+  for (var i = y.first; i < y.end; i++) {
+    let start = (i32(at.n) * params.source_height + clamp(i, 0, params.source_height - 1)) * params.source_width;
+    var row = vec4f(0.0);
+    var row_total = 0.0;
+    for (var j = x.first; j < x.end; j++) {
+      let w = weight(j, x, params.out_x);
+      row += w * load_x(u32(start + clamp(j, 0, params.source_width - 1)) * params.groups + at.group);
+      row_total += w;
+    }
+    let w = weight(i, y, params.out_y);
+    sum += w * row;
+    total += w * row_total;
+  }
+  store_y(at.i, sum / total);
+}
 ${IMAGE_MAIN}
 `,
   };

@@ -1,8 +1,8 @@
 /**
- * Teams: the invocations that reduce one row together. WGSL shared by the row kernels (layer
- * norm, group norm's finalize).
+ * Teams: the invocations that reduce one row together. WGSL shared by the row kernels (layer norm, group
+ * norm's finalize).
  *
- *   cpu   one invocation per row, WORKGROUP rows per workgroup: no shared memory, no barriers
+ *   cpu   one invocation per row, eight rows per workgroup: no shared memory, no barriers
  *   alu   one workgroup per row; `team_sum` reduces through shared memory
  *
  * A kernel splices `wgsl` in, opens its entry point with `teamMain` and `begin`, and walks its row

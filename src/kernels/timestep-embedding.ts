@@ -8,8 +8,8 @@
  *
  * The timestep is a constant, and GPU sines of arguments up to 1000 are useless (WGSL promises an
  * absolute error of 2^-11, and only within [-π, π]). So the values are computed here and travel in
- * the uniform struct; the shader stores them, 4·dim bytes. They follow the official code's f32 arithmetic, whose
- * roundings move the embedding by up to 5e-5 at t = 999.
+ * the uniform struct; the shader stores them, 4·dim bytes. They follow the official code's f32
+ * arithmetic, whose roundings move the embedding by up to 5e-5 at t = 999.
  */
 import {
   f32,

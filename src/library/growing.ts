@@ -11,7 +11,7 @@ import { image, resultType } from '../invsr/image-graphs.ts';
 import { SCALE } from '../invsr/tile-graph.ts';
 import type { Tile } from '../invsr/tiles.ts';
 import type { CallPlan } from './plan-call.ts';
-import { type Call, type Put, wholeOf } from './run-call.ts';
+import { type Call, type Put, allOf } from './run-call.ts';
 import type { UpscaleOptions } from './types.ts';
 
 export interface Growing {
@@ -26,7 +26,7 @@ export const growing = <Output extends GpuImage>(
   put: Put,
 ): Growing => ({
   begin: async (job) => {
-    const whole = wholeOf(call.output);
+    const whole = allOf(call.output);
     await runOnce(job, enlargeGraph(call.frame.lr));
     await put('final', whole);
     onTile(whole, call.output);

@@ -217,7 +217,7 @@ export class InvSR implements Disposable {
 
   #settings(options: NetworkOptions & Pick<UpscaleOptions, 'colorFix'>): Settings {
     this.#disposed.signal.throwIfAborted();
-    return settingsOf(this.context, this.#options, options);
+    return settingsOf(this.context, this.model, this.#options, options);
   }
 
   /** After the calls before; an abort while waiting is told at once. */

@@ -2,7 +2,9 @@
 import type { EngineContext } from '../engine/context.ts';
 import type { ImageSize, Rectangle } from '../engine/gpu-image.ts';
 import { textureBytes } from '../engine/allocator.ts';
+import { checkGuidance } from '../invsr/check-model.ts';
 import { expectFrameFits, type FramePlan, planFrame, lrSize } from '../invsr/gpu-frame.ts';
+import type { Model } from '../invsr/model.ts';
 import { timestepsOf } from '../invsr/scheduler.ts';
 import { SCALE } from '../invsr/tile-graph.ts';
 import { type UpscalerOptions, withDefaults } from '../invsr/upscaler-options.ts';
@@ -19,9 +21,10 @@ import { expectRegion, windowOf } from './window.ts';
 
 export type Settings = Required<UpscalerOptions>;
 
-/** RangeError: an option makes no sense. */
+/** RangeError: an option makes no sense. ConfigError: `cfg` needs a negative prompt and the model has none. */
 export function settingsOf(
   context: EngineContext,
+  model: Model,
   { precision, lowMemory, check, onWarning, ...defaults }: LoadOptions,
   own: NetworkOptions & Pick<UpscaleOptions, 'colorFix'>,
 ): Settings {
@@ -32,7 +35,9 @@ export function settingsOf(
   const asked = { ...fixed, tile, tileBatch, overlap, cfg, colorFix };
   const given = Object.fromEntries(Object.entries(asked).filter(([, v]) => v !== undefined));
   const timesteps = timestepsOf(steps, startTimestep);
-  return withDefaults({ ...(given as UpscalerOptions), timesteps }, context);
+  const settings = withDefaults({ ...(given as UpscalerOptions), timesteps }, context);
+  checkGuidance(model, settings.cfg);
+  return settings;
 }
 
 const TRANSFERS: readonly unknown[] = [undefined, 'srgb', 'linear'];

@@ -32,7 +32,12 @@ export interface Call<Output extends GpuImage> extends CallPlan {
 /** Of the window's result to the region's, in whose pixels `part` is. */
 export type Put = (name: 'content' | 'final', part: Rectangle) => Promise<void>;
 
-export const wholeOf = ({ width, height }: ImageSize): Rectangle => ({ x: 0, y: 0, width, height });
+export const allOf = ({ width, height }: ImageSize): Rectangle => ({
+  x: 0,
+  y: 0,
+  width,
+  height,
+});
 
 /** What `onTile` calls for, loaded by `prepare` too. The signal's reason, at once. */
 export const loadGrowing = (signal: AbortSignal): Promise<typeof import('./growing.ts')> =>
@@ -81,7 +86,7 @@ export async function runCall<Output extends GpuImage>(
     await padFrame(job);
     await runFrame(job);
     await finishFrame(job);
-    await put('final', wholeOf(output));
+    await put('final', allOf(output));
   } finally {
     buffers.dispose();
   }

@@ -58,6 +58,8 @@ const engine = {
   /** What the compiler has against any kernel for a target, as its device has it. */
   async refusals(target: Target): Promise<{ readonly texts: number; readonly refused: string[] }> {
     const device = await openDevice();
+    // As in conformance; a page may be asked for GPUs alone.
+    await loadKernels({ ...target, family: 'cpu' });
     const texts = await textsFor(target);
     const refused: string[] = [];
     for (const [name, code] of texts) {

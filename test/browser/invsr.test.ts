@@ -64,13 +64,11 @@ inEveryEngine((browser, { isFirefox }) => {
 
   test("the caller's frames go on between our submits", async () => {
     const result = await page.evaluate((model) => window.app.renderLoop(model), site.tiny);
-    const { order, longTasks, canSeeLongTasks } = result;
-    const submits = order.filter((event) => event === 'submit').length;
+    const { ahead, submits, longTasks, canSeeLongTasks } = result;
     expect(submits).toBeGreaterThan(10);
-    // One is under way at most, and several short ones pass within a frame's 17 ms; all at once would be one streak.
-    const streaks = order.join(' ').split(/(?: ?frame)+/);
-    const longest = Math.max(...streaks.map((streak) => streak.split('submit').length - 1));
-    expect(longest).toBeLessThanOrEqual(submits / 3);
+    // Enough of them to see several at once, were there ever: bursts of five stand before most frames.
+    expect(ahead.length).toBeGreaterThan(5);
+    expect(Math.max(...ahead)).toBe(1);
     // Over 50 ms. Told, not asserted: where all cores are busy, a page waits for one in any task.
     expect(canSeeLongTasks).toBe(!isFirefox);
     if (longTasks.length > 0) console.warn(`main-thread tasks of ${longTasks.join(', ')} ms`);

@@ -391,6 +391,14 @@ inAllBrowsers((browser, { isWhole, isFirefox }) => {
       await page.getByRole('button', { name: 'Reset all' }).click();
       expect(await detail.inputValue()).toBe('200');
     });
+
+    test('a dialog for a result that is gone goes, too', async () => {
+      await page.keyboard.press('Control+s');
+      const dialog = page.getByRole('dialog', { name: 'Save' });
+      await dialog.waitFor();
+      await drop(page, 'small.png', 'image/png', await plain(PURPLE, 1));
+      await dialog.waitFor({ state: 'detached' });
+    });
   });
 
   test.runIf(isWhole)(

@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import { AdapterNameError, DeviceError } from '../../src/engine/errors.ts';
 import { exitCodeOf } from '../../src/cli/errors.ts';
 import { createMeter } from '../../src/cli/progress.ts';
+import { STAGES } from '../../src/invsr/tile-graph.ts';
 import { expectWithin } from '../../src/engine/device.ts';
 import { expectRefusal, invsr, ROOT } from './invsr.ts';
 
@@ -62,6 +63,16 @@ test('info: one object with what each adapter would get', async () => {
       matrices: expect.any(Array),
     });
   }
+});
+
+test('info --plan: every dispatch of every network', async () => {
+  const flags = '--plan --tile 16 --adapter software --precision f32 --json'.split(' ');
+  const { code, stdout } = await invsr(['info', ...flags], { cwd });
+  expect(code).toBe(0);
+  const { model, plans } = JSON.parse(stdout) as { model: string; plans: Record<string, string> };
+  expect(model).toBe('invsr-nano');
+  expect(Object.keys(plans)).toEqual([...STAGES]);
+  expect(plans['encode']).toMatch(/^\d+ +vae\.encoder\.conv_in +conv2d +f32 \[1,64,64,4\]/m);
 });
 
 test.runIf(process.platform === 'linux').each(['auto', 'software', 'GeForce'])(

@@ -32,7 +32,9 @@ describe.each(adapterNames)('%s', (name) => {
     const { buffer, read, context, device, target } = on();
     const plan = smallPlan(SMALL, target);
     const executor = await openExecutor(context, plan);
-    expect(await read(executor.bufferOf('folded'), SMALL)).toEqual(WEIGHT.map((v) => 2 * v));
+    expect(await read(executor.bufferOf(plan.named['folded']!.location), SMALL)).toEqual(
+      WEIGHT.map((v) => 2 * v),
+    );
     const first = { image: buffer(SMALL, IMAGE), result: buffer(SMALL) };
     await executor.run({ externals: first });
     expect(await read(first.result, SMALL)).toEqual(RESULT);

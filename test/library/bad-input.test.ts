@@ -207,6 +207,7 @@ describe.each(adapterNames.slice(-1))('%s', (adapter) => {
     [{ tile: 20 }, /tile is 20/],
     [{ tileBatch: 0 }, /tileBatch is 0/],
     [{ overlap: 0.6 }, /overlap is 0.6/],
+    [{ cfg: 2 }, /cfg 2 needs negative_prompt_embeds/],
     [{ colorFix: 'sepia' }, /colorFix is sepia/],
     [{ seed: -1 }, /seed is -1/],
     [{ seed: 1.5 }, /seed is 1.5/],
@@ -215,8 +216,8 @@ describe.each(adapterNames.slice(-1))('%s', (adapter) => {
     [{ budgetMs: 0 }, /budgetMs is 0/],
   ])('%o', async (options, text) => {
     await refused(image, options, Error, text);
-    const { steps, startTimestep, tile, tileBatch, overlap } = options as NetworkOptions;
-    if (steps ?? startTimestep ?? tile ?? tileBatch ?? overlap) {
+    const { steps, startTimestep, tile, tileBatch, overlap, cfg } = options as NetworkOptions;
+    if (steps ?? startTimestep ?? tile ?? tileBatch ?? overlap ?? cfg) {
       await expect(sr.plan(image, options as NetworkOptions)).rejects.toThrow(text);
       await expect(sr.prepare(image, options as NetworkOptions)).rejects.toThrow(text);
     }

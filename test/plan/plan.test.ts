@@ -30,7 +30,7 @@ test.each([
 test('finish-100x80-wavelet', async () => {
   const size = { height: 80, width: 100 };
   const padding = planPadding(size.height, size.width, 128);
-  const graph = finishGraph(size, { padding, colorFix: 'wavelet', officialStyle: false });
+  const graph = finishGraph(size, { padding, colorFix: 'wavelet', official: false });
   const plan = lower(
     graph,
     { family: 'cpu', shaderF16: true, subgroupSize: 8 },

@@ -68,6 +68,20 @@ test('every named file is there', () => {
   expect(namesIn(document).filter((name) => !known(name))).toEqual([]);
 });
 
+test('what the page imports from inside is named', () => {
+  const inside = readdirSync('demo', { recursive: true, encoding: 'utf8' })
+    .filter((path) => /\.tsx?$/.test(path))
+    .flatMap((path) => [
+      ...readFileSync(`demo/${path}`, 'utf8').matchAll(
+        /^import (?:type )?\{([^}]*)\} from '(?:\.\.\/)+src\/(?:\w+\/|version)/gm,
+      ),
+    ])
+    .flatMap(([, names = '']) => names.split(',').map((name) => name.replace('type ', '').trim()))
+    .filter((name) => name !== '');
+  const [, named = ''] = /these from inside: ([\w, ]+)/.exec(document) ?? [];
+  expect([...new Set(inside)].toSorted()).toEqual(named.split(', ').toSorted());
+});
+
 describe('the passes that make a plan', () => {
   const cpu: Target = { family: 'cpu', shaderF16: true, subgroupSize: 8 };
   const gpu: Target = { family: 'alu', shaderF16: true, subgroupSize: 32 };

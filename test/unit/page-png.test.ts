@@ -46,6 +46,12 @@ test('bytes beyond what is gathered at a time are all there', async () => {
   expect((await sharp(bytes).raw().toBuffer()).equals(pixels)).toBe(true);
 });
 
+test('a file without all its rows is none', async () => {
+  const writer = createPng({ width: 2, height: 3, channels: 3 });
+  await writer.write(new Uint8Array(12));
+  await expect(writer.finish()).rejects.toThrow('1 of 3 rows');
+});
+
 test('a photo takes about the room that it takes with a filter chosen for each row', async () => {
   const photo = sharp('examples/images/garden-lr.png').removeAlpha().resize(768, 512);
   const { data, info } = await photo.raw().toBuffer({ resolveWithObject: true });

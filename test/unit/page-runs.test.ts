@@ -2,12 +2,18 @@
  * What the page does with runs, without a browser: the session is one that paints its seed. A photo of 48
  * columns is made in runs of 16; `made` has what is in each column of its result.
  */
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { setSession } from '../../demo/actions/current-session.ts';
 import { cancel, ended } from '../../demo/actions/execution.ts';
 import { prepare } from '../../demo/actions/memory.ts';
 import { choose, NANO_REQUEST } from '../../demo/actions/model-choice.ts';
-import { useNano } from '../../demo/actions/models.ts';
+import {
+  downloadLarge,
+  large,
+  lookForLarge,
+  SD_TURBO,
+  useNano,
+} from '../../demo/actions/models.ts';
 import { followView, forget, makeSelection, sharpen } from '../../demo/actions/runs.ts';
 import { undo } from '../../demo/actions/tries.ts';
 import type { RunRequest, Session } from '../../demo/engine/session.ts';
@@ -15,6 +21,7 @@ import type { Picture } from '../../demo/picture/open.ts';
 import * as app from '../../demo/state/app.ts';
 import { change, DEFAULTS, options } from '../../demo/state/options.ts';
 import type { Region } from '../../src/index.ts';
+import { fetchClient } from '../../src/weights/browser/fetch-client.ts';
 
 const SIZE = { width: 48, height: 16 };
 /** Runs of 16 squared, four tiles of 16 each. */
@@ -67,6 +74,7 @@ beforeEach(() => {
   app.visible.value = columns(0, SIZE.width);
 });
 afterEach(async () => {
+  vi.unstubAllGlobals();
   cancel();
   await ended();
   forget();
@@ -200,6 +208,19 @@ describe('the model', () => {
     await ended();
     expect(models).toEqual(['own', 'nano']);
     expect(made.slice(0, 8)).toEqual(allOf(SEED).slice(0, 8));
+  });
+
+  test('is here: what a look before the download finds after it counts no more', async () => {
+    vi.stubGlobal('navigator', {}); // without storage: in memory
+    const answers: ((answer: Response) => void)[] = [];
+    vi.stubGlobal('fetch', () => new Promise<Response>((answer) => answers.push(answer)));
+    const looking = lookForLarge();
+    await vi.waitFor(() => expect(answers).not.toEqual([]));
+    const empty = { licences: [], files: [], own: new Map<string, string>(), bytes: 0 };
+    await downloadLarge({ name: SD_TURBO, ...empty, client: fetchClient() });
+    for (const answer of answers) answer(new Response('no', { status: 404 }));
+    await looking;
+    expect([large.value.kind, app.model.value.id]).toEqual(['here', SD_TURBO]);
   });
 
   test('is not prepared where a run begins at the same time', async () => {

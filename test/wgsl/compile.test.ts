@@ -115,7 +115,7 @@ describe('the plans of invsr-nano', () => {
         cropGraph(padding, 2, tile),
         blendGraph(size, 2, tile),
         ...(['none', 'wavelet', 'ycbcr'] as const).map((colorFix) =>
-          finishGraph(size, { padding, colorFix, officialStyle: true }),
+          finishGraph(size, { padding, colorFix, official: true }),
         ),
       ];
       for (const graph of graphs) {
