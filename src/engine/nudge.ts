@@ -5,6 +5,8 @@
  * takes 8 ms on a GPU: waiting would take twelve times that, and the executor would take the wait for work. So
  * nothing is submitted, every few milliseconds, while anybody waits: one loop for a device, which ends with it.
  *
+ * What fails on a lost device is told before the loss, which comes with the next look (`lossTold`).
+ *
  * Deno looks every 10 ms, and no submit changes that (gfx-rs/wgpu#7675): so much of a wait is not work.
  */
 import { inScope } from './error-scope.ts';
@@ -14,6 +16,7 @@ import { isFirefox } from './firefox.ts';
 const TICK_MS = 2;
 
 /** Between two looks. */
+const FIREFOX_MS = 100;
 const DENO_MS = 10;
 
 interface Waits {
@@ -42,6 +45,13 @@ export async function nudged<T>(device: GPUDevice, news: Promise<T>): Promise<T>
 /** Resolves when the device has done all that was submitted. */
 export const workDone = (device: GPUDevice): Promise<undefined> =>
   nudged(device, device.queue.onSubmittedWorkDone());
+
+/** After a failure: resolves when a loss that may be behind it has been told. */
+export async function lossTold(device: GPUDevice): Promise<void> {
+  if (!isFirefox) return;
+  const look = new Promise((resolve) => setTimeout(resolve, 2 * FIREFOX_MS));
+  await Promise.race([device.lost, look]);
+}
 
 /** Of a wait for news, what was work: at least half of it, for a look may come just after the end. */
 export const workMsOf = (waitMs: number): number =>

@@ -8,6 +8,7 @@ import type { EngineContext } from '../engine/context.ts';
 import type { GpuImage, ImageSize } from '../engine/gpu-image.ts';
 import { openContext } from '../graph/open-context.ts';
 import { createQueue } from '../engine/queue.ts';
+import { lossTold } from '../engine/nudge.ts';
 import { type FramePlan, plansAround } from '../invsr/gpu-frame.ts';
 import type { MemoryPlan } from '../invsr/memory-plan.ts';
 import type { Model } from '../invsr/model.ts';
@@ -237,6 +238,7 @@ export class InvSR implements Disposable {
         try {
           return await work(signal);
         } catch (error) {
+          if (!signal.aborted) await lossTold(this.context.device);
           this.context.lost.throwIfAborted(); // whatever a lost device makes fail first
           throw error;
         }

@@ -14,7 +14,7 @@ const CHROME = 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like 
 async function fakeDevice(userAgent: string) {
   vi.useFakeTimers();
   vi.stubGlobal('navigator', { userAgent });
-  const { nudged } = await import('../../src/engine/nudge.ts');
+  const { lossTold, nudged } = await import('../../src/engine/nudge.ts');
   const seen = { asked: 0, lose: (): void => {}, isGone: false };
   const device = {
     queue: {
@@ -42,7 +42,7 @@ async function fakeDevice(userAgent: string) {
     const news = nudged(device, new Promise<void>((...ends) => ([tell, fail] = ends)));
     return { news, tell: () => tell(), fail: (error: Error) => fail(error) };
   };
-  return { seen, asksIn40, wait };
+  return { seen, asksIn40, wait, told: () => lossTold(device) };
 }
 
 describe('in Firefox the device is asked again', () => {
@@ -92,6 +92,19 @@ describe('in Firefox the device is asked again', () => {
     expect(timers.mock.calls.every(([, milliseconds]) => milliseconds === 0.1)).toBe(true);
     seen.lose();
   });
+});
+
+test('a failure in Firefox may be of a loss that is told with the next look, every 100 ms', async () => {
+  const { seen, told } = await fakeDevice(FIREFOX);
+  let isTold = false;
+  const waits = told().then(() => (isTold = true));
+  await vi.advanceTimersByTimeAsync(100);
+  expect(isTold).toBe(false);
+  seen.lose();
+  await waits;
+  const other = (await fakeDevice(FIREFOX)).told(); // not of a loss
+  await vi.advanceTimersByTimeAsync(200);
+  await other;
 });
 
 test('in Chrome it is not', async () => {
