@@ -5,8 +5,8 @@
 import type { Region } from '../../src/index.ts';
 import type { SharpPart } from '../picture/compose.ts';
 import { PictureError } from '../picture/open.ts';
-import { type Room, SCALE, type Sheet, sheetsOf } from '../state/cut.ts';
-import { areaOf, cellsOf, meet, type Size } from '../state/regions.ts';
+import { APRON, type Room, SCALE, type Sheet, sheetsOf } from '../state/cut.ts';
+import { areaOf, cellsOf, grow, meet, type Size } from '../state/regions.ts';
 import type { Part } from '../viewer/types.ts';
 import { bitmapOf } from './bitmap.ts';
 import { createPaste, type Paste } from './paste.ts';
@@ -17,8 +17,8 @@ const REFUSAL =
 
 const CHANGED = 'The result has changed while it was being saved. Save it again.';
 
-/** Side in pixels of the photo: 16.8 million of the result's, Safari's limit on phones. */
-const PIECE = 1024;
+/** Side in pixels of the photo: with aprons 16.8 million pixels of the result's, Safari's limit on phones. */
+const PIECE = 1024 - 2 * APRON;
 
 /** What a region looked like: to undo what is pasted there later. */
 export interface Copy {
@@ -187,10 +187,11 @@ export class Sheets {
       for (const piece of cellsOf(shared, PIECE)) {
         if (this.#version !== version) throw new PictureError(CHANGED);
         if (!sheet.texture || !sheet.hasContent) break;
-        const [x, y] = placeIn(sheet, piece);
-        const [width, height] = [SCALE * piece.width, SCALE * piece.height];
+        const held = grow(piece, APRON, sheet.region);
+        const [x, y] = placeIn(sheet, held);
+        const [width, height] = [SCALE * held.width, SCALE * held.height];
         const bitmap = bitmapOf(this.#device, sheet.texture, { x, y, width, height });
-        yield { bitmap, region: piece };
+        yield { bitmap, region: held, shows: piece };
       }
     }
   }

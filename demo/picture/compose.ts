@@ -5,10 +5,13 @@
 import type { Region } from '../../src/index.ts';
 import { cellsOf, grow, type Size, whole } from '../state/regions.ts';
 
-/** What is sharp, for a region of the photo; transparent where nothing is. */
+/** What is sharp, for a region of the photo, four times its size; transparent where nothing is. */
 export interface SharpPart {
   readonly bitmap: ImageBitmap;
+  /** What the bitmap holds. */
   readonly region: Region;
+  /** What of it is to be drawn: filters that reduce it look at the rest. */
+  readonly shows: Region;
 }
 
 export interface Composer {
@@ -56,8 +59,13 @@ export function createComposer(
       context.clearRect(0, 0, scale * piece.width, scale * piece.height);
       drawPhoto();
     },
-    draw({ bitmap, region }) {
+    draw({ bitmap, region, shows: { x, y, width, height } }) {
+      context.save();
+      context.beginPath();
+      context.rect(scale * (x - piece.x), scale * (y - piece.y), scale * width, scale * height);
+      context.clip();
       draw(bitmap, whole(bitmap), region);
+      context.restore();
       bitmap.close();
     },
     cut() {

@@ -70,8 +70,12 @@ function sharpenView(visible: Region): Promise<void> {
 function pixels(region: Region = whole(SIZE)): Uint8ClampedArray {
   const canvas = new OffscreenCanvas(4 * region.width, 4 * region.height);
   const context = canvas.getContext('2d')!;
-  for (const { bitmap, region: at } of currentSession()!.surface!.sheets.reader()(region)) {
-    context.drawImage(bitmap, 4 * (at.x - region.x), 4 * (at.y - region.y));
+  const parts = currentSession()!.surface!.sheets.reader()(region);
+  for (const { bitmap, region: held, shows } of parts) {
+    const [x, y] = [4 * (shows.x - held.x), 4 * (shows.y - held.y)];
+    const [width, height] = [4 * shows.width, 4 * shows.height];
+    const [left, top] = [4 * (shows.x - region.x), 4 * (shows.y - region.y)];
+    context.drawImage(bitmap, x, y, width, height, left, top, width, height);
   }
   return context.getImageData(0, 0, canvas.width, canvas.height).data;
 }
@@ -144,9 +148,20 @@ const parts = {
     atOnce.begin(REGION);
     for (const part of read(REGION)) atOnce.draw(part);
     atOnce.cut();
-    const [got, expected] = [seen, atOnce.context].map(
-      (context) => context.getImageData(0, 0, size.width, size.height).data,
-    );
+    const { x = 0, y = 0 } = hole ?? {};
+    const inHole = seen.getImageData(
+      scale * (x - REGION.x + 9),
+      scale * (y - REGION.y + 9),
+      1,
+      1,
+    ).data;
+    // Not as they are: of what is all but transparent a file has no colour that counts.
+    const [got, expected] = [seen, atOnce.context].map((context) => {
+      context.globalCompositeOperation = 'destination-over';
+      context.fillStyle = '#f0f';
+      context.fillRect(0, 0, size.width, size.height);
+      return context.getImageData(0, 0, size.width, size.height).data;
+    });
     const late = read(REGION);
     pasteThree(session, 229);
     let changed = 'none';
@@ -155,7 +170,8 @@ const parts = {
     } catch (error) {
       changed = (error as Error).name;
     }
-    return { pieces: piecesOf(how).length, apart: apart(got!, expected!), changed };
+    const pieces = piecesOf(how).length;
+    return { pieces, isClear: inHole[3] === 0, apart: apart(got!, expected!), changed };
   },
 
   /** One life: stopped, out of memory, the rest, a part again, as before, another model. */

@@ -36,7 +36,10 @@ inBrowsers((browser) => {
       scale,
       hole,
     ] as const);
-    expect(seen).toEqual({ pieces: 4, apart: 0, changed: 'PictureError' });
+    const { apart, ...rest } = seen;
+    expect(rest).toEqual({ pieces: 4, isClear: hole !== undefined, changed: 'PictureError' });
+    // Firefox rounds the soft rim of a hole once more.
+    expect(apart).toBeLessThanOrEqual(hole ? 1 : 0);
   });
 
   test('stopped or out of memory, it keeps what is done and goes on from there; a part again, undone; another model', async () => {
