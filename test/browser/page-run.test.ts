@@ -188,6 +188,7 @@ inAllBrowsers((browser, { isWhole, isFirefox }) => {
       const flipped = await sharp(photo.jpeg).rotate().flop().removeAlpha().raw().toBuffer();
       expect(distance(reduced, photo.upright)).toBeLessThan(12);
       expect(distance(reduced, flipped)).toBeGreaterThan(24);
+      expect(distance(await pixels(first), await enlarged(photo))).toBeLessThan(12);
       for (const format of ['JPEG', 'WebP']) {
         const other = await save(page, format);
         expect((await sharp(other).metadata()).format).toBe(format.toLowerCase());
