@@ -18,10 +18,8 @@ export interface Composer {
   readonly context: OffscreenCanvasRenderingContext2D;
   /** Begins a piece, with the photo. */
   begin(piece: Region): void;
-  /** Over what is there. Closes the bitmap. */
+  /** Over what is there, of which it keeps the alpha: the photo's own. Closes the bitmap. */
   draw(part: SharpPart): void;
-  /** The photo's own alpha cuts the piece out. */
-  cut(): void;
 }
 
 /** As far as filters look around: pieces are enlarged as the whole is, whether or not a browser looks beyond what it is to draw. */
@@ -46,10 +44,6 @@ export function createComposer(
       scale * width,
       scale * height,
     );
-  const drawPhoto = (): void => {
-    const around = grow(piece, RIM, whole(photo));
-    draw(photo, around, around);
-  };
   context.imageSmoothingQuality = 'high';
   return {
     context,
@@ -57,20 +51,18 @@ export function createComposer(
       piece = next;
       context.globalCompositeOperation = 'source-over';
       context.clearRect(0, 0, scale * piece.width, scale * piece.height);
-      drawPhoto();
+      const around = grow(piece, RIM, whole(photo));
+      draw(photo, around, around);
     },
     draw({ bitmap, region, shows: { x, y, width, height } }) {
       context.save();
       context.beginPath();
       context.rect(scale * (x - piece.x), scale * (y - piece.y), scale * width, scale * height);
       context.clip();
+      context.globalCompositeOperation = 'source-atop';
       draw(bitmap, whole(bitmap), region);
       context.restore();
       bitmap.close();
-    },
-    cut() {
-      context.globalCompositeOperation = 'destination-in';
-      drawPhoto();
     },
   };
 }

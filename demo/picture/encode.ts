@@ -110,7 +110,6 @@ function pngFile({ photo, metadata, settings, how }: FileRequest): PictureFile {
   let piece: Region | undefined;
   const end = async (): Promise<void> => {
     if (!piece) return;
-    if (channels === 4) composer.cut();
     const [width, height] = [scale * piece.width, scale * piece.height];
     const left = scale * (piece.x - region.x);
     const { data } = composer.context.getImageData(0, 0, width, height);
@@ -155,7 +154,7 @@ function canvasFile({ photo, metadata, settings, how }: FileRequest): PictureFil
         context.globalCompositeOperation = 'destination-over';
         context.fillStyle = '#fff';
         context.fillRect(0, 0, size.width, size.height);
-      } else if (!isOpaque(photo)) composer.cut();
+      }
       const type = `image/${format}`;
       const encoded = await canvas
         .convertToBlob({ type, quality: quality / 100 })

@@ -35,6 +35,7 @@ const RUNS = { runPixels: 1, runSide: 64 };
 /** Sheets of 12 squared and an apron of 8: borders of sheets and runs lie in different places. */
 const ROOM = { ...RUNS, sheetSide: 112 };
 
+/** @param hole its left half is clear, 119 of 255 are left of its right half */
 async function open(
   room: Partial<Room>,
   model: ServedModel,
@@ -51,7 +52,14 @@ async function open(
     context.fillStyle = `hsl(${3 * x} 60% ${30 + (x % 12) * 3}%)`;
     context.fillRect(x, 0, 4, size.height);
   }
-  if (hole) context.clearRect(hole.x, hole.y, hole.width, hole.height);
+  if (hole) {
+    const { x, y, width, height } = hole;
+    const half = width / 2;
+    context.clearRect(x, y, half, height);
+    context.globalCompositeOperation = 'destination-out';
+    context.fillStyle = '#0008';
+    context.fillRect(x + half, y, half, height);
+  }
   await openPhoto(canvas.convertToBlob(), 'stripes.png');
   app.visible.value = whole(size);
   return session;
@@ -147,14 +155,11 @@ const parts = {
     const atOnce = createComposer(readable(size), photo, scale);
     atOnce.begin(REGION);
     for (const part of read(REGION)) atOnce.draw(part);
-    atOnce.cut();
-    const { x = 0, y = 0 } = hole ?? {};
-    const inHole = seen.getImageData(
-      scale * (x - REGION.x + 9),
-      scale * (y - REGION.y + 9),
-      1,
-      1,
-    ).data;
+    const own = createComposer(readable(size), photo, scale);
+    own.begin(REGION);
+    const [alpha, ownAlpha] = [seen, own.context].map((context) =>
+      context.getImageData(0, 0, size.width, size.height).data.filter((_, at) => at % 4 === 3),
+    );
     // Not as they are: of what is all but transparent a file has no colour that counts.
     const [got, expected] = [seen, atOnce.context].map((context) => {
       context.globalCompositeOperation = 'destination-over';
@@ -171,7 +176,9 @@ const parts = {
       changed = (error as Error).name;
     }
     const pieces = piecesOf(how).length;
-    return { pieces, isClear: inHole[3] === 0, apart: apart(got!, expected!), changed };
+    const alphas = [0, 119, 255].map((value) => alpha!.includes(value));
+    const alphaApart = apart(alpha!, ownAlpha!);
+    return { pieces, alphas, alphaApart, apart: apart(got!, expected!), changed };
   },
 
   /** One life: stopped, out of memory, the rest, a part again, as before, another model. */
