@@ -18,21 +18,30 @@ export type Answered =
 /** FileSizeError, another PictureError, or something that nobody has thought of. */
 export type Failure = 'size' | 'picture' | 'other';
 
+export interface EncodeOptions {
+  /** Ends it at once. */
+  readonly signal: AbortSignal;
+  /** From 0 to 1. */
+  readonly onProgress: (share: number) => void;
+}
+
 /**
- * `partsOf` is asked for what is sharp, piece by piece, and its bitmaps are given away. `onProgress`: from 0 to 1.
- * FileSizeError, PictureError: the browser cannot. What `partsOf` throws.
+ * `partsOf` is asked for what is sharp, piece by piece, and its bitmaps are given away.
+ * FileSizeError, PictureError: the browser cannot. What `partsOf` throws; the signal's reason.
  */
 export async function encode(
   request: FileRequest,
   partsOf: (piece: Region) => Iterable<SharpPart>,
-  onProgress: (share: number) => void = () => {},
+  { signal, onProgress }: EncodeOptions,
 ): Promise<Blob> {
+  signal.throwIfAborted();
   const worker = new Worker('encoder.js', { type: 'module' });
-  const ask = asking(worker, {
+  const failures = {
     size: () => new FileSizeError(fileSize(request.how)),
-    picture: (said) => new PictureError(said),
-    other: (said) => new Error(said),
-  });
+    picture: (said: string) => new PictureError(said),
+    other: (said: string) => new Error(said),
+  };
+  const ask = asking(worker, failures, signal);
   try {
     await ask({ kind: 'begin', request });
     const pieces = piecesOf(request.how);
@@ -49,22 +58,24 @@ export async function encode(
   }
 }
 
-const asking =
-  (worker: Worker, failures: Readonly<Record<Failure, (said: string) => Error>>) =>
-  (message: Asked, transfer: Transferable[] = []) =>
-    new Promise<Blob | undefined>((resolve, reject) => {
-      worker.addEventListener(
-        'message',
-        ({ data }: MessageEvent<Answered>) =>
-          data.kind === 'done' ? resolve(data.blob) : reject(failures[data.error](data.message)),
-        { once: true },
-      );
-      worker.addEventListener(
-        'error',
-        () => reject(new Error('the encoder’s module script failed')),
-        {
-          once: true,
-        },
-      );
+/** One message at a time: each is answered, or fails, before the next. */
+function asking(
+  worker: Worker,
+  failures: Readonly<Record<Failure, (said: string) => Error>>,
+  signal: AbortSignal,
+): (message: Asked, transfer?: Transferable[]) => Promise<Blob | undefined> {
+  let answer: (blob: Blob | undefined) => void = () => {};
+  let fail: (error: unknown) => void = () => {};
+  worker.addEventListener('message', ({ data }: MessageEvent<Answered>) =>
+    data.kind === 'done' ? answer(data.blob) : fail(failures[data.error](data.message)),
+  );
+  worker.addEventListener('error', () => fail(new Error('the encoder’s module script failed')));
+  signal.addEventListener('abort', () => fail(signal.reason));
+  return (message, transfer = []) =>
+    new Promise((resolve, reject) => {
+      signal.throwIfAborted();
+      answer = resolve;
+      fail = reject;
       worker.postMessage(message, transfer);
     });
+}

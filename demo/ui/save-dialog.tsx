@@ -1,6 +1,6 @@
 /** The result as a file, on the clipboard, or shared. */
 import { useSignal, useSignalEffect } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useMemo } from 'preact/hooks';
 import { encodeResult } from '../actions/result.ts';
 import { explain } from '../explain.ts';
 import {
@@ -31,6 +31,9 @@ export function SaveDialog({ onClose }: { readonly onClose: () => void }) {
   /** From 0 to 1; null while nothing is made. */
   const share = useSignal<number | null>(null);
   const hasWebp = useSignal(true);
+  // Closed, it stops what is being made.
+  const closing = useMemo(() => new AbortController(), []);
+  useEffect(() => () => closing.abort(), []);
   // Another photo was dropped, or the device is lost.
   useSignalEffect(() => void (app.result.value ?? onClose()));
   useEffect(() => void canWrite('webp').then((can) => (hasWebp.value = can)), []);
@@ -55,7 +58,7 @@ export function SaveDialog({ onClose }: { readonly onClose: () => void }) {
         metadata: metadata.value,
         ...how,
       },
-      (done) => (share.value = done),
+      { signal: closing.signal, onProgress: (done) => (share.value = done) },
     );
   };
   /** False from `task`: the person changed their mind, and the dialog stays. */
@@ -69,11 +72,12 @@ export function SaveDialog({ onClose }: { readonly onClose: () => void }) {
       if (done === false) return;
       app.notice.value = done;
     } catch (error) {
-      app.notice.value = explain(error);
+      if (!closing.signal.aborted) app.notice.value = explain(error);
     } finally {
       share.value = null;
     }
-    onClose();
+    // Not the next dialog.
+    if (!closing.signal.aborted) onClose();
   };
   const disabled = share.value !== null || !area;
   return (

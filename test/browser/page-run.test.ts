@@ -289,6 +289,13 @@ inAllBrowsers((browser, { isWhole, isFirefox }) => {
       await says(/^A part of this page did not come/);
       expect(await placed()).toBeUndefined();
       await page.unroute('**/encoder.js');
+      // Closed while it saves, the dialog stops that.
+      await page.route('**/encoder.js', () => {});
+      await press('Save');
+      await expect.poll(placed).toEqual([]);
+      await page.keyboard.press('Escape');
+      await expect.poll(placed).toBeUndefined();
+      await page.unroute('**/encoder.js');
       await press('Save');
       await says('Saved as IMG 7-x4.png.');
       expect(await pixels(Buffer.from((await placed()) ?? []))).toEqual(await pixels(first));
