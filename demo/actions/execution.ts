@@ -65,6 +65,7 @@ export async function execute(
   // The run does the same, and tells how far it is.
   stopPreparing();
   await previous?.ended;
+  const changes = app.changes.peek();
   try {
     const session = currentSession();
     const surface = session?.surface;
@@ -82,7 +83,8 @@ export async function execute(
     app.run.value = { kind: 'idle' };
     app.underWay.value = [];
     app.step.value = null;
-    app.changes.value++;
+    // What had its tiles was pasted, or put back, after them.
+    if (app.changes.peek() !== changes) app.changes.value++;
     app.memoryBytes.value = currentSession()?.memoryBytes ?? null;
     void planMemory();
     if (current?.ended === ended) current = null;

@@ -182,6 +182,20 @@ describe('a whole result', () => {
   });
 });
 
+test('work that is stopped counts as a change from its first tile on', async () => {
+  await sharpen();
+  const { value: saved } = app.changes;
+  stopAtFirstPart();
+  await make(columns(4, 8));
+  expect(app.changes.value).toBe(saved);
+  atPart = ({ onTile }) => {
+    onTile();
+    cancel();
+  };
+  await makeSelection();
+  expect(app.changes.value).toBeGreaterThan(saved + 1);
+});
+
 describe('the model', () => {
   test('that is in use is chosen again: the run goes on', async () => {
     atPart = () => useNano();
