@@ -57,14 +57,16 @@ inBrowsers((browser, { isFirefox }) => {
     await page.getByRole('button', { name: 'Sharpen again' }).click();
     await page.getByRole('progressbar').waitFor();
     // What browsers do to a tab that is not seen.
-    await page.evaluate(() => {
+    const isOn = await page.evaluate(() => {
       const { setTimeout: wait } = globalThis;
       const rarely = (work: TimerHandler, ms = 0): number => wait(work, Math.max(1000, ms));
       Object.assign(globalThis, { requestAnimationFrame: () => 0, setTimeout: rarely });
       Object.defineProperty(document, 'visibilityState', { value: 'hidden' });
       Object.defineProperty(document, 'hidden', { value: true });
       document.dispatchEvent(new Event('visibilitychange'));
+      return document.querySelector('[role="progressbar"]') !== null;
     });
+    expect(isOn, 'the run is on when the tab is hidden').toBe(true);
     await expect.poll(() => statusOf(page), { timeout: RUN_MS }).toMatch(/^Done in /);
     // Playwright's own waiting would be for frames.
     await expect.poll(() => page.title(), { timeout: RUN_MS }).toBe('InvSR: sharpen a photo');
