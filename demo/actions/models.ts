@@ -152,7 +152,7 @@ export function useLarge(): void {
 async function openLarge(): Promise<Folder> {
   const folder = await (await openStore()).open(SD_TURBO);
   if (folder) return folder;
-  const gone = `${SD_TURBO} is not in this browser any more; get it again under “Model”`;
+  const gone = `${SD_TURBO_STATE.name} is not in this browser any more; get it again under “Model”`;
   throw new StorageError(gone, { problem: 'failed' });
 }
 
