@@ -1,4 +1,5 @@
 /** The model on the device ahead of the first run, and what a run of the photo would take of its memory. */
+import { computed, signal } from '@preact/signals';
 import { DeviceLostError } from '../../src/index.ts';
 import { explain } from '../explain.ts';
 import * as app from '../state/app.ts';
@@ -6,22 +7,25 @@ import { options } from '../state/options.ts';
 import { currentSession } from './current-session.ts';
 import { chosenModel } from './model-choice.ts';
 
-let preparing: AbortController | null = null;
+const preparing = signal<AbortController | null>(null);
+
+export const isPreparing = computed(() => preparing.value !== null);
 
 /** A run does the same, and tells how far it is. */
-export const stopPreparing = (): void => preparing?.abort();
+export const stopPreparing = (): void => preparing.peek()?.abort();
 
 /** @param after the run that is being stopped: what it holds of the device is free then */
 export async function prepare(after: Promise<void> | undefined): Promise<void> {
   stopPreparing();
-  preparing = new AbortController();
-  const { signal } = preparing;
-  await after;
-  // A run that is asked for together with it, as of a sample, comes first.
-  await new Promise((resolve) => setTimeout(resolve));
-  const session = currentSession();
-  if (!session || !app.picture.value || signal.aborted) return;
+  const controller = new AbortController();
+  preparing.value = controller;
+  const { signal } = controller;
   try {
+    await after;
+    // A run that is asked for together with it, as of a sample, comes first.
+    await new Promise((resolve) => setTimeout(resolve));
+    const session = currentSession();
+    if (!session || !app.picture.value || signal.aborted) return;
     await session.prepare({
       model: chosenModel(),
       options: options.value,
@@ -33,6 +37,8 @@ export async function prepare(after: Promise<void> | undefined): Promise<void> {
   } catch (error) {
     if (signal.aborted || error instanceof DeviceLostError) return;
     app.notice.value = explain(error);
+  } finally {
+    if (preparing.peek() === controller) preparing.value = null;
   }
 }
 

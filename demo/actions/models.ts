@@ -1,5 +1,5 @@
 /** The large model and models of one's own: found in the browser's storage, fetched, dropped. */
-import { signal } from '@preact/signals';
+import { computed, signal } from '@preact/signals';
 import {
   droppedFolder,
   hubModel,
@@ -41,6 +41,11 @@ export type Large =
   | { readonly kind: 'failed'; readonly text: string; readonly details?: string };
 
 export const large = signal<Large>({ kind: 'unknown' });
+
+/** It comes, to this tab or another, or is being checked. */
+export const isDownloading = computed(() =>
+  ['waiting', 'downloading', 'checking'].includes(large.value.kind),
+);
 
 let opened: Promise<ModelStore> | undefined;
 /** In private windows memory. One for the page's life; what fails now is tried again. */

@@ -2,11 +2,15 @@
  * The service worker, with which the page works offline. It asks for all files of the page, the model among
  * them: it comes when nothing else does, and finds in the browser's cache what the page has loaded.
  */
-import { effect } from '@preact/signals';
+import { computed, effect } from '@preact/signals';
 import * as app from '../state/app.ts';
+import { isPreparing } from './memory.ts';
+import { isDownloading } from './models.ts';
 
 /** So long nothing has been going on. */
 const QUIET_MS = 3000;
+
+const isStarting = computed(() => app.device.value.kind === 'starting');
 
 /** Without it the page works as well, online. */
 export function keepOffline(): void {
@@ -17,8 +21,10 @@ export function keepOffline(): void {
   };
   let waiting = 0;
   const stop = effect(() => {
-    const isPreparing = app.picture.value !== null && app.memoryBytes.value === null;
+    const isQuiet = [isStarting, isPreparing, app.isBusy, isDownloading].every(
+      ({ value }) => !value,
+    );
     clearTimeout(waiting);
-    if (!isPreparing && !app.isBusy.value) waiting = window.setTimeout(register, QUIET_MS);
+    if (isQuiet) waiting = window.setTimeout(register, QUIET_MS);
   });
 }
