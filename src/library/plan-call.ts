@@ -36,7 +36,7 @@ export function settingsOf(
   const given = Object.fromEntries(Object.entries(asked).filter(([, v]) => v !== undefined));
   const timesteps = timestepsOf(steps, startTimestep);
   const settings = withDefaults({ ...(given as UpscalerOptions), timesteps }, context);
-  checkGuidance(model, settings.cfg);
+  checkGuidance(model, settings.cfg); // TileNetworks does, too, but only when it is the call's turn
   return settings;
 }
 
