@@ -110,7 +110,7 @@ export const lrBytes = ({ width, height }: ImageSize): number =>
   width * height * 4 * Float32Array.BYTES_PER_ELEMENT;
 
 /** Bytes of `content` and of `final`. */
-export const resultBytes = (lr: ImageSize): number => SCALE * SCALE * lrBytes(lr);
+const resultBytes = (lr: ImageSize): number => SCALE * SCALE * lrBytes(lr);
 
 export interface FrameRequest extends Omit<TileRequest, 'noise' | 'count'> {
   readonly colorFix: ColorFix;

@@ -12,7 +12,7 @@ import type { VaeTiling } from './vae-tiling.ts';
 export const OFFICIAL_VAE_TILING: VaeTiling = { image: 1024, latent: 128, overlap: 0.25 };
 
 /** The smallest without visible seams: docs/seams.md. */
-export const DEFAULT_OVERLAP = 0.125;
+const DEFAULT_OVERLAP = 0.125;
 
 /** Tiles that pass a stage together with `lowMemory`: their latents and LR pixels wait on the device. */
 export const LOW_MEMORY_TILES = 32;
