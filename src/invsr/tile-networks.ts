@@ -22,7 +22,7 @@ import type { PrecisionWarning } from './stage-precision.ts';
 import { COMPONENTS, type Stage, STAGES } from './tile-graph.ts';
 import { type TileKind, type TilePlanOptions, TilePlans, watching } from './tile-plans.ts';
 import type { PatchOptions } from './tile-source.ts';
-import { LOW_MEMORY_TILES } from './upscaler-options.ts';
+import { LOW_MEMORY_TILES } from './upscale-settings.ts';
 
 export interface TileNetworksOptions extends TilePlanOptions {
   /** Hears of stages that go on in f32. */
