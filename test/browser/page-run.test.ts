@@ -390,7 +390,7 @@ inAllBrowsers((browser, { isWhole, isFirefox }) => {
       );
       expect(await pixels(other)).not.toEqual(await pixels(first));
       await page.getByRole('button', { name: 'Reset all' }).click();
-      expect(await detail.inputValue()).toBe('200');
+      await expect.poll(() => detail.inputValue()).toBe('200');
     });
 
     test('a dialog for a result that is gone goes, too', async () => {
