@@ -23,7 +23,7 @@ import type { PatchSource, TileBatch } from '../src/invsr/tile-source.ts';
 import { tileGrid } from '../src/invsr/official-frame.ts';
 import { TileNetworks } from '../src/invsr/tile-networks.ts';
 import { evenGrid, type Ramp } from '../src/invsr/tiles.ts';
-import { withDefaults } from '../src/invsr/upscaler-options.ts';
+import { withDefaults } from '../src/invsr/upscale-settings.ts';
 
 const TILE = 128;
 /** LR pixels that two tiles share; the row's length, a multiple of 16, follows. */

@@ -24,7 +24,7 @@ export type { PatchOptions, PatchSource, TileBatch, TileProgress } from './invsr
 export { type PixelsOptions, type PixelsResult, upscalePixels } from './invsr/upscale-pixels.ts';
 export {
   type UpscaleProgress,
-  type UpscalerOptions,
+  type UpscaleSettings,
   withDefaults,
-} from './invsr/upscaler-options.ts';
+} from './invsr/upscale-settings.ts';
 export type { VaeTiling } from './invsr/vae-tiling.ts';

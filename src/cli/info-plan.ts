@@ -6,7 +6,7 @@ import { printPlan } from '../graph/print.ts';
 import { type Model, openModel } from '../invsr/model.ts';
 import { STAGES } from '../invsr/tile-graph.ts';
 import { TilePlans } from '../invsr/tile-plans.ts';
-import { withDefaults } from '../invsr/upscaler-options.ts';
+import { withDefaults } from '../invsr/upscale-settings.ts';
 import { openContext } from './context.ts';
 import { modelPlace } from './models.ts';
 import type { CommandContext } from './progress.ts';

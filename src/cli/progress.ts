@@ -1,7 +1,7 @@
 /** Progress for people (a bar on a terminal, sparse lines elsewhere) and for programs (--json). */
 import { basename } from 'node:path';
 import { Presets, SingleBar } from 'cli-progress';
-import type { UpscaleProgress } from '../invsr/upscaler-options.ts';
+import type { UpscaleProgress } from '../invsr/upscale-settings.ts';
 import { type Transfer, transferBar, transferEvents, transferLines } from './transfer-progress.ts';
 
 export interface Reporter {

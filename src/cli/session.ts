@@ -6,7 +6,7 @@ import { fitMemory, type MemoryFit } from '../invsr/memory-fit.ts';
 import type { MemoryPlan } from '../invsr/memory-plan.ts';
 import type { Model } from '../invsr/model.ts';
 import type { TileNetworks } from '../invsr/tile-networks.ts';
-import type { UpscalerOptions } from '../invsr/upscaler-options.ts';
+import type { UpscaleSettings } from '../invsr/upscale-settings.ts';
 import { tuneInBackground } from '../tune/background.ts';
 import type { TuneResult } from '../tune/tune.ts';
 import { openContext } from './context.ts';
@@ -17,7 +17,7 @@ import type { CommandContext } from './progress.ts';
 export interface Session {
   readonly networks: TileNetworks;
   /** The networks' and the frame's, as they fit the device. */
-  readonly options: Required<UpscalerOptions>;
+  readonly options: Required<UpscaleSettings>;
   /** The adapter, for people. */
   readonly adapter: string;
   /** Lines for the user: that there is no GPU, what memory the work takes. */
@@ -31,7 +31,7 @@ export interface Session {
 /** `prepare` finishes the model on the device before the networks have it. */
 export async function openSession(
   prepare: (context: EngineContext) => Promise<Model>,
-  asked: UpscalerOptions,
+  asked: UpscaleSettings,
   { adapter, memory: limit }: { readonly adapter: string; readonly memory?: number | undefined },
 ): Promise<Session> {
   const made = await createDevice({ adapter });

@@ -3,7 +3,7 @@ import { Command, Option } from 'commander';
 import { TIMESTEPS } from '../invsr/scheduler.ts';
 import { SCALE } from '../invsr/tile-graph.ts';
 import { DEFAULT_SEED } from '../invsr/tile-inputs.ts';
-import type { UpscalerOptions } from '../invsr/upscaler-options.ts';
+import type { UpscaleSettings } from '../invsr/upscale-settings.ts';
 import {
   byteSize,
   choice,
@@ -145,7 +145,7 @@ export function upscaleCommand(action: UpscaleAction): Command {
     .action((inputs: readonly string[], flags: UpscaleFlags) => action(inputs, flags));
 }
 
-export function upscalerOptions(flags: UpscaleFlags) {
+export function upscaleSettings(flags: UpscaleFlags) {
   const { tile, tileBatch, overlap, colorFix, cfg, precision } = flags;
   const { official = false, lowMemory = false, check = false } = flags;
   return {
@@ -159,5 +159,5 @@ export function upscalerOptions(flags: UpscaleFlags) {
     ...(tileBatch !== undefined && { tileBatch }),
     ...(overlap !== undefined && { overlap }),
     ...(precision !== 'auto' && { precision }),
-  } satisfies UpscalerOptions;
+  } satisfies UpscaleSettings;
 }

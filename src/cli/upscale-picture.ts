@@ -10,7 +10,7 @@ import { jobKey } from './job-key.ts';
 import { promptResult } from './prompts.ts';
 import type { Session } from './session.ts';
 import type { CommandContext } from './progress.ts';
-import { type UpscaleFlags, upscalerOptions } from './upscale-flags.ts';
+import { type UpscaleFlags, upscaleSettings } from './upscale-flags.ts';
 import { type RowsJob, upscaleToFile } from './upscale-to-file.ts';
 import { upscaleWhole } from './upscale-whole.ts';
 
@@ -79,7 +79,7 @@ async function throughHostFrame(
   session: () => Promise<Session>,
 ): Promise<Made> {
   const { seed, scale } = flags;
-  const { timesteps } = upscalerOptions(flags);
+  const { timesteps } = upscaleSettings(flags);
   const rowsJob: RowsJob = {
     ...job,
     scale,

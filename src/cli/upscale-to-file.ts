@@ -11,7 +11,7 @@ import type { ImageSize } from '../engine/gpu-image.ts';
 import { upscaleRows } from '../invsr/host-frame.ts';
 import { type HostPlan, type HostPlanOptions, planHost, resultSize } from '../invsr/host-plan.ts';
 import type { PatchSource } from '../invsr/tile-source.ts';
-import type { UpscaleProgress } from '../invsr/upscaler-options.ts';
+import type { UpscaleProgress } from '../invsr/upscale-settings.ts';
 import type { Settings } from '../library/result-note.ts';
 import { diskBytes, expectSpace } from './disk-space.ts';
 import { decode, inspect } from './image-file.ts';

@@ -5,7 +5,7 @@ import type { Tensors } from '../invsr/model.ts';
 import type { Dump } from '../invsr/parity.ts';
 import { SCALE } from '../invsr/tile-graph.ts';
 import { upscalePixels } from '../invsr/upscale-pixels.ts';
-import type { UpscaleProgress } from '../invsr/upscaler-options.ts';
+import type { UpscaleProgress } from '../invsr/upscale-settings.ts';
 import { safetensorsParts, type TensorData } from '../weights/safetensors-write.ts';
 import { readPicture } from './image-file.ts';
 import { expectStorable, resizeAlpha, writeBeforeAfter, writePicture } from './image-output.ts';

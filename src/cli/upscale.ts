@@ -15,7 +15,7 @@ import { MAX_STEPS } from './options.ts';
 import type { CommandContext, Reporter } from './progress.ts';
 import { findPrompts } from './prompts.ts';
 import { openSession, type Session } from './session.ts';
-import { type UpscaleFlags, upscalerOptions } from './upscale-flags.ts';
+import { type UpscaleFlags, upscaleSettings } from './upscale-flags.ts';
 import { isWhole, upscalePicture, type Work } from './upscale-picture.ts';
 
 /**
@@ -35,7 +35,7 @@ export async function upscale(
       ? undefined
       : await readTensors(await fileSource(flags.noise), signal);
   const options = {
-    ...upscalerOptions(flags),
+    ...upscaleSettings(flags),
     onWarning: ({ message, ...facts }: PrecisionWarning) => reporter.warning(message, facts),
   };
   const { folder, notes } = await modelPlace(flags.model);

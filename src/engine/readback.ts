@@ -30,11 +30,26 @@ export async function readRanges(
   const sizeOf = ({ bytes }: ByteRange): number => Math.ceil(bytes / 4) * 4; // copies are of whole words
   const size = ranges.reduce((sum, range) => sum + sizeOf(range), 0);
   const label = 'invsr/readback';
-  const { result: staging, error } = inScope(device, 'out-of-memory', () =>
-    device.createBuffer({ label, size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST }),
+  // At once, for later work may be submitted, and the buffer destroyed, before any answer.
+  const { result: copied, error: refused } = inScope(device, 'validation', () =>
+    inScope(device, 'out-of-memory', () => {
+      const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
+      const staging = device.createBuffer({ label, size, usage });
+      const encoder = device.createCommandEncoder({ label });
+      let end = 0;
+      const starts = ranges.map((range) => {
+        const start = end;
+        encoder.copyBufferToBuffer(buffer, range.offset, staging, start, sizeOf(range));
+        end += sizeOf(range);
+        return start;
+      });
+      device.queue.submit([encoder.finish()]);
+      return { staging, starts };
+    }),
   );
+  const { staging, starts } = copied.result;
   try {
-    const got = await error; // first: a copy to what could not be made is an error of its own
+    const got = await copied.error;
     if (got !== undefined) {
       throw new DeviceError({
         what: 'no memory to read a result back',
@@ -44,16 +59,9 @@ export async function readRanges(
         isMemory: true,
       });
     }
-    const encoder = device.createCommandEncoder({ label });
-    let end = 0;
-    const starts = ranges.map((range) => {
-      const start = end;
-      encoder.copyBufferToBuffer(buffer, range.offset, staging, start, sizeOf(range));
-      end += sizeOf(range);
-      return start;
-    });
-    device.queue.submit([encoder.finish()]);
     await nudged(device, staging.mapAsync(GPUMapMode.READ)).catch(isLost);
+    const message = await refused; // after the loss, which refuses everything
+    if (message !== undefined) throw new Error(`nothing was read: ${message}`);
     const mapped = staging.getMappedRange();
     return ranges.map(({ bytes }, i) => mapped.slice(starts[i] ?? 0, (starts[i] ?? 0) + bytes));
   } finally {

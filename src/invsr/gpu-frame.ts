@@ -27,10 +27,10 @@ import { DEFAULT_SEED, writePlaces, writeSeed } from './tile-inputs.ts';
 import type { TileJob, TileNetworks, TileRequest } from './tile-networks.ts';
 import type { DumpStage } from './tile-plans.ts';
 import { type Tile, type TileGrid, evenGrid } from './tiles.ts';
-import type { UpscalerOptions } from './upscaler-options.ts';
+import type { UpscaleSettings } from './upscale-settings.ts';
 
 export interface FrameOptions extends Pick<
-  Required<UpscalerOptions>,
+  Required<UpscaleSettings>,
   'tile' | 'tileBatch' | 'overlap'
 > {
   /** Where the first pixel lies in the image whose places noise is keyed by; even. @default 0, 0 */
@@ -110,7 +110,7 @@ export const lrBytes = ({ width, height }: ImageSize): number =>
   width * height * 4 * Float32Array.BYTES_PER_ELEMENT;
 
 /** Bytes of `content` and of `final`. */
-export const resultBytes = (lr: ImageSize): number => SCALE * SCALE * lrBytes(lr);
+const resultBytes = (lr: ImageSize): number => SCALE * SCALE * lrBytes(lr);
 
 export interface FrameRequest extends Omit<TileRequest, 'noise' | 'count'> {
   readonly colorFix: ColorFix;

@@ -4,13 +4,13 @@ import { MemoryError } from './errors.ts';
 import type { MemoryPlan } from './memory-plan.ts';
 import type { Model } from './model.ts';
 import { TileNetworks } from './tile-networks.ts';
-import { type UpscalerOptions, withDefaults } from './upscaler-options.ts';
+import { type UpscaleSettings, withDefaults } from './upscale-settings.ts';
 
 /** Tried in turn where nothing else helps: smaller tiles see less of the picture at a time. */
 const SMALLER_TILES = [96, 64, 48, 32];
 
 export interface MemoryFit {
-  readonly options: Required<UpscalerOptions>;
+  readonly options: Required<UpscaleSettings>;
   /** With these options; nothing of them is on the device yet. */
   readonly networks: TileNetworks;
   readonly plan: MemoryPlan;
@@ -26,7 +26,7 @@ export interface MemoryFit {
 export async function fitMemory(
   context: EngineContext,
   model: Model,
-  asked: UpscalerOptions,
+  asked: UpscaleSettings,
   limitBytes = Infinity,
 ): Promise<MemoryFit> {
   const wanted = withDefaults(asked, context);
@@ -58,8 +58,8 @@ export async function fitMemory(
 }
 
 const changesOf = (
-  from: Required<UpscalerOptions>,
-  to: Required<UpscalerOptions>,
+  from: Required<UpscaleSettings>,
+  to: Required<UpscaleSettings>,
 ): readonly string[] => [
   ...(to.compact === from.compact ? [] : ['activations in bands']),
   ...(to.tileBatch === from.tileBatch ? [] : [`tiles one by one instead of ${from.tileBatch}`]),

@@ -14,7 +14,7 @@ import { BATCH_BYTES } from '../graph/load-plan.ts';
 import { planBytes, type PlanBytes, type Together, together } from './plan-bytes.ts';
 import { type Stage, STAGES } from './tile-graph.ts';
 import type { TilePlans } from './tile-plans.ts';
-import { LOW_MEMORY_TILES } from './upscaler-options.ts';
+import { LOW_MEMORY_TILES } from './upscale-settings.ts';
 
 export interface StageMemory {
   readonly stage: Stage;

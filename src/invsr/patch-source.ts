@@ -8,7 +8,7 @@ import type { PatchSource, TileBatch } from './tile-source.ts';
 
 /**
  * Of the same seed, the same patches. Sources of the same networks wait for each other's last patch
- * or early end.
+ * or early end: who takes from two by turns waits for ever, or until one is aborted.
  */
 export function patchSource(
   networks: TileNetworks,

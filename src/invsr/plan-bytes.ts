@@ -5,7 +5,7 @@
 import { bufferSize } from '../engine/allocator.ts';
 import { packPlanParams, slotRequests } from '../engine/binder.ts';
 import { byteLength, type TensorType } from '../engine/kernel.ts';
-import type { Location, Plan } from '../engine/plan.ts';
+import { dispatchesOf, type Location, type Plan } from '../engine/plan.ts';
 import type { Work } from '../engine/slices.ts';
 import { fitSlots, type SlotRequest } from '../engine/slot-pool.ts';
 import { weightId } from '../engine/weight-store.ts';
@@ -23,8 +23,8 @@ export interface PlanBytes {
 
 /** In steps (engine/slices.ts): a plan of a large network has thousands of tensors to look at. */
 export function* planBytes(plan: Plan, alignment: number): Work<PlanBytes> {
-  const { prepare, dispatches, weights, externals } = plan;
-  const params = packPlanParams([...prepare, ...dispatches], alignment);
+  const { weights, externals } = plan;
+  const params = packPlanParams(dispatchesOf(plan), alignment);
   yield;
   const slots = slotRequests(plan);
   yield;
@@ -70,7 +70,8 @@ const largestBuffer = ({ slots, weights, externals }: Plan): number =>
   );
 
 /** Large tensors are bound window by window. */
-function largestBinding({ slots, weights, externals, prepare, dispatches }: Plan): number {
+function largestBinding(plan: Plan): number {
+  const { slots, weights, externals } = plan;
   const bytesOf = (location: Location): number => {
     if (location.kind === 'weight') return bytesOfType(weights[location.index]?.type);
     if (location.bytes !== undefined) return location.bytes;
@@ -78,7 +79,7 @@ function largestBinding({ slots, weights, externals, prepare, dispatches }: Plan
     return bytesOfType(externals[location.name]);
   };
   let largest = 0;
-  for (const { inputs, output } of [...prepare, ...dispatches]) {
+  for (const { inputs, output } of dispatchesOf(plan)) {
     for (const location of [...Object.values(inputs), output]) {
       largest = Math.max(largest, bytesOf(location));
     }

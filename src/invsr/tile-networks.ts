@@ -22,7 +22,7 @@ import type { PrecisionWarning } from './stage-precision.ts';
 import { COMPONENTS, type Stage, STAGES } from './tile-graph.ts';
 import { type TileKind, type TilePlanOptions, TilePlans, watching } from './tile-plans.ts';
 import type { PatchOptions } from './tile-source.ts';
-import { LOW_MEMORY_TILES } from './upscaler-options.ts';
+import { LOW_MEMORY_TILES } from './upscale-settings.ts';
 
 export interface TileNetworksOptions extends TilePlanOptions {
   /** Hears of stages that go on in f32. */
@@ -69,9 +69,9 @@ export class TileNetworks {
     return this.#runners.size > 0;
   }
 
-  /** Loads and compiles all stages, unless memory is low; after the runs before it. */
+  /** Loads and compiles all stages, unless memory is low; after the runs before it, unless aborted. */
   async prepare(batch: number, request: Omit<TileRequest, 'count'>): Promise<void> {
-    await this.#queue(() => this.#prepare(batch, request));
+    await this.#queue(() => this.#prepare(batch, request), request.signal);
   }
 
   async #prepare(batch: number, request: Omit<TileRequest, 'count'>): Promise<void> {
@@ -84,8 +84,8 @@ export class TileNetworks {
    * Takes every job through the networks, in order. `begin` writes the externals `tiles` and, by the
    * kind of noise, `seed` and `latentOrigins` or `draw0` and `draw1`. Yields as soon as the job's `patch`
    * is there; it is overwritten after that. `shared` has buffers of the caller's that may be needed
-   * beside a job's own. Waits for the runs before it, and holds up later ones until its last job or its
-   * early end.
+   * beside a job's own. Waits for the runs before it, unless aborted, and holds up later ones until its
+   * last job or its early end.
    */
   async *run<Job extends TileJob>(
     jobs: Iterable<Job> | AsyncIterable<Job>,
@@ -94,7 +94,7 @@ export class TileNetworks {
   ): AsyncGenerator<{ readonly job: Job; readonly buffers: Buffers }> {
     const { lowMemory } = this.#options;
     const { dump, onProgress, count: total } = request;
-    const end = await this.#queue.turn();
+    const end = await this.#queue.turn(request.signal);
     const patches = new Buffers(this.context, shared);
     const scopes: Buffers[] = [];
     let done = 0;

@@ -15,7 +15,7 @@ import type { Model } from './model.ts';
 import { planning, type Runner } from './runner.ts';
 import { type PrecisionWarning, StagePrecision } from './stage-precision.ts';
 import { type Stage, stageGraph, STAGES, type TileGraphOptions } from './tile-graph.ts';
-import { LOW_MEMORY_TILES } from './upscaler-options.ts';
+import { LOW_MEMORY_TILES } from './upscale-settings.ts';
 
 export interface TilePlanOptions extends Omit<TileGraphOptions, 'batch' | 'noise'> {
   /** One network at a time on the device. */

@@ -44,7 +44,7 @@ export interface Ramp {
 }
 
 /** What docs/seams.md found best. */
-export const RAMP: Ramp = { shape: 'cosine', margin: 8 };
+const RAMP: Ramp = { shape: 'cosine', margin: 8 };
 
 /**
  * Weights of the tile that begins at starts[index], each `tile · scale` taps; 1 where no neighbour

@@ -27,11 +27,11 @@ import { checkDraws, type Dump, dumpNamed, writeDraws } from './parity.ts';
 import { checkPixels, type Pixels } from './pixels.ts';
 import { SCALE } from './tile-graph.ts';
 import type { TileNetworks } from './tile-networks.ts';
-import type { UpscaleProgress, UpscalerOptions } from './upscaler-options.ts';
+import type { UpscaleProgress, UpscaleSettings } from './upscale-settings.ts';
 
 /** The frame's options, with `tile` as the networks have it, and what may differ from picture to picture. */
 export interface PixelsOptions extends Pick<
-  Required<UpscalerOptions>,
+  Required<UpscaleSettings>,
   'tile' | 'tileBatch' | 'overlap' | 'colorFix' | 'official'
 > {
   /** A whole number from 0: same seed, same noise, same picture. @default 12345 */

@@ -7,7 +7,7 @@ import { expectFrameFits, type FramePlan, planFrame, lrSize } from '../invsr/gpu
 import type { Model } from '../invsr/model.ts';
 import { timestepsOf } from '../invsr/scheduler.ts';
 import { SCALE } from '../invsr/tile-graph.ts';
-import { type UpscalerOptions, withDefaults } from '../invsr/upscaler-options.ts';
+import { type UpscaleSettings, withDefaults } from '../invsr/upscale-settings.ts';
 import { isGpuImage } from './input.ts';
 import { outputFormat } from './output.ts';
 import type {
@@ -19,7 +19,7 @@ import type {
 } from './types.ts';
 import { expectRegion, windowOf } from './window.ts';
 
-export type Settings = Required<UpscalerOptions>;
+export type Settings = Required<UpscaleSettings>;
 
 /** RangeError: an option makes no sense. ConfigError: `cfg` needs a negative prompt and the model has none. */
 export function settingsOf(
@@ -35,8 +35,8 @@ export function settingsOf(
   const asked = { ...fixed, tile, tileBatch, overlap, cfg, colorFix };
   const given = Object.fromEntries(Object.entries(asked).filter(([, v]) => v !== undefined));
   const timesteps = timestepsOf(steps, startTimestep);
-  const settings = withDefaults({ ...(given as UpscalerOptions), timesteps }, context);
-  checkGuidance(model, settings.cfg);
+  const settings = withDefaults({ ...(given as UpscaleSettings), timesteps }, context);
+  checkGuidance(model, settings.cfg); // TileNetworks does, too, but only when it is the call's turn
   return settings;
 }
 

@@ -5,7 +5,7 @@ import { stageGraph, STAGES, type TileGraphOptions, type ModelFacts } from '../i
 import { type Subject, subjectsOf } from './subjects.ts';
 import { type TuneOptions, type TuneResult, tuneSubjects } from './tune.ts';
 
-/** What the graphs to tune for depend on; as in UpscalerOptions. */
+/** What the graphs to tune for depend on; as in UpscaleSettings. */
 export interface TuneFor {
   /** @default f16 where the device has it */
   readonly precision?: TileGraphOptions['precision'];

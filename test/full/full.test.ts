@@ -14,7 +14,7 @@ import { inSlices } from '../../src/engine/slices.ts';
 import { planning } from '../../src/invsr/runner.ts';
 import { TileNetworks } from '../../src/invsr/tile-networks.ts';
 import { upscalePixels } from '../../src/invsr/upscale-pixels.ts';
-import { withDefaults } from '../../src/invsr/upscaler-options.ts';
+import { withDefaults } from '../../src/invsr/upscale-settings.ts';
 import { f16BitsToF32, f32ToF16Bits } from '../../src/weights/half.ts';
 import { pseudoNormal } from '../../src/weights/synthetic.ts';
 import {

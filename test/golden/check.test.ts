@@ -10,7 +10,7 @@ import { NonFiniteError } from '../../src/invsr/errors.ts';
 import type { PrecisionWarning } from '../../src/invsr/stage-precision.ts';
 import { TileNetworks } from '../../src/invsr/tile-networks.ts';
 import { upscalePixels } from '../../src/invsr/upscale-pixels.ts';
-import { type UpscalerOptions, withDefaults } from '../../src/invsr/upscaler-options.ts';
+import { type UpscaleSettings, withDefaults } from '../../src/invsr/upscale-settings.ts';
 import { pseudoNormal } from '../../src/weights/synthetic.ts';
 import { adapterNames, openTestDevice } from '../harness/device.ts';
 import { psnr } from '../harness/networks.ts';
@@ -24,7 +24,7 @@ afterEach(() => {
 });
 
 const TILE = 16;
-const OPTIONS: UpscalerOptions = { tile: TILE, overlap: 0 };
+const OPTIONS: UpscaleSettings = { tile: TILE, overlap: 0 };
 
 /** Of two tiles. */
 const picture: Pixels = {
@@ -45,7 +45,7 @@ const prompt: Tensors = new Map([
   ],
 ]);
 
-async function openNetworks(edit: EditWeight | undefined, options: UpscalerOptions) {
+async function openNetworks(edit: EditWeight | undefined, options: UpscaleSettings) {
   const context = createContext(device);
   closers.push(() => context.dispose());
   const model: Model = await openModel(tinyModelWith(edit), prompt);

@@ -1,7 +1,7 @@
 /** The whole path against the official sampler, given its random draws: tiny models and nano. */
 import { afterAll, beforeAll, describe, test } from 'vitest';
 import type { EngineContext } from '../../src/engine/context.ts';
-import type { UpscalerOptions } from '../../src/invsr/upscaler-options.ts';
+import type { UpscaleSettings } from '../../src/invsr/upscale-settings.ts';
 import type { Folder } from '../../src/weights/folder.ts';
 import { nodeFolder } from '../../src/weights/node-file.ts';
 import { comparePath, ON_SWIFTSHADER, parityFile, pixelsOf, TINY } from '../harness/golden-path.ts';
@@ -70,7 +70,7 @@ const run = (
   context: EngineContext,
   golden: Golden,
   folder: Folder,
-  options: UpscalerOptions,
+  options: UpscaleSettings,
 ): Promise<DumpedResult> =>
   upscaleOnce(context, {
     folder,

@@ -10,7 +10,7 @@ import { pixelRows } from '../../src/invsr/row-source.ts';
 import { patchSource } from '../../src/invsr/patch-source.ts';
 import { TileNetworks } from '../../src/invsr/tile-networks.ts';
 import { type PixelsOptions, upscalePixels } from '../../src/invsr/upscale-pixels.ts';
-import { type UpscalerOptions, withDefaults } from '../../src/invsr/upscaler-options.ts';
+import { type UpscaleSettings, withDefaults } from '../../src/invsr/upscale-settings.ts';
 import { nodeFolder } from '../../src/weights/node-file.ts';
 import { adapterNames } from '../harness/device.ts';
 import { openTestContext, relativeError } from '../harness/networks.ts';
@@ -39,7 +39,7 @@ function downscaled({ width, height, pixels }: Pixels): Float64Array {
 const rgb = ({ pixels }: Pixels): Uint8Array => pixels.filter((_, i) => i % 4 !== 3);
 
 /** Networks, and the frames around them with the same options. */
-function openUpscaler(context: EngineContext, model: Model, asked: UpscalerOptions) {
+function openUpscaler(context: EngineContext, model: Model, asked: UpscaleSettings) {
   const options = withDefaults(asked, context);
   const networks = new TileNetworks(context, model, options);
   return {
@@ -77,7 +77,7 @@ describe.each(adapterNames)('%s', (adapter) => {
   });
 
   /** Disposed of after the test. Tiles of 16 pixels keep it short. */
-  function upscaler(options: UpscalerOptions = {}): Upscaler {
+  function upscaler(options: UpscaleSettings = {}): Upscaler {
     const made = openUpscaler(context, model, { tile: 16, ...options });
     open.push(made);
     return made;
@@ -117,7 +117,7 @@ describe.each(adapterNames)('%s', (adapter) => {
 
     if (isLast(adapter))
       test('every mode of noise, guidance and colour gives another picture', async () => {
-        const of = async (options: UpscalerOptions) =>
+        const of = async (options: UpscaleSettings) =>
           Buffer.from((await upscaler(options).upscale(image)).pixels).toString('base64');
         const results = [
           Buffer.from(reference).toString('base64'),

@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Target } from '../../src/engine/kernel.ts';
-import type { UpscalerOptions } from '../../src/invsr/upscaler-options.ts';
+import type { UpscaleSettings } from '../../src/invsr/upscale-settings.ts';
 import { nodeFolder } from '../../src/weights/node-file.ts';
 import { concatBytes } from '../../src/weights/safetensors-write.ts';
 import type { ServedModel, Site } from '../browser/site.ts';
@@ -99,7 +99,7 @@ export function pathTests({ call, site, adapter, name, goldens, precision }: Pat
 
   test.each(goldens)('tiny %s', async (golden) => {
     const expected = await openGolden(`networks/${golden}`);
-    const options: UpscalerOptions = { official: true, tile: 32, precision, ...TINY[golden] };
+    const options: UpscaleSettings = { official: true, tile: 32, precision, ...TINY[golden] };
     const parity = parityFile(expected);
     const dumped = await upscale(site().tiny, { picture: pixelsOf(expected), options, parity });
     comparePath(expected, dumped, { what: `tiny ${golden}`, adapter: name, precision }, options);

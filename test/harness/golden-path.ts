@@ -4,7 +4,7 @@
  */
 import { expect } from 'vitest';
 import type { Pixels } from '../../src/invsr/pixels.ts';
-import type { UpscalerOptions } from '../../src/invsr/upscaler-options.ts';
+import type { UpscaleSettings } from '../../src/invsr/upscale-settings.ts';
 import {
   concatBytes,
   safetensorsParts,
@@ -16,7 +16,7 @@ import { type NumericsRow, record } from './numerics.ts';
 import type { DumpedResult } from './upscale-once.ts';
 
 /** Official settings of each case; steps and colours are in the golden's metadata. */
-export const TINY: Readonly<Record<string, UpscalerOptions>> = {
+export const TINY: Readonly<Record<string, UpscaleSettings>> = {
   e2e_s1: { timesteps: [200] },
   e2e_s2: { timesteps: [200, 100] },
   e2e_s3: { timesteps: [200, 100, 50] },
@@ -67,7 +67,7 @@ export function comparePath(
   golden: Golden,
   { dump, result }: DumpedResult,
   row: NumericsRow & { readonly precision: Precision },
-  { cfg = 1 }: UpscalerOptions = {},
+  { cfg = 1 }: UpscaleSettings = {},
 ): void {
   const { precision } = row;
   // Guidance adds cfg and cfg − 1 times an error each; a second step starts from the first's.

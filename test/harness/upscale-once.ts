@@ -5,7 +5,7 @@ import type { Dump } from '../../src/invsr/parity.ts';
 import type { Pixels } from '../../src/invsr/pixels.ts';
 import { TileNetworks } from '../../src/invsr/tile-networks.ts';
 import { type PixelsResult, upscalePixels } from '../../src/invsr/upscale-pixels.ts';
-import { type UpscalerOptions, withDefaults } from '../../src/invsr/upscaler-options.ts';
+import { type UpscaleSettings, withDefaults } from '../../src/invsr/upscale-settings.ts';
 import { readTensors } from '../../src/weights/tensor-reads.ts';
 import type { Folder } from '../../src/weights/folder.ts';
 import { bytesSource } from '../../src/weights/source.ts';
@@ -13,7 +13,7 @@ import { bytesSource } from '../../src/weights/source.ts';
 export interface OneUpscale {
   readonly folder: Folder;
   readonly picture: Pixels;
-  readonly options: UpscalerOptions;
+  readonly options: UpscaleSettings;
   /** A parity file: the draws and the prompt in place of the seed's and the model's. */
   readonly parity?: Uint8Array<ArrayBuffer> | undefined;
 }

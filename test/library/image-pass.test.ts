@@ -132,6 +132,16 @@ describe.each(adapterNames)('%s', (adapter) => {
     expect(bytes.every((v, i) => i % 4 < 3 || v === 255)).toBe(true);
   });
 
+  test('read back as it was at the call, whatever comes after; a refusal is told to the caller', async () => {
+    const source = buffer(16);
+    device.queue.writeBuffer(source, 0, Uint32Array.of(1, 2, 3, 4));
+    const read = readBuffer(device, source, 16);
+    device.queue.writeBuffer(source, 0, Uint32Array.of(5, 6, 7, 8));
+    source.destroy();
+    expect([...new Uint32Array(await read)]).toEqual([1, 2, 3, 4]);
+    await expect(readBuffer(device, source, 16)).rejects.toThrow('nothing was read');
+  });
+
   test('linear values are converted on load, and back when stored', async () => {
     const light = Float32Array.from({ length: 4 * 512 }, (_, i) =>
       i % 4 === 3 ? 1 : (i >> 2) / 511,

@@ -8,7 +8,7 @@ import { type Model, openModel } from '../../src/invsr/model.ts';
 import type { PrecisionWarning } from '../../src/invsr/stage-precision.ts';
 import { TileNetworks } from '../../src/invsr/tile-networks.ts';
 import { upscalePixels } from '../../src/invsr/upscale-pixels.ts';
-import { withDefaults } from '../../src/invsr/upscaler-options.ts';
+import { withDefaults } from '../../src/invsr/upscale-settings.ts';
 import { InvSR } from '../../src/library/invsr.ts';
 import { readImage } from '../../src/library/read-image.ts';
 import type { ImageInput, Progress, Region, UpscaleOptions } from '../../src/library/types.ts';

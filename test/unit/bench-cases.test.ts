@@ -12,6 +12,7 @@ import {
 } from '../../bench/cases.ts';
 import { cutTo } from '../../bench/cut.ts';
 import type { Kernel, TensorType } from '../../src/engine/kernel.ts';
+import { dispatchesOf } from '../../src/engine/plan.ts';
 import { lower } from '../../src/graph/lower.ts';
 import { FULL_SIZE, fullSizeGraph } from '../../src/invsr/full-size.ts';
 import { STAGES } from '../../src/invsr/tile-graph.ts';
@@ -80,7 +81,7 @@ test('every dispatch of the plans is a case, as often as they have it', () => {
   const plans = STAGES.map((stage) =>
     lower(fullSizeGraph(stage, options), alu, { keep: () => false, compact: false }),
   );
-  const dispatches = plans.flatMap((plan) => [...plan.prepare, ...plan.dispatches]);
+  const dispatches = plans.flatMap(dispatchesOf);
   // Without params: values such as eps make no case of their own.
   const keyOf = ({ name, wgsl, workgroups, cost }: Kernel): string =>
     [name, workgroups.join('x'), cost.flops, cost.bytes, wgsl].join(' ');

@@ -2,7 +2,13 @@
 import { describe, expect, test } from 'vitest';
 import { slotRequests } from '../../src/engine/binder.ts';
 import { pooledBytes } from '../../src/invsr/plan-bytes.ts';
-import { type Location, type Plan, slotBytes, totalFlops } from '../../src/engine/plan.ts';
+import {
+  dispatchesOf,
+  type Location,
+  type Plan,
+  slotBytes,
+  totalFlops,
+} from '../../src/engine/plan.ts';
 import { fuse } from '../../src/graph/fuse.ts';
 import type { Graph } from '../../src/graph/graph.ts';
 import { lower } from '../../src/graph/lower.ts';
@@ -35,8 +41,8 @@ const CASES = [
   },
 ] as const;
 
-const locationsOf = ({ prepare, dispatches }: Plan): Location[] =>
-  [...prepare, ...dispatches].flatMap(({ inputs, output, moments }) => [
+const locationsOf = (plan: Plan): Location[] =>
+  dispatchesOf(plan).flatMap(({ inputs, output, moments }) => [
     ...Object.values(inputs),
     output,
     ...(moments ? [moments] : []),
@@ -53,7 +59,7 @@ describe.each(CASES)('tiles of $tile in $precision', ({ tile, precision, most })
     const graph = fullSizeGraph(stage, { tile, precision });
     const plan = lower(graph, target);
     expect(slotBytes(plan)).toBeLessThan(most[stage] * 1e6);
-    expect(totalFlops([...plan.prepare, ...plan.dispatches]) / flopsOf(graph)).toBeLessThan(1.004);
+    expect(totalFlops(dispatchesOf(plan)) / flopsOf(graph)).toBeLessThan(1.004);
     for (const at of locationsOf(plan)) {
       if (at.kind === 'weight') continue;
       const { offset = 0, bytes = 0 } = at;

@@ -5,7 +5,7 @@ import { ImageSizeError } from '../../src/invsr/errors.ts';
 import { planFrame } from '../../src/invsr/gpu-frame.ts';
 import { planOfficialFrame } from '../../src/invsr/official-frame.ts';
 import { settledBy } from '../../src/library/growing.ts';
-import { withDefaults } from '../../src/invsr/upscaler-options.ts';
+import { withDefaults } from '../../src/invsr/upscale-settings.ts';
 import type { Settings } from '../../src/library/plan-call.ts';
 import { TIMESTEPS, timestepsOf } from '../../src/invsr/scheduler.ts';
 import type { Model } from '../../src/invsr/model.ts';

@@ -10,7 +10,7 @@ import type { MemoryPlan } from '../../src/invsr/memory-plan.ts';
 import type { Model } from '../../src/invsr/model.ts';
 import { TilePlans } from '../../src/invsr/tile-plans.ts';
 import { FULL_SIZE } from '../../src/invsr/full-size.ts';
-import { withDefaults } from '../../src/invsr/upscaler-options.ts';
+import { withDefaults } from '../../src/invsr/upscale-settings.ts';
 
 const capabilities = {
   family: 'alu',

@@ -34,3 +34,21 @@ test('a turn holds up what was asked for after it until it ends', async () => {
   expect(order).toEqual(['end', 'later', 'next']);
   expect(queue.pending).toBe(0);
 });
+
+test('an abort ends the wait at once, and whoever is behind still has their turn', async () => {
+  const queue = createQueue();
+  const end = await queue.turn();
+  const controller = new AbortController();
+  const left = [queue.turn(controller.signal), queue(async () => 'never', controller.signal)];
+  const order: string[] = [];
+  const behind = queue(async () => order.push('behind'));
+  controller.abort(new Error('enough'));
+  for (const wait of left) await expect(wait).rejects.toThrow('enough'); // the first turn has not ended
+  await expect(queue.turn(controller.signal)).rejects.toThrow('enough');
+  order.push('end');
+  end();
+  await behind;
+  expect(order).toEqual(['end', 'behind']);
+  await queue(async () => {});
+  expect(queue.pending).toBe(0);
+});

@@ -1,5 +1,6 @@
 /** What a page loads at once (docs/decisions/0010) is all that invsr-nano's plans on a GPU call for. */
 import { expect, test } from 'vitest';
+import { dispatchesOf } from '../../src/engine/plan.ts';
 import { atOnce } from '../../src/engine/slices.ts';
 import { needsBands } from '../../src/graph/limits.ts';
 import { lower } from '../../src/graph/lower.ts';
@@ -23,8 +24,8 @@ test.each([
     expect(needsBands(graph, limits)).toBe(false);
     const ops = atOnce(rewriting(graph, target, limits)).nodes.map(({ op }) => op);
     expect(ops.filter((op) => op in rareOps)).toEqual([]);
-    const { prepare, dispatches } = lower(graph, target, limits);
-    const designs = [...prepare, ...dispatches].map(({ kernel }) => kernel.choice?.design);
+    const plan = lower(graph, target, limits);
+    const designs = dispatchesOf(plan).map(({ kernel }) => kernel.choice?.design);
     expect(designs).not.toContain('tiles');
   }
 });

@@ -59,7 +59,7 @@ test('shared files are known', () => {
 
 test('every kernel file is registered', () => {
   const files = readdirSync('src/kernels').map((file) => file.replace(/\.ts$/, ''));
-  // implicit-gemm is what linear, conv2d and upsample-conv2d are made of.
+  // implicit-gemm is what the products (linear, conv2d, …) are made of.
   const expected = files.filter((file) => !SHARED.includes(file) && file !== 'implicit-gemm');
   expect(Object.keys(REGISTRY).toSorted()).toEqual(expected.toSorted());
 });

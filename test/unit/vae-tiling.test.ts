@@ -5,7 +5,7 @@ import type { Graph } from '../../src/graph/graph.ts';
 import { lower } from '../../src/graph/lower.ts';
 import { type Model, openModel } from '../../src/invsr/model.ts';
 import { type Stage, stageGraph, tiledVae } from '../../src/invsr/tile-graph.ts';
-import { OFFICIAL_VAE_TILING } from '../../src/invsr/upscaler-options.ts';
+import { OFFICIAL_VAE_TILING } from '../../src/invsr/upscale-settings.ts';
 import { vaeEncodeTiled } from '../../src/invsr/vae-tiling.ts';
 import { anyPrompt, tinyModel } from '../harness/synthetic.ts';
 

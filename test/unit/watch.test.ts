@@ -1,6 +1,7 @@
 /** The pass that looks for NaN and Infinity: which dispatches it follows, what flags mean. */
 import { expect, test } from 'vitest';
 import type { Target } from '../../src/engine/kernel.ts';
+import { dispatchesOf } from '../../src/engine/plan.ts';
 import { GraphBuilder } from '../../src/graph/builder.ts';
 import { lower } from '../../src/graph/lower.ts';
 import { layerOf, WATCH, watch } from '../../src/graph/watch.ts';
@@ -24,12 +25,10 @@ function plan() {
 test('one look after each dispatch, at the buffer that it wrote', () => {
   const before = plan();
   const after = watch(before, target);
-  const looks = [...after.prepare, ...after.dispatches].filter(
-    (d) => d.kernel.name === 'nonFinite',
-  );
+  const looks = dispatchesOf(after).filter((d) => d.kernel.name === 'nonFinite');
   expect(looks.map((d) => d.path)).toEqual(['time', 'a', 'b']);
   for (const { path, inputs, kernel } of looks) {
-    const seen = [...before.prepare, ...before.dispatches].find((d) => d.path === path)!;
+    const seen = dispatchesOf(before).find((d) => d.path === path)!;
     expect(inputs['x']).toEqual(seen.output);
     expect(kernel.variant).toBe(`${seen.kernel.output.type.dtype} [1,4]`);
   }
@@ -43,7 +42,7 @@ test('one look after each dispatch, at the buffer that it wrote', () => {
 
 test('the largest mark is the first dispatch', () => {
   const after = watch(plan(), target);
-  const marks = [...after.prepare, ...after.dispatches].flatMap(({ path, kernel }) =>
+  const marks = dispatchesOf(after).flatMap(({ path, kernel }) =>
     kernel.name === 'nonFinite' ? [[path, kernel.params['mark']!.value] as const] : [],
   );
   const largest = Math.max(...marks.map(([, mark]) => mark));

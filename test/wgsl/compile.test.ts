@@ -5,6 +5,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Target } from '../../src/engine/kernel.ts';
 import { checkMatrices } from '../../src/engine/matrix-check.ts';
+import { dispatchesOf } from '../../src/engine/plan.ts';
 import { GraphBuilder } from '../../src/graph/builder.ts';
 import { lower } from '../../src/graph/lower.ts';
 import { loadWgsl, storeWgsl } from '../../src/engine/image-wgsl.ts';
@@ -120,7 +121,7 @@ describe('the plans of invsr-nano', () => {
       ];
       for (const graph of graphs) {
         const plan = lower(graph, target);
-        for (const { path, kernel } of [...plan.prepare, ...plan.dispatches]) {
+        for (const { path, kernel } of dispatchesOf(plan)) {
           texts.set(kernel.wgsl, `${path} ${kernel.name} ${kernel.variant}`);
         }
       }

@@ -1,12 +1,12 @@
 /** Options that make no sense are refused in one sentence, whoever calls the library. */
 import { expect, test } from 'vitest';
 import type { EngineContext } from '../../src/engine/context.ts';
-import { type UpscalerOptions, withDefaults } from '../../src/invsr/upscaler-options.ts';
+import { type UpscaleSettings, withDefaults } from '../../src/invsr/upscale-settings.ts';
 
 // Of the capabilities only this one decides a default.
 const device = { capabilities: { shaderF16: false } } as Pick<EngineContext, 'capabilities'>;
 
-test.each<readonly [UpscalerOptions, message: string]>([
+test.each<readonly [UpscaleSettings, message: string]>([
   [{ cfg: 0.5 }, 'cfg is 0.5, expected a number from 1 (off) on'],
   [{ cfg: -1 }, 'cfg is -1, expected'],
   [{ cfg: Number.NaN }, 'cfg is NaN, expected'],

@@ -1,4 +1,4 @@
-/** What the upscaler, the chain from picture to picture, is asked for and what it tells. */
+/** What the way from picture to picture is asked for, and what it tells. */
 import type { EngineContext } from '../engine/context.ts';
 import type { ColorFix } from './image-graphs.ts';
 import type { PrecisionWarning } from './stage-precision.ts';
@@ -12,13 +12,13 @@ import type { VaeTiling } from './vae-tiling.ts';
 export const OFFICIAL_VAE_TILING: VaeTiling = { image: 1024, latent: 128, overlap: 0.25 };
 
 /** The smallest without visible seams: docs/seams.md. */
-export const DEFAULT_OVERLAP = 0.125;
+const DEFAULT_OVERLAP = 0.125;
 
 /** Tiles that pass a stage together with `lowMemory`: their latents and LR pixels wait on the device. */
 export const LOW_MEMORY_TILES = 32;
 
 /** Of the networks and of the frame around them. */
-export interface UpscalerOptions {
+export interface UpscaleSettings {
   /** Storage of activations. @default f16 where the device has shader-f16, else f32 */
   readonly precision?: 'f16' | 'f32';
   /** One denoising step each: descending whole numbers from 1 to 1000. @default [200] */
@@ -63,9 +63,9 @@ export interface UpscalerOptions {
 
 /** Every default filled in, as `official` and the device have it. */
 export function withDefaults(
-  options: UpscalerOptions,
+  options: UpscaleSettings,
   { capabilities }: Pick<EngineContext, 'capabilities'>,
-): Required<UpscalerOptions> {
+): Required<UpscaleSettings> {
   const { official = false, lowMemory = false } = options;
   checkOptions(options);
   return {
@@ -93,7 +93,7 @@ function checkOptions({
   overlap = 0,
   cfg = 1,
   colorFix = 'none',
-}: UpscalerOptions): void {
+}: UpscaleSettings): void {
   const refuse = (what: string, got: unknown, expected: string): never => {
     throw new RangeError(`${what} is ${String(got)}, expected ${expected}`);
   };
