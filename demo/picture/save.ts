@@ -64,8 +64,10 @@ const isNamed = (error: unknown, name: string): boolean =>
 
 /** PNG, the one format that clipboards take. PictureError where the browser does not let pages copy. */
 export async function copy(make: () => Promise<Blob>): Promise<void> {
+  const made = make();
+  made.catch(() => {}); // `write` tells of it, unless that has failed before
   try {
-    await navigator.clipboard.write([new ClipboardItem({ 'image/png': make() })]);
+    await navigator.clipboard.write([new ClipboardItem({ 'image/png': made })]);
   } catch (cause) {
     if (!isNamed(cause, 'NotAllowedError')) throw cause;
     throw new PictureError('This browser does not let this page copy pictures. Save it instead.', {

@@ -241,8 +241,12 @@ inAllBrowsers((browser, { isWhole, isFirefox }) => {
       await press('Share');
       await isShared();
       await page.getByRole('dialog').waitFor({ state: 'detached' });
+      const forget = (): Promise<void> =>
+        page.locator('html').evaluate((html) => html.removeAttribute('data-shared'));
+      await forget();
       await page.evaluate('globalThis.shareError = "AbortError"');
       await press('Share');
+      await isShared();
       await page.getByRole('button', { name: 'Share' }).and(page.locator(':enabled')).waitFor();
       expect(await page.getByRole('dialog', { name: 'Save' }).isVisible()).toBe(true);
       await page.evaluate('globalThis.shareError = "NotAllowedError"');
@@ -254,7 +258,7 @@ inAllBrowsers((browser, { isWhole, isFirefox }) => {
       await press('Share');
       await now.waitFor();
       await page.evaluate('globalThis.shareError = undefined');
-      await page.locator('html').evaluate((html) => html.removeAttribute('data-shared'));
+      await forget();
       await now.click();
       await isShared();
       await expect.poll(() => alertOf(page)).toBe('');
