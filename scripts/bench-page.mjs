@@ -51,7 +51,7 @@ async function main() {
     build: { outDir: folder },
     preview: { host: '127.0.0.1', port: Number(port) },
   });
-  server.printUrls();
+  console.log(`${server.resolvedUrls?.local[0]}  (Ctrl-C ends)`);
 }
 
 await main().catch((error) => {
